@@ -1,0 +1,28 @@
+//! Values that cannot grow, and the one encoding in which they pass between broker and worker.
+//!
+//! A frame is one [postcard](https://postcard.jamesmunns.com) value with exactly one valid encoding: [`decode`]
+//! refuses trailing bytes and every non-minimal spelling. Message types hold no `Vec`, no `String` and no
+//! recursion; [`MaxSize`] makes that a compile-time property, because only types with a largest size implement it.
+//!
+//! Start at [`decode`]. Never allocates in proportion to its input beyond the bound in the type.
+//!
+//! ```
+//! use orlop_wire::{Bounded, decode, encode, max_size};
+//!
+//! let few: Bounded<u16, 3> = [1, 2].into_iter().collect();
+//! let mut frame = [0; max_size::<Bounded<u16, 3>>()];
+//! let bytes = encode(&few, &mut frame)?;
+//! assert_eq!(decode::<Bounded<u16, 3>>(bytes)?, few);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod bounded;
+mod codec;
+mod text;
+
+pub use bounded::Bounded;
+pub use codec::{DecodeError, EncodeError, decode, encode, max_size};
+pub use postcard::experimental::max_size::MaxSize;
+pub use text::Str;
