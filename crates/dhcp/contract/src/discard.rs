@@ -1,0 +1,126 @@
+use core::fmt;
+
+use orlop_wire::MaxSize;
+use serde::{Deserialize, Serialize};
+
+macro_rules! discards {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// Why a packet, or a part of one, was dropped. Every silent drop has its variant and its counter.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Discard { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Discard {
+            /// All of them, in the order of the counters.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Its name in status, metrics and traces.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+discards! {
+    /// Not IPv4 with a sound header and checksum, or a fragment.
+    BadIpHeader = "bad-ip-header",
+    /// UDP header, length or checksum wrong.
+    BadUdp = "bad-udp",
+    /// Not addressed to port 68, or not from port 67.
+    WrongPort = "wrong-port",
+    /// On a VLAN of which this interface is only the parent.
+    WrongVlan = "wrong-vlan",
+    /// Longer than the receive buffer.
+    Oversize = "oversize",
+    /// Shorter than the fixed part of a DHCP message.
+    Truncated = "truncated",
+    /// `op` is not BOOTREPLY.
+    NotReply = "not-reply",
+    /// `htype` or `hlen` is not Ethernet's.
+    WrongHardware = "wrong-hardware",
+    /// No magic cookie.
+    NoCookie = "no-cookie",
+    /// The option fields do not parse as a whole (no room for the announced length, or overload nonsense).
+    BadOptions = "bad-options",
+    /// No message type (option 53), or one that no server sends.
+    WrongType = "wrong-type",
+    /// `xid` of somebody else, or of an exchange that is over.
+    WrongXid = "wrong-xid",
+    /// `chaddr` of somebody else.
+    WrongChaddr = "wrong-chaddr",
+    /// Client identifier is not ours (RFC 6842).
+    WrongClientId = "wrong-client-id",
+    /// From a server that we did not choose.
+    WrongServer = "wrong-server",
+    /// `yiaddr` is missing, not a host's address, or not the one we asked for.
+    BadAddress = "bad-address",
+    /// Lease time of zero.
+    BadLeaseTime = "bad-lease-time",
+    /// A sound message that this state has no use for.
+    Unexpected = "unexpected",
+    /// One option of a good message was malformed and is left out.
+    BadOption = "bad-option",
+    /// A list was longer than we keep.
+    Excess = "excess",
+}
+
+/// How often each [`Discard`] happened. Saturates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, MaxSize)]
+#[serde(transparent)]
+pub struct Counters([u32; Discard::ALL.len()]);
+
+impl Counters {
+    /// Counts one.
+    pub fn count(&mut self, discard: Discard) {
+        if let Some(counter) = self.0.get_mut(usize::from(discard as u8)) {
+            *counter = counter.saturating_add(1);
+        }
+    }
+
+    /// How often `discard` happened.
+    #[must_use]
+    pub fn of(&self, discard: Discard) -> u32 {
+        self.0.get(usize::from(discard as u8)).copied().unwrap_or(0)
+    }
+
+    /// All of them, together.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.0.iter().fold(0, |sum: u32, n| sum.saturating_add(*n))
+    }
+
+    /// Each with its number, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Discard, u32)> {
+        Discard::ALL.iter().map(|discard| (*discard, self.of(*discard)))
+    }
+}
+
+impl fmt::Display for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_discard_has_its_own_counter_and_name() {
+        for (at, one) in Discard::ALL.iter().enumerate() {
+            let mut counters = Counters::default();
+            counters.count(*one);
+            assert_eq!(counters.iter().filter(|(_, n)| *n == 1).map(|(d, _)| d).collect::<Vec<_>>(), [*one]);
+            assert!(Discard::ALL.iter().skip(at + 1).all(|other| other.name() != one.name()), "{one}");
+        }
+    }
+
+    #[test]
+    fn a_counter_stops_at_its_end() {
+        let mut counters = Counters([u32::MAX; Discard::ALL.len()]);
+        counters.count(Discard::WrongXid);
+        assert_eq!((counters.of(Discard::WrongXid), counters.total()), (u32::MAX, u32::MAX));
+    }
+}

@@ -1,0 +1,116 @@
+use orlop_machine::Instant;
+use orlop_wire::{Bounded, MaxSize};
+use serde::{Deserialize, Serialize};
+
+use crate::{HardwareAddr, IfIndex, Lease, UnicastAddr};
+
+/// Everything a broker tells its worker. `LinkAdded` comes with the packet socket of the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, on the stack of a loop")]
+pub enum Notice {
+    /// A link to look after. Its file descriptor arrives with this message.
+    LinkAdded {
+        /// Which.
+        link: IfIndex,
+        /// `chaddr` of its messages.
+        hardware: HardwareAddr,
+        /// Whether a carrier is there.
+        carrier: bool,
+        /// How to speak on it.
+        settings: LinkSettings,
+        /// A lease from before this process, for INIT-REBOOT.
+        remembered: Option<Remembered>,
+    },
+    /// The link is gone, or no longer ours.
+    LinkRemoved {
+        /// Which.
+        link: IfIndex,
+    },
+    /// The carrier came or went.
+    Carrier {
+        /// Of which link.
+        link: IfIndex,
+        /// Whether it is there now.
+        up: bool,
+    },
+    /// The lease of the last `Configure` for this link is in force.
+    Applied {
+        /// On which link.
+        link: IfIndex,
+    },
+    /// The lease of the last `Configure` for this link is not in force; what was there before still is.
+    Refused {
+        /// On which link.
+        link: IfIndex,
+        /// Why.
+        why: Refusal,
+    },
+    /// What the operator asked for.
+    Command {
+        /// On which link.
+        link: IfIndex,
+        /// What.
+        command: Command,
+    },
+}
+
+/// How to run the protocol on one link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct LinkSettings {
+    /// Our client identifier (option 61) with its type byte, to check the echo of RFC 6842. Empty when not sent.
+    pub client_id: Bounded<u8, { LinkSettings::MAX_CLIENT_ID }>,
+    /// Send option 80 and accept an immediate ACK (RFC 4039).
+    pub rapid_commit: bool,
+    /// Set the BROADCAST flag from the first message on. Otherwise only after two unanswered DISCOVERs.
+    pub broadcast: bool,
+    /// For an OFFER or ACK without option 51, in seconds.
+    pub fallback_lease_secs: u32,
+}
+
+impl LinkSettings {
+    /// Longest client identifier: an RFC 4361 one with a DUID-UUID has 23 bytes, operators write up to this much.
+    pub const MAX_CLIENT_ID: usize = 64;
+}
+
+/// A lease from an earlier process, as the hand-over file kept it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct Remembered {
+    /// The lease.
+    pub lease: Lease,
+    /// Whether its address is on the link right now, put there by that process.
+    pub in_force: bool,
+}
+
+impl Remembered {
+    /// Whether the lease still runs at `now`.
+    #[must_use]
+    pub fn is_valid_at(&self, now: Instant) -> bool {
+        self.lease.term.expires_at().is_none_or(|end| now < end)
+    }
+}
+
+/// Why the broker did not put a lease in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Refusal {
+    /// The policy denies it.
+    Policy,
+    /// The kernel refused it.
+    Kernel {
+        /// The `errno` it gave.
+        errno: i32,
+    },
+    /// Another host answered for the address (RFC 5227).
+    Conflict {
+        /// Which address.
+        addr: UnicastAddr,
+    },
+}
+
+/// What an operator can ask on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Command {
+    /// Extend the lease now, or look for one.
+    Renew,
+    /// Give the lease back and stay without one until `Renew`.
+    Release,
+}
