@@ -1,0 +1,197 @@
+//! `build`: static release binaries, and how big they are.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::check::role::Role;
+use crate::command;
+use crate::workspace::Workspace;
+
+/// The target of developers' machines and of continuous integration.
+#[cfg(target_arch = "aarch64")]
+pub(crate) const HOST: &str = "aarch64-unknown-linux-gnu";
+/// The target of developers' machines and of continuous integration.
+#[cfg(not(target_arch = "aarch64"))]
+pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// No binary may be larger than this on a gnu target, static (issue A1: ≤ 2.8 MB each).
+const MAX_BINARY: u64 = 2_800_000;
+
+/// What a target needs on rustc's command line to give a static, position-independent executable.
+struct Recipe {
+    target: &'static str,
+    flags: &'static [&'static str],
+    /// `None`: the one cargo takes by itself.
+    linker: Option<&'static str>,
+}
+
+const RECIPES: &[Recipe] = &[
+    Recipe { target: "x86_64-unknown-linux-gnu", flags: &["-C", "target-feature=+crt-static"], linker: None },
+    // Static by default.
+    Recipe { target: "x86_64-unknown-linux-musl", flags: &[], linker: None },
+    // Without the relocation model this target links a static executable at a fixed address.
+    Recipe {
+        target: "aarch64-unknown-linux-gnu",
+        flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie"],
+        linker: Some("aarch64-linux-gnu-gcc"),
+    },
+    Recipe {
+        target: "aarch64-unknown-linux-musl",
+        flags: &["-C", "relocation-model=pie"],
+        linker: Some("aarch64-linux-gnu-gcc"),
+    },
+];
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// The Rust target to build for
+    #[arg(long, value_name = "TRIPLE", default_value = HOST)]
+    pub(crate) target: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { target: HOST.to_owned() }
+    }
+}
+
+/// One release binary.
+#[derive(Debug, Clone)]
+pub(crate) struct Binary {
+    /// The daemon it belongs to (`dhcp`) and its part in it.
+    pub(crate) role: Role,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+impl Binary {
+    /// The file name.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().display().to_string()
+    }
+
+    /// Bytes.
+    ///
+    /// # Errors
+    /// When it has not been built.
+    pub(crate) fn size(&self) -> Result<u64> {
+        let metadata = fs::metadata(&self.path);
+        Ok(metadata.with_context(|| format!("no {}; help: cargo xtask build", self.path.display()))?.len())
+    }
+}
+
+/// Builds every daemon's binaries for the target, prints their sizes and returns them.
+///
+/// # Errors
+/// When the target is unknown, cargo fails, or a binary is larger than the limit.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Vec<Binary>> {
+    let target = &options.target;
+    let recipe = recipe(target)?;
+    let packages = released_packages(workspace)?;
+    let variable = target.to_uppercase().replace('-', "_");
+    let mut cargo = workspace.cargo("build");
+    cargo.args(["--release", "--locked", "--target", target]);
+    for (name, _) in &packages {
+        cargo.args(["--package", name]);
+    }
+    // Per target, because proc macros cannot be built with crt-static; RUSTFLAGS would override it.
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    if !recipe.flags.is_empty() {
+        cargo.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), recipe.flags.join(" "));
+    }
+    // On such a machine itself the native linker is the right one.
+    if let Some(linker) = recipe.linker.filter(|_| target != HOST) {
+        cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), linker);
+    }
+    command::run(&mut cargo).with_context(|| format!("cannot build for {target}; help: rustup target add {target}"))?;
+    let binaries = binaries(workspace, target)?;
+    let sizes = binaries.iter().map(|binary| Ok((binary.name(), binary.size()?))).collect::<Result<Vec<_>>>()?;
+    println!("\nsizes ({target}):\n{}", size_table(&sizes));
+    within_limit(&sizes)?;
+    Ok(binaries)
+}
+
+/// The folder that holds the release binaries of `target`.
+///
+/// # Errors
+/// When cargo cannot say where it builds.
+pub(crate) fn release_folder(workspace: &Workspace, target: &str) -> Result<PathBuf> {
+    Ok(workspace.metadata(target)?.target_directory.join(target).join("release"))
+}
+
+/// Every release binary of `target`, built or not.
+///
+/// # Errors
+/// When cargo cannot describe the workspace.
+pub(crate) fn binaries(workspace: &Workspace, target: &str) -> Result<Vec<Binary>> {
+    let folder = release_folder(workspace, target)?;
+    let packages = released_packages(workspace)?;
+    let all = packages.into_iter().flat_map(|(_, binaries)| binaries);
+    Ok(all.map(|(role, name)| Binary { role, path: folder.join(name) }).collect())
+}
+
+/// Package name → its binaries, for each broker and worker.
+type Released = Vec<(String, Vec<(Role, String)>)>;
+
+fn released_packages(workspace: &Workspace) -> Result<Released> {
+    let metadata = workspace.metadata(HOST)?;
+    let released = metadata.members().filter_map(|package| {
+        let role = Role::of_folder(&package.folder(&workspace.root))?;
+        let binaries = package.binaries().map(|binary| (role.clone(), binary.name.clone())).collect();
+        matches!(role, Role::Broker(_) | Role::Worker(_)).then(|| (package.name.clone(), binaries))
+    });
+    Ok(released.collect())
+}
+
+fn recipe(target: &str) -> Result<&'static Recipe> {
+    RECIPES.iter().find(|recipe| recipe.target == target).with_context(|| {
+        let known = RECIPES.iter().map(|recipe| recipe.target).collect::<Vec<_>>().join(", ");
+        format!("no recipe for a static binary on {target}; help: one of {known}")
+    })
+}
+
+fn size_table(sizes: &[(String, u64)]) -> String {
+    let width = sizes.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let row = |(name, size): &(String, u64)| {
+        format!("  {name:width$}  {size:>9} bytes  {:>4}.{:02} MB", size / 1_000_000, size % 1_000_000 / 10_000)
+    };
+    sizes.iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
+fn within_limit(sizes: &[(String, u64)]) -> Result<()> {
+    let large: Vec<_> = sizes.iter().filter(|(_, size)| *size > MAX_BINARY).map(|(name, _)| name.as_str()).collect();
+    anyhow::ensure!(large.is_empty(), "larger than {MAX_BINARY} bytes: {}", large.join(", "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_gnu_target_is_linked_statically() {
+        for recipe in RECIPES.iter().filter(|recipe| recipe.target.ends_with("gnu")) {
+            assert!(recipe.flags.contains(&"target-feature=+crt-static"), "{}", recipe.target);
+        }
+    }
+
+    #[test]
+    fn the_host_has_a_recipe_and_an_unknown_target_is_refused_by_name() {
+        assert!(recipe(HOST).is_ok());
+        assert!(recipe("wasm32-wasip1").is_err_and(|error| error.to_string().contains("x86_64-unknown-linux-musl")));
+    }
+
+    #[test]
+    fn a_binary_over_the_limit_is_named() {
+        let sizes = [("small".to_owned(), MAX_BINARY), ("big".to_owned(), MAX_BINARY + 1)];
+        let error = within_limit(&sizes).unwrap_err().to_string();
+        assert!(error.ends_with(": big"), "{error}");
+    }
+
+    #[test]
+    fn sizes_are_shown_in_bytes_and_megabytes() {
+        assert_eq!(size_table(&[("a".to_owned(), 2_054_321)]), "  a    2054321 bytes     2.05 MB");
+    }
+}

@@ -1,0 +1,102 @@
+//! The folder is the process: a package's role, from where it is.
+
+/// What a package is for. The daemon's name comes with the roles that belong to one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// `crates/NAME`, used by several daemons.
+    Shared(String),
+    /// `crates/DAEMON/contract`
+    Contract(String),
+    /// `crates/DAEMON/core`
+    Core(String),
+    /// `crates/DAEMON/profiles`
+    Profiles(String),
+    /// `crates/DAEMON/worker`
+    Worker(String),
+    /// `crates/DAEMON/broker`
+    Broker(String),
+    /// `crates/xtask`
+    Tool(String),
+    /// `tests/NAME`
+    Test(String),
+}
+
+impl Role {
+    /// The role of the package in `folder` (relative to the repository), `None` when the folder is none DESIGN knows.
+    pub(crate) fn of_folder(folder: &str) -> Option<Self> {
+        let parts: Vec<&str> = folder.split('/').collect();
+        match parts.as_slice() {
+            ["crates", "xtask"] => Some(Self::Tool("xtask".to_owned())),
+            ["crates", shared @ ("machine" | "wire" | "netfacts" | "sandbox")] => {
+                Some(Self::Shared((*shared).to_owned()))
+            }
+            ["crates", daemon, "contract"] => Some(Self::Contract((*daemon).to_owned())),
+            ["crates", daemon, "core"] => Some(Self::Core((*daemon).to_owned())),
+            ["crates", daemon, "profiles"] => Some(Self::Profiles((*daemon).to_owned())),
+            ["crates", daemon, "worker"] => Some(Self::Worker((*daemon).to_owned())),
+            ["crates", daemon, "broker"] => Some(Self::Broker((*daemon).to_owned())),
+            ["tests", name] => Some(Self::Test((*name).to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The daemon it belongs to, `None` for what several share.
+    pub(crate) fn daemon(&self) -> Option<&str> {
+        match self {
+            Self::Contract(daemon)
+            | Self::Core(daemon)
+            | Self::Profiles(daemon)
+            | Self::Worker(daemon)
+            | Self::Broker(daemon) => Some(daemon),
+            Self::Shared(_) | Self::Tool(_) | Self::Test(_) => None,
+        }
+    }
+
+    /// The word that the table of directions uses.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::Shared(name) | Self::Tool(name) => name,
+            Self::Contract(_) => "contract",
+            Self::Core(_) => "core",
+            Self::Profiles(_) => "profiles",
+            Self::Worker(_) => "worker",
+            Self::Broker(_) => "broker",
+            Self::Test(name) if name == "testbed" => "testbed",
+            Self::Test(_) => "test",
+        }
+    }
+
+    /// Whether it may do no input or output at all: its dependency list is pinned by name.
+    pub(crate) fn is_pure(&self) -> bool {
+        match self {
+            Self::Contract(_) | Self::Core(_) => true,
+            Self::Shared(name) => name != "sandbox",
+            Self::Profiles(_) | Self::Worker(_) | Self::Broker(_) | Self::Tool(_) | Self::Test(_) => false,
+        }
+    }
+
+    /// Whether hostile bytes or numbers reach it, so that the strict lints are due.
+    pub(crate) fn meets_hostile_input(&self) -> bool {
+        matches!(self, Self::Contract(_) | Self::Core(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_decides() {
+        for (folder, want) in [
+            ("crates/dhcp/core", Some(Role::Core("dhcp".into()))),
+            ("crates/ntp/broker", Some(Role::Broker("ntp".into()))),
+            ("crates/sandbox", Some(Role::Shared("sandbox".into()))),
+            ("tests/netns", Some(Role::Test("netns".into()))),
+            ("crates/dhcp", None),
+            ("crates/dhcp/stuff", None),
+            ("vendor/thing", None),
+        ] {
+            assert_eq!(Role::of_folder(folder), want, "{folder}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The command line: one subcommand per task.
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::workspace::Workspace;
+use crate::{build, check, setup, symbols, test};
+
+const AFTER_HELP: &str = "\
+Start here:
+  cargo xtask demo    build, then watch a lease being taken and three attacks failing
+  cargo xtask test    everything a change must pass; what continuous integration runs
+
+Both install what they need (root, Debian). `cargo xtask TASK --help` tells more about one task.";
+
+/// The tasks of the Orlop repository
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every test: set-up, release build, checks, unit tests, and the tests that need root
+    Test(test::Options),
+    /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
+    Check(check::Options),
+    /// Build the static release binaries and print their sizes
+    Build(build::Options),
+    /// Search the release binaries: no parser of network bytes in a broker, and (control) one in each worker
+    Symbols(build::Options),
+    /// Compare the dependencies with the database of known vulnerabilities (needs the internet)
+    Advisories,
+    /// Install the Debian packages and cargo tools that a task needs, where missing (root)
+    Setup(setup::Options),
+}
+
+impl Cli {
+    /// Runs the chosen task.
+    ///
+    /// # Errors
+    /// Whatever made the task fail, outermost first.
+    pub(crate) fn run(self) -> Result<()> {
+        let workspace = Workspace::find()?;
+        match self.task {
+            Task::Test(options) => test::run(&workspace, &options),
+            Task::Check(options) => check::run(&workspace, &options),
+            Task::Build(options) => build::run(&workspace, &options).map(drop),
+            Task::Symbols(options) => symbols::run(&workspace, &options),
+            Task::Advisories => check::advisories::run(&workspace),
+            Task::Setup(options) => setup::run(&options),
+        }
+    }
+
+    /// The names of all tasks, as typed.
+    pub(crate) fn task_names() -> Vec<String> {
+        Self::command().get_subcommands().map(|task| task.get_name().to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_task_has_a_help_line() {
+        for task in Cli::command().get_subcommands() {
+            assert!(task.get_about().is_some(), "{}", task.get_name());
+        }
+    }
+}

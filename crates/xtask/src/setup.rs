@@ -1,0 +1,228 @@
+//! `setup`: installs what a task needs and this machine lacks, and nothing else.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+
+/// What a task needs besides the Rust toolchain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Two namespaces, a veth and a DHCP server.
+    Demo,
+    /// The demo's, the other server, the rival clients that validate the testbed, and cargo-deny.
+    Tests,
+    /// The demo's and the rival clients.
+    Bench,
+    /// cargo-fuzz and the nightly toolchain.
+    Fuzz,
+}
+
+/// A Debian package and why it is wanted.
+struct DebianPackage {
+    name: &'static str,
+    why: &'static str,
+    needs: &'static [Need],
+}
+
+const DEBIAN_PACKAGES: &[DebianPackage] = &[
+    DebianPackage {
+        name: "iproute2",
+        why: "ip: builds and reads the test networks",
+        needs: &[Need::Demo, Need::Tests, Need::Bench],
+    },
+    DebianPackage {
+        name: "util-linux",
+        why: "unshare, nsenter, setpriv: hold the namespaces",
+        needs: &[Need::Demo, Need::Tests, Need::Bench],
+    },
+    DebianPackage {
+        name: "dnsmasq-base",
+        why: "the DHCP server of demo, tests and bench",
+        needs: &[Need::Demo, Need::Tests, Need::Bench],
+    },
+    DebianPackage { name: "udhcpd", why: "a second, independent DHCP server", needs: &[Need::Tests] },
+    DebianPackage {
+        name: "udhcpc",
+        why: "rival client: validates the testbed, compared by the bench",
+        needs: &[Need::Tests, Need::Bench],
+    },
+    DebianPackage {
+        name: "dhcpcd-base",
+        why: "rival client: what LinuxKit ships today",
+        needs: &[Need::Tests, Need::Bench],
+    },
+    DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: &[Need::Tests, Need::Bench] },
+];
+
+/// A program that `cargo install` builds, with the version everybody uses.
+struct CargoTool {
+    name: &'static str,
+    version: &'static str,
+    needs: &'static [Need],
+}
+
+const CARGO_TOOLS: &[CargoTool] = &[
+    CargoTool { name: "cargo-deny", version: "0.20.2", needs: &[Need::Tests] },
+    CargoTool { name: "cargo-fuzz", version: "0.13.2", needs: &[Need::Fuzz] },
+];
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// What `cargo xtask demo` needs
+    #[arg(long)]
+    demo: bool,
+    /// What `cargo xtask test` needs
+    #[arg(long)]
+    tests: bool,
+    /// What `cargo xtask bench` needs
+    #[arg(long)]
+    bench: bool,
+    /// What `cargo xtask fuzz` needs
+    #[arg(long)]
+    fuzz: bool,
+}
+
+/// Installs what the chosen tasks need; without a choice, what `demo` and `test` need.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let Options { demo, tests, bench, fuzz } = *options;
+    let chosen = [(demo, Need::Demo), (tests, Need::Tests), (bench, Need::Bench), (fuzz, Need::Fuzz)];
+    let mut needs: Vec<Need> = chosen.iter().filter(|(wanted, _)| *wanted).map(|(_, need)| *need).collect();
+    if needs.is_empty() {
+        needs = vec![Need::Demo, Need::Tests];
+    }
+    for need in needs {
+        ensure(need)?;
+    }
+    println!("setup: everything is there");
+    Ok(())
+}
+
+/// Makes sure that `need` is met.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub(crate) fn ensure(need: Need) -> Result<()> {
+    debian_packages(need)?;
+    if need == Need::Tests {
+        toolchain_component("rustfmt", "fmt")?;
+        toolchain_component("clippy", "clippy")?;
+    }
+    if need == Need::Fuzz && !has_nightly() {
+        bail!("fuzzing needs a nightly Rust; help: rustup toolchain install nightly --profile minimal");
+    }
+    for tool in CARGO_TOOLS.iter().filter(|tool| tool.needs.contains(&need)) {
+        cargo_tool(tool)?;
+    }
+    Ok(())
+}
+
+/// Whether a nightly toolchain is installed.
+pub(crate) fn has_nightly() -> bool {
+    command::succeeds(Command::new("cargo").args(["+nightly", "--version"]))
+}
+
+/// Whether cargo-fuzz is installed.
+pub(crate) fn has_cargo_fuzz() -> bool {
+    command::succeeds(Command::new("cargo").args(["fuzz", "--version"]))
+}
+
+fn debian_packages(need: Need) -> Result<()> {
+    let wanted: Vec<_> = DEBIAN_PACKAGES.iter().filter(|package| package.needs.contains(&need)).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let installed = installed_packages(wanted.iter().map(|package| package.name))?;
+    let missing: Vec<_> =
+        wanted.into_iter().filter(|package| !installed.iter().any(|name| name == package.name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.iter().map(|package| package.name).collect::<Vec<_>>().join(" ");
+    for DebianPackage { name, why, .. } in &missing {
+        println!("  missing: {name} ({why})");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "installing packages needs root; help: run this as root, or first: apt-get install --no-install-recommends {names}"
+        );
+    }
+    let install =
+        || command::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(names.split(' ')));
+    if install().is_err() {
+        // A fresh machine or container has no package lists yet.
+        println!("  once more, with fresh package lists");
+        command::run(apt_get().arg("update"))?;
+        install().with_context(|| format!("cannot install {names}"))?;
+    }
+    Ok(())
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
+    command
+}
+
+fn installed_packages<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+    // It ends with failure when any is unknown, and still lists the others.
+    let output = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${Package} ${db:Status-Status}\\n"])
+        .args(names)
+        .output()
+        .context("cannot run dpkg-query: setup knows Debian only; help: install the packages that `cargo xtask setup --help` tasks name by hand")?;
+    Ok(parse_installed(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn parse_installed(listing: &str) -> Vec<String> {
+    let installed = listing.lines().filter_map(|line| line.strip_suffix(" installed"));
+    installed.map(str::to_owned).collect()
+}
+
+fn toolchain_component(component: &str, subcommand: &str) -> Result<()> {
+    if command::succeeds(Command::new("cargo").args([subcommand, "--version"])) {
+        return Ok(());
+    }
+    command::run(Command::new("rustup").args(["component", "add", component]))
+        .with_context(|| format!("cargo {subcommand} is missing; help: install the Rust component {component}"))
+}
+
+fn cargo_tool(tool: &CargoTool) -> Result<()> {
+    let CargoTool { name, version, .. } = tool;
+    let subcommand = name.trim_start_matches("cargo-");
+    if command::succeeds(Command::new("cargo").args([subcommand, "--version"])) {
+        return Ok(());
+    }
+    println!("  missing: {name}; building it takes some minutes, once");
+    command::run(Command::new("cargo").args(["install", "--locked", &format!("{name}@{version}")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_fully_installed_counts() {
+        let listing = "iproute2 installed\nudhcpc config-files\ndnsmasq-base installed\nudhcpd not-installed\n";
+        assert_eq!(parse_installed(listing), ["iproute2", "dnsmasq-base"]);
+    }
+
+    #[test]
+    fn an_unknown_package_is_not_installed() {
+        match installed_packages(["dpkg", "no-such-package-orlop"].into_iter()) {
+            Ok(installed) => assert_eq!(installed, ["dpkg"]),
+            Err(error) => assert!(error.to_string().contains("Debian only"), "{error:#}"),
+        }
+    }
+
+    #[test]
+    fn every_task_that_builds_networks_gets_a_server() {
+        for need in [Need::Demo, Need::Tests, Need::Bench] {
+            assert!(DEBIAN_PACKAGES.iter().any(|p| p.name == "dnsmasq-base" && p.needs.contains(&need)), "{need:?}");
+        }
+    }
+}

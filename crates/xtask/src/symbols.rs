@@ -1,0 +1,88 @@
+//! `symbols`: what the rule about dependencies promises, seen in the binaries themselves.
+//!
+//! Binaries are stripped, but a crate leaves the paths of its files behind wherever it can panic
+//! (`…/smoltcp-0.14.0/src/wire/ipv4.rs`). No broker may hold such a path of a parser; its worker must, or the search sees nothing.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::{self, Options};
+use crate::check::Finding;
+use crate::check::directions::PARSERS;
+use crate::check::role::Role;
+use crate::workspace::Workspace;
+
+/// Searches the release binaries of the target.
+///
+/// # Errors
+/// When a binary is missing, a broker holds a parser, or a worker seems to hold none.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let mut findings = Vec::new();
+    let mut brokers = 0;
+    for binary in build::binaries(workspace, &options.target)? {
+        let bytes =
+            fs::read(&binary.path).with_context(|| format!("no {}; help: cargo xtask build", binary.path.display()))?;
+        let found = traces(&bytes, &needles(&binary.role));
+        println!("  {}: {}", binary.name(), if found.is_empty() { "no parser".to_owned() } else { found.join(", ") });
+        brokers += usize::from(matches!(binary.role, Role::Broker(_)));
+        findings.extend(verdict(&binary.name(), &binary.role, &found));
+    }
+    for Finding { place, problem } in &findings {
+        println!("  {place}: {problem}");
+    }
+    if !findings.is_empty() || brokers == 0 {
+        bail!("the wall between broker and parser: {} findings in {brokers} brokers", findings.len());
+    }
+    Ok(())
+}
+
+/// What a parser's code leaves in a binary: its folder in the registry, or in ours.
+fn needles(role: &Role) -> Vec<String> {
+    let third_party = PARSERS.iter().map(|parser| format!("/{}-", parser.trim_end_matches('-')));
+    let ours = role.daemon().map(|daemon| format!("crates/{daemon}/core/src"));
+    third_party.chain(ours).collect()
+}
+
+fn traces(bytes: &[u8], needles: &[String]) -> Vec<String> {
+    let holds = |needle: &&String| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+    needles.iter().filter(holds).cloned().collect()
+}
+
+fn verdict(name: &str, role: &Role, found: &[String]) -> Option<Finding> {
+    match (role, found.is_empty()) {
+        (Role::Broker(_), false) => {
+            Some(Finding::new(name, format!("a broker holds code of a parser: {}", found.join(", "))))
+        }
+        (Role::Worker(_), true) => Some(Finding::new(name, "control failed: no parser found in a worker either")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parsers_path_is_found_among_other_bytes() {
+        let role = Role::Worker("dhcp".into());
+        let bytes =
+            b"\x7fELF\0/root/.cargo/registry/src/x/smoltcp-0.14.0/src/wire/ipv4.rs\0crates/dhcp/core/src/frame.rs\xff";
+        assert_eq!(traces(bytes, &needles(&role)), ["/smoltcp-", "crates/dhcp/core/src"]);
+        assert_eq!(traces(b"\x7fELF\0/x/rtnetlink-0.24.0/src/lib.rs", &needles(&role)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_broker_must_hold_none_and_a_worker_some() {
+        let (broker, worker) = (Role::Broker("dhcp".into()), Role::Worker("dhcp".into()));
+        let some = ["/smoltcp-".to_owned()];
+        for (what, role, found, fails) in [
+            ("clean broker", &broker, &some[..0], false),
+            ("broker with a parser", &broker, &some[..], true),
+            ("worker with a parser", &worker, &some[..], false),
+            ("blind search", &worker, &some[..0], true),
+        ] {
+            assert_eq!(verdict("name", role, found).is_some(), fails, "{what}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `test`: everything a change must pass, in one command.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::build;
+use crate::check;
+use crate::command;
+use crate::setup::{self, Need};
+use crate::steps::Steps;
+use crate::symbols;
+use crate::workspace::Workspace;
+
+/// A package of tests that need root, namespaces and the release binaries.
+struct RootTests {
+    package: &'static str,
+    /// Tests of one binary at a time: more than the machine has cores only makes deadlines lie.
+    threads: usize,
+}
+
+const ROOT_TESTS: &[RootTests] = &[
+    RootTests { package: "orlop-testbed", threads: 1 },
+    RootTests { package: "orlop-test-sandbox", threads: 1 },
+    RootTests { package: "orlop-test-netns", threads: 2 },
+];
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// Only what needs neither root nor a release build: checks and the default members' tests
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Runs all tests, goes on after a failure, and ends with a summary.
+///
+/// # Errors
+/// When any step failed or could not be run.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.quick { quick(workspace) } else { full(workspace) }
+}
+
+fn quick(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new(2);
+    steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
+    steps.run("unit tests", || cargo_test(&mut unit_tests(workspace)));
+    let left_out = ROOT_TESTS.iter().map(|tests| tests.package).collect::<Vec<_>>().join(", ");
+    println!("\n--quick left out: release build, symbols, {left_out}");
+    steps.finish("test --quick")
+}
+
+fn full(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::new(5 + ROOT_TESTS.len() + 1);
+    steps.run("set-up", || setup::ensure(Need::Tests).map(|()| String::new()));
+    let built = steps.run("release build", || {
+        let binaries = build::run(workspace, &build::Options::default())?;
+        Ok(format!("{} binaries", binaries.len()))
+    });
+    if built {
+        steps.run("no parser in a broker binary", || {
+            symbols::run(workspace, &build::Options::default()).map(|()| String::new())
+        });
+    } else {
+        steps.not_run("no parser in a broker binary", "no release build");
+    }
+    steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
+    // Some of them look at this machine's kernel as root: here none may skip itself.
+    steps.run("unit tests", || cargo_test(unit_tests(workspace).env("SYSTEM_TESTS", "require")));
+    for tests in ROOT_TESTS {
+        if built {
+            steps.run(tests.package, || root_tests(workspace, tests));
+        } else {
+            steps.not_run(tests.package, "no release build");
+        }
+    }
+    steps.run("fuzz targets compile", || fuzz_targets(workspace));
+    steps.finish("test")
+}
+
+/// The default members: no root needed, under a minute; the fuzz seeds are replayed here too.
+fn unit_tests(workspace: &Workspace) -> Command {
+    let mut cargo = workspace.cargo("test");
+    cargo.args(["--locked", "--no-fail-fast"]);
+    cargo
+}
+
+fn root_tests(workspace: &Workspace, tests: &RootTests) -> Result<String> {
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "{} needs root: it builds network namespaces; help: run this as root, or `cargo xtask test --quick`",
+            tests.package
+        );
+    }
+    let mut cargo = workspace.cargo("test");
+    cargo.args(["--locked", "--no-fail-fast", "--package", tests.package, "--", "--test-threads"]);
+    cargo.arg(tests.threads.to_string());
+    cargo.env("SYSTEM_TESTS", "require").env("ORLOP_BIN_DIR", build::release_folder(workspace, build::HOST)?);
+    cargo_test(&mut cargo)
+}
+
+/// The fuzz workspace needs nightly Rust and cargo-fuzz, which tests do not install; its seeds are replayed by the unit tests.
+fn fuzz_targets(workspace: &Workspace) -> Result<String> {
+    if !workspace.root.join("fuzz/Cargo.toml").is_file() {
+        bail!("no fuzz/Cargo.toml");
+    }
+    if !setup::has_nightly() || !setup::has_cargo_fuzz() {
+        return Ok("not compiled, no nightly Rust or no cargo-fuzz here (cargo xtask setup --fuzz); seeds are replayed by the unit tests".to_owned());
+    }
+    command::run(workspace.cargo("+nightly").args(["check", "--manifest-path", "fuzz/Cargo.toml"]))?;
+    Ok("compiled".to_owned())
+}
+
+/// Runs `cargo test` with its output visible, and counts what it ran.
+fn cargo_test(cargo: &mut Command) -> Result<String> {
+    let mut tally = Tally::default();
+    let result = command::observed(cargo, |line| tally.add(line));
+    match result {
+        Ok(()) => tally.judged(),
+        Err(error) => Err(error.context(tally.shown())),
+    }
+}
+
+/// Sums over the summary lines of `cargo test`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Tally {
+    /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s`
+    fn add(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
+        for count in counts.1.split("; ") {
+            let Some((number, what)) = count.split_once(' ') else { continue };
+            let number: u64 = number.parse().unwrap_or(0);
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+
+    fn shown(&self) -> String {
+        let ignored = if self.ignored > 0 { format!(", {} ignored", self.ignored) } else { String::new() };
+        format!("{} passed, {} failed{ignored}", self.passed, self.failed)
+    }
+
+    fn judged(&self) -> Result<String> {
+        if self.passed == 0 {
+            bail!("no test ran: the step is checking nothing");
+        }
+        Ok(self.shown())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OK: &str = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s";
+
+    #[test]
+    fn summaries_of_all_test_binaries_are_added_up() {
+        let mut tally = Tally::default();
+        for line in ["running 13 tests", OK, OK, "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured"] {
+            tally.add(line);
+        }
+        assert_eq!(tally.shown(), "25 passed, 2 failed, 2 ignored");
+    }
+
+    #[test]
+    fn a_step_in_which_no_test_ran_fails() {
+        assert!(Tally::default().judged().is_err());
+    }
+
+    #[test]
+    fn each_package_of_root_tests_is_in_the_workspace_and_not_a_default_member() {
+        let workspace = Workspace::find().unwrap();
+        let metadata = workspace.metadata(build::HOST).unwrap();
+        let folders: Vec<_> = metadata.members().filter(|p| p.folder(&workspace.root).starts_with("tests/")).collect();
+        let mut named: Vec<_> = ROOT_TESTS.iter().map(|tests| tests.package).collect();
+        let mut present: Vec<_> = folders.iter().map(|package| package.name.as_str()).collect();
+        named.sort_unstable();
+        present.sort_unstable();
+        assert_eq!(named, present);
+    }
+}
