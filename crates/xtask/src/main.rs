@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod cli;
 mod command;
+mod fuzz;
 mod setup;
 mod steps;
 mod symbols;

@@ -106,7 +106,7 @@ fn fuzz_targets(workspace: &Workspace) -> Result<String> {
     if !setup::has_nightly() || !setup::has_cargo_fuzz() {
         return Ok("not compiled, no nightly Rust or no cargo-fuzz here (cargo xtask setup --fuzz); seeds are replayed by the unit tests".to_owned());
     }
-    command::run(workspace.cargo("+nightly").args(["check", "--manifest-path", "fuzz/Cargo.toml"]))?;
+    command::run(workspace.nightly_cargo().args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]))?;
     Ok("compiled".to_owned())
 }
 

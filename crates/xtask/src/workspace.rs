@@ -42,6 +42,13 @@ impl Workspace {
         command
     }
 
+    /// A nightly cargo in the root folder. Only rustup's own `cargo` understands `+nightly`, and it is found by `PATH`.
+    pub(crate) fn nightly_cargo(&self) -> Command {
+        let mut command = Command::new("cargo");
+        command.current_dir(&self.root).arg("+nightly").env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+        command
+    }
+
     /// Packages and the resolved graph for `target`.
     ///
     /// # Errors
