@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{build, check, fuzz, setup, symbols, test};
+use crate::{bench, build, check, fuzz, setup, symbols, test};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -27,6 +27,8 @@ enum Task {
     Test(test::Options),
     /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
     Check(check::Options),
+    /// Compare a daemon with its rivals: time to a lease, memory, size; a table, a chart and raw data
+    Bench(bench::Options),
     /// Fuzz every target in turn from the committed seeds (nightly Rust)
     Fuzz(fuzz::Options),
     /// Build the static release binaries and print their sizes
@@ -49,6 +51,7 @@ impl Cli {
         match self.task {
             Task::Test(options) => test::run(&workspace, &options),
             Task::Check(options) => check::run(&workspace, &options),
+            Task::Bench(options) => bench::run(&workspace, &options),
             Task::Fuzz(options) => fuzz::run(&workspace, &options),
             Task::Build(options) => build::run(&workspace, &options).map(drop),
             Task::Symbols(options) => symbols::run(&workspace, &options),

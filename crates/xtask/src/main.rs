@@ -3,6 +3,7 @@
 //! One module per task. What a task runs is printed before it runs; a task that fails says what to type next.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod check;
 mod cli;

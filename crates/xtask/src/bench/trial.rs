@@ -1,0 +1,98 @@
+//! One run of one client: from its start to an address and a default route, and to its end.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use orlop_testbed::Monitor;
+use orlop_testbed::state::{Change, Item, TABLE_MAIN};
+
+use super::clients::Client;
+use super::millis;
+use super::scene::{LOG, Scene};
+
+/// No client needs longer than this on an empty wire; one that does has failed.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How a run starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Nothing is known: DISCOVER.
+    Cold,
+    /// The lease of the last run is there: INIT-REBOOT, for those who can.
+    LeaseKept,
+}
+
+/// Milliseconds after the start.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub(super) struct Sample {
+    /// The kernel has both an address and a default route.
+    pub(super) configured: f64,
+    /// The started process has ended.
+    pub(super) exit: f64,
+}
+
+/// Runs `client` once and leaves the interface configured and no process behind.
+///
+/// # Errors
+/// When it gets no lease in time; the error carries what it said.
+pub(super) fn run(scene: &Scene, client: &Client, start: Start) -> Result<Sample> {
+    scene.reset(client, start)?;
+    let monitor = Monitor::start(&scene.client)?;
+    let mut command = Command::new(&client.program);
+    command.args(&client.oneshot);
+    let (began, ended, status) = scene.on_client(move || timed(&mut command))?;
+    let outcome = judged(scene, &monitor, began, ended, status);
+    scene.clear_processes()?;
+    outcome.with_context(|| format!("{} said:\n{}", client.name, scene.client.read(LOG).unwrap_or_default()))
+}
+
+fn judged(scene: &Scene, monitor: &Monitor, began: Instant, ended: Instant, status: ExitStatus) -> Result<Sample> {
+    ensure!(status.signal().is_none(), "did not end within {DEADLINE:?}");
+    ensure!(status.success(), "ended with {status}");
+    // The kernel told before the client ended; the thread that listens may need a moment.
+    let listening = Duration::from_secs(1);
+    let address = monitor.wait_for("an address", listening, is_address)?;
+    let route = monitor.wait_for("a default route", listening, is_default_route)?;
+    ensure!(!scene.client.default_routes()?.is_empty(), "the default route did not stay");
+    let configured = address.max(route).saturating_duration_since(began);
+    Ok(Sample { configured: millis(configured), exit: millis(ended - began) })
+}
+
+/// Starts the command in the calling thread's namespaces and waits for its end.
+fn timed(command: &mut Command) -> Result<(Instant, Instant, ExitStatus)> {
+    let log = File::create(LOG)?;
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let began = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    // Waiting must not poll, that would blur the result; so somebody else watches the clock.
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).context("no process id")?;
+    let (done, is_done) = mpsc::channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if is_done.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            // Not reaped before `done` is dropped, so the number is still this process's.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    });
+    let status = child.wait();
+    let ended = Instant::now();
+    drop(done);
+    if watchdog.join().is_err() {
+        bail!("the watchdog panicked");
+    }
+    Ok((began, ended, status?))
+}
+
+fn is_address(change: &Change) -> bool {
+    !change.deleted && matches!(&change.item, Item::Address(address) if !address.address.is_link_local())
+}
+
+fn is_default_route(change: &Change) -> bool {
+    let is_default =
+        |item: &Item| matches!(item, Item::Route(route) if route.destination.1 == 0 && route.table == TABLE_MAIN);
+    !change.deleted && is_default(&change.item)
+}
