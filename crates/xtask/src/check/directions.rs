@@ -7,6 +7,9 @@ use super::Finding;
 use super::role::Role;
 use crate::workspace::{Metadata, Package};
 
+const ANYTHING: &[&str] =
+    &["test", "machine", "wire", "netfacts", "sandbox", "contract", "core", "profiles", "worker", "broker"];
+
 /// From a role to the roles of ours it may be linked with; within one daemon, or shared.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("machine", &[]),
@@ -18,13 +21,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("profiles", &["sandbox"]),
     ("worker", &["core", "contract", "profiles", "machine", "wire", "sandbox"]),
     ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox"]),
-    ("testbed", &[]),
-    ("xtask", &["testbed"]),
-    // Tests look at everything but the tasks.
-    (
-        "test",
-        &["testbed", "machine", "wire", "netfacts", "sandbox", "contract", "core", "profiles", "worker", "broker"],
-    ),
+    // Tests and tasks look at everything.
+    ("test", ANYTHING),
+    ("xtask", ANYTHING),
 ];
 
 /// Everything that a pure package may depend on besides ours, with its reason.

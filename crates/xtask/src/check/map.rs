@@ -4,22 +4,26 @@ use std::collections::BTreeSet;
 
 use super::Finding;
 
-/// Top folders and files of the repository: a quoted name that starts with one is a path of ours.
+/// Top folders of the repository: a quoted name that starts with one is a path of ours.
 const TOP: &[&str] = &["crates", "tests", "fuzz", "packaging", ".ci", ".cargo"];
+
+/// What a path on a page may be relative to, besides the repository and the package named before it on the same line.
+const BASES: &[&str] = &["crates", "crates/dhcp"];
 
 /// A quoted name on a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
-    /// `crates/dhcp/core`
-    Path(String),
+    /// `crates/dhcp/core`, or `src/lib.rs` behind the package it belongs to.
+    Path { path: String, package: Option<String> },
     /// `cargo xtask demo`
     Task(String),
 }
 
 /// Every path and task that the page quotes.
 pub(crate) fn names(text: &str) -> BTreeSet<Name> {
+    let paths = quoted(text).into_iter().flat_map(|line| paths(&line));
     let mut names: BTreeSet<Name> =
-        quoted(text).into_iter().filter(|word| is_path(word)).map(|word| Name::Path(word.to_owned())).collect();
+        paths.map(|(package, path)| Name::Path { path: path.to_owned(), package }).collect();
     // Tasks count everywhere, also in blocks of commands.
     for after in text.split("cargo xtask ").skip(1) {
         let task: String = after.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
@@ -30,24 +34,32 @@ pub(crate) fn names(text: &str) -> BTreeSet<Name> {
     names
 }
 
+/// The paths among the quoted words of a line, each with the first path of the line, if it is not that itself.
+fn paths<'a>(words: &[&'a str]) -> Vec<(Option<String>, &'a str)> {
+    let paths: Vec<&str> = words.iter().copied().filter(|word| is_path(word)).collect();
+    let package = paths.first().map(|&first| first.to_owned());
+    let relative = |(n, path)| (package.clone().filter(|_| n > 0), path);
+    paths.into_iter().enumerate().map(relative).collect()
+}
+
 /// The names on page `name` that do not exist.
 pub(crate) fn findings(name: &str, text: &str, exists: &dyn Fn(&str) -> bool, tasks: &[String]) -> Vec<Finding> {
     if text.is_empty() {
         return vec![Finding::new(name, "this page is missing or empty")];
     }
-    let missing = |wanted: &Name| match wanted {
-        // A line number or an item after the file is fine: `crates/a/src/b.rs:12`.
-        Name::Path(path) => !exists(path.split(':').next().unwrap_or(path)),
-        Name::Task(task) => !tasks.contains(task),
+    let problem = |wanted| match wanted {
+        Name::Path { path, package } => {
+            // A line number or an item after the file is fine: `crates/a/src/b.rs:12`.
+            let file = path.split(':').next().unwrap_or(&path);
+            let mut bases = BASES.iter().copied().chain(package.as_deref());
+            let found = exists(file) || bases.any(|base| exists(&format!("{base}/{file}")));
+            (!found).then(|| format!("names `{path}`, which does not exist"))
+        }
+        Name::Task(task) => {
+            (!tasks.contains(&task)).then(|| format!("names `cargo xtask {task}`, which does not exist"))
+        }
     };
-    names(text)
-        .into_iter()
-        .filter(missing)
-        .map(|wanted| match wanted {
-            Name::Path(path) => Finding::new(name, format!("names `{path}`, which does not exist")),
-            Name::Task(task) => Finding::new(name, format!("names `cargo xtask {task}`, which does not exist")),
-        })
-        .collect()
+    names(text).into_iter().filter_map(problem).map(|problem| Finding::new(name, problem)).collect()
 }
 
 /// The packages that the map does not name, in full (`crates/dhcp/core`) or from `crates/` on (`dhcp/core`).
@@ -58,26 +70,27 @@ pub(crate) fn missing_folders(name: &str, text: &str, folders: &[String]) -> Vec
     missing.map(|folder| Finding::new(name, format!("does not name the package in {folder}"))).collect()
 }
 
-/// What stands between backticks, outside blocks of code.
-fn quoted(text: &str) -> Vec<&str> {
-    let mut words = Vec::new();
+/// What stands between backticks, line by line, outside blocks of code.
+fn quoted(text: &str) -> Vec<Vec<&str>> {
+    let mut lines = Vec::new();
     let mut in_block = false;
     for line in text.lines() {
         if line.trim_start().starts_with("```") {
             in_block = !in_block;
         } else if !in_block {
-            words.extend(line.split('`').skip(1).step_by(2));
+            lines.push(line.split('`').skip(1).step_by(2).collect());
         }
     }
-    words
+    lines
 }
 
+/// Whether the word is a path of ours: it starts at the top, or it is a Rust file in a folder.
 fn is_path(word: &str) -> bool {
     let first = word.split('/').next().unwrap_or("");
+    let capitals = |part: &str| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase());
     // `tests/*` and `crates/NAME` stand for several.
-    let is_pattern = word.contains(['*', '<', '{', ' ', '…'])
-        || word.split('/').any(|part| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase()));
-    word.contains('/') && TOP.contains(&first) && !is_pattern
+    let is_pattern = word.contains(['*', '<', '{', ' ', '…']) || word.split('/').any(capitals);
+    word.contains('/') && (TOP.contains(&first) || word.ends_with(".rs")) && !is_pattern
 }
 
 #[cfg(test)]
@@ -87,9 +100,13 @@ mod tests {
     const PAGE: &str = "Start at `crates/dhcp/core` and `/run/orlop`, then `tests/*`, `crates/NAME/core`.\n\
         ```\ncargo xtask demo\ncrates/made/up\n```\nOr `cargo xtask check --rules-only`, `wire/encode`.\n";
 
+    fn path(path: &str, package: Option<&str>) -> Name {
+        Name::Path { path: path.to_owned(), package: package.map(str::to_owned) }
+    }
+
     #[test]
     fn paths_of_ours_and_tasks_are_names_and_nothing_else_is() {
-        let want = [Name::Path("crates/dhcp/core".into()), Name::Task("check".into()), Name::Task("demo".into())];
+        let want = [path("crates/dhcp/core", None), Name::Task("check".into()), Name::Task("demo".into())];
         assert_eq!(names(PAGE).into_iter().collect::<Vec<_>>(), want);
     }
 
@@ -100,6 +117,14 @@ mod tests {
         assert_eq!(found, [Finding::new("README.md", "names `cargo xtask check`, which does not exist")]);
         let found = findings("README.md", PAGE, &|_| false, &["demo".to_owned(), "check".to_owned()]);
         assert_eq!(found, [Finding::new("README.md", "names `crates/dhcp/core`, which does not exist")]);
+    }
+
+    #[test]
+    fn a_file_may_be_named_from_its_package_on() {
+        let row = "| `crates/wire` | encoding | `src/codec.rs`, `src/gone.rs` |";
+        let exists = |path: &str| ["crates/wire", "crates/wire/src/codec.rs"].contains(&path);
+        let found = findings("map", row, &exists, &[]);
+        assert_eq!(found, [Finding::new("map", "names `src/gone.rs`, which does not exist")]);
     }
 
     #[test]

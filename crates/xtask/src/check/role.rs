@@ -61,7 +61,6 @@ impl Role {
             Self::Profiles(_) => "profiles",
             Self::Worker(_) => "worker",
             Self::Broker(_) => "broker",
-            Self::Test(name) if name == "testbed" => "testbed",
             Self::Test(_) => "test",
         }
     }

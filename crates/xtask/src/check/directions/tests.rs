@@ -58,7 +58,7 @@ fn each_forbidden_direction_is_found() {
         ("a contract on a core", ("crates/dhcp/contract", "orlop-dhcp-contract"), core),
         ("a daemon on another", ("crates/dhcp/broker", "orlop-dhcp"), other),
         ("a shared library on a daemon", ("crates/sandbox", "orlop-sandbox"), contract),
-        ("a task on a daemon", ("crates/xtask", "xtask"), contract),
+        ("profiles on a core", ("crates/dhcp/profiles", "orlop-dhcp-profiles"), core),
     ] {
         let found = problems(&[(from.0, from.1, &[to.1]), to]);
         assert!(found.iter().any(|problem| problem.contains("may not depend on")), "{what}: {found:?}");
