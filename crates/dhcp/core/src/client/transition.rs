@@ -1,0 +1,367 @@
+//! How each event moves the machine.
+
+use orlop_dhcp_contract::{Ask, Lease, Refusal, Remembered, Withdrawal};
+use orlop_machine::Instant;
+
+use super::acceptance::{Verdict, judge};
+use super::retransmit::{self, DECLINE_WAIT, REBOOT_ATTEMPTS, REQUEST_ATTEMPTS, UNICAST_ATTEMPTS};
+use super::state::{Exchange, Offer, State, length, rebind_at, renew_at};
+use super::{Action, CARRIER_DEBOUNCE, Carrier, Client};
+use crate::message::Reply;
+
+impl Client {
+    /// Does what is due by `now` whatever the event: leases end, the carrier is lost or back.
+    pub(super) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.lease_end().is_some_and(|end| now >= end) {
+            self.expire(now, out);
+        }
+        if let Carrier::Fading(since) = self.carrier
+            && now >= since.after(CARRIER_DEBOUNCE)
+        {
+            self.carrier = Carrier::Down;
+        }
+        match (&self.state, self.carrier) {
+            (State::NoCarrier, Carrier::Up) => self.begin(now, out),
+            (
+                State::Init { .. }
+                | State::Selecting { .. }
+                | State::Requesting { .. }
+                | State::Rebooting { .. }
+                | State::Bound { .. }
+                | State::Renewing { .. }
+                | State::Rebinding { .. },
+                Carrier::Down,
+            ) => {
+                self.put_aside();
+                self.state = State::NoCarrier;
+                // Another network may answer otherwise.
+                self.broadcast = self.settings.broadcast;
+            }
+            // The broker's answer comes first, and soon.
+            (State::Applying { .. }, Carrier::Down)
+            | (State::NoCarrier, Carrier::Fading(_) | Carrier::Down)
+            | (State::Released, Carrier::Up | Carrier::Fading(_) | Carrier::Down)
+            | (
+                State::Init { .. }
+                | State::Selecting { .. }
+                | State::Requesting { .. }
+                | State::Rebooting { .. }
+                | State::Applying { .. }
+                | State::Bound { .. }
+                | State::Renewing { .. }
+                | State::Rebinding { .. },
+                Carrier::Up | Carrier::Fading(_),
+            ) => {}
+        }
+    }
+
+    /// When the lease that this client stands on, or keeps in force, ends.
+    pub(super) fn lease_end(&self) -> Option<Instant> {
+        self.state.lease().or(self.kept.as_ref().map(|kept| &kept.lease)).and_then(|lease| lease.term.expires_at())
+    }
+
+    fn expire(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let in_force = self.state.lease().is_some() || self.kept.as_ref().is_some_and(|kept| kept.in_force);
+        let ended = self.state.lease().or(self.kept.as_ref().map(|kept| &kept.lease));
+        self.wish = ended.map(|lease| lease.addr);
+        if let Some(end) = self.lease_end().filter(|_| in_force) {
+            out.push(Action::Deconfigure(Withdrawal::Expired(end)));
+        }
+        self.kept = None;
+        match self.state {
+            State::Rebooting { .. }
+            | State::Applying { .. }
+            | State::Bound { .. }
+            | State::Renewing { .. }
+            | State::Rebinding { .. } => self.begin(now, out),
+            State::NoCarrier
+            | State::Init { .. }
+            | State::Selecting { .. }
+            | State::Requesting { .. }
+            | State::Released => {}
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn advance(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.state.deadline().is_none_or(|due| now < due) {
+            return;
+        }
+        match &self.state {
+            State::Init { .. } => self.begin(now, out),
+            State::Requesting { exchange, .. } if exchange.attempts >= REQUEST_ATTEMPTS => {
+                self.start_over(now, out);
+            }
+            State::Rebooting { exchange, .. } if exchange.attempts >= REBOOT_ATTEMPTS => self.discover(now, out),
+            State::Bound { lease } if rebind_at(lease.term).is_some_and(|t2| now >= t2) => self.rebind(now, out),
+            State::Bound { .. } => self.extend(now, out),
+            State::Renewing { lease, .. } if rebind_at(lease.term).is_some_and(|t2| now >= t2) => {
+                self.rebind(now, out);
+            }
+            // An operator's question about a lease without an end: silence takes nothing away.
+            State::Renewing { lease, .. } if renew_at(lease.term).is_none() => {
+                let lease = lease.clone();
+                self.state = State::Bound { lease };
+            }
+            State::Renewing { .. } | State::Rebinding { .. } => {
+                let xid = self.chance.number();
+                if let State::Renewing { exchange, .. } | State::Rebinding { exchange, .. } = &mut self.state {
+                    exchange.anew(xid);
+                }
+                self.transmit(now, out);
+            }
+            State::Selecting { .. } | State::Requesting { .. } | State::Rebooting { .. } => self.transmit(now, out),
+            State::NoCarrier | State::Applying { .. } | State::Released => {}
+        }
+    }
+
+    /// A reply that is ours to judge.
+    pub(super) fn answer(&mut self, now: Instant, reply: &Reply, out: &mut Vec<Action>) {
+        match judge(&self.state, reply, &self.settings) {
+            Err(discard) => self.discards.count(discard),
+            Ok(Verdict::Offered(offer)) => self.request(now, offer, out),
+            Ok(Verdict::Granted(lease)) => {
+                let from = self.state.phase();
+                self.put_aside();
+                self.unanswered = self.unanswered.saturating_add(1);
+                out.push(Action::Configure(lease.clone()));
+                self.state = State::Applying { lease, from };
+            }
+            Ok(Verdict::Denied) => {
+                self.naks = self.naks.saturating_add(1);
+                self.denied(now, out);
+            }
+        }
+    }
+
+    /// DHCPNAK: what it refuses is not ours any more.
+    fn denied(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let refused = match &self.state {
+            State::Requesting { offer, .. } => Some(offer.addr),
+            State::Rebooting { wanted, .. } => Some(*wanted),
+            State::NoCarrier
+            | State::Init { .. }
+            | State::Selecting { .. }
+            | State::Applying { .. }
+            | State::Bound { .. }
+            | State::Renewing { .. }
+            | State::Rebinding { .. }
+            | State::Released => self.state.lease().map(|lease| lease.addr),
+        };
+        self.put_aside();
+        self.wish = None;
+        if self.kept.as_ref().map(|kept| kept.lease.addr) == refused {
+            self.withdraw(Withdrawal::Nak, out);
+        }
+        self.start_over(now, out);
+    }
+
+    /// The broker has put the lease in force.
+    pub(super) fn applied(&mut self) {
+        if !self.is_latest_answer() {
+            return;
+        }
+        if let State::Applying { lease, .. } = &self.state {
+            let lease = lease.clone();
+            self.kept = None;
+            self.strikes = 0;
+            self.state = State::Bound { lease };
+        }
+    }
+
+    /// The broker has not.
+    pub(super) fn refused(&mut self, now: Instant, why: Refusal, out: &mut Vec<Action>) {
+        if !self.is_latest_answer() {
+            return;
+        }
+        let State::Applying { lease, .. } = &self.state else { return };
+        let (addr, server) = (lease.addr, lease.server);
+        match why {
+            Refusal::Conflict { .. } => {
+                let xid = self.chance.number();
+                self.send(now, xid, 1, false, Ask::Decline { requested: addr, server }, out);
+                if self.kept.as_ref().is_some_and(|kept| kept.lease.addr == addr) {
+                    self.withdraw(Withdrawal::Conflict, out);
+                }
+                self.wish = None;
+                self.state = State::Init { until: now.after(DECLINE_WAIT) };
+            }
+            Refusal::Policy | Refusal::Kernel { .. } => {
+                // Never at once: the next try would end the same way.
+                self.strikes = self.strikes.saturating_add(1);
+                self.state = State::Init { until: now.after(retransmit::back_off(self.strikes)) };
+            }
+        }
+    }
+
+    /// Whether the answer that just came is to the latest [`Action::Configure`].
+    fn is_latest_answer(&mut self) -> bool {
+        let last = self.unanswered == 1;
+        self.unanswered = self.unanswered.saturating_sub(1);
+        last
+    }
+
+    /// The operator wants the lease extended, or one found.
+    pub(super) fn renew(&mut self, now: Instant, out: &mut Vec<Action>) {
+        match &self.state {
+            State::Init { .. } | State::Released => self.begin(now, out),
+            State::Bound { .. } | State::Renewing { .. } => self.extend(now, out),
+            State::Rebinding { .. } => self.rebind(now, out),
+            // On its way already, or nothing can be done.
+            State::NoCarrier
+            | State::Selecting { .. }
+            | State::Requesting { .. }
+            | State::Rebooting { .. }
+            | State::Applying { .. } => {}
+        }
+    }
+
+    /// The operator wants the lease given back.
+    pub(super) fn release(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.put_aside();
+        if let Some(kept) = self.kept.take() {
+            let Lease { addr, server, .. } = kept.lease;
+            self.wish = Some(addr);
+            if kept.in_force {
+                if self.carrier != Carrier::Down {
+                    let xid = self.chance.number();
+                    self.send(now, xid, 1, false, Ask::Release { ciaddr: addr, server }, out);
+                }
+                out.push(Action::Deconfigure(Withdrawal::Released));
+            }
+        }
+        self.state = State::Released;
+    }
+
+    /// Starts from the lease of before, if there is one, else from nothing.
+    fn begin(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.carrier == Carrier::Down {
+            self.state = State::NoCarrier;
+            return;
+        }
+        match &self.kept {
+            Some(kept) => {
+                let wanted = kept.lease.addr;
+                let exchange = self.exchange(now);
+                self.state = State::Rebooting { exchange, wanted };
+                self.transmit(now, out);
+            }
+            None => self.discover(now, out),
+        }
+    }
+
+    /// Starts again after a refusal, a little later each time.
+    fn start_over(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let wait = retransmit::back_off(self.strikes);
+        self.strikes = self.strikes.saturating_add(1);
+        self.state = State::Init { until: now.after(wait) };
+        if wait.is_zero() {
+            self.begin(now, out);
+        }
+    }
+
+    fn discover(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if let Some(kept) = &self.kept {
+            self.wish = Some(kept.lease.addr);
+        }
+        let exchange = self.exchange(now);
+        self.state = State::Selecting { exchange };
+        self.transmit(now, out);
+    }
+
+    /// RFC 2131 section 4.4.1: the request has the `xid` of the offer, and `secs` goes on counting.
+    fn request(&mut self, now: Instant, offer: Offer, out: &mut Vec<Action>) {
+        let Some(Exchange { xid, began, .. }) = self.state.exchange() else { return };
+        let exchange = Exchange { began: *began, ..Exchange::new(*xid, now) };
+        self.state = State::Requesting { exchange, offer };
+        self.transmit(now, out);
+    }
+
+    fn extend(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if let Some(lease) = self.state.lease().cloned().map(Box::new) {
+            let exchange = self.exchange(now);
+            self.state = State::Renewing { exchange, lease };
+            self.transmit(now, out);
+        }
+    }
+
+    fn rebind(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if let Some(lease) = self.state.lease().cloned().map(Box::new) {
+            let exchange = self.exchange(now);
+            self.state = State::Rebinding { exchange, lease };
+            self.transmit(now, out);
+        }
+    }
+
+    fn exchange(&mut self, now: Instant) -> Exchange {
+        self.sent = 0;
+        Exchange::new(self.chance.number(), now)
+    }
+
+    /// Moves the lease that the state stands on, which is in force or about to be, to where it outlives the state.
+    fn put_aside(&mut self) {
+        if let Some(lease) = self.state.lease() {
+            self.kept = Some(Remembered { lease: lease.clone(), in_force: true });
+        }
+    }
+
+    /// Gives up the lease of before.
+    fn withdraw(&mut self, why: Withdrawal, out: &mut Vec<Action>) {
+        if self.kept.take().is_some_and(|kept| kept.in_force) {
+            out.push(Action::Deconfigure(why));
+        }
+    }
+
+    /// Sends what the open exchange is about, and sets the time of the next try.
+    fn transmit(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let Self { state, chance, settings, wish, broadcast, .. } = self;
+        let (exchange, ask, wait) = match state {
+            State::Selecting { exchange } => {
+                *broadcast |= exchange.attempts >= UNICAST_ATTEMPTS;
+                let wait = retransmit::discover(exchange.attempts.saturating_add(1), chance);
+                let ask = Ask::Discover { requested: *wish, rapid_commit: settings.rapid_commit };
+                (exchange, ask, wait)
+            }
+            State::Requesting { exchange, offer } => {
+                let wait = retransmit::request(exchange.attempts.saturating_add(1), chance);
+                (exchange, Ask::Select { requested: offer.addr, server: offer.server }, wait)
+            }
+            State::Rebooting { exchange, wanted } => {
+                let wait = retransmit::reboot(chance);
+                (exchange, Ask::Reboot { requested: *wanted }, wait)
+            }
+            State::Renewing { exchange, lease } => {
+                let wait = retransmit::extend(now, rebind_at(lease.term), length(lease.term));
+                (exchange, Ask::Renew { ciaddr: lease.addr, server: lease.server }, wait)
+            }
+            State::Rebinding { exchange, lease } => {
+                let wait = retransmit::extend(now, lease.term.expires_at(), length(lease.term));
+                (exchange, Ask::Rebind { ciaddr: lease.addr }, wait)
+            }
+            State::NoCarrier | State::Init { .. } | State::Applying { .. } | State::Bound { .. } | State::Released => {
+                return;
+            }
+        };
+        exchange.attempts = exchange.attempts.saturating_add(1);
+        exchange.retry_at = now.after(wait);
+        // Once we have an address, answers come to it.
+        let flag = *broadcast && !matches!(ask, Ask::Renew { .. } | Ask::Rebind { .. });
+        let (xid, secs) = (exchange.xid, exchange.secs(now));
+        if self.send(now, xid, secs, flag, ask, out)
+            && let Some(exchange) = self.state.exchange_mut()
+        {
+            exchange.first_sent.get_or_insert(now);
+            exchange.last_sent = Some(now);
+        }
+    }
+
+    /// Sends one message if the pace allows. Returns whether it went.
+    fn send(&mut self, now: Instant, xid: u32, secs: u16, broadcast: bool, ask: Ask, out: &mut Vec<Action>) -> bool {
+        let goes = self.pace.allows(now);
+        if goes {
+            self.sent = self.sent.saturating_add(1);
+            out.push(Action::Send { xid, secs, broadcast, ask });
+        }
+        goes
+    }
+}

@@ -1,0 +1,191 @@
+//! A server's message, parsed once into values that cannot be wrong.
+
+use core::net::Ipv4Addr;
+
+use dhcproto::v4::MessageType;
+use orlop_dhcp_contract::{
+    Counters, Discard, DomainName, HardwareAddr, Ipv4Broadcast, Lease, Mtu, PrefixLen, Route, UnicastAddr,
+};
+use orlop_wire::Bounded;
+
+use crate::option::{Fields, Options};
+use decode::Decoded;
+
+mod decode;
+
+/// `op` of every message from a server (RFC 2131 section 2).
+const BOOTREPLY: u8 = 2;
+/// `htype` of Ethernet (RFC 1700).
+const ETHERNET: u8 = 1;
+/// RFC 2131 section 3: the four bytes before the options.
+const COOKIE: [u8; 4] = [99, 130, 83, 99];
+
+/// The fixed part of a message (RFC 2131 figure 1), with what follows it still unread: enough to see whether the
+/// message is ours at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Header<'a> {
+    /// Transaction identifier.
+    pub xid: u32,
+    /// `chaddr`, without its padding.
+    pub chaddr: HardwareAddr,
+    yiaddr: Ipv4Addr,
+    siaddr: Ipv4Addr,
+    fields: Fields<'a>,
+}
+
+impl<'a> Header<'a> {
+    /// Reads the fixed part.
+    ///
+    /// # Errors
+    /// Why the message is dropped.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Discard> {
+        let mut cursor = Cursor(message);
+        let [op, htype, hlen, _hops] = cursor.take()?;
+        let xid = u32::from_be_bytes(cursor.take()?);
+        let _secs_and_flags: [u8; 4] = cursor.take()?;
+        let _ciaddr: [u8; 4] = cursor.take()?;
+        let yiaddr = cursor.take::<4>()?.into();
+        let siaddr = cursor.take::<4>()?.into();
+        let _giaddr: [u8; 4] = cursor.take()?;
+        let chaddr = HardwareAddr(cursor.take()?);
+        let _padding: [u8; 10] = cursor.take()?;
+        let sname = cursor.skip(64)?;
+        let file = cursor.skip(128)?;
+        let cookie: [u8; 4] = cursor.take()?;
+        if op != BOOTREPLY {
+            return Err(Discard::NotReply);
+        }
+        if htype != ETHERNET || usize::from(hlen) != chaddr.0.len() {
+            return Err(Discard::WrongHardware);
+        }
+        if cookie != COOKIE {
+            return Err(Discard::NoCookie);
+        }
+        Ok(Self { xid, chaddr, yiaddr, siaddr, fields: Fields { options: cursor.0, file, sname } })
+    }
+}
+
+/// Reads forward, and never beyond the end.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Discard> {
+        let (head, tail) = self.0.split_first_chunk().ok_or(Discard::Truncated)?;
+        self.0 = tail;
+        Ok(*head)
+    }
+
+    fn skip(&mut self, len: usize) -> Result<&'a [u8], Discard> {
+        let (head, tail) = self.0.split_at_checked(len).ok_or(Discard::Truncated)?;
+        self.0 = tail;
+        Ok(head)
+    }
+}
+
+/// The messages that a server sends to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// DHCPOFFER.
+    Offer,
+    /// DHCPACK.
+    Ack,
+    /// DHCPNAK.
+    Nak,
+}
+
+/// A reply whose every value has been checked. What was malformed is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Which message.
+    pub kind: Kind,
+    /// Our address, as the server wrote it.
+    pub yiaddr: Ipv4Addr,
+    /// Option 54.
+    pub server_id: Option<UnicastAddr>,
+    /// The server by other signs, for one that sends no option 54 (Oracle's cloud): `siaddr`, else the IP source.
+    pub sender: Option<UnicastAddr>,
+    /// Option 61, echoed (RFC 6842).
+    pub client_id: Option<Vec<u8>>,
+    /// Whether option 80 came (RFC 4039).
+    pub rapid_commit: bool,
+    /// Option 51, in seconds.
+    pub lease_secs: Option<u32>,
+    /// Option 58 (T1), in seconds.
+    pub renewal_secs: Option<u32>,
+    /// Option 59 (T2), in seconds.
+    pub rebinding_secs: Option<u32>,
+    /// Option 1.
+    pub mask: Option<PrefixLen>,
+    /// Option 28.
+    pub broadcast: Option<Ipv4Broadcast>,
+    /// Option 3.
+    pub routers: Bounded<UnicastAddr, { Lease::MAX_ROUTERS }>,
+    /// Option 121.
+    pub routes: Bounded<Route, { Lease::MAX_ROUTES }>,
+    /// Option 26.
+    pub mtu: Option<Mtu>,
+    /// Option 6.
+    pub dns: Bounded<UnicastAddr, { Lease::MAX_SERVERS }>,
+    /// Option 42.
+    pub ntp: Bounded<UnicastAddr, { Lease::MAX_SERVERS }>,
+    /// Option 12.
+    pub hostname: Option<DomainName>,
+    /// Option 15.
+    pub domain: Option<DomainName>,
+    /// Option 119.
+    pub search: Bounded<DomainName, { Lease::MAX_SEARCH }>,
+}
+
+impl Reply {
+    /// Reads the options behind `header`. A malformed option is left out and counted, and costs no other.
+    ///
+    /// # Errors
+    /// Why the whole message is dropped: [`Discard::BadOptions`] or [`Discard::WrongType`].
+    pub fn parse(header: &Header<'_>, source: Ipv4Addr, counters: &mut Counters) -> Result<Self, Discard> {
+        let options = Options::parse(header.fields, decode::is_used)?;
+        for discard in options.discards() {
+            counters.count(*discard);
+        }
+        let mut decoded = Decoded { options: &options, counters };
+        let kind = decoded.kind()?;
+        Ok(Self {
+            kind,
+            yiaddr: header.yiaddr,
+            server_id: decoded.server_id(),
+            sender: [header.siaddr, source].into_iter().find_map(UnicastAddr::new),
+            client_id: decoded.client_id(),
+            rapid_commit: decoded.rapid_commit(),
+            lease_secs: decoded.lease_secs(),
+            renewal_secs: decoded.renewal_secs(),
+            rebinding_secs: decoded.rebinding_secs(),
+            mask: decoded.mask(),
+            broadcast: decoded.broadcast(),
+            routers: decoded.routers(),
+            routes: decoded.routes(),
+            mtu: decoded.mtu(),
+            dns: decoded.dns(),
+            ntp: decoded.ntp(),
+            hostname: decoded.hostname(),
+            domain: decoded.domain(),
+            search: decoded.search(),
+        })
+    }
+
+    /// Who sent it: option 54, else `siaddr`, else the IP source.
+    #[must_use]
+    pub fn server(&self) -> Option<UnicastAddr> {
+        self.server_id.or(self.sender)
+    }
+}
+
+impl Kind {
+    fn of(message: MessageType) -> Option<Self> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is for a client, whatever IANA adds")]
+        match message {
+            MessageType::Offer => Some(Self::Offer),
+            MessageType::Ack => Some(Self::Ack),
+            MessageType::Nak => Some(Self::Nak),
+            _ => None,
+        }
+    }
+}
