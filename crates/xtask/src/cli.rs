@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, check, fuzz, setup, symbols, test};
+use crate::{bench, build, check, demo, fuzz, setup, symbols, test};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -23,6 +23,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Build, then show a daemon at work in namespaces: what it does, and what its processes cannot do
+    Demo(demo::Options),
     /// Run every test: set-up, release build, checks, unit tests, and the tests that need root
     Test(test::Options),
     /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
@@ -49,6 +51,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<()> {
         let workspace = Workspace::find()?;
         match self.task {
+            Task::Demo(options) => demo::run(&workspace, &options),
             Task::Test(options) => test::run(&workspace, &options),
             Task::Check(options) => check::run(&workspace, &options),
             Task::Bench(options) => bench::run(&workspace, &options),

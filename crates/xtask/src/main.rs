@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod cli;
 mod command;
+mod demo;
 mod fuzz;
 mod setup;
 mod steps;

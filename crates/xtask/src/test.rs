@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::build;
 use crate::check;
 use crate::command;
+use crate::demo::leftovers::{self, Ending};
 use crate::setup::{self, Need};
 use crate::steps::Steps;
 use crate::symbols;
@@ -23,6 +24,12 @@ const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },
     RootTests { package: "orlop-test-sandbox", threads: 1 },
     RootTests { package: "orlop-test-netns", threads: 2 },
+];
+
+/// The demo, run as a test.
+const DEMOS: &[(&str, Ending)] = &[
+    ("demo, to its end: nothing is left", Ending::Complete),
+    ("demo, interrupted: nothing is left", Ending::Interrupted),
 ];
 
 #[derive(Debug, Clone, clap::Args)]
@@ -45,12 +52,12 @@ fn quick(workspace: &Workspace) -> Result<()> {
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
     steps.run("unit tests", || cargo_test(&mut unit_tests(workspace)));
     let left_out = ROOT_TESTS.iter().map(|tests| tests.package).collect::<Vec<_>>().join(", ");
-    println!("\n--quick left out: release build, symbols, {left_out}");
+    println!("\n--quick left out: release build, symbols, {left_out}, demo");
     steps.finish("test --quick")
 }
 
 fn full(workspace: &Workspace) -> Result<()> {
-    let mut steps = Steps::new(5 + ROOT_TESTS.len() + 1);
+    let mut steps = Steps::new(5 + ROOT_TESTS.len() + DEMOS.len() + 1);
     steps.run("set-up", || setup::ensure(Need::Tests).map(|()| String::new()));
     let built = steps.run("release build", || {
         let binaries = build::run(workspace, &build::Options::default())?;
@@ -71,6 +78,13 @@ fn full(workspace: &Workspace) -> Result<()> {
             steps.run(tests.package, || root_tests(workspace, tests));
         } else {
             steps.not_run(tests.package, "no release build");
+        }
+    }
+    for (name, ending) in DEMOS {
+        if built {
+            steps.run(name, || leftovers::none_after(*ending));
+        } else {
+            steps.not_run(name, "no release build");
         }
     }
     steps.run("fuzz targets compile", || fuzz_targets(workspace));
