@@ -1,0 +1,38 @@
+//! What the network told this host, per interface: name servers, search domains, time servers.
+//!
+//! The DHCP client writes one file per interface into `/run/orlop/netfacts`, named for its source and the interface
+//! (`dhcp.eth0`), and replaces it whole. The resolver, the NTP client and anybody's shell script read it. A file is
+//! a line `netfacts 1` and then one fact per line, a key and a value with a space between; a key may come several
+//! times where an order of preference makes sense. Lines with a key from the future are skipped and counted, so an
+//! old reader understands a new writer. Everything is bounded: a reader never holds more than [`MAX_TEXT`] bytes.
+//!
+//! | key | value | times |
+//! |---|---|---|
+//! | `interface` | the interface that the facts came from | once, first |
+//! | `metric` | its routes' metric: of two interfaces, believe the lower first | at most once |
+//! | `dns` | address of a name server, most preferred first | up to [`MAX_SERVERS`] |
+//! | `domain` | domain of the network | at most once |
+//! | `search` | where to look for short names | up to [`MAX_SEARCH`] |
+//! | `ntp` | address of a time server, most preferred first | up to [`MAX_SERVERS`] |
+//!
+//! Start at [`Facts::parse`]. Pure: no file is opened here. It promises that whatever [`Facts::parse`] accepts can be
+//! put into resolv.conf or a log line without quoting, and that [`Facts::render`] and it are each other's inverse.
+//!
+//! ```
+//! use orlop_netfacts::Facts;
+//!
+//! let text = "netfacts 1\ninterface eth0\ndns 192.0.2.1\ndns 2001:db8::1\ndomain example.com\nmood sunny\n";
+//! let parsed = Facts::parse(text)?;
+//! assert_eq!(parsed.facts.interface.as_str(), "eth0");
+//! assert_eq!(parsed.facts.dns.len(), 2);
+//! assert_eq!(parsed.unknown, 1, "a key from the future");
+//! # Ok::<(), orlop_netfacts::ParseError>(())
+//! ```
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+mod facts;
+mod name;
+
+pub use facts::{Facts, MAX_LINE, MAX_LINES, MAX_SEARCH, MAX_SERVERS, MAX_TEXT, ParseError, Parsed};
+pub use name::{Domain, Interface};
