@@ -26,34 +26,22 @@ struct DebianPackage {
     needs: &'static [Need],
 }
 
+/// Everything that builds networks.
+const NETWORKS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
+/// Everything that compares with other clients: tests validate the testbed with them.
+const RIVALS: &[Need] = &[Need::Tests, Need::Bench];
+
 const DEBIAN_PACKAGES: &[DebianPackage] = &[
-    DebianPackage {
-        name: "iproute2",
-        why: "ip: builds and reads the test networks",
-        needs: &[Need::Demo, Need::Tests, Need::Bench],
-    },
-    DebianPackage {
-        name: "util-linux",
-        why: "unshare, nsenter, setpriv: hold the namespaces",
-        needs: &[Need::Demo, Need::Tests, Need::Bench],
-    },
-    DebianPackage {
-        name: "dnsmasq-base",
-        why: "the DHCP server of demo, tests and bench",
-        needs: &[Need::Demo, Need::Tests, Need::Bench],
-    },
+    DebianPackage { name: "iproute2", why: "ip: builds and reads the test networks", needs: NETWORKS },
+    DebianPackage { name: "util-linux", why: "unshare, nsenter, setpriv: hold the namespaces", needs: NETWORKS },
+    DebianPackage { name: "mount", why: "file systems of their own for the test hosts", needs: NETWORKS },
+    DebianPackage { name: "hostname", why: "names of their own for the test hosts", needs: NETWORKS },
+    DebianPackage { name: "procps", why: "sysctl: settings of the test hosts", needs: NETWORKS },
+    DebianPackage { name: "dnsmasq-base", why: "the DHCP server of demo, tests and bench", needs: NETWORKS },
     DebianPackage { name: "udhcpd", why: "a second, independent DHCP server", needs: &[Need::Tests] },
-    DebianPackage {
-        name: "udhcpc",
-        why: "rival client: validates the testbed, compared by the bench",
-        needs: &[Need::Tests, Need::Bench],
-    },
-    DebianPackage {
-        name: "dhcpcd-base",
-        why: "rival client: what LinuxKit ships today",
-        needs: &[Need::Tests, Need::Bench],
-    },
-    DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: &[Need::Tests, Need::Bench] },
+    DebianPackage { name: "udhcpc", why: "rival client: busybox", needs: RIVALS },
+    DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
+    DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
 ];
 
 /// A program that `cargo install` builds, with the version everybody uses.
