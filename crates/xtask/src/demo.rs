@@ -138,7 +138,10 @@ impl Stage {
         self.show("ip", &["-4", "address", "show", "dev", "eth0"])?;
         self.show("ip", &["-4", "route", "show"])?;
         self.show("cat", &["/run/resolvconf/resolv.conf"])?;
-        self.show("sh", &["-c", "head -n 20 /run/orlop/netfacts/*"])
+        let script = "head -n 20 /run/orlop/netfacts/*";
+        println!("  $ {script}");
+        print_indented(&self.machine.shell(script)?);
+        Ok(())
     }
 
     fn service(&self) -> Result<()> {
