@@ -1,0 +1,126 @@
+//! What every good client does, ours and Debian's alike (STYLE 39).
+#![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, clients, lease_of, leased};
+use orlop_testbed::dhcp::code;
+use orlop_testbed::frame::Checksum;
+use orlop_testbed::relay::{Rule, Times};
+use orlop_testbed::script::{Edit, Template, WRONG_COOKIE};
+use orlop_testbed::{Capture, Client, Kind, Lease, Mode, Phase, Relay, Script, Udhcpd};
+
+#[test]
+fn a_lease_is_taken_from_dnsmasq() {
+    for client in clients(&[]) {
+        let scene = Scene::new().unwrap();
+        let _dnsmasq = scene.dnsmasq().unwrap();
+        let running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+        let address = leased(&scene.client).unwrap_or_else(|error| panic!("{client:?}: {error:#}\n{}", running.text()));
+        assert_eq!((address.address, address.prefix), (ADDRESS, 24), "{client:?}");
+    }
+}
+
+#[test]
+fn a_lease_is_taken_from_udhcpd() {
+    for client in clients(&[]) {
+        let scene = Scene::new().unwrap();
+        let _udhcpd = Udhcpd::on("eth0", "192.0.2.77", "192.0.2.77", 60).start(&scene.server).unwrap();
+        let running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+        let address = leased(&scene.client).unwrap_or_else(|error| panic!("{client:?}: {error:#}\n{}", running.text()));
+        assert_eq!(address.address, ADDRESS, "{client:?}");
+    }
+}
+
+// RFC 2131 section 4.1: "The client MUST adopt a retransmission strategy".
+#[test]
+fn a_lost_message_of_each_type_is_made_up_for() {
+    for client in clients(&[]) {
+        // The others take many seconds for the later ones; they prove the relay with the first.
+        let types = [Kind::Discover, Kind::Offer, Kind::Request, Kind::Ack];
+        for lost in if client == Client::Orlop { &types[..] } else { &types[..1] }.iter().copied() {
+            let scene = Scene::without_wire().unwrap();
+            let relay =
+                Relay::between((&scene.client, "eth0"), (&scene.server, "eth0"), &[Rule::drop(lost, Times::First(1))])
+                    .unwrap();
+            scene.server.add_address("eth0", "192.0.2.1/24").unwrap();
+            let _dnsmasq = scene.dnsmasq().unwrap();
+            let capture = Capture::start(&scene.client).unwrap();
+            let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+            let address = leased(&scene.client)
+                .unwrap_or_else(|error| panic!("{client:?}, {lost} lost: {error:#}\n{}", capture.time_line()));
+            assert_eq!(address.address, ADDRESS, "{client:?}, {lost} lost");
+            assert_eq!(relay.counters().dropped, 1, "{client:?}, {lost} lost");
+            if client == Client::Orlop && lost == Kind::Discover {
+                let sent = capture.of_kind(Kind::Discover);
+                let gap = sent[1].at - sent[0].at;
+                assert!(gap <= Duration::from_millis(1350), "the first retry came after {gap:?}");
+            }
+        }
+    }
+}
+
+// RFC 2131 section 4.4.1: "If the client receives a DHCPNAK message, the client restarts the configuration process."
+#[test]
+fn a_refused_request_starts_the_exchange_again() {
+    // dhclient ignores a refusal while it has no lease.
+    for client in clients(&[Client::Dhclient]) {
+        let scene = Scene::new().unwrap();
+        let script = Script::serve(&lease_of(60)).first(1, Phase::Selecting, [Template::nak(SERVER)]);
+        let rogue = scene.rogue(script).unwrap();
+        let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+        rogue.wait_for(Phase::Discover, 2, SOON).unwrap_or_else(|error| panic!("{client:?}: {error:#}"));
+        assert_eq!(leased(&scene.client).unwrap().address, ADDRESS, "{client:?}");
+    }
+}
+
+// RFC 2131 section 3.1 item 3: the client chooses one server and names it in its request.
+#[test]
+fn of_two_servers_one_is_chosen_and_named() {
+    for client in clients(&[]) {
+        let scene = Scene::new().unwrap();
+        let other = Ipv4Addr::new(192, 0, 2, 2);
+        let late = lease_of(60).server(other).offer().after(Duration::from_millis(150));
+        let script =
+            Script::serve(&lease_of(60)).without(Phase::Discover).on(Phase::Discover, [lease_of(60).offer(), late]);
+        let rogue = scene.rogue(script).unwrap();
+        let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+        let request =
+            rogue.wait_for(Phase::Selecting, 1, SOON).unwrap_or_else(|error| panic!("{client:?}: {error:#}")).message;
+        assert_eq!(request.address_option(code::SERVER_ID), Some(SERVER), "{client:?}");
+        assert_eq!(request.address_option(code::REQUESTED_ADDRESS), Some(ADDRESS), "{client:?}");
+        assert_eq!(leased(&scene.client).unwrap().address, ADDRESS, "{client:?}");
+    }
+}
+
+#[test]
+fn an_offer_that_is_not_for_us_or_not_whole_is_ignored() {
+    use Client::{Dhclient, Dhcpcd};
+    // Behind each, the clients that were found to take the offer, or to be confused by it.
+    let bad: [(_, _, &[Client]); 6] = [
+        ("of another transaction", Edit::Xid(1), &[]),
+        ("for another client", Edit::Chaddr([0xee; 6]), &[]),
+        ("with a wrong checksum", Edit::Checksum(Checksum::Wrong), &[]),
+        ("without the cookie", Edit::Cookie(WRONG_COOKIE), &[Dhcpcd, Dhclient]),
+        ("that is a request", Edit::Op(1), &[Dhclient]),
+        ("to another port", Edit::DestinationPort(6868), &[]),
+    ];
+    for client in clients(&[]) {
+        for (what, edit, otherwise) in &bad {
+            if otherwise.contains(&client) {
+                continue;
+            }
+            let scene = Scene::new().unwrap();
+            let wrong = Lease::new(Ipv4Addr::new(192, 0, 2, 66), 60).offer().edit(edit.clone());
+            let good = lease_of(60).offer().after(Duration::from_millis(100));
+            let script = Script::serve(&lease_of(60)).without(Phase::Discover).on(Phase::Discover, [wrong, good]);
+            let rogue = scene.rogue(script).unwrap();
+            let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+            let request = rogue.wait_for(Phase::Selecting, 1, SOON);
+            let request = request.unwrap_or_else(|error| panic!("{client:?}, an offer {what}: {error:#}")).message;
+            let requested = request.address_option(code::REQUESTED_ADDRESS);
+            assert_eq!(requested, Some(ADDRESS), "{client:?}, an offer {what}");
+        }
+    }
+}
