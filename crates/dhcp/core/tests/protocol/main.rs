@@ -1,5 +1,8 @@
 //! The DHCP core from outside: real packets in, actions out.
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
 
+mod bench;
+mod leases;
+mod malformed;
 mod matrix;
 mod packet;

@@ -1,124 +1,176 @@
-//! Which reply counts in which state (the table of `client/acceptance.rs`), row by row, and the way there.
+//! Which reply counts in which state (the table of `client/acceptance.rs`), row by row.
 
-use core::time::Duration;
+use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Ask, Discard, HardwareAddr, LinkSettings, Phase, Withdrawal};
-use orlop_dhcp_core::client::{Action, Client, Event};
-use orlop_dhcp_core::frame::PacketInfo;
-use orlop_machine::{Instant, Machine, Seed};
-use orlop_wire::Bounded;
+use orlop_dhcp_contract::{Discard, LinkSettings, Phase};
+use orlop_dhcp_core::client::{Action, Event};
 
-use crate::packet::{ACK, NAK, OFFER, OURS, Packet};
+use crate::bench::{Bench, settings};
+use crate::packet::{ACK, NAK, OFFER, Packet};
 
-/// A client with its own clock, driven by hand.
-pub(crate) struct Bench {
-    pub(crate) client: Client,
-    pub(crate) now: Instant,
-    pub(crate) xid: u32,
+/// What a reply does.
+#[derive(Debug, PartialEq)]
+enum Effect {
+    /// The offer is asked for.
+    Asks,
+    /// A lease is configured.
+    Configures,
+    /// The exchange is over, the address refused.
+    Refuses,
+    /// Nothing but a count.
+    Drops(Discard),
 }
 
-pub(crate) fn settings() -> LinkSettings {
-    LinkSettings { client_id: Bounded::new(), rapid_commit: false, broadcast: false, fallback_lease_secs: 3600 }
+use Effect::{Asks, Configures, Drops, Refuses};
+
+fn effect(mut bench: Bench, edit: impl Fn(Packet) -> Packet, kind: u8) -> Effect {
+    let (naks, before) = (bench.client.progress().naks, bench.phase());
+    let packet = if kind == NAK {
+        Packet::new(NAK, bench.xid).option(54, &[192, 0, 2, 1])
+    } else {
+        Packet::lease(kind, bench.xid)
+    };
+    let actions = bench.packet(&edit(packet));
+    let dropped = bench.dropped();
+    if actions.iter().any(|action| matches!(action, Action::Configure(_))) {
+        return Configures;
+    }
+    if bench.client.progress().naks > naks {
+        return Refuses;
+    }
+    if before == Phase::Selecting && bench.phase() == Phase::Requesting {
+        return Asks;
+    }
+    assert_eq!(bench.phase(), before, "a dropped reply changes nothing");
+    assert!(actions.is_empty(), "{actions:?}");
+    assert_eq!(dropped.len(), 1, "{dropped:?}");
+    Drops(dropped[0].0)
 }
 
-impl Bench {
-    pub(crate) fn new(settings: LinkSettings) -> Self {
-        let client = Client::new(settings, HardwareAddr(OURS), None, true, Seed::from_bytes([1; 32]));
-        Self { client, now: Instant::from_nanos(1_000_000_000), xid: 0 }
-    }
+fn rapid() -> LinkSettings {
+    LinkSettings { rapid_commit: true, ..settings() }
+}
 
-    pub(crate) fn event(&mut self, event: Event) -> Vec<Action> {
-        let actions = self.client.handle(self.now, event);
-        self.note(actions)
-    }
+/// A state, how to get there, and what an offer, an acknowledgement and a refusal do in it.
+type Row = (&'static str, fn() -> Bench, [Effect; 3]);
 
-    pub(crate) fn packet(&mut self, packet: &Packet) -> Vec<Action> {
-        let actions = self.client.receive(self.now, &packet.bytes(), PacketInfo::PLAIN);
-        self.note(actions)
+#[test]
+fn each_state_takes_only_the_replies_it_has_a_use_for() {
+    let rows: [Row; 8] = [
+        ("selecting", || Bench::selecting(settings()), [Asks, Drops(Discard::Unexpected), Drops(Discard::Unexpected)]),
+        (
+            "selecting with rapid commit",
+            || Bench::selecting(rapid()),
+            [Asks, Drops(Discard::Unexpected), Drops(Discard::Unexpected)],
+        ),
+        ("requesting", Bench::requesting, [Drops(Discard::Unexpected), Configures, Refuses]),
+        ("rebooting", Bench::rebooting, [Drops(Discard::Unexpected), Configures, Refuses]),
+        ("renewing", Bench::renewing, [Drops(Discard::Unexpected), Configures, Refuses]),
+        ("rebinding", Bench::rebinding, [Drops(Discard::Unexpected), Configures, Refuses]),
+        ("bound", Bench::bound, [Drops(Discard::WrongXid), Drops(Discard::WrongXid), Drops(Discard::WrongXid)]),
+        (
+            "released",
+            || {
+                let mut bench = Bench::bound();
+                let _ = bench.event(Event::Command(orlop_dhcp_contract::Command::Release));
+                bench
+            },
+            [Drops(Discard::WrongXid), Drops(Discard::WrongXid), Drops(Discard::WrongXid)],
+        ),
+    ];
+    for (what, state, [offer, ack, nak]) in rows {
+        assert_eq!(effect(state(), |packet| packet, OFFER), offer, "{what}: OFFER");
+        assert_eq!(effect(state(), |packet| packet, ACK), ack, "{what}: ACK");
+        assert_eq!(effect(state(), |packet| packet, NAK), nak, "{what}: NAK");
     }
+}
 
-    pub(crate) fn pass(&mut self, time: Duration) -> Vec<Action> {
-        self.now = self.now.after(time);
-        self.event(Event::Deadline)
-    }
+/// A reply with something odd about it, in one state.
+type Odd = (&'static str, fn() -> Bench, fn(Packet) -> Packet, u8, Effect);
 
-    fn note(&mut self, actions: Vec<Action>) -> Vec<Action> {
-        for action in &actions {
-            if let Action::Send { xid, .. } = action {
-                self.xid = *xid;
-            }
-        }
-        actions
-    }
-
-    /// Into SELECTING.
-    pub(crate) fn selecting(settings: LinkSettings) -> Self {
-        let mut bench = Self::new(settings);
-        let _ = bench.event(Event::Started);
-        assert_eq!(bench.client.progress().phase, Phase::Selecting);
-        bench
-    }
-
-    /// Into REQUESTING 192.0.2.9 from 192.0.2.1.
-    pub(crate) fn requesting() -> Self {
-        let mut bench = Self::selecting(settings());
-        let _ = bench.packet(&Packet::lease(OFFER, bench.xid));
-        assert_eq!(bench.client.progress().phase, Phase::Requesting);
-        bench
-    }
-
-    /// Into BOUND to 192.0.2.9 for an hour.
-    pub(crate) fn bound() -> Self {
-        let mut bench = Self::requesting();
-        let _ = bench.packet(&Packet::lease(ACK, bench.xid));
-        let _ = bench.event(Event::Applied);
-        assert_eq!(bench.client.progress().phase, Phase::Bound);
-        bench
-    }
-
-    /// Into RENEWING.
-    pub(crate) fn renewing() -> Self {
-        let mut bench = Self::bound();
-        let _ = bench.pass(Duration::from_secs(1800));
-        assert_eq!(bench.client.progress().phase, Phase::Renewing);
-        bench
-    }
-
-    /// Into REBINDING.
-    pub(crate) fn rebinding() -> Self {
-        let mut bench = Self::bound();
-        let _ = bench.pass(Duration::from_secs(3150));
-        assert_eq!(bench.client.progress().phase, Phase::Rebinding);
-        bench
-    }
-
-    /// Into REBOOTING, by a carrier that went away.
-    pub(crate) fn rebooting() -> Self {
-        let mut bench = Self::bound();
-        let _ = bench.event(Event::CarrierDown);
-        let _ = bench.pass(Duration::from_secs(2));
-        let _ = bench.event(Event::CarrierUp);
-        assert_eq!(bench.client.progress().phase, Phase::Rebooting);
-        bench
+#[test]
+fn whose_reply_counts_depends_on_the_state() {
+    let other: fn(Packet) -> Packet = |packet| packet.without(54).option(54, &[192, 0, 2, 66]);
+    let none: fn(Packet) -> Packet = |packet| packet.without(54);
+    let none_from_elsewhere: fn(Packet) -> Packet =
+        |packet| Packet { source: Ipv4Addr::new(192, 0, 2, 66), ..packet.without(54) };
+    let other_addr: fn(Packet) -> Packet = |packet| Packet { yiaddr: Ipv4Addr::new(192, 0, 2, 77), ..packet };
+    let with_80: fn(Packet) -> Packet = |packet| packet.option(80, &[]);
+    let rows: [Odd; 25] = [
+        ("ACK with 80 that we asked for", || Bench::selecting(rapid()), with_80, ACK, Configures),
+        (
+            "ACK with 80 that nobody asked for",
+            || Bench::selecting(settings()),
+            with_80,
+            ACK,
+            Drops(Discard::Unexpected),
+        ),
+        ("OFFER with 80", || Bench::selecting(rapid()), with_80, OFFER, Asks),
+        ("OFFER without 54", || Bench::selecting(settings()), none, OFFER, Asks),
+        ("ACK of another server", Bench::requesting, other, ACK, Drops(Discard::WrongServer)),
+        ("ACK without 54", Bench::requesting, none, ACK, Configures),
+        ("ACK for another address", Bench::requesting, other_addr, ACK, Drops(Discard::BadAddress)),
+        ("NAK of another server", Bench::requesting, other, NAK, Drops(Discard::WrongServer)),
+        ("NAK without 54 from the chosen server", Bench::requesting, none, NAK, Refuses),
+        ("NAK without 54 from elsewhere", Bench::requesting, none_from_elsewhere, NAK, Drops(Discard::WrongServer)),
+        ("ACK of another server", Bench::rebooting, other, ACK, Configures),
+        ("ACK for another address", Bench::rebooting, other_addr, ACK, Configures),
+        ("NAK of another server", Bench::rebooting, other, NAK, Refuses),
+        ("NAK without 54", Bench::rebooting, none_from_elsewhere, NAK, Refuses),
+        ("ACK of another server", Bench::renewing, other, ACK, Configures),
+        ("ACK without 54", Bench::renewing, none, ACK, Configures),
+        ("ACK for another address", Bench::renewing, other_addr, ACK, Configures),
+        ("NAK of another server", Bench::renewing, other, NAK, Drops(Discard::WrongServer)),
+        ("NAK without 54 from elsewhere", Bench::renewing, none_from_elsewhere, NAK, Drops(Discard::WrongServer)),
+        ("ACK of another server", Bench::rebinding, other, ACK, Configures),
+        ("ACK for another address", Bench::rebinding, other_addr, ACK, Configures),
+        ("NAK of another server", Bench::rebinding, other, NAK, Refuses),
+        ("NAK without 54", Bench::rebinding, none_from_elsewhere, NAK, Refuses),
+        (
+            "unspecified address",
+            || Bench::selecting(settings()),
+            |packet| Packet { yiaddr: Ipv4Addr::UNSPECIFIED, ..packet },
+            OFFER,
+            Drops(Discard::BadAddress),
+        ),
+        ("FORCERENEW", Bench::renewing, |packet| packet.without(53).option(53, &[9]), ACK, Drops(Discard::WrongType)),
+    ];
+    for (what, state, edit, kind, want) in rows {
+        let phase = state().phase();
+        assert_eq!(effect(state(), edit, kind), want, "{phase}: {what}");
     }
 }
 
 #[test]
-fn an_address_is_discovered_requested_and_configured() {
-    let mut bench = Bench::new(settings());
-    let actions = bench.event(Event::Started);
-    assert!(
-        matches!(
-            actions[0],
-            Action::Send { secs: 1, broadcast: false, ask: Ask::Discover { requested: None, rapid_commit: false }, .. }
-        ),
-        "{actions:?}"
-    );
-    let actions = bench.packet(&Packet::lease(OFFER, bench.xid));
-    assert!(matches!(actions[0], Action::Send { ask: Ask::Select { .. }, .. }), "{actions:?}");
-    let actions = bench.packet(&Packet::lease(ACK, bench.xid));
-    assert!(matches!(&actions[0], Action::Configure(lease) if lease.prefix.bits() == 24), "{actions:?}");
-    assert_eq!(bench.client.progress().phase, Phase::Requesting, "not bound before it is configured");
-    let _ = bench.event(Event::Applied);
-    assert_eq!(bench.client.progress().phase, Phase::Bound);
+fn a_client_identifier_that_is_not_ours_is_not_for_us() {
+    let ours: &[u8] = &[1, 2, 0, 0, 0, 0, 1];
+    let with = || LinkSettings { client_id: ours.iter().copied().collect(), ..settings() };
+    for (what, settings, echo, want) in [
+        ("ours", with(), Some(ours), Asks),
+        ("no echo (before RFC 6842)", with(), None, Asks),
+        ("another's", with(), Some(&[1, 2, 0, 0, 0, 0, 2][..]), Drops(Discard::WrongClientId)),
+        ("longer", with(), Some(&[1, 2, 0, 0, 0, 0, 1, 0][..]), Drops(Discard::WrongClientId)),
+        ("we sent none", settings(), Some(&[1, 2, 3][..]), Asks),
+    ] {
+        let edit = |packet: Packet| match echo {
+            Some(id) => packet.option(61, id),
+            None => packet,
+        };
+        assert_eq!(effect(Bench::selecting(settings), edit, OFFER), want, "{what}");
+    }
+}
+
+#[test]
+fn a_lease_without_option_54_is_from_siaddr_or_else_from_the_ip_source() {
+    for (what, siaddr, source, want) in [
+        ("siaddr", [198, 51, 100, 7], [192, 0, 2, 1], [198, 51, 100, 7]),
+        ("IP source", [0, 0, 0, 0], [169, 254, 169, 254], [169, 254, 169, 254]),
+    ] {
+        let edit = |packet: Packet| Packet { siaddr: siaddr.into(), source: source.into(), ..packet.without(54) };
+        let mut bench = Bench::selecting(settings());
+        let _ = bench.packet(&edit(Packet::lease(OFFER, bench.xid)));
+        let actions = bench.packet(&edit(Packet::lease(ACK, bench.xid)));
+        let Action::Configure(lease) = &actions[0] else { panic!("{what}: {actions:?}") };
+        assert_eq!(lease.server.get(), Ipv4Addr::from(want), "{what}");
+    }
 }

@@ -128,6 +128,13 @@ impl Packet {
         self
     }
 
+    /// Puts bytes at the end of `file`.
+    pub(crate) fn in_file_end(mut self, bytes: &[u8]) -> Self {
+        let start = self.file.len() - bytes.len();
+        self.file[start..].copy_from_slice(bytes);
+        self
+    }
+
     /// Puts bytes at the start of `sname`.
     pub(crate) fn in_sname(mut self, bytes: &[u8]) -> Self {
         self.sname[..bytes.len()].copy_from_slice(bytes);
