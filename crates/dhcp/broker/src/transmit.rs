@@ -1,0 +1,75 @@
+//! Sends what the worker asked for: the half of DHCP that the worker cannot do itself.
+
+use std::io;
+use std::net::SocketAddrV4;
+
+use orlop_dhcp_contract::{IfIndex, Transmission};
+use orlop_sandbox::datagram::{Guarded, open_guarded};
+use orlop_sandbox::packet::Transmitter;
+
+use crate::encode::{self, Destination, Speaker};
+use crate::interface_name::InterfaceName;
+
+/// Sends DHCP messages, and hears nothing.
+#[derive(Debug)]
+pub struct Transmit(Transmitter);
+
+impl Transmit {
+    /// One sender for all links.
+    ///
+    /// # Errors
+    /// Without CAP_NET_RAW.
+    pub fn open() -> io::Result<Self> {
+        Transmitter::open().map(Self)
+    }
+
+    /// Sends one message. `port` is the [`Port`] of the transmission's link.
+    ///
+    /// # Errors
+    /// What the kernel says. Nothing needs to be undone: for the protocol it is a lost packet.
+    pub fn send(&self, port: &Port, speaker: &Speaker, transmission: &Transmission) -> Result<(), TransmitError> {
+        let link = transmission.link;
+        let message = encode::message(speaker, transmission);
+        match Destination::of(&transmission.ask) {
+            Destination::Broadcast { source } => {
+                let packet = encode::datagram(source, &message);
+                self.0.send_to(link.get(), &ETHERNET_BROADCAST, &packet)
+            }
+            Destination::Unicast { server } => port.0.send_to(SocketAddrV4::new(server.get(), SERVER_PORT), &message),
+        }
+        .map_err(|cause| TransmitError { link, cause })
+    }
+}
+
+/// UDP port 68 of one link, held for as long as we speak DHCP there, so that the kernel does not answer replies with
+/// "port unreachable"; RENEW and RELEASE leave through it. It hears nothing either.
+#[derive(Debug)]
+pub struct Port(Guarded);
+
+impl Port {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// Another DHCP client holds it, the interface is gone, or CAP_NET_BIND_SERVICE or CAP_NET_RAW is missing.
+    pub fn open(interface: &InterfaceName) -> io::Result<Self> {
+        open_guarded(interface.as_str(), CLIENT_PORT).map(Self)
+    }
+}
+
+/// A message was not sent.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot send on interface {link}")]
+pub struct TransmitError {
+    /// On which link.
+    pub link: IfIndex,
+    /// What the kernel said.
+    #[source]
+    pub cause: io::Error,
+}
+
+const ETHERNET_BROADCAST: [u8; 6] = [0xff; 6];
+const CLIENT_PORT: u16 = 68;
+const SERVER_PORT: u16 = 67;
+
+#[cfg(test)]
+mod tests;
