@@ -1,0 +1,325 @@
+//! Typed messages between broker and worker, over one end each of a `SOCK_SEQPACKET` pair.
+//!
+//! One frame is one message in its only encoding ([`orlop_wire`]). Anything else, a frame that is too long
+//! included, ends the conversation: the peer is broken or hostile. Descriptors go one way, from
+//! [`BrokerChannel`] to [`WorkerChannel`]; what a worker attaches to a message is dropped by the kernel.
+
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::{Context, Poll, ready};
+
+use orlop_wire::{DecodeError, MaxSize, decode, encode};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::Interest;
+
+use crate::sys::{self, Watched};
+
+/// The descriptor number of the channel, in broker and worker alike.
+pub const SLOT: i32 = 3;
+
+/// What may pass through a channel: bounded, and with one encoding.
+pub trait Message: Serialize + DeserializeOwned + MaxSize {}
+
+impl<T: Serialize + DeserializeOwned + MaxSize> Message for T {}
+
+/// Why a conversation ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The other process has ended or closed its end.
+    #[error("the peer is gone")]
+    PeerGone,
+    /// A frame longer than the longest message.
+    #[error("a frame of {len} bytes, the longest message has {max}")]
+    Oversize {
+        /// Bytes of the frame.
+        len: usize,
+        /// Bytes of the longest message.
+        max: usize,
+    },
+    /// A frame that is no message.
+    #[error("a malformed frame: {0}")]
+    Malformed(#[from] DecodeError),
+    /// More descriptors than one with a message, or one where none belongs.
+    #[error("more descriptors than one with a message")]
+    Surplus,
+    /// The peer does not read, and the queue is full.
+    #[error("the peer does not read its messages")]
+    Full,
+    /// The kernel.
+    #[error("the channel failed: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for ChannelError {
+    fn from(error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(Errno::AGAIN) => Self::Full,
+            Some(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Self::PeerGone,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// One message that has arrived.
+#[derive(Debug)]
+pub struct Received<In> {
+    /// The message.
+    pub message: In,
+    /// The descriptor that came with it; never inherited by another program.
+    pub fd: Option<OwnedFd>,
+}
+
+/// A worker's end: sends `Out`, receives `In` and descriptors.
+#[derive(Debug)]
+pub struct WorkerChannel<Out, In>(End<Out, In>);
+
+/// A broker's end, for a worker whose posture is known: sends `Out` and descriptors, receives `In`.
+///
+/// There is no way to make one but [`Narrow::await_worker`](crate::broker::Narrow::await_worker).
+#[derive(Debug)]
+pub struct BrokerChannel<Out, In>(End<Out, In>);
+
+impl<Out: Message, In: Message> WorkerChannel<Out, In> {
+    pub(crate) fn new(socket: Socket) -> Self {
+        Self(End::new(socket))
+    }
+
+    /// Waits for the next message.
+    ///
+    /// # Errors
+    /// [`ChannelError`]; the conversation is over after any of them.
+    pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
+        self.0.recv(true).await
+    }
+
+    /// As [`WorkerChannel::recv`], for a loop that waits for several things at once.
+    ///
+    /// # Errors
+    /// As [`WorkerChannel::recv`].
+    pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Received<In>, ChannelError>> {
+        self.0.socket.poll_recv(context, true)
+    }
+
+    /// Sends a message, waiting while the broker has too many unread.
+    ///
+    /// # Errors
+    /// [`ChannelError`], never [`ChannelError::Full`].
+    pub async fn send(&self, message: &Out) -> Result<(), ChannelError> {
+        self.0.send(message).await
+    }
+
+    /// Sends a message if there is room for it now.
+    ///
+    /// # Errors
+    /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
+    pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
+        self.0.try_send(message, None)
+    }
+}
+
+impl<Out: Message, In: Message> BrokerChannel<Out, In> {
+    pub(crate) fn new(socket: Socket) -> Self {
+        Self(End::new(socket))
+    }
+
+    /// Waits for the next message. Its `fd` is always `None`.
+    ///
+    /// # Errors
+    /// [`ChannelError`]; the conversation is over after any of them.
+    pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
+        self.0.recv(false).await
+    }
+
+    /// Sends a message, waiting while the worker has too many unread.
+    ///
+    /// # Errors
+    /// [`ChannelError`], never [`ChannelError::Full`].
+    pub async fn send(&self, message: &Out) -> Result<(), ChannelError> {
+        self.0.send(message).await
+    }
+
+    /// Sends a message if there is room for it now: a worker that does not read cannot stop its broker.
+    ///
+    /// # Errors
+    /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
+    pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
+        self.0.try_send(message, None)
+    }
+
+    /// Grants a descriptor, with the message that says what it is.
+    ///
+    /// # Errors
+    /// As [`BrokerChannel::try_send`].
+    pub fn send_with(&self, message: &Out, fd: BorrowedFd<'_>) -> Result<(), ChannelError> {
+        self.0.try_send(message, Some(fd))
+    }
+}
+
+/// The socket of a channel, watched, and of no type yet: what the hello passes through.
+#[derive(Debug)]
+pub(crate) struct Socket(Watched);
+
+impl Socket {
+    /// Takes the socket, which becomes non-blocking. Must be called inside a tokio runtime.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        Ok(Self(Watched::new(fd, Interest::READABLE | Interest::WRITABLE)?))
+    }
+
+    /// Asks the kernel to refuse descriptors from the peer. Before Linux 6.16 it cannot; they are dropped then,
+    /// because nothing here asks for them.
+    pub(crate) fn refuse_descriptors(&self) {
+        let _best_effort = sys::pass_rights(self.0.as_fd(), false);
+    }
+
+    /// Waits for one message of type `In`, and for a descriptor with it if one is `accepted`.
+    pub(crate) async fn recv<In: Message>(&self, accepted: bool) -> Result<Received<In>, ChannelError> {
+        let mut frame = vec![0; frame_size::<In>()];
+        self.recv_into(&mut frame, accepted).await
+    }
+
+    async fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
+        let (len, fd) = self.0.read(|socket| receive(socket, frame, accepted).map_err(Into::into)).await?;
+        understand(frame, len, fd)
+    }
+
+    /// As [`Socket::recv`], for a loop that waits for several things at once.
+    pub(crate) fn poll_recv<In: Message>(
+        &self,
+        context: &mut Context<'_>,
+        accepted: bool,
+    ) -> Poll<Result<Received<In>, ChannelError>> {
+        let mut frame = vec![0; frame_size::<In>()];
+        let (len, fd) =
+            ready!(self.0.poll_read(context, |socket| receive(socket, &mut frame, accepted).map_err(Into::into)))?;
+        Poll::Ready(understand(&frame, len, fd))
+    }
+
+    pub(crate) async fn send<Out: Message>(&self, message: &Out) -> Result<(), ChannelError> {
+        let mut buffer = vec![0; frame_size::<Out>()];
+        let frame = frame_of(message, &mut buffer)?;
+        // Tried before waiting: there almost always is room.
+        match transmit(self.0.as_fd(), frame, None) {
+            Err(Errno::AGAIN) => {}
+            result => return result.map_err(|errno| io::Error::from(errno).into()),
+        }
+        Ok(self.0.write(|socket| transmit(socket, frame, None).map_err(Into::into)).await?)
+    }
+
+    fn try_send<Out: Message>(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
+        let mut buffer = vec![0; frame_size::<Out>()];
+        let frame = frame_of(message, &mut buffer)?;
+        transmit(self.0.as_fd(), frame, fd).map_err(|errno| io::Error::from(errno).into())
+    }
+}
+
+#[derive(Debug)]
+struct End<Out, In> {
+    socket: Socket,
+    types: PhantomData<fn(Out) -> In>,
+}
+
+impl<Out: Message, In: Message> End<Out, In> {
+    fn new(socket: Socket) -> Self {
+        Self { socket, types: PhantomData }
+    }
+
+    async fn recv(&self, descriptors: bool) -> Result<Received<In>, ChannelError> {
+        self.socket.recv(descriptors).await
+    }
+
+    async fn send(&self, message: &Out) -> Result<(), ChannelError> {
+        self.socket.send(message).await
+    }
+
+    fn try_send(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
+        self.socket.try_send(message, fd)
+    }
+}
+
+/// Bytes of the largest frame. At least one: a message of no bytes would look like the end.
+fn frame_size<T: MaxSize>() -> usize {
+    const {
+        assert!(T::POSTCARD_MAX_SIZE > 0, "a message of no bytes cannot be told from the end of the channel");
+        assert!(T::POSTCARD_MAX_SIZE <= MAX_FRAME, "a message this large belongs into chunks");
+    }
+    orlop_wire::max_size::<T>()
+}
+
+/// Far below what a socket takes as one frame (212 kB by default), and enough for every request of a daemon.
+const MAX_FRAME: usize = 16 << 10;
+
+fn frame_of<'b, T: Message>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], ChannelError> {
+    // The buffer has the type's own maximum; a type whose maximum is wrong is a bug that must not send half a frame.
+    encode(message, buffer).map_err(|error| ChannelError::Io(io::Error::other(error)))
+}
+
+/// Makes a message of the first `len` bytes of `frame` and the descriptors that came with them.
+fn understand<In: Message>(frame: &[u8], len: usize, fd: Descriptor) -> Result<Received<In>, ChannelError> {
+    let max = frame.len();
+    if len == 0 {
+        // A frame of no bytes cannot be told from the end, and no message has no bytes.
+        return Err(ChannelError::PeerGone);
+    }
+    let Some(frame) = frame.get(..len) else { return Err(ChannelError::Oversize { len, max }) };
+    let message = decode(frame)?;
+    match fd {
+        Descriptor::TooMany => Err(ChannelError::Surplus),
+        Descriptor::None => Ok(Received { message, fd: None }),
+        Descriptor::One(fd) => Ok(Received { message, fd: Some(fd) }),
+    }
+}
+
+enum Descriptor {
+    None,
+    One(OwnedFd),
+    TooMany,
+}
+
+/// Receives one frame and returns its real length. Descriptors are taken only if `accepted`; without a control
+/// buffer the kernel drops them.
+fn receive(socket: BorrowedFd<'_>, frame: &mut [u8], accepted: bool) -> Result<(usize, Descriptor), Errno> {
+    // TRUNC as an input makes the kernel return the length of the whole frame.
+    let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(if accepted { &mut space } else { &mut [] });
+    let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(frame)], &mut control, flags)?;
+    let mut descriptors: Vec<OwnedFd> = control
+        .drain()
+        .filter_map(|message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None })
+        .flatten()
+        .collect();
+    let cut = accepted && received.flags.contains(ReturnFlags::CTRUNC);
+    let descriptor = match (descriptors.pop(), descriptors.is_empty(), cut) {
+        (None, _, false) => Descriptor::None,
+        (Some(fd), true, false) => Descriptor::One(fd),
+        (_, _, true) | (Some(_), false, _) => Descriptor::TooMany,
+    };
+    Ok((received.bytes, descriptor))
+}
+
+fn transmit(socket: BorrowedFd<'_>, frame: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let Some(fd) = fd else {
+        // `send` and not `sendmsg`: the only way out that a worker's filter leaves.
+        return rustix::net::send(socket, frame, flags).map(|_whole| ());
+    };
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [fd];
+    let fits = control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    debug_assert!(fits, "there is room for one descriptor");
+    rustix::net::sendmsg(socket, &[IoSlice::new(frame)], &mut control, flags).map(|_whole| ())
+}
+
+#[cfg(test)]
+mod tests;

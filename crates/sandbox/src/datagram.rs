@@ -1,0 +1,85 @@
+//! UDP sockets: connected ones for workers, and one that is written but never read.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, sockopt};
+use socket2::{SockFilter, SockRef};
+use tokio::io::Interest;
+
+use crate::sys::{self, Watched};
+
+/// A connected UDP socket that a broker granted: it reaches one peer and no other.
+#[derive(Debug)]
+pub struct Datagram(Watched);
+
+impl Datagram {
+    /// Takes a granted socket. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the loop cannot watch it.
+    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self(Watched::new(fd, Interest::READABLE | Interest::WRITABLE)?))
+    }
+
+    /// Waits for the next datagram and returns its length; one that does not fit is cut off.
+    ///
+    /// # Errors
+    /// What the kernel reports, such as that the peer is unreachable; the socket stays usable.
+    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(|socket| Ok(rustix::net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT)?.0)).await
+    }
+
+    /// Sends one datagram to the peer.
+    ///
+    /// # Errors
+    /// What the kernel reports; the socket stays usable.
+    pub async fn send(&self, datagram: &[u8]) -> io::Result<()> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        self.0.write(|socket| Ok(rustix::net::send(socket, datagram, flags).map(|_whole| ())?)).await
+    }
+}
+
+/// A UDP socket that holds a port of one interface and sends from it, and never hears anything.
+///
+/// Without a holder of the port the kernel answers what arrives there with "port unreachable".
+#[derive(Debug)]
+pub struct Guarded(OwnedFd);
+
+/// Opens a [`Guarded`] socket on `interface` and `port`.
+///
+/// The filter that drops everything is attached and locked before the port is bound.
+///
+/// # Errors
+/// Without CAP_NET_BIND_SERVICE and CAP_NET_RAW, when the interface is gone, or when another process holds the port.
+pub fn open_guarded(interface: &str, port: u16) -> io::Result<Guarded> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, Some(ipproto::UDP))?;
+    let fd = socket.as_fd();
+    sys::attach_filter(fd, &DROP_ALL)?;
+    sys::lock_filter(fd)?;
+    SockRef::from(&fd).bind_device(Some(interface.as_bytes()))?;
+    // Several interfaces hold the same port, each on its own device.
+    sockopt::set_socket_reuseaddr(fd, true)?;
+    rustix::net::bind(fd, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
+    Ok(Guarded(socket))
+}
+
+/// `BPF_RET | BPF_K` of zero bytes: accept nothing.
+const DROP_ALL: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
+
+impl Guarded {
+    /// Sends one datagram from the port.
+    ///
+    /// # Errors
+    /// When there is no route to `to` through the interface, or its queue is full.
+    pub fn send_to(&self, to: SocketAddrV4, datagram: &[u8]) -> io::Result<()> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        rustix::net::sendto(&self.0, datagram, flags, &to)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

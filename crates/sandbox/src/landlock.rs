@@ -1,0 +1,161 @@
+//! Landlock: files, TCP, and signals and abstract sockets beyond the process itself.
+//!
+//! LinuxKit's own kernels have none, so this layer is preferred, never silently absent, and never the only one.
+//! Whether it is there is found out by trying, not by the kernel's version.
+
+use core::fmt;
+use std::path::Path;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
+use postcard::experimental::max_size::MaxSize;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::fatal::{Exit, Fatal};
+use crate::profile::Need;
+
+/// What of Landlock is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+#[serde(rename_all = "lowercase")]
+pub enum Enforced {
+    /// Not tried: a test's mutant.
+    Off,
+    /// The kernel has none, or it is switched off.
+    Absent,
+    /// The kernel knows an older interface: of files, TCP and scopes something is missing.
+    Partial {
+        /// The interface version it knows.
+        abi: u8,
+    },
+    /// All of it.
+    Full {
+        /// The interface version the kernel knows.
+        abi: u8,
+    },
+}
+
+impl fmt::Display for Enforced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Absent => f.write_str("absent"),
+            Self::Partial { abi } => write!(f, "partial(abi={abi})"),
+            Self::Full { abi } => write!(f, "full(abi={abi})"),
+        }
+    }
+}
+
+/// Paths that stay reachable under Landlock. One that does not exist is left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Paths<'p> {
+    /// Directories and files that may be read.
+    pub read: &'p [&'p Path],
+    /// Directories and files in which files may be made, written, renamed and removed.
+    pub write: &'p [&'p Path],
+}
+
+/// The interface that has everything we ask for: files since 1, TCP since 4, scopes since 6 (Linux 6.12).
+const WANTED: ABI = ABI::V6;
+
+/// Restricts this process to `paths`, and proves it.
+pub(crate) fn restrict(need: Need, paths: Paths<'_>) -> Result<Enforced, Fatal> {
+    if need == Need::Off {
+        return Ok(Enforced::Off);
+    }
+    let enforced = enforce(paths).map_err(|cause| Fatal::os("Landlock failed", cause))?;
+    if enforced == Enforced::Absent {
+        return Ok(enforced);
+    }
+    // An answer of "enforced" is believed when a file that permissions would let us open is refused.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match rustix::fs::open("/", flags, Mode::empty()) {
+        Err(Errno::ACCESS) => Ok(enforced),
+        Ok(_) => Err(Fatal::new(Exit::Permission, "Landlock says it is enforced, and a file can still be opened")),
+        Err(errno) => Err(Fatal::os("cannot prove that Landlock is enforced", errno)),
+    }
+}
+
+fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(WANTED))?
+        .handle_access(AccessNet::from_all(WANTED))?
+        .scope(Scope::from_all(WANTED))?
+        .create()?
+        // The ladder has set it, or a test has left it out.
+        .no_new_privs(false);
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let write = read
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::MakeSock
+        | AccessFs::Refer;
+    for (list, access) in [(paths.read, read), (paths.write, write)] {
+        for path in list {
+            let Ok(fd) = PathFd::new(path) else { continue };
+            // A file takes only the rights that a file can have.
+            let access = if path.is_dir() { access } else { access & AccessFs::from_file(WANTED) };
+            ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
+        }
+    }
+    let status = ruleset.restrict_self()?;
+    Ok(match (status.ruleset, status.landlock) {
+        (RulesetStatus::FullyEnforced, LandlockStatus::Available { effective_abi, .. }) => {
+            Enforced::Full { abi: version(effective_abi) }
+        }
+        (RulesetStatus::PartiallyEnforced, LandlockStatus::Available { effective_abi, .. }) => {
+            Enforced::Partial { abi: version(effective_abi) }
+        }
+        _ => Enforced::Absent,
+    })
+}
+
+fn version(abi: ABI) -> u8 {
+    u8::try_from(abi as i32).unwrap_or(u8::MAX)
+}
+
+/// Decides whether `enforced` is enough, and says so when it is less than all.
+pub(crate) fn judge(enforced: Enforced, need: Need, role: &str) -> Result<(), Fatal> {
+    match (enforced, need) {
+        (Enforced::Full { .. } | Enforced::Off, _) => Ok(()),
+        (Enforced::Absent | Enforced::Partial { .. }, Need::Require) => Err(Fatal::new(
+            Exit::Permission,
+            format!("Landlock is required, and in the {role} it is {enforced}"),
+        )
+        .help(
+            "run a kernel with CONFIG_SECURITY_LANDLOCK (6.12 or later) and lsm=landlock,…, or drop --require-landlock",
+        )),
+        (Enforced::Absent | Enforced::Partial { .. }, Need::Prefer | Need::Off) => {
+            tracing::warn!(process = role, landlock = %enforced, "weaker sandbox: Landlock is not fully enforced");
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn less_than_all_is_fatal_only_where_it_is_required() {
+        let full = Enforced::Full { abi: 6 };
+        let partial = Enforced::Partial { abi: 2 };
+        for (what, enforced, need, fits) in [
+            ("full, required", full, Need::Require, true),
+            ("partial, preferred", partial, Need::Prefer, true),
+            ("absent, preferred", Enforced::Absent, Need::Prefer, true),
+            ("partial, required", partial, Need::Require, false),
+            ("absent, required", Enforced::Absent, Need::Require, false),
+        ] {
+            assert_eq!(judge(enforced, need, "worker").is_ok(), fits, "{what}");
+        }
+    }
+}

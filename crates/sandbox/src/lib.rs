@@ -1,0 +1,37 @@
+//! How Orlop's processes give up what they do not need, check each other, and talk.
+//!
+//! A daemon is three processes. The [`supervisor`] starts the other two and restarts them. The [`broker`] holds a
+//! few capabilities and reads no byte from the network. The [`worker`] parses the network and can do nothing else:
+//! it climbs a ladder of types on which each rung takes something away, and only from the last can it read.
+//!
+//! What a process may do is data: a const [`profile::Profile`], with a reason for each system call. What it is
+//! really restricted by is data too: a [`posture::Posture`], which the worker claims and the broker compares with
+//! what the kernel says, before it grants a descriptor through the [`channel`].
+//!
+//! Start at [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
+//! [`timer`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is the only unsafe code of the daemons.
+//!
+//! Promises: no layer that a profile requires is missing without the process ending with exit code 77, and none
+//! that it prefers is missing without a warning and a field of the posture. Nothing is decided by kernel version.
+
+pub mod broker;
+pub mod channel;
+pub mod clock;
+pub mod datagram;
+pub mod fatal;
+pub mod landlock;
+mod limits;
+pub mod log;
+pub mod packet;
+pub mod posture;
+pub mod privileges;
+pub mod profile;
+pub mod relay;
+mod root;
+pub mod seccomp;
+pub mod signals;
+pub mod supervisor;
+#[doc(hidden)]
+pub mod sys;
+pub mod timer;
+pub mod worker;

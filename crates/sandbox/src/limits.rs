@@ -1,0 +1,42 @@
+//! Resource limits, and being no target for a debugger.
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+
+use crate::fatal::Fatal;
+use crate::profile::Limits;
+
+/// Sets every limit of `limits`, and forbids core dumps.
+pub(crate) fn apply(limits: Limits) -> Result<(), Fatal> {
+    for (name, resource, most) in table(limits) {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        setrlimit(resource, limit).map_err(|errno| Fatal::os(format!("cannot set the limit of {name}"), errno))?;
+    }
+    Ok(())
+}
+
+/// Takes `/proc/PID/mem` and `ptrace` away from processes of the same user.
+pub(crate) fn refuse_debuggers() -> Result<(), Fatal> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|errno| Fatal::os("cannot make the process undumpable", errno))
+}
+
+/// Whether every limit of `limits` is in force in this process, soft and hard.
+pub(crate) fn in_force(limits: Limits) -> bool {
+    table(limits).into_iter().all(|(_, resource, most)| {
+        let Rlimit { current, maximum } = getrlimit(resource);
+        [current, maximum].into_iter().all(|limit| limit.is_some_and(|limit| limit <= most))
+    })
+}
+
+fn table(limits: Limits) -> [(&'static str, Resource, u64); 7] {
+    let Limits { open_files, file_size, processes, locked_memory, queued_bytes, address_space } = limits;
+    [
+        ("core dumps", Resource::Core, 0),
+        ("open files", Resource::Nofile, open_files),
+        ("file size", Resource::Fsize, file_size),
+        ("processes", Resource::Nproc, processes),
+        ("locked memory", Resource::Memlock, locked_memory),
+        ("message queues", Resource::Msgqueue, queued_bytes),
+        ("address space", Resource::As, address_space),
+    ]
+}

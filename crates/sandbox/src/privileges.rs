@@ -1,0 +1,240 @@
+//! User, group and capabilities.
+
+use core::fmt;
+
+use rustix::io::Errno;
+use rustix::process::{Gid, Pid, Signal, Uid};
+use rustix::thread::{CapabilitiesSecureBits, CapabilitySet as RawSet, CapabilitySets};
+
+use crate::fatal::{Exit, Fatal};
+use crate::profile::Ids;
+use crate::sys;
+
+/// The capabilities that Orlop's processes use, under the kernel's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Capability {
+    /// Signal a process of another user: the supervisor ends the worker with it.
+    Kill = 5,
+    /// Become another group.
+    Setgid = 6,
+    /// Become another user.
+    Setuid = 7,
+    /// Shrink the bounding set.
+    Setpcap = 8,
+    /// Bind a port below 1024.
+    NetBindService = 10,
+    /// Addresses, routes, links.
+    NetAdmin = 12,
+    /// Packet sockets.
+    NetRaw = 13,
+    /// `chroot`.
+    SysChroot = 18,
+    /// The rest of root; only the sysctl daemon needs it.
+    SysAdmin = 21,
+    /// The clock.
+    SysTime = 25,
+}
+
+/// What a supervisor itself needs: to start a worker as another user in an empty root, and to end it.
+pub const SUPERVISOR: [Capability; 5] =
+    [Capability::Setuid, Capability::Setgid, Capability::Setpcap, Capability::SysChroot, Capability::Kill];
+
+impl Capability {
+    /// The name that an OCI or LinuxKit configuration uses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "CAP_KILL",
+            Self::Setgid => "CAP_SETGID",
+            Self::Setuid => "CAP_SETUID",
+            Self::Setpcap => "CAP_SETPCAP",
+            Self::NetBindService => "CAP_NET_BIND_SERVICE",
+            Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::NetRaw => "CAP_NET_RAW",
+            Self::SysChroot => "CAP_SYS_CHROOT",
+            Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::SysTime => "CAP_SYS_TIME",
+        }
+    }
+}
+
+/// A set of capabilities, as the kernel's 64-bit mask: it may hold some that have no [`Capability`] here.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, postcard::experimental::max_size::MaxSize,
+)]
+#[serde(transparent)]
+pub struct CapabilitySet(u64);
+
+impl CapabilitySet {
+    /// None.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set of this mask.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Its mask.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Whether every capability of `other` is in it.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Those in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn raw(self) -> RawSet {
+        RawSet::from_bits_retain(self.0)
+    }
+}
+
+impl FromIterator<Capability> for CapabilitySet {
+    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
+        Self(capabilities.into_iter().fold(0, |set, capability| set | 1 << capability as u8))
+    }
+}
+
+impl fmt::Display for CapabilitySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("none"),
+            bits => write!(f, "{bits:#x}"),
+        }
+    }
+}
+
+impl fmt::Debug for CapabilitySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Makes sure that this process has all of `needed`, or says which line of the image's YAML grants them.
+///
+/// # Errors
+/// [`Exit::Permission`], with that line as its help.
+pub fn require(needed: &[Capability]) -> Result<(), Fatal> {
+    let have = CapabilitySet(permitted()?.bits());
+    let missing: Vec<&str> =
+        needed.iter().filter(|one| !have.contains([**one].into_iter().collect())).map(|one| one.name()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<&str> = needed.iter().map(|one| one.name()).collect();
+    Err(Fatal::new(Exit::Permission, format!("this process lacks {}", missing.join(", ")))
+        .help(format!("in the LinuxKit YAML, give it:  capabilities: [{}]", all.join(", "))))
+}
+
+/// Becomes `ids`, for ever and with no other group.
+pub(crate) fn become_user(ids: Ids) -> Result<(), Fatal> {
+    let failed = |what: &'static str| move |errno: Errno| missing(what, Capability::Setuid, errno);
+    let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));
+    // These are the calls of one thread; the ladder has made sure that there is no other.
+    rustix::thread::set_thread_groups(&[]).map_err(|errno| missing("drop the groups", Capability::Setgid, errno))?;
+    rustix::thread::set_thread_res_gid(gid, gid, gid)
+        .map_err(|errno| missing("change the group", Capability::Setgid, errno))?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid).map_err(failed("change the user"))
+}
+
+/// Shrinks the bounding set to `keep`, so that no program this process could start would have more.
+pub(crate) fn bound(keep: CapabilitySet) -> Result<(), Fatal> {
+    // To the first number the kernel does not know, not to the last one we know: it may have more than we do.
+    for number in 0..=63_u8 {
+        if keep.0 & 1 << number != 0 {
+            continue;
+        }
+        match sys::drop_bounding(number) {
+            Ok(()) => {}
+            Err(Errno::INVAL) => break,
+            Err(errno) => return Err(missing("shrink the bounding set", Capability::Setpcap, errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Makes uid 0 an ordinary user: no capability comes from it, or back with it.
+pub(crate) fn lock_secure_bits() -> Result<(), Fatal> {
+    let bits = CapabilitiesSecureBits::NO_ROOT
+        | CapabilitiesSecureBits::NO_ROOT_LOCKED
+        | CapabilitiesSecureBits::NO_SETUID_FIXUP
+        | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED
+        | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED;
+    rustix::thread::set_capabilities_secure_bits(bits)
+        .map_err(|errno| missing("lock the secure bits", Capability::Setpcap, errno))
+}
+
+/// Holds `permitted` from now on, and only `effective` of them in force. Nothing is inheritable or ambient.
+pub(crate) fn hold(effective: CapabilitySet, permitted: CapabilitySet) -> Result<(), Fatal> {
+    rustix::thread::clear_ambient_capability_set()
+        .map_err(|errno| Fatal::os("cannot drop ambient capabilities", errno))?;
+    let sets = CapabilitySets {
+        effective: effective.raw(),
+        permitted: permitted.raw(),
+        inheritable: CapabilitySet::EMPTY.raw(),
+    };
+    rustix::thread::set_capabilities(None, sets).map_err(|errno| Fatal::os("cannot drop capabilities", errno))
+}
+
+pub(crate) fn forbid_new_privileges() -> Result<(), Fatal> {
+    rustix::thread::set_no_new_privs(true).map_err(|errno| Fatal::os("cannot set no_new_privs", errno))
+}
+
+/// Dies when `parent` does. Changing the user takes this back, so it comes after.
+pub(crate) fn die_with(parent: Option<Pid>) -> Result<(), Fatal> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|errno| Fatal::os("cannot ask to die with the supervisor", errno))?;
+    // It may have died just before.
+    if rustix::process::getppid() == parent {
+        return Ok(());
+    }
+    Err(Fatal::new(Exit::Os, "the supervisor is gone"))
+}
+
+fn permitted() -> Result<RawSet, Fatal> {
+    rustix::thread::capabilities(None)
+        .map(|sets| sets.permitted)
+        .map_err(|errno| Fatal::os("cannot read the capabilities of this process", errno))
+}
+
+/// `what` failed, most likely for want of `capability`.
+pub(crate) fn missing(what: &str, capability: Capability, errno: Errno) -> Fatal {
+    let fatal = Fatal::new(Exit::Permission, format!("cannot {what}")).cause(errno);
+    match errno {
+        Errno::PERM => fatal.help(format!("in the LinuxKit YAML, add {} to  capabilities:", capability.name())),
+        _ => fatal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_the_mask_the_kernel_shows() {
+        let set: CapabilitySet = [Capability::NetAdmin, Capability::NetRaw].into_iter().collect();
+        assert_eq!(set.bits(), 0x3000);
+        assert!(set.contains(CapabilitySet::EMPTY));
+        assert!(!CapabilitySet::EMPTY.contains(set));
+        assert_eq!(set.to_string(), "0x3000");
+    }
+
+    #[test]
+    fn a_missing_capability_is_answered_with_the_line_that_grants_it() {
+        let fatal = missing("change the user", Capability::Setuid, Errno::PERM);
+        assert_eq!(fatal.exit, Exit::Permission);
+        assert!(fatal.help.as_deref().is_some_and(|help| help.contains("CAP_SETUID")), "{fatal}");
+    }
+}

@@ -1,0 +1,366 @@
+//! What one process may do, as plain data: one const [`Profile`] per role of each daemon.
+//!
+//! A profile is read by the ladder that enforces it, by the broker that checks the result, and by the tests that
+//! remove one piece at a time and watch an attack come through. So every field is public, and a daemon asserts
+//! [`Profile::incomplete`] at start instead of trusting a constructor.
+
+use crate::privileges::{Capability, CapabilitySet};
+
+/// Everything that one process is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    /// Role, as it appears in logs, in `ps` and in the posture report.
+    pub name: &'static str,
+    /// User and group it runs as.
+    pub ids: Ids,
+    /// Capabilities it keeps. A worker keeps none.
+    pub keep: &'static [Capability],
+    /// File descriptors it is started with; every other number is closed.
+    pub slots: &'static [Slot],
+    /// System calls it may make; any other fails with `ENOSYS`.
+    pub syscalls: &'static [Rule],
+    /// System calls that end it at once: what no correct version of it, or of its C library, ever makes.
+    pub denied: &'static [Denied],
+    /// What it sees as `/`.
+    pub root: Root,
+    /// Resource limits.
+    pub limits: Limits,
+    /// What Landlock shall enforce, and whether it must.
+    pub landlock: Landlock,
+    /// How much each of the other layers is needed. A daemon's profiles all say [`Layers::ALL`].
+    pub layers: Layers,
+}
+
+/// Whether a layer must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Without it the process ends with [`Exit::Permission`](crate::fatal::Exit::Permission).
+    Require,
+    /// Without it the process warns, says so in its posture, and goes on.
+    Prefer,
+    /// Not tried. Only in the mutants of a test: such a profile is incomplete.
+    Off,
+}
+
+/// A user and a group, by number: images have no passwd file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ids {
+    /// User id.
+    pub uid: u32,
+    /// Group id; there are no supplementary groups.
+    pub gid: u32,
+}
+
+/// One file descriptor that a process is started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Its number.
+    pub fd: i32,
+    /// What must be open there.
+    pub kind: Kind,
+    /// What the process does with it.
+    pub usage: Usage,
+    /// Why it has it.
+    pub why: &'static str,
+}
+
+/// What is open in a [`Slot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything: what the container runtime gave us.
+    Any,
+    /// `/dev/null`.
+    Null,
+    /// One end of a pipe.
+    Pipe,
+    /// One end of the `SOCK_SEQPACKET` pair between broker and worker.
+    Channel,
+}
+
+/// What a process does with a [`Slot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// Nothing: it only keeps the number from being used for something else.
+    Placeholder,
+    /// It reads.
+    Read,
+    /// It writes.
+    Write,
+    /// It sends and receives messages.
+    Both,
+}
+
+/// One allowed system call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Which.
+    pub syscall: Syscall,
+    /// With which arguments: any one of these alternatives, each of which is met when all its pins are.
+    /// None at all means any arguments.
+    pub pins: &'static [&'static [Pin]],
+    /// Why the process needs it, or why it stays although the tests do not notice its absence.
+    pub why: &'static str,
+}
+
+/// One system call that ends the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied {
+    /// Which.
+    pub syscall: Syscall,
+    /// What an intruder would want with it.
+    pub why: &'static str,
+}
+
+/// A system call of the architecture this is compiled for. Written with [`syscall!`](crate::syscall).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Syscall {
+    /// Name in the kernel's table.
+    pub name: &'static str,
+    /// Number in the kernel's table.
+    pub number: i64,
+}
+
+impl Syscall {
+    /// From the name of the libc constant, `SYS_` included.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_constant(constant: &'static str, number: i64) -> Self {
+        Self { name: constant.split_at("SYS_".len()).1, number }
+    }
+}
+
+/// A system call by the name of its constant: `syscall!(SYS_close)`.
+#[macro_export]
+macro_rules! syscall {
+    ($constant:ident) => {
+        $crate::profile::Syscall::from_constant(stringify!($constant), $crate::sys::numbers::$constant)
+    };
+}
+
+/// What one argument of a system call must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin {
+    /// Which argument, from 0.
+    pub arg: u8,
+    /// What it must be.
+    pub is: Value,
+}
+
+/// The values a [`Pin`] accepts. The kernel reads an `int` argument as 32 bits, whatever the register holds
+/// above them, and a pointer or `long` as 64: a comparison of the wrong width can be walked around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// This `int`: a file descriptor, a command.
+    Int(u32),
+    /// An unsigned `int` no greater than this.
+    AtMost(u32),
+    /// This `long`.
+    Long(u64),
+    /// A null pointer.
+    Null,
+    /// A `long` that has no bit beyond these.
+    Within(u64),
+}
+
+impl Rule {
+    /// The call with any arguments.
+    #[must_use]
+    pub const fn any(syscall: Syscall, why: &'static str) -> Self {
+        Self { syscall, pins: &[], why }
+    }
+
+    /// The call with arguments that meet one of these alternatives.
+    #[must_use]
+    pub const fn when(syscall: Syscall, pins: &'static [&'static [Pin]], why: &'static str) -> Self {
+        Self { syscall, pins, why }
+    }
+}
+
+impl Pin {
+    /// Argument `arg`, from 0, is such a value.
+    #[must_use]
+    pub const fn new(arg: u8, is: Value) -> Self {
+        Self { arg, is }
+    }
+
+    /// Argument 0 is this file descriptor.
+    #[must_use]
+    pub const fn fd(fd: i32) -> Self {
+        Self { arg: 0, is: Value::Int(fd.cast_unsigned()) }
+    }
+}
+
+/// What a process sees as `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// An empty directory that nobody can write to.
+    Empty,
+    /// The root it was started with.
+    Keep,
+}
+
+/// Resource limits, soft and hard alike; they can never be raised again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// `RLIMIT_NOFILE`: one more than the highest file descriptor number.
+    pub open_files: u64,
+    /// `RLIMIT_FSIZE`, bytes of the largest file it may write.
+    pub file_size: u64,
+    /// `RLIMIT_NPROC`: processes and threads of its user. Does not bind uid 0.
+    pub processes: u64,
+    /// `RLIMIT_MEMLOCK`, bytes.
+    pub locked_memory: u64,
+    /// `RLIMIT_MSGQUEUE`, bytes.
+    pub queued_bytes: u64,
+    /// `RLIMIT_AS`, bytes of address space: bounds what a leak can take from the machine.
+    pub address_space: u64,
+}
+
+impl Limits {
+    /// A worker: it writes no file, starts no process and holds few descriptors.
+    pub const WORKER: Self = Self {
+        open_files: 64,
+        file_size: 0,
+        processes: 0,
+        locked_memory: 0,
+        queued_bytes: 0,
+        // A static binary maps about 2 MB; the rest is room for what a daemon caches.
+        address_space: 256 << 20,
+    };
+    /// A broker: it writes small files under `/run`.
+    pub const BROKER: Self = Self {
+        open_files: 256,
+        file_size: 1 << 20,
+        processes: 0,
+        locked_memory: 0,
+        queued_bytes: 0,
+        address_space: 512 << 20,
+    };
+}
+
+/// What Landlock shall do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Landlock {
+    /// Whether it must. LinuxKit's own kernels have no Landlock, so a daemon says [`Need::Prefer`] and its
+    /// user may raise that to [`Need::Require`].
+    pub need: Need,
+    /// What it allows.
+    pub spec: LandlockSpec,
+}
+
+/// What Landlock allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LandlockSpec {
+    /// No file, no TCP connection, no abstract socket and no signal beyond the process itself.
+    Nothing,
+    /// The paths that the broker names when it narrows itself, and nothing else of the above.
+    NamedPaths,
+}
+
+/// How much each layer is needed, except Landlock's (see [`Landlock::need`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layers {
+    /// Own user and group, no supplementary groups.
+    pub ids: Need,
+    /// No capabilities but those of [`Profile::keep`], in any set but the bounding one; secure bits locked.
+    pub capabilities: Need,
+    /// None in the bounding set either.
+    pub bounding: Need,
+    /// `no_new_privs`.
+    pub no_new_privs: Need,
+    /// [`Profile::root`].
+    pub root: Need,
+    /// [`Profile::limits`], no core dumps and not dumpable.
+    pub limits: Need,
+    /// No descriptor open but the slots.
+    pub close_others: Need,
+    /// The filter that kills.
+    pub denied: Need,
+    /// The filter that allows.
+    pub allowed: Need,
+}
+
+impl Layers {
+    /// Every layer, and no process without it.
+    pub const ALL: Self = Self {
+        ids: Need::Require,
+        capabilities: Need::Require,
+        bounding: Need::Require,
+        no_new_privs: Need::Require,
+        root: Need::Require,
+        limits: Need::Require,
+        close_others: Need::Require,
+        denied: Need::Require,
+        allowed: Need::Require,
+    };
+}
+
+impl Profile {
+    /// What is missing for a daemon to run under this profile, or `None` when it is whole.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<&'static str> {
+        let Layers { ids, capabilities, bounding, no_new_privs, root, limits, close_others, denied, allowed } =
+            self.layers;
+        let layers = [ids, capabilities, bounding, no_new_privs, root, limits, close_others, denied, allowed];
+        let missing = [
+            (self.name.is_empty(), "it has no name"),
+            (layers.iter().any(|need| *need != Need::Require), "a layer is not required"),
+            (self.landlock.need == Need::Off, "Landlock is off"),
+            (!self.slots.iter().any(|slot| slot.kind == Kind::Channel), "it has no slot for the channel"),
+            (self.syscalls.is_empty(), "it allows no system call"),
+            (self.syscalls.iter().any(|rule| rule.why.is_empty()), "a rule has no reason"),
+            (self.denied.is_empty(), "it denies no system call"),
+            (self.syscalls.iter().any(|rule| self.denies(rule.syscall)), "a system call is both allowed and denied"),
+            (self.ids.uid != 0 && !self.keep.is_empty(), "a worker keeps a capability"),
+            (self.ids.uid != 0 && self.root != Root::Empty, "a worker keeps its root"),
+        ];
+        missing.into_iter().find_map(|(is, what)| is.then_some(what))
+    }
+
+    /// Whether a daemon may run under this profile.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.incomplete().is_none()
+    }
+
+    /// Whether making this call ends the process.
+    #[must_use]
+    pub fn denies(&self, syscall: Syscall) -> bool {
+        self.denied.iter().any(|denied| denied.syscall.number == syscall.number)
+    }
+
+    /// The capabilities it keeps.
+    #[must_use]
+    pub fn capabilities(&self) -> CapabilitySet {
+        self.keep.iter().copied().collect()
+    }
+
+    /// The highest descriptor number among its slots.
+    pub(crate) fn last_slot(&self) -> i32 {
+        self.slots.iter().map(|slot| slot.fd).max().unwrap_or(2)
+    }
+}
+
+/// Joins tables at compile time: `const RULES: [Rule; BASE.len() + 2] = join(&[BASE, &[..]])`.
+///
+/// # Panics
+/// When the parts do not have `N` elements together: the build stops.
+#[must_use]
+pub const fn join<T: Copy, const N: usize>(parts: &[&[T]]) -> [T; N] {
+    let mut joined = [parts[0][0]; N];
+    let (mut part, mut next) = (0, 0);
+    while part < parts.len() {
+        let mut at = 0;
+        while at < parts[part].len() {
+            joined[next] = parts[part][at];
+            next += 1;
+            at += 1;
+        }
+        part += 1;
+    }
+    assert!(next == N, "the declared length of the joined table is wrong");
+    joined
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! A worker's stderr, made harmless on its way to ours.
+//!
+//! What a worker writes may be written by an intruder. It arrives in the log as lines that are marked as the
+//! worker's, escaped, cut to [`MAX_LINE`](crate::log::MAX_LINE) and limited in number; it can neither forge a
+//! line of the broker nor fill a disk.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use orlop_machine::Instant;
+use tokio::io::Interest;
+
+use crate::clock;
+use crate::log::{Line, MAX_LINE};
+use crate::sys::Watched;
+
+/// Lines that a worker may write at once, after a silence.
+const BURST: u32 = 50;
+/// How long until it may write one more: 20 a second.
+const PER_LINE: Duration = Duration::from_millis(50);
+
+/// Reads a worker's stderr and writes it to ours.
+#[derive(Debug)]
+pub struct Relay {
+    pipe: Watched,
+    lines: Lines,
+}
+
+impl Relay {
+    /// A relay from `pipe`, of a worker in this `role`. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the loop cannot watch the pipe.
+    pub(crate) fn new(pipe: OwnedFd, role: &'static str) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok(Self { pipe: Watched::new(pipe, Interest::READABLE)?, lines: Lines::new(role, clock::now()) })
+    }
+
+    /// Relays until the worker has closed its end. Returns how many lines were suppressed.
+    pub async fn run(mut self) -> u64 {
+        let mut chunk = [0; MAX_LINE];
+        loop {
+            match self.pipe.read(|pipe| Ok(rustix::io::read(pipe, &mut chunk)?)).await {
+                Ok(0) | Err(_) => break,
+                Ok(len) => {
+                    for byte in chunk.get(..len).unwrap_or_default() {
+                        if let Some(line) = self.lines.take(*byte, clock::now()) {
+                            line.emit();
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(line) = self.lines.end(clock::now()) {
+            line.emit();
+        }
+        self.lines.suppressed
+    }
+}
+
+/// Cuts a stream of bytes into lines and decides which of them are let through.
+#[derive(Debug)]
+struct Lines {
+    role: &'static str,
+    partial: Vec<u8>,
+    allowance: u32,
+    refilled: Instant,
+    /// In all.
+    suppressed: u64,
+    /// Since the last line that was let through.
+    unreported: u64,
+}
+
+impl Lines {
+    fn new(role: &'static str, now: Instant) -> Self {
+        Self {
+            role,
+            partial: Vec::with_capacity(MAX_LINE),
+            allowance: BURST,
+            refilled: now,
+            suppressed: 0,
+            unreported: 0,
+        }
+    }
+
+    /// Takes one byte; gives a line when it ended one that is let through.
+    fn take(&mut self, byte: u8, now: Instant) -> Option<Line> {
+        if byte != b'\n' {
+            // The rest of a line that is too long is dropped: it is not the start of another.
+            if self.partial.len() < MAX_LINE {
+                self.partial.push(byte);
+            }
+            return None;
+        }
+        self.end(now)
+    }
+
+    /// Ends the line under way, if there is one.
+    fn end(&mut self, now: Instant) -> Option<Line> {
+        if self.partial.is_empty() {
+            return None;
+        }
+        self.refill(now);
+        let Some(left) = self.allowance.checked_sub(1) else {
+            self.partial.clear();
+            self.suppressed += 1;
+            self.unreported += 1;
+            return None;
+        };
+        self.allowance = left;
+        let mut line = Line::new();
+        let _whole = write!(line, "{}| ", self.role);
+        if self.unreported > 0 {
+            let _whole = write!(line, "({} lines suppressed) ", self.unreported);
+            self.unreported = 0;
+        }
+        line.escaped().push_bytes(&self.partial);
+        self.partial.clear();
+        Some(line)
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let waited = now.since(self.refilled).as_nanos() / PER_LINE.as_nanos();
+        let more = u32::try_from(waited).unwrap_or(u32::MAX);
+        if more == 0 {
+            return;
+        }
+        // Counted from the last whole step while the allowance grows, so that no fraction is lost.
+        self.refilled = self.refilled.after(PER_LINE.saturating_mul(more));
+        self.allowance = self.allowance.saturating_add(more).min(BURST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_nanos(millis * 1_000_000)
+    }
+
+    fn feed(lines: &mut Lines, text: &[u8], now: Instant) -> Vec<String> {
+        text.iter()
+            .filter_map(|byte| lines.take(*byte, now))
+            .map(|line| String::from_utf8(line.finish()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_line_cannot_pass_for_another_ones() {
+        let mut lines = Lines::new("worker", at(0));
+        for (what, text, want) in [
+            ("plain", &b"INFO hello\n"[..], &["worker| INFO hello\n"][..]),
+            ("carriage return", b"a\rERROR broker\n", &["worker| a\\rERROR broker\n"]),
+            ("escape sequence", b"\x1b[2Jx\n", &["worker| \\x1b[2Jx\n"]),
+            ("not UTF-8", b"\xff\n", &["worker| \\xff\n"]),
+            ("empty lines", b"\n\n", &[]),
+            ("two lines", b"a\nb\n", &["worker| a\n", "worker| b\n"]),
+        ] {
+            assert_eq!(feed(&mut lines, text, at(0)), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_its_rest_dropped() {
+        let mut lines = Lines::new("worker", at(0));
+        let mut text = vec![b'x'; 5 * MAX_LINE];
+        text.push(b'\n');
+        let out = feed(&mut lines, &text, at(0));
+        assert_eq!(out.len(), 1);
+        assert_eq!(out[0].len(), MAX_LINE);
+        assert!(out[0].ends_with("x...\n"));
+    }
+
+    #[test]
+    fn a_flood_is_suppressed_and_counted() {
+        let mut lines = Lines::new("worker", at(0));
+        let flood = b"x\n".repeat(1000);
+        assert_eq!(feed(&mut lines, &flood, at(0)).len(), 50, "the burst");
+        assert_eq!(feed(&mut lines, &flood, at(1000)).len(), 20, "a second later");
+        assert_eq!(lines.suppressed, 950 + 980);
+        let next = feed(&mut lines, b"y\n", at(1050));
+        assert_eq!(next, ["worker| (980 lines suppressed) y\n"]);
+    }
+}

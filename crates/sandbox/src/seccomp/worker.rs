@@ -1,0 +1,56 @@
+//! What every worker may do: wait, talk to its broker, manage its memory, end.
+
+use super::EPOLL_WAIT;
+use crate::channel;
+use crate::profile::{Pin, Rule, Value};
+use crate::sys::numbers;
+use crate::syscall;
+
+/// The eventfd with which tokio wakes its own loop: the second descriptor of the runtime, which a worker builds
+/// before anything else is open. The ladder looks, and refuses to lock when another number turns out.
+pub const WAKE_FD: i32 = channel::SLOT + 2;
+
+const STDERR: i32 = 2;
+const READ_WRITE: u64 = (numbers::PROT_READ | numbers::PROT_WRITE).cast_unsigned() as u64;
+const PRIVATE_ANONYMOUS: u64 = (numbers::MAP_PRIVATE | numbers::MAP_ANONYMOUS).cast_unsigned() as u64;
+/// The last exit code before [`Exit::Permission`](crate::fatal::Exit::Permission) in the table.
+const LAST_HONEST_EXIT: u32 = 76;
+
+/// The rules of every worker. A profile appends what its daemon needs, and never replaces one.
+///
+/// No `open`, no `socket`, no `mprotect`: what a worker holds when it locks, and what its broker grants, is all it
+/// will ever have. Nothing for `abort` either: refused its signal, it dies of the trap behind it.
+pub const BASE: [Rule; 13] = [
+    Rule::any(EPOLL_WAIT, "the loop waits for the channel, packets and timers"),
+    Rule::any(syscall!(SYS_epoll_ctl), "a granted descriptor joins the loop, a closed one leaves it"),
+    Rule::any(syscall!(SYS_recvmsg), "messages and descriptors from the broker; packets with their checksum state"),
+    Rule::when(
+        syscall!(SYS_sendto),
+        &[&[Pin::fd(channel::SLOT), Pin::new(4, Value::Null)]],
+        "messages to the broker: on any other socket, or to any address, this would speak to the network",
+    ),
+    Rule::when(
+        syscall!(SYS_write),
+        &[&[Pin::fd(STDERR)], &[Pin::fd(WAKE_FD)]],
+        "the log, and tokio waking its own loop: on a packet socket this would transmit",
+    ),
+    Rule::any(syscall!(SYS_read), "how often a timer expired"),
+    Rule::any(syscall!(SYS_close), "a granted descriptor is no longer needed"),
+    Rule::when(
+        syscall!(SYS_mmap),
+        &[&[Pin::new(2, Value::Within(READ_WRITE)), Pin::new(3, Value::Long(PRIVATE_ANONYMOUS))]],
+        "a large allocation: fresh memory only, never executable, never shared",
+    ),
+    Rule::any(syscall!(SYS_munmap), "a large allocation ends"),
+    Rule::any(syscall!(SYS_mremap), "a large allocation grows"),
+    Rule::any(syscall!(SYS_brk), "small allocations"),
+    Rule::any(
+        syscall!(SYS_clock_gettime),
+        "drift: read without a system call, except where the machine's clock source does not allow it",
+    ),
+    Rule::when(
+        syscall!(SYS_exit_group),
+        &[&[Pin::new(0, Value::AtMost(LAST_HONEST_EXIT))]],
+        "the end; but not with 77 or 78, which would end the service for good instead of restarting it",
+    ),
+];

@@ -1,0 +1,93 @@
+//! Whether the end of a pair is the end of the daemon.
+
+use core::fmt;
+
+use crate::fatal::Exit;
+use crate::sys::Waited;
+
+/// How broker and worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Ended {
+    pub(super) broker: Option<Waited>,
+    pub(super) worker: Option<Waited>,
+}
+
+/// What follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The daemon ends with this code.
+    Final(u8),
+    /// The pair is started again.
+    Restart,
+}
+
+impl Ended {
+    /// A final code of the broker is final. So is a worker that cannot confine itself: it says so with a code that
+    /// its own filter forbids once it is confined, so an intruder cannot end the service with it.
+    pub(super) fn verdict(self, oneshot: bool) -> Verdict {
+        if let Some(Waited::Exited(0)) = self.broker
+            && oneshot
+        {
+            return Verdict::Final(0);
+        }
+        let of_broker = exit(self.broker).filter(|exit| exit.is_final());
+        let of_worker = exit(self.worker).filter(|exit| matches!(exit, Exit::Permission | Exit::Config));
+        match of_broker.or(of_worker) {
+            Some(exit) => Verdict::Final(exit.code()),
+            None => Verdict::Restart,
+        }
+    }
+
+    pub(super) fn broker(self) -> impl fmt::Display {
+        How(self.broker)
+    }
+
+    pub(super) fn worker(self) -> impl fmt::Display {
+        How(self.worker)
+    }
+}
+
+fn exit(how: Option<Waited>) -> Option<Exit> {
+    match how {
+        Some(Waited::Exited(code)) => Exit::from_code(code),
+        Some(Waited::Killed(_)) | None => None,
+    }
+}
+
+struct How(Option<Waited>);
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(Waited::Exited(code)) => write!(f, "exit {code}"),
+            Some(Waited::Killed(signal)) => write!(f, "signal {signal}"),
+            None => f.write_str("not started"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_final_end_is_the_end() {
+        let exited = |code| Some(Waited::Exited(code));
+        let killed = Some(Waited::Killed(9));
+        for (what, broker, worker, oneshot, want) in [
+            ("done", exited(0), killed, true, Verdict::Final(0)),
+            ("done, but a service", exited(0), killed, false, Verdict::Restart),
+            ("not in time", exited(69), killed, true, Verdict::Final(69)),
+            ("bad configuration", exited(78), killed, false, Verdict::Final(78)),
+            ("bug in the broker", exited(70), killed, true, Verdict::Restart),
+            ("broker killed", killed, killed, false, Verdict::Restart),
+            ("worker killed, broker gave up", exited(71), killed, false, Verdict::Restart),
+            ("worker cannot confine itself", exited(71), exited(77), false, Verdict::Final(77)),
+            ("worker claims something else", exited(71), exited(69), false, Verdict::Restart),
+            ("unknown code", exited(42), exited(42), true, Verdict::Restart),
+            ("nothing started", None, None, false, Verdict::Restart),
+        ] {
+            assert_eq!(Ended { broker, worker }.verdict(oneshot), want, "{what}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The unsafe wrappers: the only unsafe code of the daemons.
+//!
+//! What rustix offers safely is used from there. Here is what it lacks: starting a program by descriptor, closing
+//! a range of descriptors, installing a filter, packet sockets, and registering a descriptor with tokio.
+
+mod inherited;
+mod process;
+mod reactor;
+mod socket;
+
+/// The system call and flag numbers of this architecture, for tables.
+#[doc(hidden)]
+pub use libc as numbers;
+
+pub(crate) use inherited::{open_files, take_inherited, with_descriptor};
+pub(crate) use process::{
+    Spawn, Waited, block_signals, close_from, default_fault_signals, drop_bounding, install_filter, reap, set_name,
+    signal_descriptor, spawn, wait_for_signal,
+};
+pub(crate) use reactor::Watched;
+pub(crate) use socket::{
+    AuxiliaryData, attach_filter, bind_packet, lock_filter, pass_rights, recv_packet, request_auxiliary_data,
+    send_packet,
+};

@@ -1,0 +1,346 @@
+//! The ladder by which a worker gives everything up, one rung after the other.
+//!
+//! [`Worker::open`] → [`Worker::prepare`] → [`Worker::drop_user`] → [`Worker::lock`] → [`Locked::enter`]. Each rung
+//! is a type: none can be skipped or taken twice, and the channel, which brings the first bytes from outside and
+//! the descriptors that bring more, exists only on the last.
+//!
+//! ```no_run
+//! # use orlop_sandbox::{fatal::Fatal, profile::Profile, worker::{Context, Worker}};
+//! # fn daemon(profile: &'static Profile) -> Result<(), Fatal> {
+//! let locked = Worker::open(profile)?.prepare(|preparation| preparation.timer())?.drop_user()?.lock()?;
+//! locked.enter(1, async |context: Context<u32, u32, _>| {
+//!     while let Ok(received) = context.channel.recv().await {
+//!         let _ = context.channel.send(&received.message).await;
+//!     }
+//! })?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use orlop_machine::Seed;
+use postcard::experimental::max_size::MaxSize;
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use rustix::net::{SocketType, sockopt};
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Runtime;
+
+use crate::channel::{self, Message, Socket, WorkerChannel};
+use crate::fatal::{Exit, Fatal};
+use crate::landlock::{self, Paths};
+use crate::posture::{Posture, Status};
+use crate::privileges;
+use crate::profile::{Kind, Need, Profile, Root, Slot};
+use crate::seccomp::{Filters, WAKE_FD};
+use crate::timer::BootTimer;
+use crate::{limits, root, sys};
+
+/// A worker process on one rung of the ladder.
+#[derive(Debug)]
+#[must_use]
+pub struct Worker<Rung> {
+    profile: &'static Profile,
+    rung: Rung,
+}
+
+/// First rung: nothing but the slots is open.
+#[derive(Debug)]
+pub struct Opened {
+    parent: Option<Pid>,
+    channel: OwnedFd,
+}
+
+/// Second rung: everything that a locked process could not make is made.
+#[derive(Debug)]
+pub struct Prepared<R> {
+    kit: Kit<R>,
+    parent: Option<Pid>,
+}
+
+/// Third rung: an ordinary user without capabilities, in an empty root.
+#[derive(Debug)]
+pub struct Dropped<R>(Kit<R>);
+
+/// What a worker carries up the ladder.
+#[derive(Debug)]
+struct Kit<R> {
+    status: File,
+    filters: Filters,
+    runtime: Runtime,
+    socket: Socket,
+    resources: R,
+}
+
+/// The top: every layer of the profile is in force. Only from here is there a channel.
+#[derive(Debug)]
+#[must_use]
+pub struct Locked<R> {
+    runtime: Runtime,
+    socket: Socket,
+    resources: R,
+    posture: Posture,
+}
+
+/// What a locked worker runs with.
+#[derive(Debug)]
+pub struct Context<Out, In, R> {
+    /// To and from the broker.
+    pub channel: WorkerChannel<Out, In>,
+    /// What `prepare` made.
+    pub resources: R,
+    /// What this process claims to be restricted by; the broker has it too.
+    pub posture: Posture,
+}
+
+/// The first message of a worker: which conversation it speaks, and what it is restricted by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub(crate) struct Hello {
+    pub(crate) protocol: u32,
+    pub(crate) posture: Posture,
+}
+
+impl Worker<Opened> {
+    /// Takes the slots of `profile` and closes everything else.
+    ///
+    /// # Errors
+    /// When the process was not started by a supervisor, or the profile is incomplete.
+    pub fn open(profile: &'static Profile) -> Result<Self, Fatal> {
+        match profile.incomplete() {
+            None => Self::climb(profile),
+            Some(what) => {
+                Err(Fatal::new(Exit::Software, format!("the profile {} is incomplete: {what}", profile.name)))
+            }
+        }
+    }
+
+    /// As [`Worker::open`], for a profile that a test has taken something out of.
+    ///
+    /// # Errors
+    /// When the slots are not what the profile says.
+    #[cfg(feature = "mutants")]
+    pub fn open_mutant(profile: &'static Profile) -> Result<Self, Fatal> {
+        Self::climb(profile)
+    }
+
+    fn climb(profile: &'static Profile) -> Result<Self, Fatal> {
+        if let Some(slot) = profile.slots.iter().find(|slot| !slot.is_filled()) {
+            let problem = format!("descriptor {} is not {:?}: {}", slot.fd, slot.kind, slot.why);
+            return Err(Fatal::new(Exit::Usage, problem).help(
+                "a supervisor starts this program; run the daemon itself, which has the same name without -worker",
+            ));
+        }
+        if profile.layers.close_others != Need::Off {
+            sys::close_from(profile.last_slot() + 1).map_err(|errno| Fatal::os("cannot close descriptors", errno))?;
+        }
+        sys::set_name(profile.name);
+        sys::default_fault_signals();
+        let channel = sys::take_inherited(channel::SLOT).map_err(|cause| Fatal::os("there is no channel", cause))?;
+        // Its death ends us (the supervisor asked for that before it started us), so whoever this is lives.
+        Ok(Self { profile, rung: Opened { parent: rustix::process::getppid(), channel } })
+    }
+
+    /// Builds the loop, and with `make` whatever else the worker will need: after the lock nothing can be opened.
+    ///
+    /// # Errors
+    /// When the loop cannot be built, or `make` fails.
+    pub fn prepare<R>(
+        self,
+        make: impl FnOnce(&mut Preparation) -> io::Result<R>,
+    ) -> Result<Worker<Prepared<R>>, Fatal> {
+        let Self { profile, rung: Opened { parent, channel } } = self;
+        // First of all, so that its descriptors have the numbers that the filter pins.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(|cause| Fatal::os("cannot build the loop", cause))?;
+        if !wakes_the_loop(WAKE_FD) {
+            return Err(Fatal::new(Exit::Software, format!("descriptor {WAKE_FD} is not the eventfd of the loop"))
+                .help("mio has changed the order in which it opens its descriptors: correct WAKE_FD"));
+        }
+        let status = File::open("/proc/self/status").map_err(|cause| {
+            Fatal::new(Exit::Permission, "cannot open /proc/self/status")
+                .cause(cause)
+                .help("mount /proc in the container")
+        })?;
+        let filters = Filters::compile(profile)?;
+        let in_the_loop = runtime.enter();
+        let socket = Socket::new(channel).map_err(|cause| Fatal::os("cannot watch the channel", cause))?;
+        let resources = make(&mut Preparation(())).map_err(|cause| Fatal::os("cannot prepare the worker", cause))?;
+        drop(in_the_loop);
+        warm();
+        let kit = Kit { status, filters, runtime, socket, resources };
+        Ok(Worker { profile, rung: Prepared { kit, parent } })
+    }
+}
+
+/// What can be had before the lock, inside the loop: descriptors and randomness.
+#[derive(Debug)]
+pub struct Preparation(());
+
+impl Preparation {
+    /// A timer that counts the time asleep.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn timer(&mut self) -> io::Result<BootTimer> {
+        BootTimer::new()
+    }
+
+    /// 32 bytes from the kernel: all the entropy a machine ever gets.
+    ///
+    /// # Errors
+    /// None on a kernel that works.
+    pub fn seed(&mut self) -> io::Result<Seed> {
+        let mut bytes = [0; 32];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
+                Ok(more) => filled += more,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(Seed::from_bytes(bytes))
+    }
+}
+
+impl<R> Worker<Prepared<R>> {
+    /// Becomes the profile's user, without capabilities, in an empty root, under its limits.
+    ///
+    /// # Errors
+    /// [`Exit::Permission`] when a required layer is missing, with the line of the image's YAML that grants it.
+    pub fn drop_user(self) -> Result<Worker<Dropped<R>>, Fatal> {
+        let Self { profile, rung: Prepared { kit, parent } } = self;
+        let layers = profile.layers;
+        let keep = profile.capabilities();
+        let wanted = |need| need != Need::Off;
+        if wanted(layers.limits) {
+            limits::apply(profile.limits)?;
+        }
+        if wanted(layers.root) && profile.root == Root::Empty {
+            root::enter_empty()?;
+        }
+        if wanted(layers.bounding) {
+            privileges::bound(keep)?;
+        }
+        if wanted(layers.capabilities) {
+            privileges::lock_secure_bits()?;
+        }
+        if wanted(layers.ids) {
+            privileges::become_user(profile.ids)?;
+        }
+        if wanted(layers.capabilities) {
+            privileges::hold(keep, keep)?;
+        }
+        if wanted(layers.no_new_privs) {
+            privileges::forbid_new_privileges()?;
+        }
+        // Changing the user has made the process dumpable again and has taken back that it dies with its parent.
+        if wanted(layers.limits) {
+            limits::refuse_debuggers()?;
+        }
+        privileges::die_with(parent)?;
+        Ok(Worker { profile, rung: Dropped(kit) })
+    }
+}
+
+impl<R> Worker<Dropped<R>> {
+    /// Puts Landlock and the system call filters in force.
+    ///
+    /// # Errors
+    /// [`Exit::Permission`] when a required layer is missing or does not do what it says.
+    pub fn lock(self) -> Result<Locked<R>, Fatal> {
+        let Self { profile, rung: Dropped(kit) } = self;
+        let Kit { status: file, filters, runtime, socket, resources } = kit;
+        let landlock = landlock::restrict(profile.landlock.need, Paths::default())?;
+        let status = Status::read(&file).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))?;
+        drop(file);
+        if status.threads != 1 {
+            // Landlock and the filters bind the thread that asks for them, and no other.
+            return Err(Fatal::new(Exit::Software, format!("{} threads before the lock", status.threads)));
+        }
+        let posture = Posture {
+            status: Status {
+                filtered: status.filtered || filters.count() > 0,
+                filters: status.filters + filters.count(),
+                ..status
+            },
+            allowed: filters.allowed(),
+            denied: filters.denied(),
+            landlock,
+            empty_root: profile.root == Root::Empty && profile.layers.root != Need::Off,
+            limited: limits::in_force(profile.limits),
+            open_files: sys::open_files(),
+        };
+        filters.install()?;
+        Ok(Locked { runtime, socket, resources, posture })
+    }
+}
+
+impl<R> Locked<R> {
+    /// Says hello to the broker, in conversation `protocol`, and runs the worker until `run` is done.
+    ///
+    /// # Errors
+    /// When the broker is gone before it has heard the hello.
+    pub fn enter<Out: Message, In: Message, T>(
+        self,
+        protocol: u32,
+        run: impl AsyncFnOnce(Context<Out, In, R>) -> T,
+    ) -> Result<T, Fatal> {
+        let Self { runtime, socket, resources, posture } = self;
+        let result = runtime.block_on(async {
+            let hello = Hello { protocol, posture };
+            socket.send(&hello).await.map_err(|cause| Fatal::os("the broker does not hear the hello", cause))?;
+            let Hello { posture, .. } = hello;
+            Ok(run(Context { channel: WorkerChannel::new(socket), resources, posture }).await)
+        });
+        // Taking the loop down would wake threads that it never had, which is not in the table. The process ends.
+        core::mem::forget(runtime);
+        result
+    }
+
+    /// What this process claims to be restricted by.
+    #[must_use]
+    pub fn posture(&self) -> &Posture {
+        &self.posture
+    }
+}
+
+impl Slot {
+    /// Whether what should be open there is.
+    fn is_filled(&self) -> bool {
+        let fits = |fd: BorrowedFd<'_>| match self.kind {
+            Kind::Any => true,
+            Kind::Pipe => file_type(fd) == Some(FileType::Fifo),
+            Kind::Null => file_type(fd) == Some(FileType::CharacterDevice),
+            Kind::Channel => sockopt::socket_type(fd) == Ok(SocketType::SEQPACKET),
+        };
+        sys::with_descriptor(self.fd, fits).unwrap_or(false)
+    }
+}
+
+fn file_type(fd: BorrowedFd<'_>) -> Option<FileType> {
+    rustix::fs::fstat(fd).ok().map(|stat| FileType::from_raw_mode(stat.st_mode))
+}
+
+/// Whether descriptor `fd` is an eventfd with nothing to read. What else the loop opens cannot be read at all.
+fn wakes_the_loop(fd: i32) -> bool {
+    sys::with_descriptor(fd, |fd| rustix::io::read(fd, &mut [0_u8; 8])) == Some(Err(Errno::AGAIN))
+}
+
+/// Does once what libraries do on first use and would need other system calls for.
+fn warm() {
+    // The standard library asks the kernel for the keys of its hash maps.
+    let _keys = std::hash::RandomState::new();
+    // The allocator sets itself up: a small block and one that it maps.
+    for size in [1 << 10, 1 << 20] {
+        core::hint::black_box(Vec::<u8>::with_capacity(size));
+    }
+    // The clock looks for its page in the process.
+    let _now = crate::clock::now();
+}

@@ -1,0 +1,139 @@
+//! What must be true of every daemon that is built on this library.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, kill_process};
+
+use crate::run::{Case, Daemon, gone};
+
+pub(crate) const CASES: &[Case] = &[
+    ("a_worker_is_attested_then_spoken_to_then_granted_a_socket", || {
+        let mut daemon = Daemon::start(&[]);
+        let worker = daemon.line("worker uid=");
+        for part in [
+            "uid=64100 gid=64100 groups=0 capabilities=none bounding=none",
+            "no_new_privs=yes filtered=yes filters=3 allowed=14",
+            "root=empty limits=yes threads=1",
+        ] {
+            assert!(worker.contains(part), "{part:?} is not in {worker:?}");
+        }
+        let broker = daemon.line("broker uid=");
+        assert!(broker.contains("uid=0 gid=0 groups=0 capabilities=none bounding=none"), "{broker}");
+        assert_eq!(daemon.line("supervisor"), "supervisor effective=0x401e0", "KILL SETGID SETUID SETPCAP SYS_CHROOT");
+        daemon.line("Echoed(42)");
+        daemon.line("Heard(33)");
+        daemon.line("ready");
+    }),
+    ("a_killed_worker_is_back_within_a_second", || {
+        let mut daemon = Daemon::start(&[]);
+        let (broker, worker) = daemon.pids();
+        daemon.line("ready");
+        let killed = Instant::now();
+        kill_process(worker, Signal::KILL).unwrap();
+        let (new_broker, new_worker) = daemon.pids();
+        assert!(killed.elapsed() < Duration::from_secs(1), "took {:?}", killed.elapsed());
+        assert!(new_broker != broker && new_worker != worker, "the pair is restarted together");
+        gone(&[broker, worker]);
+        daemon.line("ready");
+    }),
+    ("a_killed_broker_takes_its_stopped_worker_with_it", || {
+        let mut daemon = Daemon::start(&[]);
+        let (broker, worker) = daemon.pids();
+        daemon.line("ready");
+        kill_process(worker, Signal::STOP).unwrap();
+        kill_process(broker, Signal::KILL).unwrap();
+        gone(&[broker, worker]);
+        daemon.line("ready");
+    }),
+    ("a_killed_supervisor_takes_both_with_it_even_stopped", || {
+        let mut daemon = Daemon::start(&[]);
+        let (broker, worker) = daemon.pids();
+        daemon.line("ready");
+        kill_process(worker, Signal::STOP).unwrap();
+        daemon.signal(Signal::KILL);
+        daemon.wait();
+        gone(&[broker, worker]);
+    }),
+    ("told_to_end_a_service_ends_well_and_whole", || {
+        let mut daemon = Daemon::start(&[]);
+        let (broker, worker) = daemon.pids();
+        daemon.line("ready");
+        let told = Instant::now();
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.wait().code(), Some(0));
+        gone(&[broker, worker]);
+        assert!(told.elapsed() < Duration::from_secs(2), "took {:?}", told.elapsed());
+        daemon.line("told to end");
+    }),
+    ("a_broker_that_does_not_listen_is_ended_within_two_seconds", || {
+        let mut daemon = Daemon::start(&["--stubborn"]);
+        let (broker, worker) = daemon.pids();
+        daemon.line("ready");
+        let told = Instant::now();
+        daemon.signal(Signal::INT);
+        assert_eq!(daemon.wait().code(), Some(130));
+        gone(&[broker, worker]);
+        assert!(told.elapsed() < Duration::from_secs(2), "took {:?}", told.elapsed());
+    }),
+    ("as_pid_1_it_ends_when_told", || {
+        // `--kill-child` passes on the death of the wrapper; the signal itself goes to PID 1 of the namespace.
+        let mut daemon = Daemon::start_under(&["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"], &[]);
+        daemon.line("ready");
+        let supervisor = daemon.supervisor().as_raw_nonzero();
+        let children = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+        let first = rustix::process::Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+        let told = Instant::now();
+        kill_process(first, Signal::TERM).unwrap();
+        assert_eq!(daemon.wait().code(), Some(0));
+        assert!(told.elapsed() < Duration::from_secs(2), "took {:?}", told.elapsed());
+    }),
+    ("a_malformed_message_ends_the_conversation", || {
+        let mut daemon = Daemon::start(&["--garble"]);
+        daemon.line("a malformed frame");
+        daemon.line("again_in=100ms");
+    }),
+    ("a_message_longer_than_any_ends_the_conversation", || {
+        Daemon::start(&["--overrun"]).line("a frame of 33 bytes, the longest message has");
+    }),
+    ("what_a_worker_writes_is_marked_as_its_own_and_escaped", || {
+        let line = Daemon::start(&["--complain"]).line("a complaint");
+        assert!(line.starts_with("trio-worker| WARN worker a complaint what="), "{line}");
+        assert!(line.contains("ERROR broker forged"), "on the same line: {line}");
+    }),
+    ("a_panic_ends_the_worker_with_a_line_and_the_pair_is_restarted", || {
+        let mut daemon = Daemon::start(&["--panic"]);
+        let line = daemon.line("panicked");
+        assert!(line.starts_with("trio-worker| ERROR worker"), "{line}");
+        assert!(line.contains("told to"), "{line}");
+        daemon.line("again_in=100ms");
+        daemon.line("again_in=200ms");
+    }),
+    ("a_worker_of_another_build_is_not_spoken_to", || {
+        let mut daemon = Daemon::start(&["--other-build"]);
+        daemon.line("the worker speaks protocol 7, the broker 8");
+    }),
+    ("a_one_shot_run_ends_with_the_code_of_its_broker", || {
+        assert_eq!(Daemon::start(&["--oneshot"]).wait().code(), Some(0));
+        assert_eq!(Daemon::start(&["--refused"]).wait().code(), Some(76));
+    }),
+    ("a_one_shot_run_ends_even_if_its_broker_does_not", || {
+        let mut daemon = Daemon::start(&["--oneshot", "--hang"]);
+        let (broker, worker) = daemon.pids();
+        assert_eq!(daemon.wait().code(), Some(69));
+        gone(&[broker, worker]);
+    }),
+    ("a_missing_capability_is_answered_with_the_line_that_grants_it", || {
+        let mut daemon = Daemon::start_under(&["setpriv", "--bounding-set=-setuid"], &[]);
+        assert_eq!(daemon.wait().code(), Some(77));
+        daemon.line("error: this process lacks CAP_SETUID");
+        let help = "capabilities: [CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_KILL]";
+        daemon.line(help);
+    }),
+    ("a_broker_started_by_hand_says_what_to_run_instead", || {
+        let own = std::env::current_exe().unwrap();
+        let output = std::process::Command::new(own).arg("--broker-of=1").output().unwrap();
+        assert_eq!(output.status.code(), Some(64));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("help: --broker-of is for the supervisor's own use"), "{text}");
+    }),
+];
