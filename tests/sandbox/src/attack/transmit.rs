@@ -1,0 +1,162 @@
+//! Speaking through descriptors that were granted for hearing. Success is judged by a capture at the far end of the wire
+//! (and on the loopback), never by what the call returned.
+
+use super::End::Killed;
+use super::sockets::{internet, link};
+use super::{Attack, End, Judge, UNKNOWN, attack};
+use crate::scene::Scene;
+use crate::syscall::{Attempt, call, empty_message};
+
+/// An address of the test wire that nobody granted.
+pub(super) const NEIGHBOUR: [u8; 4] = [192, 0, 2, 3];
+
+/// A call whose descriptor or address is outside the rule's pins.
+const OUTSIDE_PIN: End = UNKNOWN;
+
+/// The attacks of this topic.
+pub(super) const ATTACKS: &[Attack] = &[
+    wire("packet-write", "write(2) on the packet listener", OUTSIDE_PIN, |s| write(s.grants.packet, s)),
+    wire("packet-writev", "writev(2) on the packet listener", UNKNOWN, |s| writev(s.grants.packet, s)),
+    wire("packet-pwritev2", "pwritev2(2) at the current position on the packet listener", Killed, |s| {
+        pwritev2(s.grants.packet, s)
+    }),
+    wire("packet-pwrite", "pwrite(2) on the packet listener", Killed, |s| {
+        call!(libc::SYS_pwrite64, s.grants.packet, frame(s).as_slice(), FRAME_LEN, 0)
+    })
+    .note("a socket has no position: refused to anybody"),
+    wire("packet-sendto", "sendto(2) to everybody on the packet listener", OUTSIDE_PIN, |s| {
+        let address = link(0x0800, s.ifindex, [0xff; 6]);
+        call!(libc::SYS_sendto, s.grants.packet, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+    }),
+    wire("packet-send", "sendto(2) without address on the packet listener", OUTSIDE_PIN, |s| {
+        call!(libc::SYS_sendto, s.grants.packet, frame(s).as_slice(), FRAME_LEN, 0, 0, 0)
+    }),
+    wire("packet-sendmsg", "sendmsg(2) to everybody on the packet listener", Killed, |s| {
+        let mut address = link(0x0800, s.ifindex, [0xff; 6]);
+        sendmsg(s.grants.packet, &frame(s), Some(&mut address))
+    }),
+    wire("packet-sendmsg-bare", "sendmsg(2) without address on the packet listener", Killed, |s| {
+        sendmsg::<libc::sockaddr_ll>(s.grants.packet, &frame(s), None)
+    }),
+    wire("packet-sendmmsg", "sendmmsg(2) to everybody on the packet listener", Killed, |s| {
+        let mut address = link(0x0800, s.ifindex, [0xff; 6]);
+        sendmmsg(s.grants.packet, &frame(s), &mut address)
+    }),
+    wire("packet-sendfile", "sendfile(2) from a granted file into the packet listener", Killed, |s| {
+        sendfile(s.grants.packet, s)
+    }),
+    wire("packet-splice", "splice(2) from a granted pipe into the packet listener", Killed, |s| {
+        splice(s.grants.packet, s)
+    }),
+    wire("udp-write", "write(2) on a granted UDP socket", OUTSIDE_PIN, |s| write(s.grants.udp, s)),
+    wire("udp-writev", "writev(2) on a granted UDP socket", UNKNOWN, |s| writev(s.grants.udp, s)),
+    wire("udp-pwritev2", "pwritev2(2) at the current position on a granted UDP socket", Killed, |s| {
+        pwritev2(s.grants.udp, s)
+    }),
+    wire("udp-pwrite", "pwrite(2) on a granted UDP socket", Killed, |s| {
+        call!(libc::SYS_pwrite64, s.grants.udp, frame(s).as_slice(), FRAME_LEN, 0)
+    })
+    .note("a socket has no position: refused to anybody"),
+    wire("udp-send", "sendto(2) without address on a connected UDP socket", OUTSIDE_PIN, |s| {
+        call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, 0, 0, 0)
+    }),
+    wire("udp-sendto", "sendto(2) to a chosen address on an unconnected UDP socket", OUTSIDE_PIN, |s| {
+        let address = internet(NEIGHBOUR, 9);
+        call!(libc::SYS_sendto, s.grants.open_udp, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+    }),
+    wire("udp-sendto-other", "sendto(2) away from the peer a UDP socket is connected to", OUTSIDE_PIN, |s| {
+        let address = internet(NEIGHBOUR, 9);
+        call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+    }),
+    wire("udp-sendmsg", "sendmsg(2) to a chosen address on an unconnected UDP socket", Killed, |s| {
+        sendmsg(s.grants.open_udp, &frame(s), Some(&mut internet(NEIGHBOUR, 9)))
+    }),
+    wire("udp-sendmsg-bare", "sendmsg(2) without address on a connected UDP socket", Killed, |s| {
+        sendmsg::<libc::sockaddr_in>(s.grants.udp, &frame(s), None)
+    }),
+    wire("udp-sendmmsg", "sendmmsg(2) to a chosen address on an unconnected UDP socket", Killed, |s| {
+        sendmmsg(s.grants.open_udp, &frame(s), &mut internet(NEIGHBOUR, 9))
+    }),
+    wire("udp-sendfile", "sendfile(2) from a granted file into a UDP socket", Killed, |s| sendfile(s.grants.udp, s)),
+    wire("udp-splice", "splice(2) from a granted pipe into a UDP socket", Killed, |s| splice(s.grants.udp, s)),
+    wire("udp-sendto-loopback", "reach a service on the loopback from an unconnected UDP socket", OUTSIDE_PIN, |s| {
+        let address = internet([127, 0, 0, 1], 9);
+        call!(libc::SYS_sendto, s.grants.open_udp, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+    }),
+    attack("pipe-vmsplice", "vmsplice(2) own memory into a granted pipe", Killed, |s| {
+        let mark = s.mark();
+        let part = libc::iovec { iov_base: mark.as_ptr().cast_mut().cast(), iov_len: mark.len() };
+        call!(libc::SYS_vmsplice, s.grants.pipe_in, &part, 1, 0)
+    }),
+    attack("pipe-tee", "tee(2) between granted pipes", Killed, |s| {
+        call!(libc::SYS_tee, s.grants.pipe_out, s.grants.pipe_in, 64, libc::SPLICE_F_NONBLOCK)
+    }),
+    attack("file-write", "write(2) into a granted file", OUTSIDE_PIN, |s| {
+        call!(libc::SYS_write, s.grants.file, s.mark().as_slice(), s.mark().len())
+    }),
+];
+
+/// A frame for a raw socket (to everybody, from nobody, IPv4), which is a payload like any other elsewhere. Ends in the mark.
+#[must_use]
+pub fn frame(scene: &Scene) -> [u8; FRAME_LEN] {
+    let mut frame = [0_u8; FRAME_LEN];
+    let head = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x66, 8, 0];
+    for (slot, byte) in frame.iter_mut().zip(head.into_iter().chain([0; 22]).chain(scene.mark())) {
+        *slot = byte;
+    }
+    frame
+}
+
+const FRAME_LEN: usize = 48;
+
+const fn wire(name: &'static str, means: &'static str, end: End, run: fn(&Scene) -> Attempt) -> Attack {
+    attack(name, means, end, run).judged_by(Judge::Wire)
+}
+
+fn write(fd: i32, scene: &Scene) -> Attempt {
+    call!(libc::SYS_write, fd, frame(scene).as_slice(), FRAME_LEN)
+}
+
+fn part(bytes: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
+}
+
+fn writev(fd: i32, scene: &Scene) -> Attempt {
+    let frame = frame(scene);
+    call!(libc::SYS_writev, fd, &part(&frame), 1)
+}
+
+fn pwritev2(fd: i32, scene: &Scene) -> Attempt {
+    let frame = frame(scene);
+    call!(libc::SYS_pwritev2, fd, &part(&frame), 1, -1_i64, -1_i64, 0)
+}
+
+fn message<A>(part: &mut libc::iovec, address: Option<&mut A>) -> libc::mmsghdr {
+    let mut message = empty_message();
+    message.msg_hdr.msg_iov = part;
+    message.msg_hdr.msg_iovlen = 1;
+    if let Some(address) = address {
+        message.msg_hdr.msg_namelen = u32::try_from(size_of::<A>()).unwrap_or(0);
+        message.msg_hdr.msg_name = std::ptr::from_mut(address).cast();
+    }
+    message
+}
+
+fn sendmsg<A>(fd: i32, bytes: &[u8], address: Option<&mut A>) -> Attempt {
+    let mut part = part(bytes);
+    call!(libc::SYS_sendmsg, fd, &message(&mut part, address).msg_hdr, 0)
+}
+
+fn sendmmsg<A>(fd: i32, bytes: &[u8], address: &mut A) -> Attempt {
+    let mut part = part(bytes);
+    call!(libc::SYS_sendmmsg, fd, &mut message(&mut part, Some(address)), 1, 0)
+}
+
+fn sendfile(fd: i32, scene: &Scene) -> Attempt {
+    let mut from = 0_i64;
+    call!(libc::SYS_sendfile, fd, scene.grants.file, &mut from, 256)
+}
+
+fn splice(fd: i32, scene: &Scene) -> Attempt {
+    call!(libc::SYS_splice, scene.grants.pipe_out, 0, fd, 0, 4096, 0)
+}

@@ -1,0 +1,90 @@
+//! The attacking process: it takes the sandbox upon itself as a worker does, receives its grants, makes one attack, and
+//! reports by its exit status.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail};
+use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
+use orlop_sandbox::profile::Profile;
+use orlop_sandbox::worker::Worker;
+
+use crate::attack::{self, Attack};
+use crate::column::Column;
+use crate::scene::{CHANNEL, Grants, Scene};
+use crate::syscall::{Attempt, Errno, call, invoke, to_status};
+
+/// What the control says on its channel where a worker says hello.
+pub const READY: &[u8] = b"ready";
+
+/// Runs `attack` under `column`, as the arguments say: column, attack, scene.
+///
+/// # Errors
+/// When the process could not be locked up: then there was no attack.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let [column, attack, scene] = arguments else { bail!("expected a column, an attack and a scene") };
+    let column = Column::by_key(column).context("no such column")?;
+    let attack = attack::named(attack).context("no such attack")?;
+    let mut scene = Scene::from_argument(scene).context("not a scene")?;
+    let Some(profile) = column.profile else {
+        call!(libc::SYS_sendto, CHANNEL, READY, READY.len(), 0, 0, 0)
+            .map_err(|errno| anyhow::anyhow!("no channel: {}", errno.name()))?;
+        report(strike(attack, &mut scene))
+    };
+    lock_up_and(profile, move || report(strike(attack, &mut scene)))
+}
+
+/// Makes one system call under a column: column, number, and six arguments.
+///
+/// # Errors
+/// As [`run`].
+pub fn probe(arguments: &[String]) -> Result<()> {
+    let Some((column, call)) = arguments.split_first() else { bail!("expected a column, a number and its arguments") };
+    let profile = Column::by_key(column).and_then(|column| column.profile).context("no such column")?;
+    let call: Vec<i64> = call.iter().map(|number| number.parse()).collect::<Result<_, _>>()?;
+    let Some((number, arguments)) = call.split_first() else { bail!("expected a number") };
+    lock_up_and(profile, || report(invoke(*number, arguments)))
+}
+
+/// Climbs the ladder that every worker climbs, says hello, and goes on as an intruder.
+fn lock_up_and(profile: &'static Profile, then: impl FnOnce()) -> Result<()> {
+    let climb = || {
+        let locked = Worker::open_mutant(profile)?.prepare(|_| Ok(()))?.drop_user()?.lock()?;
+        locked.enter(PROTOCOL, async |_: orlop_sandbox::worker::Context<Request, Notice, ()>| then())
+    };
+    let Err(fatal) = climb() else { bail!("an attack came back") };
+    write!(std::io::stderr(), "{fatal}")?;
+    bail!("not locked up")
+}
+
+fn strike(attack: &Attack, scene: &mut Scene) -> Attempt {
+    let mut fds = [-1; Grants::COUNT];
+    let kept_back = usize::from(attack::keeps_one_back(attack.name));
+    // The packet listener comes last, so that it is the one kept back; its place is the first.
+    let (first, rest) = fds.split_at_mut(1);
+    for slot in rest.iter_mut().chain(first).take(Grants::COUNT - kept_back) {
+        *slot = grant()?;
+    }
+    scene.grants = Grants::received(fds);
+    (attack.run)(scene)
+}
+
+fn grant() -> Result<i32, Errno> {
+    let mut byte = [0];
+    loop {
+        match attack::receive(CHANNEL, &mut byte, 0) {
+            Ok((_, Some(fd))) => return Ok(fd),
+            Ok((_, None)) => return Err(Errno(libc::ENOBUFS)),
+            // The grants are in the queue before the process starts; this only bridges a channel that was made non-blocking.
+            Err(Errno(libc::EAGAIN)) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn report(attempt: Attempt) -> ! {
+    let status = to_status(attempt);
+    loop {
+        // Without destructors, buffers or anything else of the library, and by the number that a worker may use.
+        let _refused = call!(libc::SYS_exit_group, status);
+    }
+}

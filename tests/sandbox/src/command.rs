@@ -1,0 +1,109 @@
+//! What a person can ask for. Each command ends with 1 if it found something that should not be.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::arena::Arena;
+use crate::arena::trial::Outcome;
+use crate::attack::{self, Attack};
+use crate::column::Column;
+use crate::filter;
+use crate::minimality;
+use crate::table::{self, Row};
+
+/// Runs a command inside the arena.
+///
+/// # Errors
+/// When the arena fails.
+pub fn inside(arguments: &[String]) -> Result<ExitCode> {
+    let mut arena = Arena::build()?;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let clean = match words.as_slice() {
+        [] => attacks(&mut arena, None)?,
+        ["--json", file] => attacks(&mut arena, Some(file))?,
+        ["mutations"] => mutations(&mut arena)?,
+        ["minimality"] => minimality::report(&mut arena)?,
+        ["filter"] => filter::report(&mut arena)?,
+        ["show", names @ ..] if !names.is_empty() => show(&mut arena, names)?,
+        _ => bail!("these arguments do not go together; try --help"),
+    };
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The names of all attacks.
+#[must_use]
+pub fn names() -> String {
+    attack::all().fold(String::new(), |mut text, Attack { name, means, .. }| {
+        let _ = writeln!(text, "{name:<32} {means}");
+        text
+    })
+}
+
+fn attacks(arena: &mut Arena, json: Option<&str>) -> Result<bool> {
+    let rows = table::rows(arena)?;
+    print!("{}", table::show_rows(&rows));
+    for row in rows.iter().filter(|row| !row.as_expected()) {
+        println!("UNEXPECTED: {} should have been {}, was {}", row.attack.name, row.attack.end, row.worker);
+    }
+    if let Some(file) = json {
+        std::fs::write(file, to_json(&rows)).with_context(|| format!("cannot write {file}"))?;
+    }
+    Ok(rows.iter().all(Row::as_expected) && rows.iter().filter(|row| row.counts()).count() >= table::AT_LEAST)
+}
+
+fn to_json(rows: &[Row]) -> String {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "attack": row.attack.name,
+                "means": row.attack.means,
+                "control": row.control.to_string(),
+                "worker": row.worker.to_string(),
+                "counts": row.counts(),
+                "as-expected": row.as_expected(),
+                "note": row.attack.note,
+            })
+        })
+        .collect();
+    json!({ "attacks": rows }).to_string()
+}
+
+fn mutations(arena: &mut Arena) -> Result<bool> {
+    let rows = table::rows(arena)?;
+    let breaches = table::breaches(arena, &rows)?;
+    print!("{}", table::show_breaches(&breaches));
+    let untested: Vec<_> =
+        breaches.iter().filter(|breach| !breach.is_proof()).map(|breach| breach.mutation.name).collect();
+    for name in &untested {
+        println!("UNTESTED: nothing notices that {name} is gone");
+    }
+    Ok(untested.is_empty())
+}
+
+fn show(arena: &mut Arena, names: &[&str]) -> Result<bool> {
+    let mut clean = true;
+    for name in names {
+        let attack =
+            attack::named(name).with_context(|| format!("there is no attack {name}; try orlop-attack list"))?;
+        let (control, worker) = (arena.run(&Column::control(), attack)?, arena.run(&Column::worker(), attack)?);
+        println!("{name}: {}", attack.means);
+        println!("    without a sandbox:  {}", in_words(&control));
+        println!("    as a DHCP worker:   {}", in_words(&worker));
+        clean &= worker != Outcome::Succeeded && control == Outcome::Succeeded;
+    }
+    Ok(clean)
+}
+
+fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded => "it succeeds".to_owned(),
+        Outcome::Killed => "the kernel kills the process (SIGSYS)".to_owned(),
+        Outcome::Refused(errno) => format!("the kernel refuses it ({})", errno.name()),
+        Outcome::Contained => "it has no effect outside".to_owned(),
+        Outcome::Signalled(_) | Outcome::Ended(_) | Outcome::Hung | Outcome::NotLocked(_) => outcome.to_string(),
+    }
+}

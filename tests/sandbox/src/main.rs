@@ -1,0 +1,50 @@
+//! `orlop-attack`: attacks a DHCP worker's sandbox from inside, in namespaces of its own.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use orlop_test_sandbox::{arena, attacker, command, payload, workload};
+
+const HELP: &str = "\
+Attacks the sandbox of Orlop's DHCP worker, in namespaces where nothing can be harmed. Needs root.
+
+  orlop-attack [--json FILE]    every attack, without a sandbox and under the worker's profile
+  orlop-attack mutations        every layer and every pin removed in turn
+  orlop-attack minimality       every allowed system call removed in turn
+  orlop-attack filter           the filter in force against the table
+  orlop-attack show NAME...     these attacks, explained
+  orlop-attack list             the names
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let (first, rest) = arguments.split_first().map_or(("", [].as_slice()), |(first, rest)| (first.as_str(), rest));
+    match first {
+        // Roles of this program inside the arena.
+        "attack" => attacker::run(rest)?,
+        "probe" => attacker::probe(rest)?,
+        "workload" => return workload::run(rest),
+        "stand-in" => arena::stand_in()?,
+        "gained" => return Ok(payload::gained(rest)),
+        "arena" => return command::inside(rest),
+        // What a person types.
+        "list" => print!("{}", command::names()),
+        "--help" | "help" => print!("{HELP}"),
+        "" | "--json" | "mutations" | "minimality" | "filter" | "show" => {
+            let inside: Vec<String> = std::iter::once("arena".to_owned()).chain(arguments.iter().cloned()).collect();
+            return arena::enter(&inside);
+        }
+        _ => bail!("there is no command {first}; try --help"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,189 @@
+//! Each allowed system call removed in turn: a rule without which the worker still does everything right is not needed.
+
+use std::io::{IoSlice, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use orlop_dhcp_profiles::WORKER;
+use orlop_sandbox::profile::{Profile, Rule};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
+
+use crate::arena::Arena;
+use crate::listener::Listener;
+use crate::workload::{ECHO, END, GROW, HEAR, LOG, Message, RELEASE, WAIT};
+
+/// Rules that the workload cannot notice here, and why each stays.
+pub const KEPT: &[(&str, &str)] = &[(
+    "clock_gettime",
+    "the clock is read without a system call here; a machine whose clock source does not allow that falls back to it",
+)];
+
+/// The name under which nothing is removed.
+pub const WHOLE: &str = "nothing";
+
+/// One rule and what its absence did.
+pub struct Verdict {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// What went differently; `None` when nothing did.
+    pub difference: Option<String>,
+    /// Why it stays all the same.
+    pub kept: Option<&'static str>,
+}
+
+impl Verdict {
+    /// Whether the rule is needed, or kept for a reason that is stated and still true.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.difference.is_some() != self.kept.is_some()
+    }
+}
+
+/// The DHCP worker's profile without the rule of that name.
+#[must_use]
+pub fn profile_without(name: &str) -> &'static Profile {
+    let rules: Vec<Rule> = WORKER.syscalls.iter().filter(|rule| rule.syscall.name != name).copied().collect();
+    Box::leak(Box::new(Profile { syscalls: Vec::leak(rules), ..WORKER }))
+}
+
+/// Removes each rule in turn. The whole profile must do everything right, or nothing would be proven.
+///
+/// # Errors
+/// When the arena fails, or the workload fails under the whole profile.
+pub fn verdicts(arena: &mut Arena) -> Result<Vec<Verdict>> {
+    let whole = transcript(arena, WHOLE)?;
+    anyhow::ensure!(whole == right(), "under the whole profile the workload went wrong: {whole:?}");
+    WORKER
+        .syscalls
+        .iter()
+        .map(|rule| {
+            let went = transcript(arena, rule.syscall.name)?;
+            let difference = whole
+                .iter()
+                .zip(&went)
+                .find(|(right, went)| right != went)
+                .map(|(right, went)| format!("{right}, but {went}"));
+            let kept = KEPT.iter().find(|(name, _)| *name == rule.syscall.name).map(|(_, why)| *why);
+            Ok(Verdict { rule, difference, kept })
+        })
+        .collect()
+}
+
+/// Prints the verdicts. Whether every rule stands.
+///
+/// # Errors
+/// As [`verdicts`].
+pub fn report(arena: &mut Arena) -> Result<bool> {
+    let verdicts = verdicts(arena)?;
+    println!("{:<18} {:<58} without it", "allowed call", "why");
+    for Verdict { rule, difference, kept } in &verdicts {
+        let without = difference.clone().or_else(|| kept.map(|why| format!("nothing changes; kept: {why}")));
+        println!("{:<18} {:<58.58} {}", rule.syscall.name, rule.why, without.as_deref().unwrap_or("NOTHING CHANGES"));
+    }
+    println!("{} system calls allowed", verdicts.len());
+    Ok(verdicts.iter().all(Verdict::stands))
+}
+
+/// What a worker that works answers, step by step.
+fn right() -> Vec<String> {
+    SCRIPT
+        .iter()
+        .map(|(what, _, want)| format!("{what}: {want}"))
+        .chain(["log: INFO worker logged".to_owned(), "end: exit status: 0".to_owned()])
+        .collect()
+}
+
+/// Steps in words, the order, and the right answer.
+const SCRIPT: &[(&str, Message, u32)] = &[
+    ("echo", (ECHO, 41), 42),
+    ("hear a packet", (HEAR, 0), PACKET_LEN),
+    ("wait for a timer", (WAIT, 5), 1),
+    ("take and return memory", (GROW, 4 << 20), 12_582_907 + 2048),
+    ("log", (LOG, 0), 1),
+    ("let 200 descriptors go", (RELEASE, 200), 200),
+    ("echo after all that", (ECHO, 1), 2),
+];
+const PACKET_LEN: u32 = 300;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs the workload without the rule of that name, and writes down how each step went.
+fn transcript(arena: &mut Arena, without: &str) -> Result<Vec<String>> {
+    let mut trial = arena.start(&["workload", without])?;
+    let mut steps = Vec::new();
+    let channel = trial.channel.as_fd();
+    let greeted = answer(channel).is_ok_and(|frame| !frame.is_empty());
+    for (what, order, _) in SCRIPT {
+        let went = if greeted { step(arena, channel, *order) } else { Err(anyhow::anyhow!("no hello")) };
+        steps.push(format!("{what}: {}", went.map_or_else(|error| format!("{error:#}"), |number| number.to_string())));
+    }
+    let _ = say(channel, (END, 0), None);
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match trial.child.try_wait()? {
+            Some(status) => break status.to_string(),
+            None if Instant::now() > deadline => {
+                trial.child.kill()?;
+                trial.child.wait()?;
+                break "had to be ended".to_owned();
+            }
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    let mut log = String::new();
+    trial.stderr.read_to_string(&mut log)?;
+    steps.push(format!("log: {}", log.trim()));
+    steps.push(format!("end: {status}"));
+    Ok(steps)
+}
+
+fn step(arena: &Arena, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
+    match order.0 {
+        HEAR => {
+            let listener = Listener::Granted.open(arena.ifindex())?;
+            say(channel, order, Some(listener.as_fd()))?;
+            arena.send_dhcp(usize::try_from(PACKET_LEN)?)?;
+            heard(channel)
+        }
+        RELEASE => {
+            let file = std::fs::File::open("/dev/null")?;
+            let mut released = 0;
+            for _ in 0..order.1 {
+                say(channel, (RELEASE, 0), Some(file.as_fd()))?;
+                released += heard(channel)?;
+            }
+            Ok(released)
+        }
+        _ => {
+            say(channel, order, None)?;
+            heard(channel)
+        }
+    }
+}
+
+fn say(channel: BorrowedFd<'_>, order: Message, fd: Option<BorrowedFd<'_>>) -> Result<()> {
+    let mut buffer = [0; 16];
+    let frame = orlop_wire::encode(&order, &mut buffer)?;
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut room);
+    let fds: Vec<BorrowedFd<'_>> = fd.into_iter().collect();
+    anyhow::ensure!(fds.is_empty() || control.push(SendAncillaryMessage::ScmRights(&fds)), "no room for a descriptor");
+    sendmsg(channel, &[IoSlice::new(frame)], &mut control, SendFlags::NOSIGNAL)
+        .context("the worker does not listen")?;
+    Ok(())
+}
+
+fn heard(channel: BorrowedFd<'_>) -> Result<u32> {
+    let frame = answer(channel)?;
+    let (_, number): Message = orlop_wire::decode(&frame)?;
+    Ok(number)
+}
+
+fn answer(channel: BorrowedFd<'_>) -> Result<Vec<u8>> {
+    anyhow::ensure!(crate::arena::trial::poll_one(channel, PATIENCE)?, "no answer");
+    let mut frame = vec![0; 4096];
+    let (length, _) = recv(channel, &mut frame, RecvFlags::DONTWAIT)?;
+    frame.truncate(length);
+    Ok(frame)
+}

@@ -1,0 +1,143 @@
+//! The table: every attack against every column, what it proves, and how it is shown.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use crate::arena::Arena;
+use crate::arena::trial::Outcome;
+use crate::attack::{self, Attack, End};
+use crate::column::{Column, mutations};
+use crate::mutation::Mutation;
+
+/// One attack with its control, and its end under the real profile.
+pub struct Row {
+    /// Which.
+    pub attack: &'static Attack,
+    /// Without any sandbox.
+    pub control: Outcome,
+    /// Under the DHCP worker's profile.
+    pub worker: Outcome,
+}
+
+/// What one mutation let through.
+pub struct Breach {
+    /// Which.
+    pub mutation: Mutation,
+    /// Attacks that succeed against the mutant and not against its baseline.
+    pub through: Vec<&'static str>,
+    /// Attacks, the control's included, that succeed against the mutant.
+    pub succeeded: Vec<&'static str>,
+    /// What the broker's own look at the mutant finds missing.
+    pub gaps: String,
+    /// What the broker finds missing in the baseline.
+    pub baseline_gaps: String,
+}
+
+impl Row {
+    /// Whether its failure under a profile proves anything: without a sandbox it succeeds.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.control == Outcome::Succeeded
+    }
+
+    /// Whether it ended under the real profile as its row says.
+    #[must_use]
+    pub fn as_expected(&self) -> bool {
+        match (self.attack.end, &self.worker) {
+            (End::Killed, Outcome::Killed) | (End::Contained(_), Outcome::Contained) => true,
+            (End::Refused(expected), Outcome::Refused(errno)) => expected == errno.0,
+            _ => false,
+        }
+    }
+}
+
+impl Breach {
+    /// Whether something noticed that the part is gone: an attack, or the broker's own look.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        !self.through.is_empty() || self.gaps != self.baseline_gaps
+    }
+}
+
+/// How many attacks must count at least.
+pub const AT_LEAST: usize = 65;
+
+/// Runs every attack without a sandbox and under the real profile.
+///
+/// # Errors
+/// When the arena fails.
+pub fn rows(arena: &mut Arena) -> Result<Vec<Row>> {
+    let (control, worker) = (Column::control(), Column::worker());
+    attack::all()
+        .map(|attack| Ok(Row { attack, control: arena.run(&control, attack)?, worker: arena.run(&worker, attack)? }))
+        .collect()
+}
+
+/// Runs every attack that counts against every mutant and its baseline.
+///
+/// # Errors
+/// When the arena fails.
+pub fn breaches(arena: &mut Arena, rows: &[Row]) -> Result<Vec<Breach>> {
+    mutations().into_iter().map(|mutation| breach(arena, rows, mutation)).collect()
+}
+
+fn breach(arena: &mut Arena, rows: &[Row], mutation: Mutation) -> Result<Breach> {
+    let (mutant, baseline) = (Column::mutant(&mutation), Column::baseline(&mutation));
+    let (mut through, mut succeeded) = (Vec::new(), Vec::new());
+    for row in rows.iter().filter(|row| row.counts()) {
+        if arena.run(&mutant, row.attack)? != Outcome::Succeeded {
+            continue;
+        }
+        succeeded.push(row.attack.name);
+        let held = if mutation.shadows.is_empty() { row.worker.clone() } else { arena.run(&baseline, row.attack)? };
+        if held != Outcome::Succeeded {
+            through.push(row.attack.name);
+        }
+    }
+    let gaps = crate::posture::gaps(&arena.observe(&mutant)?);
+    let baseline_gaps = crate::posture::gaps(&arena.observe(&baseline)?);
+    Ok(Breach { mutation, through, succeeded, gaps, baseline_gaps })
+}
+
+/// The attacks as a table for a person, and the figures below it.
+#[must_use]
+pub fn show_rows(rows: &[Row]) -> String {
+    let mut text = format!("{:<32} {:<12} {:<14} what it would mean\n", "attack", "no sandbox", "DHCP worker");
+    for Row { attack, control, worker } in rows {
+        let _ = writeln!(text, "{:<32} {control:<12} {worker:<14} {}", attack.name, attack.means);
+    }
+    let counted = rows.iter().filter(|row| row.counts()).count();
+    let succeeded = rows.iter().filter(|row| row.worker == Outcome::Succeeded).count();
+    let _ = writeln!(
+        text,
+        "\n{} attacks, {counted} of them counted (they succeed without a sandbox), {succeeded} succeeded against the DHCP worker",
+        rows.len()
+    );
+    for row in rows.iter().filter(|row| !row.counts()) {
+        let _ = writeln!(
+            text,
+            "no evidence: {:<24} without a sandbox: {:<12} {}",
+            row.attack.name,
+            row.control,
+            row.attack.note.unwrap_or("")
+        );
+    }
+    text
+}
+
+/// The mutations as a table for a person.
+#[must_use]
+pub fn show_breaches(breaches: &[Breach]) -> String {
+    let mut text = format!("{:<20} {:>7}  {:<52} {}\n", "without", "through", "for instance", "the broker sees");
+    for Breach { mutation, through, gaps, baseline_gaps, .. } in breaches {
+        let first: Vec<&str> = through.iter().copied().take(3).collect();
+        let seen = if gaps == baseline_gaps { "-" } else { gaps };
+        let _ = writeln!(text, "{:<20} {:>7}  {:<52} {seen}", mutation.name, through.len(), first.join(", "));
+        if !mutation.shadows.is_empty() {
+            let _ =
+                writeln!(text, "{:<20}          with {:?} away in both: {}", "", mutation.shadows, mutation.because);
+        }
+    }
+    text
+}

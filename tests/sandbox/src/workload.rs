@@ -1,0 +1,103 @@
+//! What a DHCP worker does, all of it, as a process that can run under a mutant of its profile: talk to the broker, hear a
+//! packet, wait for a timer, take and return memory, log, let go of descriptors, and end.
+
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use orlop_sandbox::clock;
+use orlop_sandbox::packet::PacketSocket;
+use orlop_sandbox::timer::BootTimer;
+use orlop_sandbox::worker::{Context, Worker};
+
+use crate::minimality::profile_without;
+
+/// From the broker: what to do, and with what. To the broker: what was done, and what came of it.
+pub(crate) type Message = (u8, u32);
+
+/// Answer with the number and one.
+pub(crate) const ECHO: u8 = 1;
+/// Hear one packet from the descriptor that comes along; answer with its length.
+pub(crate) const HEAR: u8 = 2;
+/// Wait so many milliseconds.
+pub(crate) const WAIT: u8 = 3;
+/// Take so many bytes, in one growing piece and in many small ones, and give them back; answer with their sum.
+pub(crate) const GROW: u8 = 4;
+/// Write a line to the log.
+pub(crate) const LOG: u8 = 5;
+/// Let the descriptor that comes along go.
+pub(crate) const RELEASE: u8 = 6;
+/// End with this status.
+pub(crate) const END: u8 = 7;
+
+/// Conversation number of this test.
+const PROTOCOL: u32 = 0x7e57;
+
+/// Runs the workload under the DHCP worker's profile without the rule of that name.
+///
+/// # Errors
+/// When the process could not be locked up.
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    let [without] = arguments else { bail!("expected the name of a rule") };
+    let profile = profile_without(without);
+    let climb = || {
+        let locked = Worker::open_mutant(profile)?.prepare(|preparation| preparation.timer())?.drop_user()?.lock()?;
+        locked.enter(PROTOCOL, async |context| serve(context).await)
+    };
+    match climb() {
+        Ok(Ok(status)) => Ok(ExitCode::from(status)),
+        Ok(Err(error)) => Err(error),
+        Err(fatal) => {
+            write!(std::io::stderr(), "{fatal}").context("cannot say why")?;
+            bail!("not locked up")
+        }
+    }
+}
+
+/// Serves until told to end, and with which status.
+async fn serve(context: Context<Message, Message, BootTimer>) -> Result<u8> {
+    let Context { channel, resources: timer, posture: _ } = context;
+    loop {
+        let received = channel.recv().await.context("no order")?;
+        let (order, number) = received.message;
+        let answer = match order {
+            ECHO => number + 1,
+            HEAR => hear(received.fd.context("no listener")?).await.context("heard nothing")?,
+            WAIT => wait(&timer, number).await.context("no timer")?,
+            GROW => grow(number),
+            LOG => u32::from(std::io::stderr().write_all(b"INFO worker logged\n").is_ok()),
+            RELEASE => u32::from(received.fd.is_some()),
+            END => return Ok(u8::try_from(number)?),
+            _ => bail!("there is no order {order}"),
+        };
+        channel.send(&(order, answer)).await.context("no answer")?;
+    }
+}
+
+async fn hear(fd: OwnedFd) -> Result<u32> {
+    let mut packet = [0; 2048];
+    let received = PacketSocket::from_fd(fd)?.recv(&mut packet).await?;
+    Ok(u32::try_from(received.len)?)
+}
+
+async fn wait(timer: &BootTimer, millis: u32) -> Result<u32> {
+    let until = clock::now().after(Duration::from_millis(millis.into()));
+    timer.set(Some(until))?;
+    timer.expired().await?;
+    Ok(u32::from(clock::now() >= until))
+}
+
+fn grow(bytes: u32) -> u32 {
+    // Doubles from a page, past the size from which an allocator asks the kernel for each piece and moves it.
+    let mut large = Vec::new();
+    for at in 0..bytes {
+        large.push(u8::try_from(at % 7).unwrap_or(0));
+    }
+    let small: Vec<Box<[u8; 512]>> = (0..bytes / 2048).map(|_| Box::new([1; 512])).collect();
+    let sum = large.iter().map(|byte| u32::from(*byte)).sum::<u32>()
+        + small.iter().map(|piece| u32::from(piece[511])).sum::<u32>();
+    drop((large, small));
+    sum
+}
