@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::host::Host;
 
@@ -27,7 +28,10 @@ impl Testbed {
         if let Some(missing) = PROGRAMS.iter().find(|program| !installed(program)) {
             return Err(format!("needs the program `{missing}` (cargo xtask setup)"));
         }
-        Host::new("probe").map(|_| Self(())).map_err(|error| format!("needs namespaces: {error:#}"))
+        // Once per process: every test asks.
+        static PROBE: OnceLock<Result<(), String>> = OnceLock::new();
+        let probe = || Host::new("probe").map(drop).map_err(|error| format!("needs namespaces: {error:#}"));
+        PROBE.get_or_init(probe).clone().map(Self)
     }
 
     /// [`Self::available`] with these programs installed, as a test asks for it: `None` means that the test must return
