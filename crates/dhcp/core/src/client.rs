@@ -98,6 +98,9 @@ pub struct Client {
     reported_at: Instant,
 }
 
+/// The end of time: waiting to be started.
+const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
 /// The carrier, as far as it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carrier {
@@ -109,7 +112,7 @@ enum Carrier {
 
 impl Client {
     /// The client of a link whose messages carry `hardware` as `chaddr`. `remembered` is tried first (INIT-REBOOT).
-    /// Nothing is sent before [`Event::Started`] or the first [`Event::Deadline`].
+    /// Nothing is sent before [`Event::Started`].
     #[must_use]
     pub fn new(
         settings: LinkSettings,
@@ -124,7 +127,7 @@ impl Client {
             settings,
             hardware,
             chance: Chance::new(seed),
-            state: if carrier { State::Init { until: start } } else { State::NoCarrier },
+            state: if carrier { State::Init { until: NEVER } } else { State::NoCarrier },
             carrier: if carrier { Carrier::Up } else { Carrier::Down },
             kept: remembered,
             wish: None,
@@ -209,7 +212,8 @@ impl Machine for Client {
         // What time alone has changed comes first: an answer to a lease that has just run out is too late.
         self.settle(now, &mut actions);
         match event {
-            Event::Started | Event::Deadline => self.advance(now, &mut actions),
+            Event::Started => self.start(now, &mut actions),
+            Event::Deadline => self.advance(now, &mut actions),
             Event::Received(reply) => self.answer(now, &reply, &mut actions),
             Event::CarrierUp => self.carrier = Carrier::Up,
             Event::CarrierDown => {
@@ -232,7 +236,8 @@ impl Machine for Client {
             Carrier::Fading(since) => Some(since.after(CARRIER_DEBOUNCE)),
             Carrier::Up | Carrier::Down => None,
         };
-        let report = (self.reported != Some(self.progress())).then(|| self.reported_at.after(REPORT_INTERVAL));
+        let report = self.reported.filter(|last| *last != self.progress());
+        let report = report.map(|_| self.reported_at.after(REPORT_INTERVAL));
         [self.state.deadline(), self.lease_end(), fading, report].into_iter().flatten().min()
     }
 }

@@ -82,6 +82,22 @@ impl Client {
         }
     }
 
+    /// The worker is ready. Says nothing to a client that is at work already.
+    pub(super) fn start(&mut self, now: Instant, out: &mut Vec<Action>) {
+        match &self.state {
+            State::Init { .. } => self.begin(now, out),
+            State::NoCarrier
+            | State::Selecting { .. }
+            | State::Requesting { .. }
+            | State::Rebooting { .. }
+            | State::Applying { .. }
+            | State::Bound { .. }
+            | State::Renewing { .. }
+            | State::Rebinding { .. }
+            | State::Released => {}
+        }
+    }
+
     /// Time has passed.
     pub(super) fn advance(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.state.deadline().is_none_or(|due| now < due) {

@@ -171,7 +171,7 @@ fn the_pieces_of_an_option_are_joined_wherever_they_stand() {
     let (whole, _) = lease_of(|p| p.option(121, &routes));
     assert_eq!(whole.routes.len(), 2);
     let (head, tail) = routes.split_at(5);
-    let piece = |data: &[u8]| [&[121, data.len() as u8][..], data].concat();
+    let piece = |data: &[u8]| [&[121, u8::try_from(data.len()).unwrap()][..], data].concat();
     for (what, edit) in [
         ("next to each other", (&|p: Packet| p.option(121, head).option(121, tail)) as &dyn Fn(Packet) -> Packet),
         ("apart", &|p| p.option(121, head).option(6, &[192, 0, 2, 2]).option(121, tail).without(6)),

@@ -6,3 +6,4 @@ mod leases;
 mod malformed;
 mod matrix;
 mod packet;
+mod traces;
