@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    SeccompRule, TargetArch, sock_filter,
 };
 
 use crate::fatal::{Exit, Fatal};
@@ -47,17 +47,14 @@ pub(crate) struct Filters {
 impl Filters {
     pub(crate) fn compile(profile: &Profile) -> Result<Self, Fatal> {
         let wanted = |need: Need| need != Need::Off;
-        let compile = || -> Result<_, BackendError> {
-            Ok(Self {
-                allowed: wanted(profile.layers.allowed)
-                    .then(|| Ok((allow_list(profile)?, profile.syscalls.len())))
-                    .transpose()?,
-                denied: wanted(profile.layers.denied)
-                    .then(|| Ok((deny_list(profile.denied)?, profile.denied.len())))
-                    .transpose()?,
-            })
-        };
-        compile().map_err(|cause| Fatal::new(Exit::Software, "a system call table cannot be compiled").cause(cause))
+        let allowed = wanted(profile.layers.allowed).then(|| allow_list(profile)).transpose();
+        let allowed =
+            allowed.map_err(|cause| Fatal::new(Exit::Software, "a table of system calls is invalid").cause(cause))?;
+        let denied = wanted(profile.layers.denied).then(|| deny_list(profile.denied)).transpose()?;
+        Ok(Self {
+            allowed: allowed.map(|program| (program, profile.syscalls.len())),
+            denied: denied.map(|program| (program, profile.denied.len())),
+        })
     }
 
     /// How many filters there are to install.
@@ -103,22 +100,57 @@ fn allow_list(profile: &Profile) -> Result<BpfProgram, BackendError> {
         // To install the second filter; it denies the call from then on.
         rules.insert(crate::syscall!(SYS_seccomp).number, Vec::new());
     }
-    compile(rules, SeccompAction::Errno(ENOSYS), SeccompAction::Allow)
+    SeccompFilter::new(rules, SeccompAction::Errno(ENOSYS), SeccompAction::Allow, ARCHITECTURE)?.try_into()
 }
 
-fn deny_list(denied: &[Denied]) -> Result<BpfProgram, BackendError> {
-    let rules = denied.iter().map(|denied| (denied.syscall.number, Vec::new())).collect();
-    compile(rules, SeccompAction::Allow, SeccompAction::KillProcess)
+/// A filter that ends the process for any of `denied`. One comparison each: what seccompiler makes of such a table is
+/// five times as long, and takes a quarter of a millisecond to install.
+fn deny_list(denied: &[Denied]) -> Result<BpfProgram, Fatal> {
+    let kill = u32::from(SeccompAction::KillProcess);
+    let mut program = vec![
+        load(ARCHITECTURE_OFFSET),
+        sock_filter { code: EQUAL, jt: 1, jf: 0, k: AUDIT_ARCHITECTURE },
+        answer(kill),
+        load(NUMBER_OFFSET),
+    ];
+    for (at, Denied { syscall, why: _ }) in denied.iter().enumerate() {
+        // Over the remaining comparisons and the answer "allow".
+        let to_kill = u8::try_from(denied.len() - at);
+        let number = u32::try_from(syscall.number);
+        let (Ok(jt), Ok(k)) = (to_kill, number) else {
+            return Err(Fatal::new(
+                Exit::Software,
+                format!("the table of denied calls is too long at {}", syscall.name),
+            ));
+        };
+        program.push(sock_filter { code: EQUAL, jt, jf: 0, k });
+    }
+    program.extend([answer(u32::from(SeccompAction::Allow)), answer(kill)]);
+    Ok(program)
 }
+
+/// `BPF_LD | BPF_W | BPF_ABS`: a word of `struct seccomp_data`.
+const fn load(offset: u32) -> sock_filter {
+    sock_filter { code: 0x20, jt: 0, jf: 0, k: offset }
+}
+
+/// `BPF_RET | BPF_K`.
+const fn answer(action: u32) -> sock_filter {
+    sock_filter { code: 0x06, jt: 0, jf: 0, k: action }
+}
+
+/// `BPF_JMP | BPF_JEQ | BPF_K`.
+const EQUAL: u16 = 0x15;
+/// Where `struct seccomp_data` has the number of the call, and which architecture's number it is.
+const NUMBER_OFFSET: u32 = 0;
+const ARCHITECTURE_OFFSET: u32 = 4;
 
 /// Installs the supervisor's own filter, which its children inherit: what none of the three ever does.
 pub(crate) fn install_inherited() -> Result<(), Fatal> {
     let needed: Vec<Syscall> = denied::UNTIL_CONFINED.into_iter().chain(LEGACY_UNTIL_CONFINED).collect();
     let denied: Vec<Denied> =
         EVERYWHERE.into_iter().chain(LEGACY).filter(|denied| !needed.contains(&denied.syscall)).collect();
-    let program = deny_list(&denied)
-        .map_err(|cause| Fatal::new(Exit::Software, "a system call table cannot be compiled").cause(cause))?;
-    install(&program)
+    install(&deny_list(&denied)?)
 }
 
 fn install(program: &BpfProgram) -> Result<(), Fatal> {
@@ -127,14 +159,6 @@ fn install(program: &BpfProgram) -> Result<(), Fatal> {
             .cause(errno)
             .help("the kernel needs CONFIG_SECCOMP_FILTER")
     })
-}
-
-fn compile(
-    rules: BTreeMap<i64, Vec<SeccompRule>>,
-    otherwise: SeccompAction,
-    matched: SeccompAction,
-) -> Result<BpfProgram, BackendError> {
-    SeccompFilter::new(rules, otherwise, matched, ARCHITECTURE)?.try_into()
 }
 
 fn condition(pin: &Pin) -> Result<SeccompCondition, BackendError> {
@@ -153,8 +177,14 @@ const ENOSYS: u32 = rustix::io::Errno::NOSYS.raw_os_error().unsigned_abs();
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: TargetArch = TargetArch::x86_64;
+/// `AUDIT_ARCH_X86_64` of `linux/audit.h`.
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE: TargetArch = TargetArch::aarch64;
+/// `AUDIT_ARCH_AARCH64` of `linux/audit.h`.
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCHITECTURE: u32 = 0xc000_00b7;
 
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ const COPY: &str = "move bytes into a granted socket past the rules for writing"
 const DUPLICATE: &str = "move a descriptor to a number that the rules allow";
 
 /// For brokers and workers alike.
-pub const EVERYWHERE: [Denied; 114] = [
+pub const EVERYWHERE: [Denied; 112] = [
     deny(syscall!(SYS_execve), PROGRAM),
     deny(syscall!(SYS_execveat), PROGRAM),
     deny(syscall!(SYS_memfd_create), PROGRAM),
@@ -104,7 +104,6 @@ pub const EVERYWHERE: [Denied; 114] = [
     deny(syscall!(SYS_finit_module), KERNEL),
     deny(syscall!(SYS_delete_module), KERNEL),
     deny(syscall!(SYS_kexec_load), KERNEL),
-    deny(syscall!(SYS_kexec_file_load), KERNEL),
     deny(syscall!(SYS_reboot), MACHINE),
     deny(syscall!(SYS_swapon), MACHINE),
     deny(syscall!(SYS_swapoff), MACHINE),
@@ -134,7 +133,6 @@ pub const EVERYWHERE: [Denied; 114] = [
     deny(syscall!(SYS_set_mempolicy), PRIORITY),
     deny(syscall!(SYS_mlockall), PRIORITY),
     deny(syscall!(SYS_prlimit64), LIMIT),
-    deny(syscall!(SYS_setrlimit), LIMIT),
     deny(syscall!(SYS_seccomp), SELF),
     deny(syscall!(SYS_prctl), SELF),
     deny(syscall!(SYS_personality), SELF),
@@ -207,7 +205,7 @@ pub const IN_WORKERS: [Denied; 47] = [
 
 /// What a supervisor needs to start its children, or they need to confine themselves: all of [`EVERYWHERE`] but this
 /// is denied to the three of them from the start.
-pub(super) const UNTIL_CONFINED: [Syscall; 20] = [
+pub(super) const UNTIL_CONFINED: [Syscall; 19] = [
     syscall!(SYS_execve),
     syscall!(SYS_execveat),
     syscall!(SYS_clone),
@@ -221,7 +219,6 @@ pub(super) const UNTIL_CONFINED: [Syscall; 20] = [
     syscall!(SYS_setgroups),
     syscall!(SYS_capset),
     syscall!(SYS_prlimit64),
-    syscall!(SYS_setrlimit),
     syscall!(SYS_seccomp),
     syscall!(SYS_prctl),
     syscall!(SYS_landlock_create_ruleset),

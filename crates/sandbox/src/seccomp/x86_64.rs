@@ -1,4 +1,4 @@
-//! Names that only x86-64 has.
+//! Names that only x86-64 has, or that libc knows only there.
 
 use crate::profile::{Denied, Syscall};
 use crate::syscall;
@@ -11,7 +11,9 @@ const fn deny(syscall: Syscall, why: &'static str) -> Denied {
 }
 
 /// Older names of what the other tables deny, and what only this architecture can do.
-pub const LEGACY: [Denied; 18] = [
+pub const LEGACY: [Denied; 20] = [
+    deny(syscall!(SYS_setrlimit), "lift a limit"),
+    deny(syscall!(SYS_kexec_file_load), "load code into the kernel or replace it"),
     deny(syscall!(SYS_fork), "have a second process"),
     deny(syscall!(SYS_vfork), "have a second process"),
     deny(syscall!(SYS_creat), "change a file or directory"),
@@ -33,7 +35,8 @@ pub const LEGACY: [Denied; 18] = [
 ];
 
 /// What starting a program needs of [`LEGACY`].
-pub(super) const LEGACY_UNTIL_CONFINED: [Syscall; 7] = [
+pub(super) const LEGACY_UNTIL_CONFINED: [Syscall; 8] = [
+    syscall!(SYS_setrlimit),
     syscall!(SYS_fork),
     syscall!(SYS_vfork),
     syscall!(SYS_arch_prctl),

@@ -112,7 +112,17 @@ fn close_range(first: c_int, flags: c_uint) -> Result<(), Errno> {
     check(result)
 }
 
-/// Takes capability `number` out of the bounding set; `INVAL` when the kernel has no such capability.
+/// Whether capability `number` is in the bounding set; `INVAL` when the kernel has no such capability.
+pub(crate) fn is_bounding(number: u8) -> Result<bool, Errno> {
+    // SAFETY: prctl with integers only.
+    match unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(number), 0, 0, 0) } {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Errno::INVAL),
+    }
+}
+
+/// Takes capability `number` out of the bounding set.
 pub(crate) fn drop_bounding(number: u8) -> Result<(), Errno> {
     // SAFETY: prctl with integers only.
     check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(number), 0, 0, 0) }.into())

@@ -78,7 +78,8 @@ pub(crate) fn recv_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(
     message.msg_control = (&raw mut control).cast();
     message.msg_controllen = CONTROL_BYTES as _;
     // MSG_TRUNC makes the kernel return the real length of a packet that does not fit.
-    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
+    // No MSG_CMSG_CLOEXEC: packet sockets carry no descriptors and refuse the flag (EINVAL).
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
     // SAFETY: the iovec and the control buffer live through the call and are not otherwise touched during it.
     let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) };
     let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;

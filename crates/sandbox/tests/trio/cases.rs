@@ -22,6 +22,7 @@ pub(crate) const CASES: &[Case] = &[
         assert_eq!(daemon.line("supervisor"), "supervisor effective=0x401e0", "KILL SETGID SETUID SETPCAP SYS_CHROOT");
         daemon.line("Echoed(42)");
         daemon.line("Heard(33)");
+        daemon.line("released Echoed(40)");
         daemon.line("ready");
     }),
     ("a_killed_worker_is_back_within_a_second", || {

@@ -19,7 +19,7 @@ use orlop_sandbox::seccomp::{EVERYWHERE, IN_WORKERS, LEGACY, WORKER_BASE};
 use orlop_sandbox::signals::Signals;
 use orlop_sandbox::supervisor::{BROKER_OF, Plan, Supervisor};
 use orlop_sandbox::worker::{Context, Worker};
-use orlop_sandbox::{log, syscall};
+use orlop_sandbox::{clock, log, syscall};
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
@@ -29,6 +29,10 @@ enum ToWorker {
     Echo(u32),
     /// Comes with a datagram socket; answer with the first byte that arrives there.
     Listen,
+    /// Comes with a socket to keep until told otherwise.
+    Hold,
+    /// Close all that are held, and say how many.
+    Release,
     Complain,
     Panic,
     Garble,
@@ -175,6 +179,9 @@ fn supervise(arguments: &[String], oneshot: bool) -> Result<u8, Fatal> {
 
 const PROTOCOL: u32 = 7;
 
+/// More sockets than tokio forgets without waking its own loop (16), which takes a system call of its own.
+const HELD: u32 = 40;
+
 async fn serve(worker: i32, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> {
     // Afterwards there is no system call to ask with.
     let own = std::process::id();
@@ -198,6 +205,11 @@ async fn serve(worker: i32, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> 
     channel.send_with(&ToWorker::Listen, theirs.as_fd()).map_err(lost)?;
     ours.send(b"!").unwrap();
     say(&format!("{:?}", channel.recv().await.map_err(lost)?.message));
+    for _ in 0..HELD {
+        channel.send_with(&ToWorker::Hold, theirs.as_fd()).map_err(lost)?;
+    }
+    channel.send(&ToWorker::Release).await.map_err(lost)?;
+    say(&format!("released {:?}", channel.recv().await.map_err(lost)?.message));
     for (flag, message) in [
         ("--complain", ToWorker::Complain),
         ("--panic", ToWorker::Panic),
@@ -233,12 +245,16 @@ fn say(line: &str) {
 }
 
 fn work() -> Result<(), Fatal> {
+    let start = clock::now();
     let locked = Worker::open(&WORKER)?
         .prepare(|preparation| Ok((preparation.timer()?, preparation.seed()?)))?
         .drop_user()?
         .lock()?;
+    let locked_in = clock::now().since(start);
     locked.enter(PROTOCOL, async |context: Context<FromWorker, ToWorker, _>| {
         let channel = context.channel;
+        let mut held = Vec::new();
+        tracing::info!(micros = locked_in.as_micros(), "confined");
         while let Ok(received) = channel.recv().await {
             match received.message {
                 ToWorker::Echo(number) => channel.send(&FromWorker::Echoed(number)).await.unwrap(),
@@ -247,6 +263,12 @@ fn work() -> Result<(), Fatal> {
                     let mut byte = [0];
                     socket.recv(&mut byte).await.unwrap();
                     channel.send(&FromWorker::Heard(byte[0])).await.unwrap();
+                }
+                ToWorker::Hold => held.push(Datagram::from_fd(received.fd.expect("comes with the message")).unwrap()),
+                ToWorker::Release => {
+                    let count = held.len();
+                    held.clear();
+                    channel.send(&FromWorker::Echoed(count.try_into().unwrap())).await.unwrap();
                 }
                 ToWorker::Complain => tracing::warn!(what = "\nERROR broker forged", "a complaint"),
                 ToWorker::Panic => panic!("told to"),
