@@ -16,3 +16,6 @@ pub mod dhcpcd_compat;
 pub mod settings;
 pub mod lease_file;
 pub mod whole_file;
+pub mod hostname;
+pub mod publish;
+pub mod resolv_conf;

@@ -45,14 +45,12 @@ async fn listed(interfaces: &mut Interfaces) -> Result<Vec<LinkEvent>> {
     }
 }
 
+/// The names of added links, and anything else as it is.
 fn names(events: &[LinkEvent]) -> Vec<String> {
-    events
-        .iter()
-        .map(|event| match event {
-            LinkEvent::Added(link) => link.name.to_string(),
-            other => format!("{other:?}"),
-        })
-        .collect()
+    let name = |event: &LinkEvent| {
+        if let LinkEvent::Added(link) = event { link.name.to_string() } else { format!("{event:?}") }
+    };
+    events.iter().map(name).collect()
 }
 
 #[test]

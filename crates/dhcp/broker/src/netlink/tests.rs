@@ -202,7 +202,6 @@ fn a_refused_address_leaves_the_old_lease_in_force() -> Result<()> {
     let Some(scene) = Scene::new()? else { return Ok(()) };
     let old = footprint(9);
     scene.apply(None, &old)?;
-    // Not even the type of a lease lets this through; the kernel refuses a prefix above 32 with EINVAL in any case.
     let error = scene.netlink({
         let old = old.clone();
         move |netlink, _| {

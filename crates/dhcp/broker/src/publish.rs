@@ -1,0 +1,163 @@
+//! What other daemons may know about a lease: one netfacts file per interface (see `orlop-netfacts`).
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use orlop_dhcp_contract::Lease;
+use orlop_netfacts::{Domain, Facts, Interface};
+use rustix::fs::{Dir, Mode};
+
+use crate::interface_name::InterfaceName;
+use crate::whole_file;
+
+/// Where netfacts are, for readers and writers alike.
+pub const FOLDER: &str = "/run/orlop/netfacts";
+
+/// The folder of netfacts.
+#[derive(Debug)]
+pub struct Publisher {
+    folder: OwnedFd,
+}
+
+impl Publisher {
+    /// The folder at `path`, which is made when it is missing. To be done before the sandbox narrows.
+    ///
+    /// # Errors
+    /// The folder cannot be made or opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        Ok(Self { folder: File::open(path)?.into() })
+    }
+
+    /// Publishes the facts of an interface in place of those before.
+    ///
+    /// # Errors
+    /// The kernel refuses; what was published before still is.
+    pub fn publish(&self, facts: &Facts) -> io::Result<()> {
+        let name = format!("{PREFIX}{}", facts.interface);
+        whole_file::replace(self.folder.as_fd(), &name, facts.render().as_bytes(), Mode::from_raw_mode(0o644))
+    }
+
+    /// Takes back what was published about an interface, if anything was.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn withdraw(&self, interface: &InterfaceName) -> io::Result<()> {
+        whole_file::remove(&self.folder, &format!("{PREFIX}{interface}"))
+    }
+
+    /// The interfaces that something is published about: after a restart, perhaps some that are gone.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn published(&self) -> io::Result<Vec<InterfaceName>> {
+        let mut found = Vec::new();
+        for entry in Dir::read_from(&self.folder)?.take(MAX_ENTRIES) {
+            let entry = entry?;
+            let name = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(PREFIX));
+            found.extend(name.and_then(InterfaceName::new));
+        }
+        Ok(found)
+    }
+}
+
+/// What of a lease is published, if the operator wants name servers (`dns`) and time servers (`ntp`) taken from it.
+#[must_use]
+pub fn facts_of(interface: &InterfaceName, metric: u32, lease: &Lease, dns: bool, ntp: bool) -> Option<Facts> {
+    let mut facts = Facts::none(Interface::new(interface.as_str())?);
+    facts.metric = metric;
+    if dns {
+        facts.dns = lease.dns.iter().map(|addr| addr.get().into()).collect();
+        facts.domain = lease.domain.as_ref().and_then(|name| Domain::new(name.as_str()));
+        facts.search = lease.search.iter().filter_map(|name| Domain::new(name.as_str())).collect();
+    }
+    if ntp {
+        facts.ntp = lease.ntp.iter().map(|addr| addr.get().into()).collect();
+    }
+    Some(facts)
+}
+
+/// DHCPv4. Other sources of facts about an interface have files of their own.
+const PREFIX: &str = "dhcp.";
+/// Of the folder, at most: another writer cannot keep us busy.
+const MAX_ENTRIES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use orlop_dhcp_contract::{DomainName, PrefixLen, Term, UnicastAddr};
+    use orlop_machine::Instant;
+    use orlop_wire::Bounded;
+
+    use super::*;
+    use crate::whole_file::tests::Folder;
+
+    fn name(text: &str) -> InterfaceName {
+        InterfaceName::new(text).unwrap()
+    }
+
+    fn lease() -> Lease {
+        let addr = |last| UnicastAddr::new([192, 0, 2, last].into()).unwrap();
+        let domain = |text| DomainName::new(text).unwrap();
+        Lease {
+            addr: addr(9),
+            prefix: PrefixLen::new(24).unwrap(),
+            server: addr(1),
+            term: Term::Infinite { acquired: Instant::from_nanos(0) },
+            broadcast: None,
+            routers: Bounded::new(),
+            routes: Bounded::new(),
+            mtu: None,
+            dns: [addr(1), addr(2)].into_iter().collect(),
+            ntp: [addr(3)].into_iter().collect(),
+            hostname: None,
+            domain: Some(domain("example.com")),
+            search: [domain("a.example"), domain("b.example")].into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn a_published_lease_is_read_back_by_others() {
+        let folder = Folder::new("publish");
+        let publisher = Publisher::open(&folder.0.join("deep/netfacts")).unwrap();
+        let facts = facts_of(&name("eth0"), 1002, &lease(), true, true).unwrap();
+        publisher.publish(&facts).unwrap();
+        let path = folder.0.join("deep/netfacts/dhcp.eth0");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(Facts::parse(&text).unwrap().facts, facts);
+        assert_eq!(facts.dns.len() + facts.ntp.len() + facts.search.len(), 5);
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn what_the_operator_does_not_want_is_not_published() {
+        for (what, dns, ntp, want) in [
+            ("both", true, true, (2, true, 2, 1)),
+            ("no DNS", false, true, (0, false, 0, 1)),
+            ("no NTP", true, false, (2, true, 2, 0)),
+        ] {
+            let facts = facts_of(&name("eth0"), 1, &lease(), dns, ntp).unwrap();
+            assert_eq!((facts.dns.len(), facts.domain.is_some(), facts.search.len(), facts.ntp.len()), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn withdrawing_removes_one_interface_and_leaves_strangers() {
+        let folder = Folder::new("withdraw");
+        let publisher = Publisher::open(&folder.0).unwrap();
+        std::fs::write(folder.0.join("dhcp6.eth0"), "").unwrap();
+        std::fs::write(folder.0.join("notes"), "").unwrap();
+        for interface in ["eth0", "eth1"] {
+            publisher.publish(&facts_of(&name(interface), 1, &lease(), true, true).unwrap()).unwrap();
+        }
+        let mut published = publisher.published().unwrap();
+        published.sort();
+        assert_eq!(published, [name("eth0"), name("eth1")]);
+        publisher.withdraw(&name("eth0")).unwrap();
+        publisher.withdraw(&name("eth0")).unwrap();
+        assert_eq!(folder.names(), ["dhcp.eth1", "dhcp6.eth0", "notes"]);
+    }
+}

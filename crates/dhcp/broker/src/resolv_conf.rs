@@ -1,0 +1,209 @@
+//! The resolv.conf of this host: who may write it, and how.
+//!
+//! Other containers bind the file, not the folder, so it keeps its inode: the new text goes over the old in one write,
+//! padded with newlines where it is shorter, and only then is the file cut. So no reader finds the file empty or without
+//! its end, however long a writer is kept from the processor; only one that reads during the copy of these few hundred
+//! bytes can see the rest of the old text after the start of the new. It is written only when it changes.
+//!
+//! One owner at a time: while a local resolver holds its claim, a lock on [`CLAIM`] in the same folder, the file is the
+//! resolver's. When the claim ends, whichever way, [`ResolvConf::poll`] puts the real servers back.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use orlop_netfacts::Facts;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
+use rustix::io::Errno;
+
+mod render;
+
+pub use render::{render, render_nothing};
+
+/// The file in a folder of its own.
+#[derive(Debug)]
+pub struct ResolvConf {
+    folder: OwnedFd,
+    /// What it should say; `None` until we have something to say.
+    wanted: Option<String>,
+    /// What was there before we wrote for the first time, unless we wrote that too.
+    before: Option<Vec<u8>>,
+    /// The file must be looked at again: it was claimed, or writing it failed.
+    unsettled: bool,
+}
+
+/// What became of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It says something new.
+    Written,
+    /// It said that already.
+    Unchanged,
+    /// A resolver owns it; it will be written when the claim ends.
+    Claimed,
+    /// There is nothing to say, so it was left alone.
+    Untouched,
+}
+
+impl ResolvConf {
+    /// The file in `folder`, which is made when it is missing. To be done before the sandbox narrows.
+    ///
+    /// # Errors
+    /// The folder cannot be made or opened.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self::inside(File::open(folder)?.into()))
+    }
+
+    /// The file in a folder that is open already.
+    #[must_use]
+    pub const fn inside(folder: OwnedFd) -> Self {
+        Self { folder, wanted: None, before: None, unsettled: false }
+    }
+
+    /// Makes the file say what all interfaces know together. When nobody knows a name server any more, what was there
+    /// before us comes back.
+    ///
+    /// # Errors
+    /// The file cannot be written, or is not a plain file. It is tried again by [`ResolvConf::poll`].
+    pub fn update(&mut self, facts: &[Facts]) -> Result<Outcome, ResolvConfError> {
+        match (render(facts), &self.wanted) {
+            (Some(text), _) => self.wanted = Some(text),
+            // Nothing of ours is in the file, as far as we know: a predecessor's text is better than none.
+            (None, None) => return Ok(Outcome::Untouched),
+            (None, Some(_)) => {
+                let before = self.before.take().and_then(|bytes| String::from_utf8(bytes).ok());
+                self.wanted = Some(before.unwrap_or_else(render_nothing));
+            }
+        }
+        self.settle()
+    }
+
+    /// Looks after the claim; to be called every [`POLL`].
+    ///
+    /// # Errors
+    /// As [`ResolvConf::update`].
+    pub fn poll(&mut self) -> Result<Outcome, ResolvConfError> {
+        if self.wanted.is_none() {
+            return Ok(Outcome::Untouched);
+        }
+        if self.unsettled {
+            return self.settle();
+        }
+        match self.unclaimed()? {
+            Some(_free) => Ok(Outcome::Unchanged),
+            None => {
+                self.unsettled = true;
+                Ok(Outcome::Claimed)
+            }
+        }
+    }
+
+    fn settle(&mut self) -> Result<Outcome, ResolvConfError> {
+        self.unsettled = true;
+        let Some(wanted) = self.wanted.clone() else { return Ok(Outcome::Untouched) };
+        // Held while writing: a resolver that comes now waits until we are done.
+        let Some(_free) = self.unclaimed()? else { return Ok(Outcome::Claimed) };
+        let outcome = self.write(wanted.as_bytes())?;
+        self.unsettled = false;
+        Ok(outcome)
+    }
+
+    /// The claim file, locked as one of those who only look (none if there is no such file); `None` while it is claimed.
+    fn unclaimed(&self) -> Result<Option<Option<OwnedFd>>, ResolvConfError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let claim = match openat(&self.folder, CLAIM, flags, Mode::empty()) {
+            Ok(claim) => claim,
+            Err(Errno::NOENT) => return Ok(Some(None)),
+            Err(errno) => return Err(ResolvConfError::Claim(errno)),
+        };
+        match flock(&claim, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Some(Some(claim))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(ResolvConfError::Claim(errno)),
+        }
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<Outcome, ResolvConfError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&self.folder, NAME, flags, Mode::from_raw_mode(MODE)) {
+            Ok(file) => File::from(file),
+            Err(Errno::LOOP) => return Err(ResolvConfError::Link),
+            Err(errno) => return Err(ResolvConfError::Open(errno)),
+        };
+        let kind = file.metadata()?;
+        if !kind.is_file() {
+            return Err(ResolvConfError::NotAFile);
+        }
+        let old_length = usize::try_from(kind.len()).unwrap_or(usize::MAX);
+        let mut old = vec![0; old_length.min(MAX_OLD)];
+        let read = file.read_at(&mut old, 0)?;
+        old.truncate(read);
+        if self.before.is_none()
+            && !old.is_empty()
+            && old_length <= MAX_OLD
+            && !old.starts_with(render::MARK.as_bytes())
+        {
+            self.before = Some(old.clone());
+        }
+        // Whatever the umask said, and 0600 as LinuxKit's init makes it.
+        if kind.permissions().mode() & 0o7777 != MODE {
+            file.set_permissions(Permissions::from_mode(MODE))?;
+        }
+        if old == text && old_length == text.len() {
+            return Ok(Outcome::Unchanged);
+        }
+        let mut padded = text.to_vec();
+        padded.resize(text.len().max(old_length.min(MAX_OLD)), b'\n');
+        if file.write_at(&padded, 0)? != padded.len() {
+            return Err(ResolvConfError::Short);
+        }
+        if old_length > text.len() {
+            file.set_len(u64::try_from(text.len()).unwrap_or(u64::MAX))?;
+        }
+        Ok(Outcome::Written)
+    }
+}
+
+/// Why resolv.conf is not as it should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolvConfError {
+    /// The claim of the resolver cannot be looked at.
+    #[error("cannot look at {CLAIM}")]
+    Claim(#[source] Errno),
+    /// The file cannot be opened or made.
+    #[error("cannot open {NAME}")]
+    Open(#[source] Errno),
+    /// The name is a symbolic link: its target is somebody else's file.
+    #[error("{NAME} is a symbolic link")]
+    Link,
+    /// The name is a folder, a device or a pipe.
+    #[error("{NAME} is not a plain file")]
+    NotAFile,
+    /// Only a part could be written.
+    #[error("cannot write all of {NAME}: no room?")]
+    Short,
+    /// It cannot be read or written.
+    #[error("cannot write {NAME}")]
+    Io(#[from] io::Error),
+}
+
+/// The file that a local resolver locks (`flock`, exclusive) for as long as resolv.conf is its own. A resolver should wait
+/// for the lock rather than give up: we hold a shared one for the moment of a write.
+pub const CLAIM: &str = "orlop-resolver.claim";
+
+/// How often to look whether a claim began or ended: as long as a restarted resolver may leave names unresolved.
+pub const POLL: Duration = Duration::from_secs(2);
+
+const NAME: &str = "resolv.conf";
+/// Everybody may read it.
+const MODE: u32 = 0o644;
+/// Of what was there before, in bytes: more than any resolv.conf that works.
+const MAX_OLD: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::PathBuf;
+
+use orlop_netfacts::Interface;
+
+use super::*;
+use crate::whole_file::tests::Folder;
+
+fn facts(dns: &[&str]) -> Vec<Facts> {
+    let mut facts = Facts::none(Interface::new("eth0").unwrap());
+    facts.dns = dns.iter().map(|addr| addr.parse().unwrap()).collect();
+    vec![facts]
+}
+
+fn file(folder: &Folder) -> PathBuf {
+    folder.0.join(NAME)
+}
+
+fn servers(folder: &Folder) -> Vec<String> {
+    let text = fs::read_to_string(file(folder)).unwrap();
+    text.lines().filter_map(|line| line.strip_prefix("nameserver ")).map(str::to_owned).collect()
+}
+
+/// As a resolver does it.
+fn claim(folder: &Folder) -> File {
+    let file = File::create(folder.0.join(CLAIM)).unwrap();
+    flock(&file, FlockOperation::LockExclusive).unwrap();
+    file
+}
+
+#[test]
+fn the_file_keeps_its_inode_and_becomes_readable() {
+    let folder = Folder::new("resolv-inode");
+    fs::write(file(&folder), "").unwrap();
+    fs::set_permissions(file(&folder), Permissions::from_mode(0o600)).unwrap();
+    let before = fs::metadata(file(&folder)).unwrap().ino();
+    let mut resolv = ResolvConf::inside(folder.open());
+    for dns in [&["192.0.2.1", "192.0.2.2", "192.0.2.3"][..], &["192.0.2.9"], &["2001:db8::1", "192.0.2.1"]] {
+        assert_eq!(resolv.update(&facts(dns)).unwrap(), Outcome::Written);
+        assert_eq!(servers(&folder), dns);
+        assert_eq!(Some(fs::read_to_string(file(&folder)).unwrap()), render(&facts(dns)), "nothing of the old is left");
+    }
+    let after = fs::metadata(file(&folder)).unwrap();
+    assert_eq!(after.ino(), before);
+    assert_eq!(after.permissions().mode() & 0o7777, 0o644);
+}
+
+#[test]
+fn a_reader_never_finds_the_file_empty_or_cut_off() {
+    let folder = Folder::new("resolv-reader");
+    let (long, short) = (facts(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]), facts(&["192.0.2.9"]));
+    let mut resolv = ResolvConf::inside(folder.open());
+    resolv.update(&long).unwrap();
+    let path = file(&folder);
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let reader = std::thread::spawn(move || {
+        let mut seen = 0_u32;
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            let text = fs::read_to_string(&path).unwrap();
+            let whole =
+                text.starts_with(render::MARK) && text.contains("\nnameserver 192.0.2.") && text.ends_with('\n');
+            assert!(whole, "not whole: {text:?}");
+            seen += 1;
+        }
+        seen
+    });
+    for _ in 0..500 {
+        resolv.update(&short).unwrap();
+        resolv.update(&long).unwrap();
+    }
+    drop(stop);
+    assert!(reader.join().unwrap() > 0, "the reader read nothing");
+}
+
+#[test]
+fn the_same_text_is_not_written_again() {
+    let folder = Folder::new("resolv-same");
+    let mut resolv = ResolvConf::inside(folder.open());
+    assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Outcome::Written);
+    let written = fs::metadata(file(&folder)).unwrap();
+    assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Outcome::Unchanged);
+    let again = fs::metadata(file(&folder)).unwrap();
+    assert_eq!((written.mtime(), written.mtime_nsec()), (again.mtime(), again.mtime_nsec()));
+    assert_eq!(again.permissions().mode() & 0o7777, 0o644, "also a file that we made");
+}
+
+#[test]
+fn without_name_servers_a_file_that_is_not_ours_stays() {
+    let folder = Folder::new("resolv-keep");
+    fs::write(file(&folder), "nameserver 203.0.113.1\n").unwrap();
+    let mut resolv = ResolvConf::inside(folder.open());
+    for _ in 0..2 {
+        assert_eq!(resolv.update(&facts(&[])).unwrap(), Outcome::Untouched);
+        assert_eq!(resolv.poll().unwrap(), Outcome::Untouched);
+    }
+    assert_eq!(servers(&folder), ["203.0.113.1"]);
+}
+
+#[test]
+fn what_was_there_before_comes_back_with_the_last_name_server_gone() {
+    for (what, before, want) in [
+        ("an operator's file", Some("nameserver 203.0.113.1\n"), vec!["203.0.113.1"]),
+        ("the empty file of LinuxKit", Some(""), vec![]),
+        ("no file", None, vec![]),
+        ("our own of an earlier process", Some("# Written by orlop-dhcp from eth0\nnameserver 192.0.2.66\n"), vec![]),
+    ] {
+        let folder = Folder::new("resolv-before");
+        if let Some(before) = before {
+            fs::write(file(&folder), before).unwrap();
+        }
+        let mut resolv = ResolvConf::inside(folder.open());
+        resolv.update(&facts(&["192.0.2.1"])).unwrap();
+        resolv.update(&facts(&["192.0.2.2"])).unwrap();
+        assert_eq!(resolv.update(&facts(&[])).unwrap(), Outcome::Written, "{what}");
+        assert_eq!(servers(&folder), want, "{what}");
+        assert_eq!(resolv.update(&facts(&["192.0.2.3"])).unwrap(), Outcome::Written, "{what}");
+        assert_eq!(servers(&folder), ["192.0.2.3"], "{what}");
+    }
+}
+
+#[test]
+fn a_claimed_file_is_the_resolvers_until_the_claim_ends() {
+    let folder = Folder::new("resolv-claim");
+    let mut resolv = ResolvConf::inside(folder.open());
+    resolv.update(&facts(&["192.0.2.1"])).unwrap();
+    assert_eq!(resolv.poll().unwrap(), Outcome::Unchanged);
+
+    let held = claim(&folder);
+    fs::write(file(&folder), "nameserver 127.0.0.1\n").unwrap();
+    assert_eq!(resolv.poll().unwrap(), Outcome::Claimed, "seen although nothing of ours changed");
+    assert_eq!(resolv.update(&facts(&["192.0.2.2"])).unwrap(), Outcome::Claimed);
+    assert_eq!(servers(&folder), ["127.0.0.1"]);
+
+    drop(held);
+    assert_eq!(resolv.poll().unwrap(), Outcome::Written);
+    assert_eq!(servers(&folder), ["192.0.2.2"]);
+    assert_eq!(resolv.poll().unwrap(), Outcome::Unchanged, "a claim file without a lock means nothing");
+}
+
+#[test]
+fn looking_at_the_claim_leaves_it_free() {
+    let folder = Folder::new("resolv-look");
+    drop(claim(&folder));
+    let mut resolv = ResolvConf::inside(folder.open());
+    resolv.update(&facts(&["192.0.2.1"])).unwrap();
+    resolv.poll().unwrap();
+    let file = File::open(folder.0.join(CLAIM)).unwrap();
+    assert_eq!(flock(&file, FlockOperation::NonBlockingLockExclusive), Ok(()));
+}
+
+#[test]
+fn nothing_but_a_plain_file_is_written() {
+    let folder = Folder::new("resolv-link");
+    fs::write(folder.0.join("elsewhere"), "precious").unwrap();
+    symlink("elsewhere", file(&folder)).unwrap();
+    let mut resolv = ResolvConf::inside(folder.open());
+    assert!(matches!(resolv.update(&facts(&["192.0.2.1"])), Err(ResolvConfError::Link)));
+    assert_eq!(fs::read_to_string(folder.0.join("elsewhere")).unwrap(), "precious");
+
+    fs::remove_file(file(&folder)).unwrap();
+    fs::create_dir(file(&folder)).unwrap();
+    assert!(matches!(resolv.poll(), Err(ResolvConfError::Open(Errno::ISDIR))));
+    fs::remove_dir(file(&folder)).unwrap();
+    assert_eq!(resolv.poll().unwrap(), Outcome::Written, "a failure is made up for");
+    assert_eq!(servers(&folder), ["192.0.2.1"]);
+}
