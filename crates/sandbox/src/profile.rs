@@ -154,6 +154,8 @@ pub enum Value {
     Int(u32),
     /// An unsigned `int` no greater than this.
     AtMost(u32),
+    /// An unsigned `int` no smaller than this.
+    AtLeast(u32),
     /// This `long`.
     Long(u64),
     /// A null pointer.

@@ -145,12 +145,15 @@ const EQUAL: u16 = 0x15;
 const NUMBER_OFFSET: u32 = 0;
 const ARCHITECTURE_OFFSET: u32 = 4;
 
-/// Installs the supervisor's own filter, which its children inherit: what none of the three ever does.
+/// Installs the supervisor's own filter, which its children inherit.
 pub(crate) fn install_inherited() -> Result<(), Fatal> {
+    install(&deny_list(&inherited())?)
+}
+
+/// What supervisor, broker and worker never do, not even before they are confined.
+fn inherited() -> Vec<Denied> {
     let needed: Vec<Syscall> = denied::UNTIL_CONFINED.into_iter().chain(LEGACY_UNTIL_CONFINED).collect();
-    let denied: Vec<Denied> =
-        EVERYWHERE.into_iter().chain(LEGACY).filter(|denied| !needed.contains(&denied.syscall)).collect();
-    install(&deny_list(&denied)?)
+    EVERYWHERE.into_iter().chain(LEGACY).filter(|denied| !needed.contains(&denied.syscall)).collect()
 }
 
 fn install(program: &BpfProgram) -> Result<(), Fatal> {
@@ -166,6 +169,7 @@ fn condition(pin: &Pin) -> Result<SeccompCondition, BackendError> {
     let (width, operator, value) = match pin.is {
         Value::Int(value) => (Dword, SeccompCmpOp::Eq, value.into()),
         Value::AtMost(value) => (Dword, SeccompCmpOp::Le, value.into()),
+        Value::AtLeast(value) => (Dword, SeccompCmpOp::Ge, value.into()),
         Value::Long(value) => (Qword, SeccompCmpOp::Eq, value),
         Value::Null => (Qword, SeccompCmpOp::Eq, 0),
         Value::Within(bits) => (Qword, SeccompCmpOp::MaskedEq(!bits), 0),

@@ -10,6 +10,8 @@ use crate::syscall;
 /// before anything else is open. The ladder looks, and refuses to lock when another number turns out.
 pub const WAKE_FD: i32 = channel::SLOT + 2;
 
+/// The first number that no rule names.
+const FIRST_GRANTED: u32 = WAKE_FD.cast_unsigned() + 1;
 const STDERR: i32 = 2;
 const READ_WRITE: u64 = (numbers::PROT_READ | numbers::PROT_WRITE).cast_unsigned() as u64;
 const PRIVATE_ANONYMOUS: u64 = (numbers::MAP_PRIVATE | numbers::MAP_ANONYMOUS).cast_unsigned() as u64;
@@ -32,10 +34,15 @@ pub const BASE: [Rule; 13] = [
     Rule::when(
         syscall!(SYS_write),
         &[&[Pin::fd(STDERR)], &[Pin::fd(WAKE_FD)]],
-        "the log, and tokio waking its own loop: on a packet socket this would transmit",
+        "the log, and tokio waking its own loop when many sockets are closed: on a packet socket this would transmit",
     ),
     Rule::any(syscall!(SYS_read), "how often a timer expired"),
-    Rule::any(syscall!(SYS_close), "a granted descriptor is no longer needed"),
+    Rule::when(
+        syscall!(SYS_close),
+        &[&[Pin::new(0, Value::AtLeast(FIRST_GRANTED))]],
+        "a granted descriptor is no longer needed; but a number that other rules name must not become free, because \
+         the next descriptor to be granted would get it",
+    ),
     Rule::when(
         syscall!(SYS_mmap),
         &[&[Pin::new(2, Value::Within(READ_WRITE)), Pin::new(3, Value::Long(PRIVATE_ANONYMOUS))]],
