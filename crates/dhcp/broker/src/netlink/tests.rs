@@ -15,7 +15,7 @@ const METRIC: u32 = 1002;
 
 struct Scene {
     host: Host,
-    _peer: Host,
+    peer: Host,
     link: IfIndex,
 }
 
@@ -28,7 +28,7 @@ impl Scene {
         let (host, peer) = (Host::new("client")?, Host::new("server")?);
         Wire::veth_up(&host, "eth0", &peer, "eth0")?;
         let link = IfIndex::new(host.link("eth0")?.ifindex).expect("an interface has an index");
-        Ok(Some(Self { host, _peer: peer, link }))
+        Ok(Some(Self { host, peer: peer, link }))
     }
 
     fn netlink<T: Send + 'static>(
@@ -181,6 +181,41 @@ fn withdrawing_leaves_nothing_and_may_be_repeated() -> Result<()> {
     })?;
     assert_eq!(scene.addresses()?, []);
     assert!(scene.host.routes()?.iter().all(|route| route.protocol != 16));
+    Ok(())
+}
+
+#[test]
+fn withdrawing_from_a_link_that_is_gone_is_no_error() -> Result<()> {
+    let Some(scene) = Scene::new()? else { return Ok(()) };
+    let lease = footprint(9);
+    scene.apply(None, &lease)?;
+    scene.host.link_delete("eth0")?;
+    scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &lease)?))
+}
+
+#[test]
+fn two_links_in_one_network_each_keep_their_routes() -> Result<()> {
+    let Some(scene) = Scene::new()? else { return Ok(()) };
+    Wire::veth_up(&scene.host, "eth1", &scene.peer, "eth1")?;
+    let second = IfIndex::new(scene.host.link("eth1")?.ifindex).expect("an interface has an index");
+    scene.netlink(move |netlink, first| {
+        netlink.apply(first, None, &footprint(9), now())?;
+        netlink.apply(second, None, &Footprint { metric: METRIC + 1, ..footprint(10) }, now())?;
+        Ok(())
+    })?;
+    let networks: Vec<(u32, u32)> = scene
+        .host
+        .routes()?
+        .iter()
+        .filter(|route| route.destination == ([192, 0, 2, 0].into(), 24) && route.table == 254)
+        .map(|route| (route.ifindex, route.metric))
+        .collect();
+    assert_eq!(networks, [(scene.link.get(), METRIC), (second.get(), METRIC + 1)]);
+    assert_eq!(scene.host.default_routes()?.len(), 2);
+    scene
+        .netlink(move |netlink, _| Ok(netlink.withdraw(second, &Footprint { metric: METRIC + 1, ..footprint(10) })?))?;
+    assert_eq!(scene.addresses()?, [([192, 0, 2, 9].into(), 24)]);
+    assert_eq!(scene.host.default_routes()?.iter().map(|route| route.metric).collect::<Vec<_>>(), [METRIC]);
     Ok(())
 }
 
