@@ -1,7 +1,8 @@
 //! What the network told this host, per interface: name servers, search domains, time servers.
 //!
 //! The DHCP client writes one file per interface into `/run/orlop/netfacts`, named for its source and the interface
-//! (`dhcp.eth0`), and replaces it whole. The resolver, the NTP client and anybody's shell script read it. A file is
+//! (`dhcp.eth0`), and replaces it whole. A name that does not end in the interface that the file itself names is a draft,
+//! to be passed over. The resolver, the NTP client and anybody's shell script read it. A file is
 //! a line `netfacts 1` and then one fact per line, a key and a value with a space between; a key may come several
 //! times where an order of preference makes sense. Lines with a key from the future are skipped and counted, so an
 //! old reader understands a new writer. Everything is bounded: a reader never holds more than [`MAX_TEXT`] bytes.

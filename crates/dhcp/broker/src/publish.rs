@@ -28,7 +28,13 @@ impl Publisher {
     /// The folder cannot be made or opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
-        Ok(Self { folder: File::open(path)?.into() })
+        Ok(Self::inside(File::open(path)?.into()))
+    }
+
+    /// The folder that is open already.
+    #[must_use]
+    pub const fn inside(folder: OwnedFd) -> Self {
+        Self { folder }
     }
 
     /// Publishes the facts of an interface in place of those before.
@@ -48,7 +54,8 @@ impl Publisher {
         whole_file::remove(&self.folder, &format!("{PREFIX}{interface}"))
     }
 
-    /// The interfaces that something is published about: after a restart, perhaps some that are gone.
+    /// The interfaces that something is published about: after a restart, perhaps some that are gone. To be asked before
+    /// the sandbox narrows: listing a folder needs system calls that nothing else does.
     ///
     /// # Errors
     /// The folder cannot be read.

@@ -90,7 +90,7 @@ impl Footprint {
 /// One change of the kernel's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Add the address, or give the one that is there these times.
+    /// Add the address, or give the one that is there these times. The kernel keeps the broadcast address of that one.
     PutAddress {
         /// The address.
         addr: UnicastAddr,
