@@ -1,0 +1,296 @@
+//! The values that a configuration file can hold. Each refuses what it cannot mean while the file is read, so that
+//! the error carries the line.
+
+use core::fmt;
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+
+use orlop_dhcp_contract::DomainName;
+use orlop_wire::Str;
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use tracing::Level;
+
+/// A whole number of seconds from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Seconds<MIN, MAX> {
+    /// `secs`, or `None` outside the range.
+    #[must_use]
+    pub const fn new(secs: u32) -> Option<Self> {
+        if secs >= MIN && secs <= MAX { Some(Self(secs)) } else { None }
+    }
+
+    /// How long.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn secs(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Seconds<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let secs = i64::deserialize(deserializer)?;
+        u32::try_from(secs)
+            .ok()
+            .and_then(Self::new)
+            .ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(secs), &&*format!("{MIN} to {MAX} seconds")))
+    }
+}
+
+/// Longest [`Pattern`]: an interface name has 15 characters, a pattern may spell each as a small set.
+const MAX_PATTERN: usize = 64;
+
+/// The pattern of interface names: `*` is any run of characters, `?` any one, `[a-z]` one of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pattern(Str<MAX_PATTERN>);
+
+impl Pattern {
+    /// Checks a pattern.
+    ///
+    /// # Errors
+    /// It is empty, longer than 64 bytes, has a character that no interface name can have, or a `[` without its `]`.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        if text.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if let Some(bad) = text.chars().find(|c| !c.is_ascii_graphic() || matches!(c, '/' | ':')) {
+            return Err(PatternError::Character(bad));
+        }
+        let mut rest = text;
+        while let Some((_, set)) = rest.split_once('[') {
+            // A `]` right after the `[` (or its `!`) is a member of the set.
+            let member = set.strip_prefix(['!', '^']).unwrap_or(set);
+            let from = set.len() - member.len() + usize::from(member.starts_with(']'));
+            let after = set.get(from..).and_then(|tail| tail.split_once(']'));
+            rest = after.ok_or(PatternError::OpenSet)?.1;
+        }
+        Str::new(text).map(Self).ok_or(PatternError::Long)
+    }
+
+    /// The pattern as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        Self::new(&text)
+    }
+}
+
+/// Why a text is not a pattern of interface names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// Nothing, which would match nothing.
+    #[error("an empty interface pattern")]
+    Empty,
+    /// A character that no interface name has.
+    #[error("no interface name has the character {0:?}")]
+    Character(char),
+    /// A set that does not end.
+    #[error("a `[` without its `]`")]
+    OpenSet,
+    /// Longer than any useful pattern.
+    #[error("an interface pattern longer than 64 bytes")]
+    Long,
+}
+
+/// The host name that we tell servers (option 12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendHostname {
+    /// `true`: what the kernel says at the time, unless that is a default like `localhost`.
+    Current,
+    /// `false`: nothing.
+    Nothing,
+    /// This one.
+    Name(DomainName),
+}
+
+impl<'de> Deserialize<'de> for SendHostname {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl Visitor<'_> for Written {
+            type Value = SendHostname;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false or a host name")
+            }
+
+            fn visit_bool<E: Error>(self, send: bool) -> Result<SendHostname, E> {
+                Ok(if send { SendHostname::Current } else { SendHostname::Nothing })
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<SendHostname, E> {
+                DomainName::new(name).map(SendHostname::Name).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
+}
+
+/// Whether the name that a server has for us becomes the name of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SetHostname {
+    /// Only when the host has no name of its own yet.
+    #[default]
+    IfDefault,
+    /// In any case.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// Where the MTU of a lease (option 26) goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UseMtu {
+    /// Onto the routes of the lease: the link itself, and what it carries besides IPv4, stays as it is.
+    #[default]
+    Route,
+    /// Onto the interface. Some drivers reset the link for that.
+    Link,
+    /// Nowhere.
+    No,
+}
+
+/// Longest vendor class that is sent: leaves room for every other option in 300 bytes.
+pub const MAX_VENDOR_CLASS: usize = 64;
+
+/// The vendor class identifier (option 60): 1 to 64 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct VendorClass(Str<MAX_VENDOR_CLASS>);
+
+impl VendorClass {
+    /// `text`, if it can be sent.
+    ///
+    /// # Errors
+    /// It is empty, longer than 64 bytes, or has a character outside printable ASCII.
+    pub fn new(text: &str) -> Result<Self, VendorClassError> {
+        let plain = !text.is_empty() && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        Str::new(text).filter(|_| plain).map(Self).ok_or(VendorClassError)
+    }
+
+    /// The class as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<String> for VendorClass {
+    type Error = VendorClassError;
+
+    fn try_from(text: String) -> Result<Self, VendorClassError> {
+        Self::new(&text)
+    }
+}
+
+/// The text cannot be a vendor class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a vendor class has 1 to 64 printable ASCII characters")]
+pub struct VendorClassError;
+
+/// A folder, named from the root so that the working directory does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PathBuf")]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl TryFrom<PathBuf> for Folder {
+    type Error = RelativeFolder;
+
+    fn try_from(path: PathBuf) -> Result<Self, RelativeFolder> {
+        if path.is_absolute() { Ok(Self(path)) } else { Err(RelativeFolder) }
+    }
+}
+
+/// The path of a folder does not begin with `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the path of a folder begins with /")]
+pub struct RelativeFolder;
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verbosity(pub Level);
+
+impl Verbosity {
+    /// What a level is called in configuration and on the command line.
+    pub const NAMES: &'static str = "error, warn, info, debug or trace";
+
+    /// The level with this name.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let level = match name {
+            "error" => Level::ERROR,
+            "warn" => Level::WARN,
+            "info" => Level::INFO,
+            "debug" => Level::DEBUG,
+            "trace" => Level::TRACE,
+            _ => return None,
+        };
+        Some(Self(level))
+    }
+}
+
+impl<'de> Deserialize<'de> for Verbosity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::new(&name).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&name), &Self::NAMES))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_refused_for_what_no_name_can_match() {
+        for (what, text, want) in [
+            ("default", "eth*", None),
+            ("exact", "enp0s31f6", None),
+            ("one of", "eth[0-3]", None),
+            ("none of", "eth[!4-9]", None),
+            ("bracket in a set", "a[]]b", None),
+            ("negated bracket in a set", "a[!]]b", None),
+            ("empty", "", Some(PatternError::Empty)),
+            ("path", "eth/0", Some(PatternError::Character('/'))),
+            ("space", "eth 0", Some(PatternError::Character(' '))),
+            ("open set", "eth[0-", Some(PatternError::OpenSet)),
+            ("second set open", "e[t]h[", Some(PatternError::OpenSet)),
+            ("only a bracket in the set", "eth[]", Some(PatternError::OpenSet)),
+        ] {
+            assert_eq!(Pattern::new(text).err(), want, "{what}");
+        }
+        assert_eq!(Pattern::new(&"e".repeat(65)).err(), Some(PatternError::Long), "one longer than the longest");
+    }
+
+    #[test]
+    fn seconds_have_two_ends() {
+        for (secs, ok) in [(0, false), (1, true), (60, true), (61, false)] {
+            assert_eq!(Seconds::<1, 60>::new(secs).is_some(), ok, "{secs}");
+        }
+    }
+}

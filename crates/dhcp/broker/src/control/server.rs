@@ -1,0 +1,226 @@
+//! The side of the daemon: few callers, each for a short time.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use orlop_machine::Instant;
+use orlop_sandbox::clock;
+use orlop_sandbox::timer::BootTimer;
+use orlop_wire::{decode, encode, max_size};
+use rustix::fs::{FileType, Mode, fchmod, lstat, unlink};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, listen, recv, send, socket_with,
+};
+use tokio::io::Interest;
+use tokio::net::{UnixListener, UnixStream};
+use tracing::{debug, warn};
+
+use super::{Order, Reply};
+
+/// Callers at a time: the one that matters, and a few that hang.
+const MAX_CALLERS: usize = 4;
+/// How long a caller may take to say what it wants, or we to answer it.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to leave the socket alone when the kernel gives no descriptor for a caller.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Callers let in before others get their turn, so that a flood of them does not hold up a lease.
+const ACCEPTS_AT_ONCE: usize = 8;
+/// Callers that the kernel keeps waiting.
+const BACKLOG: i32 = 4;
+
+/// The socket, before the broker locks itself in: afterwards it could not be made.
+#[derive(Debug)]
+pub struct Bound(OwnedFd);
+
+impl Bound {
+    /// Makes the socket at `path`, mode 0600. One that an earlier process left there is replaced.
+    ///
+    /// # Errors
+    /// Something that is not a socket is there, or the kernel refuses.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        match lstat(path) {
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Socket => unlink(path)?,
+            Ok(_) => return Err(Errno::EXIST.into()),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        // `bind` makes the file with the mode of the socket itself, so that it is never open to others.
+        fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+        bind(&socket, &SocketAddrUnix::new(path)?)?;
+        listen(&socket, BACKLOG)?;
+        Ok(Self(socket))
+    }
+
+    /// Begins to listen to callers whose uid is `allowed`. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// There is no descriptor left.
+    pub fn serve(self, allowed: u32) -> io::Result<Server> {
+        let listener = UnixListener::from_std(std::os::unix::net::UnixListener::from(self.0))?;
+        Ok(Server { listener, allowed, callers: Vec::new(), number: 0, paused_until: None, timer: BootTimer::new()? })
+    }
+}
+
+/// Takes orders, one at a time.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    allowed: u32,
+    callers: Vec<Caller>,
+    number: u64,
+    paused_until: Option<Instant>,
+    timer: BootTimer,
+}
+
+#[derive(Debug)]
+struct Caller {
+    number: u64,
+    stream: UnixStream,
+    until: Instant,
+    has_asked: bool,
+}
+
+/// An order, and who waits for the reply.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the caller waits for an answer"]
+pub struct Asked {
+    /// What to do.
+    pub order: Order,
+    /// For [`Server::answer`].
+    pub caller: u64,
+}
+
+impl Server {
+    /// Waits for the next order. Cancelling loses nothing.
+    ///
+    /// # Errors
+    /// None on a kernel that works.
+    pub async fn next(&mut self) -> io::Result<Asked> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// Answers a caller and ends the conversation. One that is gone by now is forgotten.
+    pub fn answer(&mut self, caller: u64, reply: &Reply) {
+        let Some(at) = self.callers.iter().position(|one| one.number == caller) else { return };
+        self.callers.remove(at).say(reply);
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Asked>> {
+        let now = clock::now();
+        self.callers.retain(|caller| now < caller.until);
+        if self.paused_until.is_none_or(|until| until <= now) {
+            self.paused_until = None;
+            self.accept(context, now);
+        }
+        let mut asked = None;
+        self.callers.retain_mut(|caller| {
+            if asked.is_some() || caller.has_asked {
+                return true;
+            }
+            match caller.poll_order(context) {
+                Poll::Pending => true,
+                Poll::Ready(Some(order)) => {
+                    caller.has_asked = true;
+                    caller.until = now.after(PATIENCE);
+                    asked = Some(Asked { order, caller: caller.number });
+                    true
+                }
+                Poll::Ready(None) => false,
+            }
+        });
+        if let Some(asked) = asked {
+            return Poll::Ready(Ok(asked));
+        }
+        let ends = self.callers.iter().map(|caller| caller.until).chain(self.paused_until);
+        self.timer.set(ends.min())?;
+        // Whoever is late is put out at the next call, which the timer brings about.
+        match self.timer.poll_expired(context) {
+            Poll::Ready(Ok(())) => context.waker().wake_by_ref(),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => {}
+        }
+        Poll::Pending
+    }
+
+    fn accept(&mut self, context: &mut Context<'_>, now: Instant) {
+        for _ in 0..ACCEPTS_AT_ONCE {
+            match self.listener.poll_accept(context) {
+                Poll::Pending => return,
+                Poll::Ready(Ok((stream, _))) => self.admit(stream, now),
+                Poll::Ready(Err(error)) => {
+                    warn!(%error, "cannot let a control caller in");
+                    self.paused_until = Some(now.after(PAUSE));
+                    return;
+                }
+            }
+        }
+        context.waker().wake_by_ref();
+    }
+
+    fn admit(&mut self, stream: UnixStream, now: Instant) {
+        match stream.peer_cred() {
+            Ok(peer) if peer.uid() == self.allowed => {}
+            Ok(peer) => {
+                warn!(uid = peer.uid(), "control caller is not allowed to give orders");
+                return;
+            }
+            Err(error) => {
+                warn!(%error, "cannot tell who a control caller is");
+                return;
+            }
+        }
+        if self.callers.len() >= MAX_CALLERS {
+            // The one that has been silent longest; an order that was taken gets its answer.
+            let silent = self.callers.iter().position(|caller| !caller.has_asked);
+            self.callers.remove(silent.unwrap_or(0));
+        }
+        self.number = self.number.wrapping_add(1);
+        self.callers.push(Caller { number: self.number, stream, until: now.after(PATIENCE), has_asked: false });
+    }
+}
+
+impl Caller {
+    /// The order, or `None` when this caller is of no use.
+    fn poll_order(&self, context: &mut Context<'_>) -> Poll<Option<Order>> {
+        // One byte more than any order, so that a longer message is seen to be one.
+        let mut frame = [0; max_size::<Order>() + 1];
+        loop {
+            match self.stream.poll_read_ready(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(None),
+                Poll::Ready(Ok(())) => {}
+            }
+            let received = self.stream.try_io(Interest::READABLE, || {
+                recv(self.stream.as_fd(), &mut frame[..], RecvFlags::DONTWAIT).map_err(io::Error::from)
+            });
+            match received {
+                Ok((len, _)) => {
+                    let order = frame.get(..len).and_then(|frame| decode(frame).ok());
+                    if order.is_none() && len > 0 {
+                        warn!(len, "control caller speaks another language");
+                        self.say(&Reply::refused("this daemon does not know that order: is it of another version?"));
+                    }
+                    return Poll::Ready(order);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn say(&self, reply: &Reply) {
+        let mut frame = [0; max_size::<Reply>()];
+        let Ok(frame) = encode(reply, &mut frame) else { return };
+        // A new connection has room for one message; a caller that made that untrue gets no answer.
+        if let Err(errno) = send(self.stream.as_fd(), frame, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            debug!(%errno, "control caller did not take its answer");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+use std::future::{Future, poll_fn};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use orlop_sandbox::clock;
+use orlop_wire::{decode, encode, max_size};
+use proptest::prelude::*;
+
+use super::*;
+
+/// A folder of this test alone, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("orlop-control-{}-{test}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("control")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn our_uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+fn in_a_loop<R>(test: impl Future<Output = R>) -> R {
+    tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(test)
+}
+
+/// Lets the server work until `done`, and gives up after five seconds.
+async fn serve_until(server: &mut Server, mut done: impl FnMut() -> bool) -> Option<Asked> {
+    let end = clock::now().after(Duration::from_secs(5));
+    let mut next = pin!(server.next());
+    poll_fn(|context| {
+        assert!(clock::now() < end, "the server did not get there in time");
+        if let Poll::Ready(asked) = next.as_mut().poll(context) {
+            return Poll::Ready(Some(asked.unwrap()));
+        }
+        if done() {
+            return Poll::Ready(None);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
+fn eth(n: u8) -> Target {
+    Target::One(InterfaceName::new(&format!("eth{n}")).unwrap())
+}
+
+fn caller(path: &std::path::Path, bytes: &[u8]) -> std::os::fd::OwnedFd {
+    use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, connect, send, socket};
+    let socket = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+    connect(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    if !bytes.is_empty() {
+        send(&socket, bytes, SendFlags::NOSIGNAL).unwrap();
+    }
+    socket
+}
+
+#[test]
+fn an_order_reaches_the_daemon_and_its_reply_the_person() {
+    let folder = Folder::new("order");
+    let path = folder.socket();
+    in_a_loop(async {
+        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        for (order, reply) in [
+            (Order::Renew(Target::All), Reply::Done),
+            (Order::Release(eth(1)), Reply::refused("no interface eth1")),
+            (Order::Reload, Reply::refused(&"x".repeat(1000))),
+        ] {
+            let (path, sent) = (path.clone(), order.clone());
+            let person = std::thread::spawn(move || send(&path, &sent));
+            let asked = server.next().await.unwrap();
+            assert_eq!(asked.order, order);
+            server.answer(asked.caller, &reply);
+            assert_eq!(person.join().unwrap().unwrap(), reply);
+        }
+    });
+}
+
+#[test]
+fn callers_that_hang_do_not_keep_others_out() {
+    let folder = Folder::new("hang");
+    let path = folder.socket();
+    in_a_loop(async {
+        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        // More than the server keeps and the kernel queues together: they must be let in meanwhile.
+        let crowd = path.clone();
+        let crowd = std::thread::spawn(move || (0..12).map(|_| caller(&crowd, &[])).collect::<Vec<_>>());
+        assert_eq!(serve_until(&mut server, || crowd.is_finished()).await, None);
+        let _hanging = crowd.join().unwrap();
+        let path = path.clone();
+        let person = std::thread::spawn(move || send(&path, &Order::Reload));
+        let asked = serve_until(&mut server, || false).await.unwrap();
+        server.answer(asked.caller, &Reply::Done);
+        assert_eq!(person.join().unwrap().unwrap(), Reply::Done);
+    });
+}
+
+#[test]
+fn a_silent_caller_is_put_out_in_time() {
+    use rustix::net::{RecvFlags, recv};
+    let folder = Folder::new("silent");
+    let path = folder.socket();
+    in_a_loop(async {
+        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        let silent = caller(&path, &[]);
+        let hung_up = || recv(&silent, &mut [0; 1][..], RecvFlags::DONTWAIT).is_ok_and(|(len, _)| len == 0);
+        assert_eq!(serve_until(&mut server, hung_up).await, None);
+    });
+}
+
+#[test]
+fn what_is_not_an_order_is_refused_and_the_next_one_is_taken() {
+    use rustix::net::{RecvFlags, recv};
+    let folder = Folder::new("nonsense");
+    let path = folder.socket();
+    in_a_loop(async {
+        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        let long = vec![0; 4096];
+        for (what, bytes) in [("unknown order", &[9][..]), ("trailing byte", &[2, 0]), ("flood", &long)] {
+            let bad = caller(&path, bytes);
+            let mut answer = [0; max_size::<Reply>()];
+            let mut got = None;
+            let answered = || {
+                got = recv(&bad, &mut answer[..], RecvFlags::DONTWAIT).ok();
+                got.is_some()
+            };
+            assert_eq!(serve_until(&mut server, answered).await, None, "{what}");
+            let len = got.unwrap().0;
+            assert!(matches!(decode(&answer[..len]), Ok(Reply::Refused(_))), "{what}");
+        }
+        let mut frame = [0; max_size::<Order>()];
+        let _good = caller(&path, encode(&Order::Reload, &mut frame).unwrap());
+        assert_eq!(serve_until(&mut server, || false).await.unwrap().order, Order::Reload);
+    });
+}
+
+#[test]
+fn a_stranger_is_not_heard() {
+    let folder = Folder::new("stranger");
+    let path = folder.socket();
+    in_a_loop(async {
+        let mut server = Bound::open(&path).unwrap().serve(our_uid() + 1).unwrap();
+        let path = path.clone();
+        let person = std::thread::spawn(move || send(&path, &Order::Reload));
+        assert_eq!(serve_until(&mut server, || person.is_finished()).await, None);
+        assert!(matches!(person.join().unwrap(), Err(ControlError::HungUp | ControlError::Io(_))));
+    });
+}
+
+#[test]
+fn the_socket_is_roots_alone_and_replaces_a_stale_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("mode");
+    let path = folder.socket();
+    drop(Bound::open(&path).unwrap());
+    let again = Bound::open(&path).unwrap();
+    assert_eq!(std::fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(again);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    assert!(Bound::open(&path).is_err(), "a file is not a stale socket");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
+fn without_a_daemon_the_person_learns_what_to_do() {
+    use orlop_sandbox::fatal::{Exit, Fatal};
+    let folder = Folder::new("nobody");
+    let fatal = Fatal::from(send(&folder.socket(), &Order::Reload).unwrap_err());
+    assert_eq!(fatal.exit, Exit::Unconfigured);
+    assert!(fatal.to_string().contains("help: start orlop-dhcp"), "{fatal}");
+    drop(Bound::open(&folder.socket()).unwrap());
+    let stale = send(&folder.socket(), &Order::Reload).unwrap_err();
+    assert!(matches!(stale, ControlError::NoDaemon { .. }), "{stale}");
+}
+
+#[test]
+fn a_target_includes_what_it_names() {
+    for (what, target, name, want) in
+        [("all", Target::All, "eth7", true), ("this one", eth(1), "eth1", true), ("another", eth(1), "eth10", false)]
+    {
+        assert_eq!(target.includes(name), want, "{what}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_an_order_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+        if let Ok(order) = decode::<Order>(&bytes) {
+            let mut frame = [0; max_size::<Order>()];
+            prop_assert_eq!(encode(&order, &mut frame).unwrap(), &bytes[..]);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tracing::Level;
+
+use super::*;
+use crate::client_id::ClientId;
+use crate::config::{Config, LinkConfig, Metric, SendHostname, SetHostname, UseMtu};
+
+/// The configuration of the image, which has the directives of LinuxKit's own.
+const SHIPPED: &str = include_str!("../../../../../packaging/images/dhcp/dhcpcd.conf");
+
+/// The directives of `pkg/dhcpcd/dhcpcd.conf` in LinuxKit, in their order.
+const LINUXKIT: &str = "allowinterfaces eth*\nhostname\nclientid\n#duid\npersistent\noption rapid_commit\n\
+    option domain_name_servers, domain_name, domain_search, host_name\noption classless_static_routes\n\
+    option ntp_servers\noption interface_mtu\nrequire dhcp_server_identifier\nslaac private\nnodelay\nnoarp\nwaitip 4\n";
+
+fn line(text: &str) -> Result<Invocation, Fatal> {
+    parse(text.split_whitespace().map(OsString::from))
+}
+
+fn run(text: &str) -> Run {
+    match line(text) {
+        Ok(Invocation::Run(run)) => run,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+/// What these options make of an empty file.
+fn options(text: &str) -> Config {
+    let Run { settings, .. } = run(text);
+    let Source::Dhcpcd { directives, .. } = settings.source else { panic!("{text}") };
+    understand("", &directives, "/etc").config
+}
+
+fn conf(text: &str) -> Config {
+    let Loaded { config, warnings } = understand(text, &[], "/etc");
+    assert_eq!(warnings, [""; 0], "{text}");
+    config
+}
+
+#[test]
+fn linuxkits_two_command_lines_work_unchanged() {
+    for (what, text, mode) in [
+        ("onboot", "--nobackground -f /dhcpcd.conf -1", Mode::OneShot),
+        ("service", "--nobackground -f /dhcpcd.conf", Mode::Service),
+        (
+            "onboot with a forced host name",
+            "--nobackground -f /dhcpcd.conf --oneshot --env force_hostname=YES",
+            Mode::OneShot,
+        ),
+    ] {
+        let run = run(text);
+        assert_eq!(run.mode, mode, "{what}");
+        assert_eq!(run.settings.path(), Some(Path::new("/dhcpcd.conf")), "{what}");
+    }
+}
+
+#[test]
+fn linuxkits_configuration_and_ours_mean_our_defaults() {
+    let want = Config { resolv_conf: "/etc".into(), ..Config::default() };
+    assert_eq!(conf(LINUXKIT), want);
+    assert_eq!(conf(SHIPPED), want);
+}
+
+#[test]
+fn every_option_does_what_it_says() {
+    let base = || options("");
+    let link = |link: LinkConfig| Config { link, ..base() };
+    let plain = || base().link;
+    for (what, text, want) in [
+        ("what is so anyway", "-4 -A -B -L -p --nodelay --noipv6 -w", base()),
+        ("time limit", "-t 7", Config { deadline: Duration::from_secs(7), ..base() }),
+        ("identifier", "-I 01:02", link(LinkConfig { client_id: ClientId::new("01:02").unwrap(), ..plain() })),
+        ("forced host name", "-e force_hostname=yes", Config { set_hostname: SetHostname::Always, ..base() }),
+        ("talkative", "-d", Config { log: Level::DEBUG, ..base() }),
+        ("quiet", "-q", Config { log: Level::WARN, ..base() }),
+        ("no default route", "-G", link(LinkConfig { use_gateway: false, ..plain() })),
+        ("broadcast", "-J", link(LinkConfig { broadcast: true, ..plain() })),
+        ("metric", "-m 30", link(LinkConfig { metric: Metric::Base(30), ..plain() })),
+        ("no resolv.conf", "-C resolv.conf", link(LinkConfig { use_dns: false, ..plain() })),
+        ("no rapid commit", "-O rapid_commit", link(LinkConfig { rapid_commit: false, ..plain() })),
+        ("which interfaces", "-z wl*", Config { interfaces: vec![Pattern::new("wl*").unwrap()], ..base() }),
+    ] {
+        assert_eq!(options(text), want, "{what}");
+    }
+}
+
+#[test]
+fn named_interfaces_are_the_only_ones() {
+    let run = run("-1 eth1 eth2");
+    assert_eq!(run.settings.overrides.interfaces, ["eth1", "eth2"].map(|name| Pattern::new(name).unwrap()));
+}
+
+#[test]
+fn a_wrong_option_ends_with_the_usage_code() {
+    for (what, text, problem) in [
+        ("unknown", "--frobnicate", "the option --frobnicate of dhcpcd is not known to orlop-dhcp"),
+        ("IPv6 only, which we cannot do", "-6", "the option -6 of dhcpcd is not known to orlop-dhcp"),
+        ("no value", "-t", "the option -t needs a value"),
+        ("no number", "-t soon", "option --timeout: its value cannot be: invalid digit found in string"),
+        ("no interface", "-1 eth/0", "no interface name has the character '/'"),
+    ] {
+        let fatal = line(text).unwrap_err();
+        assert_eq!((fatal.exit, fatal.problem.as_str()), (Exit::Usage, problem), "{what}");
+        assert!(fatal.help.is_some(), "{what}");
+    }
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    assert!(matches!(line("--help"), Ok(Invocation::Print(help)) if help.contains("--nobackground")));
+    assert!(matches!(line("--version"), Ok(Invocation::Print(version)) if version.starts_with("dhcpcd ")));
+}
+
+#[test]
+fn what_has_no_effect_is_named_once_with_its_line() {
+    for (what, text, want) in [
+        ("unknown", "\n# comment\nfrobnicate 7\n", "line 3: frobnicate is ignored: it has no effect on orlop-dhcp"),
+        (
+            "static address",
+            "static ip_address=10.0.0.2/24",
+            "line 1: static is ignored: static addresses are not supported, DHCP is used",
+        ),
+        (
+            "two unknown options",
+            "option root_path, log_servers",
+            "line 1: option is ignored: an option in the list has no effect on orlop-dhcp",
+        ),
+        (
+            "endless wait",
+            "timeout 0",
+            "line 1: timeout is ignored: a one-shot run always ends; give the seconds it may take",
+        ),
+        (
+            "impossible value",
+            "metric high",
+            "line 1: metric is ignored: its value cannot be: invalid digit found in string",
+        ),
+        (
+            "identifier of a machine",
+            "duid",
+            "line 1: duid is ignored: the client identifier is that of `clientid`, or the hardware address",
+        ),
+        (
+            "block of another network",
+            "ssid home\nmetric 1\nfrob",
+            "line 1: ssid is ignored: this block and what stands in it have no effect",
+        ),
+        (
+            "block of a pattern of interfaces",
+            "interface a b\nmetric 1",
+            "line 1: interface is ignored: its value cannot be: not the name of one interface",
+        ),
+    ] {
+        let Loaded { config, warnings } = understand(text, &[], "/etc");
+        assert_eq!(warnings, [want], "{what}");
+        assert_eq!(config, conf(""), "{what}");
+    }
+}
+
+#[test]
+fn a_block_is_about_its_interface() {
+    let config = conf(
+        "hostname\nmetric 300\ninterface eth1\nmetric 50\nhostname node7\nnogateway\n\
+         interface eth2\nnodhcp\ninterface eth1\nbroadcast\n",
+    );
+    let common = LinkConfig { hostname: SendHostname::Current, metric: Metric::Base(300), ..LinkConfig::default() };
+    assert_eq!(config.link("eth0"), &common);
+    let name = SendHostname::Name(orlop_dhcp_contract::DomainName::new("node7").unwrap());
+    let want = LinkConfig { hostname: name, metric: Metric::Exact(50), use_gateway: false, broadcast: true, ..common };
+    assert_eq!(config.link("eth1"), &want);
+    assert_eq!(config.deny_interfaces, [Pattern::new("eth2").unwrap()]);
+    assert_eq!(config.interfaces, ["eth*", "en*", "eth1", "eth2"].map(|p| Pattern::new(p).unwrap()));
+}
+
+#[test]
+fn an_option_counts_more_than_a_block() {
+    let directives = [Directive { line: None, word: "metric".into(), value: "7".into() }];
+    let config = understand("metric 1\ninterface eth1\nmetric 2", &directives, "/etc").config;
+    assert_eq!((config.link("eth0").metric, config.link("eth1").metric), (Metric::Base(7), Metric::Exact(7)));
+}
+
+#[test]
+fn only_what_a_list_names_is_taken() {
+    let took = |text: &str, name: &str| {
+        let config = conf(text);
+        let link = config.link(name);
+        (link.use_dns, link.use_ntp, link.use_mtu == UseMtu::Route, config.set_hostname == SetHostname::IfDefault)
+    };
+    for (what, text, want) in [
+        ("no list: everything", "", (true, true, true, true)),
+        ("only what is always taken", "option rapid_commit, subnet_mask", (true, true, true, true)),
+        ("name servers", "option domain_name_servers", (true, false, false, false)),
+        ("two lists", "option domain_name_servers\noption host_name", (true, false, false, true)),
+        ("all but one", "nooption ntp_servers", (true, false, true, true)),
+        ("a hook counts more", "nohook mtu\noption interface_mtu, host_name", (false, false, false, true)),
+    ] {
+        assert_eq!(took(text, "eth0"), want, "{what}");
+    }
+    let block = "option domain_name_servers, host_name\ninterface eth1\noption interface_mtu";
+    assert_eq!(took(block, "eth1"), (true, false, true, true), "a block adds to the list");
+    assert_eq!(took(block, "eth0"), (true, false, false, true), "and not for others");
+}
+
+#[test]
+fn a_file_of_nonsense_gives_few_warnings_and_the_defaults() {
+    let text = "frob\n".repeat(10_000);
+    let Loaded { config, warnings } = understand(&text, &[], "/etc");
+    assert_eq!(config, conf(""));
+    assert_eq!(warnings.len(), MAX_WARNINGS + 1);
+    assert_eq!(warnings.last().unwrap(), "9968 more lines have no effect");
+}
+
+#[test]
+fn a_named_file_that_is_missing_is_an_error() {
+    let error = load(Some(Path::new("/nonexistent/dhcpcd.conf")), &[]).unwrap_err();
+    assert!(matches!(error, ConfigError::Open { .. }), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn any_file_gives_a_configuration(
+        lines in prop::collection::vec((
+            prop::sample::select(vec!["interface", "option", "nooption", "env", "hostname", "clientid", "timeout", "metric", "allowinterfaces", "nodhcp", "profile", "frob", "#"]),
+            "\\PC{0,12}",
+        ), 0..40),
+    ) {
+        let text: String = lines.iter().map(|(word, value)| format!("{word} {value}\n")).collect();
+        let Loaded { config, warnings } = understand(&text, &[], "/etc");
+        prop_assert!(warnings.len() <= MAX_WARNINGS + 1);
+        prop_assert!(config.links.len() <= orlop_dhcp_contract::MAX_LINKS);
+    }
+}

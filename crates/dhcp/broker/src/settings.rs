@@ -1,0 +1,140 @@
+//! Where the configuration of this run comes from, so that it can be loaded a second time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use orlop_sandbox::fatal::Fatal;
+use tracing::Level;
+
+use crate::config::{Config, DEFAULT_PATH, Pattern};
+use crate::dhcpcd_compat::{self, Directive};
+
+/// A configuration file and what the command line says over it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// Which file.
+    pub source: Source,
+    /// What counts more than the file.
+    pub overrides: Overrides,
+}
+
+impl Settings {
+    /// Reads the configuration, at start and at every reload.
+    ///
+    /// # Errors
+    /// The file cannot be read, or says something that cannot be.
+    pub fn load(&self) -> Result<Loaded, Fatal> {
+        let Loaded { config, warnings } = match &self.source {
+            Source::Default => Config::load(Path::new(DEFAULT_PATH), false).map(Loaded::from)?,
+            Source::Toml(path) => Config::load(path, true).map(Loaded::from)?,
+            Source::Dhcpcd { path, directives } => dhcpcd_compat::load(path.as_deref(), directives)?,
+        };
+        Ok(Loaded { config: self.overrides.over(config), warnings })
+    }
+
+    /// The file that a reload reads, which the broker must still be able to open once it has locked itself in.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Default => Some(Path::new(DEFAULT_PATH)),
+            Source::Toml(path) => Some(path),
+            Source::Dhcpcd { path, directives: _ } => path.as_deref(),
+        }
+    }
+}
+
+/// Which file holds the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Source {
+    /// The usual one, which may be absent.
+    #[default]
+    Default,
+    /// One that was named, and must be there.
+    Toml(PathBuf),
+    /// One in dhcpcd's format, and dhcpcd's own options, which count more.
+    Dhcpcd {
+        /// The file; without one, dhcpcd's defaults hold.
+        path: Option<PathBuf>,
+        /// The options, as the directives that they stand for.
+        directives: Vec<Directive>,
+    },
+}
+
+/// What the command line decides instead of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overrides {
+    /// Exactly these interfaces, when any are named: neither list of the file counts then.
+    pub interfaces: Vec<Pattern>,
+    /// When a one-shot run ends.
+    pub deadline: Option<Duration>,
+    /// End with an error where the kernel has no Landlock.
+    pub require_landlock: bool,
+    /// How much is logged.
+    pub log: Option<Level>,
+}
+
+impl Overrides {
+    fn over(&self, config: Config) -> Config {
+        let Self { interfaces, deadline, require_landlock, log } = self;
+        let (interfaces, deny_interfaces) = if interfaces.is_empty() {
+            (config.interfaces, config.deny_interfaces)
+        } else {
+            (interfaces.clone(), Vec::new())
+        };
+        Config {
+            interfaces,
+            deny_interfaces,
+            deadline: deadline.unwrap_or(config.deadline),
+            require_landlock: *require_landlock || config.require_landlock,
+            log: log.unwrap_or(config.log),
+            ..config
+        }
+    }
+}
+
+/// A configuration, and what its reader should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// One line for each thing that was written and has no effect.
+    pub warnings: Vec<String>,
+}
+
+impl From<Config> for Loaded {
+    fn from(config: Config) -> Self {
+        Self { config, warnings: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_counts_more_than_the_file() {
+        let config = Config { deny_interfaces: vec![Pattern::new("eth9").unwrap()], ..Config::default() };
+        let overrides = Overrides {
+            interfaces: vec![Pattern::new("eth9").unwrap()],
+            deadline: Some(Duration::from_secs(3)),
+            require_landlock: true,
+            log: Some(Level::DEBUG),
+        };
+        let want = Config {
+            interfaces: overrides.interfaces.clone(),
+            deny_interfaces: Vec::new(),
+            deadline: Duration::from_secs(3),
+            require_landlock: true,
+            log: Level::DEBUG,
+            ..Config::default()
+        };
+        assert_eq!(overrides.over(config.clone()), want);
+        assert_eq!(Overrides::default().over(config.clone()), config, "no option changes nothing");
+    }
+
+    #[test]
+    fn the_command_line_can_raise_a_requirement_but_not_lift_it() {
+        let strict = Config { require_landlock: true, ..Config::default() };
+        assert!(Overrides::default().over(strict).require_landlock);
+    }
+}
