@@ -28,7 +28,7 @@ impl Scene {
         let (host, peer) = (Host::new("client")?, Host::new("server")?);
         Wire::veth_up(&host, "eth0", &peer, "eth0")?;
         let link = IfIndex::new(host.link("eth0")?.ifindex).expect("an interface has an index");
-        Ok(Some(Self { host, peer: peer, link }))
+        Ok(Some(Self { host, peer, link }))
     }
 
     fn netlink<T: Send + 'static>(
