@@ -1,21 +1,25 @@
 //! The privileged half of the DHCP client: command line, supervisor and broker.
 #![forbid(unsafe_code)]
 
+pub mod ask;
 pub mod client_id;
-pub mod config;
-pub mod encode;
-pub mod filter;
-pub mod interface_name;
-pub mod interfaces;
-pub mod netlink;
-pub mod selection;
-pub mod transmit;
 pub mod command_line;
+pub mod config;
 pub mod control;
 pub mod dhcpcd_compat;
-pub mod settings;
-pub mod lease_file;
-pub mod whole_file;
+pub mod encode;
+pub mod filter;
 pub mod hostname;
+pub mod interface_name;
+pub mod interfaces;
+pub mod lease_file;
+pub mod netlink;
 pub mod publish;
 pub mod resolv_conf;
+pub mod role;
+pub mod selection;
+pub mod serve;
+pub mod settings;
+pub mod supervise;
+pub mod transmit;
+pub mod whole_file;

@@ -1,0 +1,34 @@
+//! `orlop-dhcp`: an IPv4 address by DHCP, from processes that can do little else.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use orlop_dhcp::command_line::{self, Invocation};
+use orlop_dhcp::role::Role;
+use orlop_dhcp::{ask, serve, supervise};
+use orlop_sandbox::fatal::Fatal;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(fatal) => {
+            eprintln!("{fatal}");
+            fatal.exit.into()
+        }
+    }
+}
+
+fn run() -> Result<u8, Fatal> {
+    let (role, line) = Role::of(std::env::args_os())?;
+    let exit = match (command_line::parse(line)?, role) {
+        (Invocation::Run(run), Role::User) => return supervise::run(&run),
+        (Invocation::Posture { settings, json: _ }, Role::User) => return supervise::posture(&settings),
+        (Invocation::Run(run), Role::Broker(birth)) => serve::run(run, &birth)?,
+        (Invocation::Posture { settings, json }, Role::Broker(birth)) => serve::posture(&settings, json, &birth)?,
+        (Invocation::Check(settings), _) => ask::check(&settings)?,
+        (Invocation::Status { json }, _) => ask::status(json)?,
+        (Invocation::Control(order), _) => ask::control(&order)?,
+        (Invocation::Print(text), _) => ask::print(&text)?,
+    };
+    Ok(exit.code())
+}

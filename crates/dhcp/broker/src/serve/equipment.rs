@@ -1,0 +1,111 @@
+//! Everything the broker opens before it narrows itself: afterwards it could not.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::timer::BootTimer;
+
+use crate::command_line::Mode;
+use crate::config::Config;
+use crate::control;
+use crate::hostname::Hostname;
+use crate::interfaces::Interfaces;
+use crate::lease_file::BootId;
+use crate::netlink::Netlink;
+use crate::publish::{self, Publisher};
+use crate::resolv_conf::ResolvConf;
+use crate::selection::Selection;
+use crate::transmit::Transmit;
+
+/// Sockets, folders and files, open.
+pub(super) struct Equipment {
+    pub(super) netlink: Netlink,
+    pub(super) interfaces: Interfaces,
+    pub(super) transmit: Transmit,
+    pub(super) timer: BootTimer,
+    pub(super) hostname: Hostname,
+    pub(super) boot: BootId,
+    /// Only a service takes orders: a one-shot run ends by itself.
+    pub(super) control: Option<control::Server>,
+    pub(super) resolv_conf: ResolvConf,
+    pub(super) publisher: Publisher,
+    /// [`OWN_FOLDER`].
+    pub(super) own: OwnedFd,
+    /// [`METRICS_FOLDER`].
+    pub(super) metrics: OwnedFd,
+}
+
+/// Lease files, status and the control socket.
+pub(super) const OWN_FOLDER: &str = "/run/orlop/dhcp";
+/// Prometheus text of every daemon, for node_exporter.
+pub(super) const METRICS_FOLDER: &str = "/run/orlop/metrics";
+
+impl Equipment {
+    /// Opens everything. Must be called inside a tokio runtime.
+    pub(super) fn open(mode: Mode, config: &Config) -> Result<Self, Fatal> {
+        let own = folder(Path::new(OWN_FOLDER), open_folder)?;
+        let control = match mode {
+            Mode::OneShot => None,
+            Mode::Service => Some(orders()?),
+        };
+        let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
+        Ok(Self {
+            netlink: Netlink::open().map_err(os("cannot configure interfaces (rtnetlink)"))?,
+            interfaces: Interfaces::open(selection(config)).map_err(os("cannot watch interfaces (rtnetlink)"))?,
+            transmit: Transmit::open().map_err(|cause| {
+                let fatal = Fatal::new(Exit::Permission, "cannot open a packet socket");
+                fatal.cause(cause).help("capabilities: [CAP_NET_RAW]")
+            })?,
+            timer: BootTimer::new().map_err(os("cannot make a timer"))?,
+            hostname: Hostname::open()
+                .or_else(|_| Hostname::open_for_reading())
+                .map_err(os("cannot read /proc/sys/kernel/hostname"))?,
+            boot: BootId::current().map_err(os("cannot tell this boot from another"))?,
+            control,
+            resolv_conf: folder(&config.resolv_conf, ResolvConf::open)?,
+            publisher: folder(Path::new(publish::FOLDER), Publisher::open)?,
+            own,
+            metrics: folder(Path::new(METRICS_FOLDER), open_folder)?,
+        })
+    }
+}
+
+impl Equipment {
+    pub(super) fn own_folder(&self) -> BorrowedFd<'_> {
+        self.own.as_fd()
+    }
+}
+
+/// Where the broker writes, for Landlock.
+pub(super) fn writable(config: &Config) -> [&Path; 4] {
+    [Path::new(OWN_FOLDER), Path::new(publish::FOLDER), Path::new(METRICS_FOLDER), &config.resolv_conf]
+}
+
+/// Which interfaces are ours under `config`.
+pub(super) fn selection(config: &Config) -> Selection {
+    Selection { allow: config.interfaces.clone(), deny: config.deny_interfaces.clone() }
+}
+
+fn orders() -> Result<control::Server, Fatal> {
+    let opened = control::Bound::open(Path::new(control::PATH)).and_then(|bound| bound.serve(ROOT));
+    opened.map_err(|cause| Fatal::os(format!("cannot take orders at {}", control::PATH), cause))
+}
+
+/// Whose orders count.
+const ROOT: u32 = 0;
+
+fn folder<T>(path: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, Fatal> {
+    open(path).map_err(|cause| {
+        let name = path.display();
+        Fatal::os(format!("cannot write to the folder {name}"), cause)
+            .help(format!("binds: [\"{name}:{name}\"] and runtime: {{mkdir: [\"{name}\"]}}"))
+    })
+}
+
+fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    std::fs::create_dir_all(path)?;
+    Ok(File::open(path)?.into())
+}

@@ -1,0 +1,79 @@
+//! One interface that we look after, from the broker's side.
+
+use orlop_dhcp_contract::{DomainName, IfIndex, Lease, PrefixLen, Progress, Refusal, Route};
+use orlop_machine::Instant;
+use orlop_netfacts::Facts;
+use orlop_wire::{Bounded, Str};
+
+use crate::config::{LinkConfig, SendHostname, UseMtu};
+use crate::encode::Speaker;
+use crate::interfaces::Link;
+use crate::netlink::{Footprint, Settings};
+use crate::publish::facts_of;
+use crate::transmit::Port;
+
+/// What the broker knows and holds for one interface.
+#[derive(Debug)]
+pub(super) struct OurLink {
+    pub(super) link: Link,
+    pub(super) config: LinkConfig,
+    /// UDP port 68 on it.
+    pub(super) port: Port,
+    /// What is in force.
+    pub(super) lease: Option<Lease>,
+    /// What of it is in the kernel.
+    pub(super) footprint: Option<Footprint>,
+    /// What the worker last said about it.
+    pub(super) progress: Option<Progress>,
+    /// Why the last lease is not in force.
+    pub(super) refused: Option<Refusal>,
+    /// Since when it is ours, and so since when it is up.
+    pub(super) since: Instant,
+}
+
+impl OurLink {
+    pub(super) fn index(&self) -> IfIndex {
+        self.link.index
+    }
+
+    /// How leases of this link become kernel state.
+    pub(super) fn settings(&self) -> Settings {
+        let LinkConfig { metric, use_mtu, use_routes, .. } = &self.config;
+        Settings { metric: metric.on(self.index()), routes: *use_routes, route_mtu: *use_mtu == UseMtu::Route }
+    }
+
+    /// What our messages on this link say about us. `own_name` is the name of this host, when it has one.
+    pub(super) fn speaker(&self, own_name: Option<&DomainName>) -> Speaker {
+        let hostname = match &self.config.hostname {
+            SendHostname::Nothing => None,
+            SendHostname::Current => own_name.cloned(),
+            SendHostname::Name(name) => Some(name.clone()),
+        };
+        Speaker {
+            hardware: self.link.hardware,
+            client_id: self.config.client_id.bytes(self.link.hardware),
+            want_hostname: hostname.is_none(),
+            hostname,
+            vendor_class: self.config.vendor_class.as_ref().and_then(|class| Str::new(class.as_str())),
+            // What does not fit in 16 bits needs no limit.
+            mtu: u16::try_from(self.link.mtu).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// The routes and addresses that the operator takes of a lease: all, or all but the way out.
+    pub(super) fn accepted(&self, lease: &Lease) -> Lease {
+        let mut accepted = lease.clone();
+        if !self.config.use_gateway {
+            let inner = |route: &&Route| route.prefix() != PrefixLen::DEFAULT;
+            accepted.routers = Bounded::new();
+            accepted.routes = lease.routes.iter().filter(inner).copied().collect();
+        }
+        accepted
+    }
+
+    /// What other daemons may know about the lease in force.
+    pub(super) fn facts(&self) -> Option<Facts> {
+        let LinkConfig { metric, use_dns, use_ntp, .. } = &self.config;
+        facts_of(&self.link.name, metric.on(self.index()), self.lease.as_ref()?, *use_dns, *use_ntp)
+    }
+}
