@@ -15,6 +15,7 @@ use state::State;
 
 mod acceptance;
 mod retransmit;
+mod speak;
 mod state;
 mod transition;
 
@@ -133,7 +134,7 @@ impl Client {
             wish: None,
             strikes: 0,
             unanswered: 0,
-            pace: Pace::default(),
+            pace: Pace::new(),
             sent: 0,
             naks: 0,
             discards: Counters::default(),

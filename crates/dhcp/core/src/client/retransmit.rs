@@ -1,7 +1,5 @@
 //! How long to wait for an answer, and how much may be said at all.
 
-use std::collections::VecDeque;
-
 use core::time::Duration;
 
 use orlop_machine::{Chance, Instant};
@@ -9,9 +7,15 @@ use orlop_machine::{Chance, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Messages in any minute, at most, whatever arrives: a hostile server, a flapping carrier, an operator's loop. The
-/// busiest honest minute, lost answers on a lease of five seconds, has under forty.
-pub const MAX_MESSAGES_PER_MINUTE: usize = 60;
+/// Messages at once, at most, whatever arrives: a hostile server, a flapping carrier, an operator's loop. Below what
+/// the broker's policy allows, or it would take us for somebody else.
+const BURST: u32 = 15;
+
+/// And then one in so long, which still lets the shortest lease be renewed ([`crate::lease::MIN_RENEWAL_SECS`]).
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What that makes in any minute.
+pub const MAX_MESSAGES_PER_MINUTE: usize = 45;
 
 /// DHCPREQUESTs for one offer. RFC 2131 section 3.1 item 5 suggests four in a minute; a boot that waits cannot.
 pub(super) const REQUEST_ATTEMPTS: u32 = 3;
@@ -71,22 +75,32 @@ fn about(wait: Duration, jitter: Duration, chance: &mut Chance) -> Duration {
     chance.duration(wait.saturating_sub(jitter)..=wait.saturating_add(jitter))
 }
 
-/// Counts messages, so that no minute has more than [`MAX_MESSAGES_PER_MINUTE`].
-#[derive(Debug, Default)]
-pub(super) struct Pace(VecDeque<Instant>);
+/// A supply of messages that fills up slowly.
+#[derive(Debug)]
+pub(super) struct Pace {
+    left: u32,
+    counted: Instant,
+}
 
 impl Pace {
+    pub(super) const fn new() -> Self {
+        Self { left: BURST, counted: Instant::from_nanos(0) }
+    }
+
     /// Whether a message may go at `now`; if so it is counted. One that may not counts as lost on the way: the next
     /// attempt comes in its time.
     pub(super) fn allows(&mut self, now: Instant) -> bool {
-        while self.0.front().is_some_and(|first| now.since(*first) >= MINUTE) {
-            self.0.pop_front();
+        let earned = now.since(self.counted).as_nanos().checked_div(EVERY.as_nanos()).unwrap_or(0);
+        let earned = u32::try_from(earned).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_add(earned);
+        self.counted = self.counted.after(EVERY.saturating_mul(earned));
+        if self.left >= BURST {
+            self.left = BURST;
+            self.counted = now;
         }
-        let room = self.0.len() < MAX_MESSAGES_PER_MINUTE;
-        if room {
-            self.0.push_back(now);
-        }
-        room
+        let goes = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        goes
     }
 }
 

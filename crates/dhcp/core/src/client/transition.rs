@@ -1,24 +1,24 @@
 //! How each event moves the machine.
 
-use orlop_dhcp_contract::{Ask, Lease, Refusal, Remembered, Withdrawal};
+use orlop_dhcp_contract::{Ask, Discard, Lease, Policy, Refusal, Remembered, Withdrawal};
 use orlop_machine::Instant;
 
 use super::acceptance::{Verdict, judge};
-use super::retransmit::{self, DECLINE_WAIT, REBOOT_ATTEMPTS, REQUEST_ATTEMPTS, UNICAST_ATTEMPTS};
-use super::state::{Exchange, Offer, State, length, rebind_at, renew_at};
+use super::retransmit::{self, DECLINE_WAIT, REBOOT_ATTEMPTS, REQUEST_ATTEMPTS};
+use super::state::{Exchange, Offer, State, rebind_at, renew_at};
 use super::{Action, CARRIER_DEBOUNCE, Carrier, Client};
 use crate::message::Reply;
 
 impl Client {
     /// Does what is due by `now` whatever the event: leases end, the carrier is lost or back.
     pub(super) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
-        if self.lease_end().is_some_and(|end| now >= end) {
-            self.expire(now, out);
-        }
         if let Carrier::Fading(since) = self.carrier
             && now >= since.after(CARRIER_DEBOUNCE)
         {
             self.carrier = Carrier::Down;
+        }
+        if self.lease_end().is_some_and(|end| now >= end) {
+            self.expire(now, out);
         }
         match (&self.state, self.carrier) {
             (State::NoCarrier, Carrier::Up) => self.begin(now, out),
@@ -136,6 +136,13 @@ impl Client {
         match judge(&self.state, reply, &self.settings) {
             Err(discard) => self.discards.count(discard),
             Ok(Verdict::Offered(offer)) => self.request(now, offer, out),
+            // An answer so late that the lease is over, or that the broker would take it for a replay.
+            Ok(Verdict::Granted(lease)) if lease.term.expires_at().is_some_and(|end| end <= now) => {
+                self.discards.count(Discard::BadLeaseTime);
+            }
+            Ok(Verdict::Granted(lease)) if now.since(lease.term.acquired()) > Policy::MAX_AGE => {
+                self.discards.count(Discard::Unexpected);
+            }
             Ok(Verdict::Granted(lease)) => {
                 let from = self.state.phase();
                 self.put_aside();
@@ -194,8 +201,10 @@ impl Client {
         let (addr, server) = (lease.addr, lease.server);
         match why {
             Refusal::Conflict { .. } => {
-                let xid = self.chance.number();
-                self.send(now, xid, 1, false, Ask::Decline { requested: addr, server }, out);
+                if self.carrier != Carrier::Down {
+                    let xid = self.chance.number();
+                    self.send(now, xid, 1, false, Ask::Decline { requested: addr, server }, out);
+                }
                 if self.kept.as_ref().is_some_and(|kept| kept.lease.addr == addr) {
                     self.withdraw(Withdrawal::Conflict, out);
                 }
@@ -309,11 +318,6 @@ impl Client {
         }
     }
 
-    fn exchange(&mut self, now: Instant) -> Exchange {
-        self.sent = 0;
-        Exchange::new(self.chance.number(), now)
-    }
-
     /// Moves the lease that the state stands on, which is in force or about to be, to where it outlives the state.
     fn put_aside(&mut self) {
         if let Some(lease) = self.state.lease() {
@@ -326,58 +330,5 @@ impl Client {
         if self.kept.take().is_some_and(|kept| kept.in_force) {
             out.push(Action::Deconfigure(why));
         }
-    }
-
-    /// Sends what the open exchange is about, and sets the time of the next try.
-    fn transmit(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Self { state, chance, settings, wish, broadcast, .. } = self;
-        let (exchange, ask, wait) = match state {
-            State::Selecting { exchange } => {
-                *broadcast |= exchange.attempts >= UNICAST_ATTEMPTS;
-                let wait = retransmit::discover(exchange.attempts.saturating_add(1), chance);
-                let ask = Ask::Discover { requested: *wish, rapid_commit: settings.rapid_commit };
-                (exchange, ask, wait)
-            }
-            State::Requesting { exchange, offer } => {
-                let wait = retransmit::request(exchange.attempts.saturating_add(1), chance);
-                (exchange, Ask::Select { requested: offer.addr, server: offer.server }, wait)
-            }
-            State::Rebooting { exchange, wanted } => {
-                let wait = retransmit::reboot(chance);
-                (exchange, Ask::Reboot { requested: *wanted }, wait)
-            }
-            State::Renewing { exchange, lease } => {
-                let wait = retransmit::extend(now, rebind_at(lease.term), length(lease.term));
-                (exchange, Ask::Renew { ciaddr: lease.addr, server: lease.server }, wait)
-            }
-            State::Rebinding { exchange, lease } => {
-                let wait = retransmit::extend(now, lease.term.expires_at(), length(lease.term));
-                (exchange, Ask::Rebind { ciaddr: lease.addr }, wait)
-            }
-            State::NoCarrier | State::Init { .. } | State::Applying { .. } | State::Bound { .. } | State::Released => {
-                return;
-            }
-        };
-        exchange.attempts = exchange.attempts.saturating_add(1);
-        exchange.retry_at = now.after(wait);
-        // Once we have an address, answers come to it.
-        let flag = *broadcast && !matches!(ask, Ask::Renew { .. } | Ask::Rebind { .. });
-        let (xid, secs) = (exchange.xid, exchange.secs(now));
-        if self.send(now, xid, secs, flag, ask, out)
-            && let Some(exchange) = self.state.exchange_mut()
-        {
-            exchange.first_sent.get_or_insert(now);
-            exchange.last_sent = Some(now);
-        }
-    }
-
-    /// Sends one message if the pace allows. Returns whether it went.
-    fn send(&mut self, now: Instant, xid: u32, secs: u16, broadcast: bool, ask: Ask, out: &mut Vec<Action>) -> bool {
-        let goes = self.pace.allows(now);
-        if goes {
-            self.sent = self.sent.saturating_add(1);
-            out.push(Action::Send { xid, secs, broadcast, ask });
-        }
-        goes
     }
 }

@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 
 use dhcproto::v4::DhcpOption;
 use dhcproto::v4::borrowed::DhcpOptionIterator;
-use orlop_dhcp_contract::{Counters, Discard, DomainName, Ipv4Broadcast, Mtu, PrefixLen, Route, UnicastAddr};
+use orlop_dhcp_contract::{Counters, Discard, DomainName, Ipv4Broadcast, Mtu, Policy, PrefixLen, Route, UnicastAddr};
 use orlop_wire::Bounded;
 
 use super::Kind;
@@ -148,10 +148,10 @@ impl Decoded<'_, '_> {
         Some(secs)
     }
 
-    /// A mask of zero would put the whole Internet on the link: as bad as one with a hole.
+    /// A mask that puts half the Internet on the link is as bad as one with a hole.
     pub(super) fn mask(&mut self) -> Option<PrefixLen> {
         let Some(DhcpOption::SubnetMask(mask)) = self.option(1) else { return None };
-        self.sound(PrefixLen::from_mask(mask).filter(|prefix| *prefix != PrefixLen::DEFAULT))
+        self.sound(PrefixLen::from_mask(mask).filter(|prefix| prefix.bits() >= Policy::MIN_PREFIX))
     }
 
     pub(super) fn broadcast(&mut self) -> Option<Ipv4Broadcast> {

@@ -6,4 +6,7 @@ mod leases;
 mod malformed;
 mod matrix;
 mod packet;
+mod properties;
+mod script;
+mod targets;
 mod traces;

@@ -66,11 +66,25 @@ fn the_back_off_doubles_from_nothing_to_a_minute() {
 
 #[test]
 fn the_pace_holds_in_every_minute() {
-    let mut pace = Pace::default();
-    let sent: Vec<Instant> = (0..3_000).map(|n| at(n * 100)).filter(|now| pace.allows(*now)).collect();
+    let mut pace = Pace::new();
+    let sent: Vec<Instant> = (0..6_000).map(|n| at(n * 100)).filter(|now| pace.allows(*now)).collect();
     for from in &sent {
         let minute = sent.iter().filter(|at| *at >= from && at.since(*from) < MINUTE).count();
         assert!(minute <= MAX_MESSAGES_PER_MINUTE, "{minute} after {from:?}");
     }
-    assert_eq!(sent.len(), 5 * MAX_MESSAGES_PER_MINUTE, "a minute's worth in each of five minutes");
+    assert_eq!(sent.len(), 15 + 299, "the burst, then one every two seconds");
+}
+
+#[test]
+fn a_quiet_time_earns_no_more_than_the_burst() {
+    let mut pace = Pace::new();
+    let sent = (0..100).filter(|_| pace.allows(at(86_400_000))).count();
+    assert_eq!(sent, usize::try_from(BURST).unwrap());
+}
+
+#[test]
+fn the_policy_of_the_broker_allows_every_message_of_this_pace() {
+    use orlop_dhcp_contract::Policy;
+    let (burst, every) = (BURST, EVERY);
+    assert!(burst < Policy::MESSAGE_BURST && every > Policy::MESSAGE_EVERY);
 }
