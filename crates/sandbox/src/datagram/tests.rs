@@ -1,1 +1,66 @@
-//! Filled in below.
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::*;
+
+fn address(socket: &UdpSocket) -> SocketAddrV4 {
+    match socket.local_addr().unwrap() {
+        SocketAddr::V4(address) => address,
+        SocketAddr::V6(_) => unreachable!("bound to an IPv4 address"),
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    address(&UdpSocket::bind("127.0.0.1:0").unwrap()).port()
+}
+
+#[test]
+fn a_guarded_socket_sends_from_its_port_and_never_hears() {
+    let port = free_port();
+    let guarded = open_guarded("lo", port).unwrap();
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    guarded.send_to(address(&peer), b"renew").unwrap();
+    let mut buffer = [0; 16];
+    let (len, from) = peer.recv_from(&mut buffer).unwrap();
+    assert_eq!((&buffer[..len], from.port()), (&b"renew"[..], port));
+
+    // Connected, so that an answer of "port unreachable" would show as an error.
+    peer.connect(("127.0.0.1", port)).unwrap();
+    for _ in 0..2 {
+        peer.send(b"answer").unwrap();
+    }
+    assert_eq!(rustix::net::recv(&guarded.0, &mut buffer, RecvFlags::DONTWAIT).unwrap_err(), Errno::AGAIN);
+    let silence = peer.set_read_timeout(Some(Duration::from_millis(50))).and_then(|()| peer.recv(&mut buffer));
+    assert_eq!(silence.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_guarded_socket_can_never_be_made_to_hear() {
+    let guarded = open_guarded("lo", free_port()).unwrap();
+    let error = SockRef::from(&guarded.0).detach_filter().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn a_datagram_socket_talks_to_its_one_peer() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(address(&peer)).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let there = address(&socket);
+    tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(async {
+        let datagram = Datagram::from_fd(socket.into()).unwrap();
+        datagram.send(b"question").await.unwrap();
+        let mut buffer = [0; 16];
+        let len = peer.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..len], b"question");
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"stranger", there).unwrap();
+        peer.send_to(b"answer", there).unwrap();
+        let len = datagram.recv(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..len], b"answer");
+    });
+}

@@ -1,1 +1,68 @@
-//! Filled in below.
+use super::*;
+
+const RULE: Rule = Rule::any(syscall!(SYS_close), "because");
+const KILL: Denied = Denied { syscall: syscall!(SYS_execve), why: "because" };
+const UNREASONED: Rule = Rule::any(RULE.syscall, "");
+const CONTRARY: Rule = Rule::any(KILL.syscall, "because");
+const CHANNEL: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "because" };
+
+const WHOLE: Profile = Profile {
+    name: "whole",
+    ids: Ids { uid: 64_101, gid: 64_101 },
+    keep: &[],
+    slots: &[CHANNEL],
+    syscalls: &[RULE],
+    denied: &[KILL],
+    root: Root::Empty,
+    limits: Limits::WORKER,
+    landlock: Landlock { need: Need::Prefer, spec: LandlockSpec::Nothing },
+    layers: Layers::ALL,
+};
+
+#[test]
+fn a_whole_profile_is_complete() {
+    assert_eq!(WHOLE.incomplete(), None);
+}
+
+#[test]
+fn a_profile_without_any_one_piece_is_incomplete() {
+    let layers = |change: fn(&mut Layers)| {
+        let mut layers = Layers::ALL;
+        change(&mut layers);
+        Profile { layers, ..WHOLE }
+    };
+    let landlock = Landlock { need: Need::Off, spec: LandlockSpec::Nothing };
+    for (what, mutant) in [
+        ("name", Profile { name: "", ..WHOLE }),
+        ("channel", Profile { slots: &[], ..WHOLE }),
+        ("rules", Profile { syscalls: &[], ..WHOLE }),
+        ("reason", Profile { syscalls: &[UNREASONED], ..WHOLE }),
+        ("denied", Profile { denied: &[], ..WHOLE }),
+        ("allowed and denied", Profile { syscalls: &[RULE, CONTRARY], ..WHOLE }),
+        ("capability", Profile { keep: &[Capability::NetRaw], ..WHOLE }),
+        ("empty root", Profile { root: Root::Keep, ..WHOLE }),
+        ("Landlock", Profile { landlock, ..WHOLE }),
+        ("ids", layers(|layers| layers.ids = Need::Off)),
+        ("capabilities", layers(|layers| layers.capabilities = Need::Prefer)),
+        ("bounding set", layers(|layers| layers.bounding = Need::Off)),
+        ("no_new_privs", layers(|layers| layers.no_new_privs = Need::Off)),
+        ("root", layers(|layers| layers.root = Need::Off)),
+        ("limits", layers(|layers| layers.limits = Need::Off)),
+        ("close others", layers(|layers| layers.close_others = Need::Off)),
+        ("kill list", layers(|layers| layers.denied = Need::Off)),
+        ("allow list", layers(|layers| layers.allowed = Need::Off)),
+    ] {
+        assert!(!mutant.is_complete(), "without {what}");
+    }
+}
+
+#[test]
+fn a_system_call_is_shown_by_the_name_of_the_kernel_s_table() {
+    assert_eq!(syscall!(SYS_epoll_ctl).name, "epoll_ctl");
+}
+
+#[test]
+fn joined_tables_keep_their_order() {
+    const JOINED: [u8; 5] = join(&[&[1, 2], &[], &[3, 4, 5]]);
+    assert_eq!(JOINED, [1, 2, 3, 4, 5]);
+}
