@@ -121,8 +121,8 @@ mod tests {
         let longest = "x".repeat(63);
         let too_long = "x".repeat(64);
         let sent = [&[0][..], longest.as_bytes()].concat();
-        let cases: [(&str, &str, Result<&[u8], ClientIdError>); 12] = [
-            ("hardware address", "mac", Ok(&[1, 0x52, 0x54, 0, 0x12, 0x34, 0x56])),
+        for (what, text, want) in [
+            ("hardware address", "mac", Ok(&[1, 0x52, 0x54, 0, 0x12, 0x34, 0x56][..])),
             ("not sent", "none", Ok(&[])),
             ("bytes", "01:aa:0B", Ok(&[1, 0xaa, 0x0b])),
             ("short pairs, as dhcpcd takes them", "1:2:f", Ok(&[1, 2, 15])),
@@ -134,8 +134,7 @@ mod tests {
             ("one longer", &too_long, Err(ClientIdError::Long { len: 65 })),
             ("empty", "", Err(ClientIdError::Empty)),
             ("a lone colon is text", ":", Ok(b"\0:")),
-        ];
-        for (what, text, want) in cases {
+        ] {
             assert_eq!(ClientId::new(text).map(|id| id.bytes(MAC).into_vec()), want.map(<[u8]>::to_vec), "{what}");
         }
     }

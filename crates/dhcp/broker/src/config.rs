@@ -5,7 +5,6 @@
 //! is compared by value, so a reload that changes nothing does nothing.
 
 mod file;
-mod taken;
 mod value;
 
 use std::collections::BTreeMap;

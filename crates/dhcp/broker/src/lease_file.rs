@@ -89,12 +89,10 @@ impl Handover {
 pub fn load(dir: BorrowedFd<'_>, interface: &InterfaceName) -> Result<Option<Handover>, LeaseFileError> {
     match whole_file::read(dir, &name(interface), MAX_FILE) {
         Ok(text) => Handover::parse(&text).map(Some),
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound => Ok(None),
-            io::ErrorKind::FileTooLarge => Err(LeaseFileError::Large),
-            io::ErrorKind::InvalidData => Err(LeaseFileError::NotText),
-            _ => Err(LeaseFileError::Io(error.raw_os_error().unwrap_or(0))),
-        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(LeaseFileError::Large),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(LeaseFileError::NotText),
+        Err(error) => Err(LeaseFileError::Io(error.raw_os_error().unwrap_or(0))),
     }
 }
 

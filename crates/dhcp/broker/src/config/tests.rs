@@ -1,6 +1,4 @@
-use orlop_dhcp_contract::{DomainName, Lease, PrefixLen, Route, Term, UnicastAddr};
-use orlop_machine::Instant;
-use orlop_wire::Bounded;
+use orlop_dhcp_contract::DomainName;
 use proptest::prelude::*;
 
 use super::*;
@@ -141,39 +139,6 @@ fn a_missing_file_is_an_error_only_when_it_was_named() {
 #[test]
 fn an_endless_file_is_not_read_to_its_end() {
     assert!(matches!(Config::load(Path::new("/dev/zero"), true), Err(ConfigError::Large { .. })));
-}
-
-#[test]
-fn nothing_is_taken_that_was_switched_off() {
-    let addr = |last| UnicastAddr::new([192, 0, 2, last].into()).unwrap();
-    let name = |text| DomainName::new(text).unwrap();
-    let route = |first: u8, bits| Route::new([first, 0, 0, 0].into(), PrefixLen::new(bits).unwrap(), Some(addr(1)));
-    let lease = Lease {
-        addr: addr(9),
-        prefix: PrefixLen::new(24).unwrap(),
-        server: addr(1),
-        term: Term::Infinite { acquired: Instant::from_nanos(7) },
-        broadcast: None,
-        routers: [addr(1)].into_iter().collect(),
-        routes: [route(0, 0), route(10, 8)].into_iter().flatten().collect(),
-        mtu: orlop_dhcp_contract::Mtu::new(1400),
-        dns: [addr(53)].into_iter().collect(),
-        ntp: [addr(123)].into_iter().collect(),
-        hostname: Some(name("node")),
-        domain: Some(name("example.com")),
-        search: [name("example.com")].into_iter().collect(),
-    };
-    assert_eq!(LinkConfig::default().taken(&lease), lease, "by default, everything is");
-    let only = |text: &str| parse(text).unwrap().link.taken(&lease);
-    assert_eq!(only("use-mtu = \"no\""), Lease { mtu: None, ..lease.clone() });
-    assert_eq!(only("use-ntp = false"), Lease { ntp: Bounded::new(), ..lease.clone() });
-    assert_eq!(
-        only("use-dns = false"),
-        Lease { dns: Bounded::new(), domain: None, search: Bounded::new(), ..lease.clone() }
-    );
-    assert_eq!(only("use-routes = false"), Lease { routers: Bounded::new(), routes: Bounded::new(), ..lease.clone() });
-    let inner = route(10, 8).into_iter().collect();
-    assert_eq!(only("use-gateway = false"), Lease { routers: Bounded::new(), routes: inner, ..lease.clone() });
 }
 
 proptest! {

@@ -190,8 +190,8 @@ mod tests {
     fn options_are_taken_in_every_form_that_getopt_takes() {
         let timeout = |value: &str| (Says("timeout"), value.to_owned());
         let flag = |means| (means, String::new());
-        let cases: [(&str, &str, Vec<(Means, String)>, &[&str]); 8] = [
-            ("nothing", "", vec![], &[]),
+        for (what, text, options, names) in [
+            ("nothing", "", vec![], &[][..]),
             ("value apart", "-t 5", vec![timeout("5")], &[]),
             ("value joined", "-t5", vec![timeout("5")], &[]),
             (
@@ -204,8 +204,7 @@ mod tests {
             ("long with a sign", "--timeout=5", vec![timeout("5")], &[]),
             ("value only with a sign", "--waitip eth0", vec![flag(Says("waitip"))], &["eth0"]),
             ("names between and after", "eth0 -1 eth1 -- -odd", vec![flag(OneShot)], &["eth0", "eth1", "-odd"]),
-        ];
-        for (what, text, options, names) in cases {
+        ] {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
             assert_eq!(read(text), Ok(Line { options, names }), "{what}");
         }

@@ -65,7 +65,7 @@ fn a_file_that_is_not_quite_a_lease_is_none() {
         WRITTEN.replace(from, to)
     };
     let syntax = |text: &str| LeaseFileError::Syntax(Str::new(text).unwrap());
-    let many = format!("dns = [{}]", vec!["\"192.0.2.53\""; 9].join(", "));
+    let many = format!("dns = [{}]", ["\"192.0.2.53\""; 9].join(", "));
     for (what, text, want) in [
         ("empty", String::new(), syntax("missing field `version`")),
         ("another version", with("version = 1", "version = 2"), LeaseFileError::Version(2)),
