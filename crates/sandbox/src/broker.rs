@@ -16,7 +16,7 @@ use std::path::Path;
 use rustix::net::{SocketType, sockopt};
 use rustix::process::Pid;
 
-use crate::channel::{self, BrokerChannel, ChannelError, Message, Received, Socket};
+use crate::channel::{self, BrokerChannel, Message, Received, Socket};
 use crate::fatal::{Exit, Fatal};
 use crate::landlock::{self, Paths};
 use crate::posture::{Posture, Status};
@@ -34,6 +34,9 @@ pub const STDERR_SLOT: i32 = 4;
 /// How long a worker may take to lock itself in; it needs about a millisecond.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a worker that could not lock itself in has for saying why.
+const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
+
 /// A broker that has not given anything up yet.
 #[derive(Debug)]
 #[must_use]
@@ -45,7 +48,7 @@ pub struct Broker {
     supervisor: Option<File>,
     socket: Socket,
     deadline: BootTimer,
-    relay: Option<Relay>,
+    relay: Relay,
 }
 
 /// A broker that holds what its profile says.
@@ -58,6 +61,7 @@ pub struct Narrow {
     supervisor: Option<File>,
     socket: Option<Socket>,
     deadline: BootTimer,
+    relay: Relay,
     require_landlock: bool,
 }
 
@@ -114,13 +118,15 @@ impl Broker {
             supervisor: parent.and_then(|pid| File::open(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()),
             socket,
             deadline: BootTimer::new().map_err(os("cannot make a timer"))?,
-            relay: Some(relay),
+            relay,
         })
     }
 
-    /// The relay of the worker's stderr, once. Without it the worker's errors are lost, and later the worker stops.
-    pub fn relay(&mut self) -> Option<Relay> {
-        self.relay.take()
+    /// The relay of the worker's stderr. Unless it runs, what the worker logs is lost, and when the pipe is full the
+    /// worker waits.
+    #[must_use]
+    pub fn relay(&self) -> Relay {
+        self.relay.clone()
     }
 
     /// Gives up everything but what the profile and `keep` say.
@@ -129,7 +135,7 @@ impl Broker {
     /// [`Exit::Permission`] when a capability or a required layer is missing, with the line of the image's YAML that
     /// grants it.
     pub fn narrow(self, keep: Keep<'_>) -> Result<Narrow, Fatal> {
-        let Self { profile, parent, own, worker, supervisor, socket, deadline, relay: _ } = self;
+        let Self { profile, parent, own, worker, supervisor, socket, deadline, relay } = self;
         let Keep { read, write, require_landlock } = keep;
         let filters = Filters::compile(profile)?;
         let kept = profile.capabilities();
@@ -160,7 +166,8 @@ impl Broker {
             open_files: sys::open_files(),
         };
         filters.install()?;
-        let mut narrow = Narrow { posture, own, worker, supervisor, socket: Some(socket), deadline, require_landlock };
+        let mut narrow =
+            Narrow { posture, own, worker, supervisor, socket: Some(socket), deadline, relay, require_landlock };
         narrow.posture.status = narrow.observe_own()?;
         narrow
             .posture
@@ -204,23 +211,29 @@ impl Narrow {
     }
 
     async fn hello(&self, socket: &Socket) -> Result<Hello, Fatal> {
-        self.deadline
-            .set(Some(clock::now().after(HELLO_WITHIN)))
-            .map_err(|cause| Fatal::os("cannot set the timer", cause))?;
-        let mut hello = pin!(socket.recv::<Hello>(false));
-        let mut late = pin!(self.deadline.expired());
-        let first: Option<Result<Received<Hello>, ChannelError>> = core::future::poll_fn(|context| {
-            if let Poll::Ready(hello) = hello.as_mut().poll(context) {
-                return Poll::Ready(Some(hello));
-            }
-            late.as_mut().poll(context).map(|_| None)
-        })
-        .await;
-        match first {
+        let failed = |cause: String| Fatal::os("the worker did not lock itself in", cause);
+        match self.within(HELLO_WITHIN, socket.recv::<Hello>(false)).await? {
             Some(Ok(Received { message, .. })) => Ok(message),
-            Some(Err(cause)) => Err(Fatal::os("the worker did not lock itself in", cause)),
-            None => Err(Fatal::os("the worker did not lock itself in", format!("nothing heard for {HELLO_WITHIN:?}"))),
+            Some(Err(cause)) => {
+                // It has said why on its stderr, and ends: whoever reads our log should know.
+                let _suppressed = self.within(LAST_WORDS_WITHIN, self.relay.clone().run()).await?;
+                Err(failed(cause.to_string()))
+            }
+            None => Err(failed(format!("nothing heard for {HELLO_WITHIN:?}"))),
         }
+    }
+
+    /// What `future` gives, unless it takes longer than `limit`.
+    async fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Result<Option<T>, Fatal> {
+        let os = |cause: io::Error| Fatal::os("cannot set the timer", cause);
+        self.deadline.set(Some(clock::now().after(limit))).map_err(os)?;
+        let mut future = pin!(future);
+        let mut late = pin!(self.deadline.expired());
+        Ok(core::future::poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending => late.as_mut().poll(context).map(|_| None),
+        })
+        .await)
     }
 
     /// What this broker is restricted by.

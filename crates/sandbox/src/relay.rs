@@ -8,6 +8,7 @@ use core::fmt::Write as _;
 use core::time::Duration;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use orlop_machine::Instant;
 use tokio::io::Interest;
@@ -21,11 +22,14 @@ const BURST: u32 = 50;
 /// How long until it may write one more: 20 a second.
 const PER_LINE: Duration = Duration::from_millis(50);
 
-/// Reads a worker's stderr and writes it to ours.
+/// Reads a worker's stderr and writes it to ours. Clones read from the same pipe.
+#[derive(Debug, Clone)]
+pub struct Relay(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Relay {
+struct Shared {
     pipe: Watched,
-    lines: Lines,
+    lines: Mutex<Lines>,
 }
 
 impl Relay {
@@ -35,28 +39,32 @@ impl Relay {
     /// When the loop cannot watch the pipe.
     pub(crate) fn new(pipe: OwnedFd, role: &'static str) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        Ok(Self { pipe: Watched::new(pipe, Interest::READABLE)?, lines: Lines::new(role, clock::now()) })
+        let pipe = Watched::new(pipe, Interest::READABLE)?;
+        Ok(Self(Arc::new(Shared { pipe, lines: Mutex::new(Lines::new(role, clock::now())) })))
     }
 
     /// Relays until the worker has closed its end. Returns how many lines were suppressed.
-    pub async fn run(mut self) -> u64 {
+    pub async fn run(self) -> u64 {
+        let Shared { pipe, lines } = &*self.0;
+        // Poisoned only by a panic, which ends the process.
+        let lines = || lines.lock().unwrap_or_else(PoisonError::into_inner);
         let mut chunk = [0; MAX_LINE];
         loop {
-            match self.pipe.read(|pipe| Ok(rustix::io::read(pipe, &mut chunk)?)).await {
+            match pipe.read(|pipe| Ok(rustix::io::read(pipe, &mut chunk)?)).await {
                 Ok(0) | Err(_) => break,
                 Ok(len) => {
                     for byte in chunk.get(..len).unwrap_or_default() {
-                        if let Some(line) = self.lines.take(*byte, clock::now()) {
+                        if let Some(line) = lines().take(*byte, clock::now()) {
                             line.emit();
                         }
                     }
                 }
             }
         }
-        if let Some(line) = self.lines.end(clock::now()) {
+        if let Some(line) = lines().end(clock::now()) {
             line.emit();
         }
-        self.lines.suppressed
+        lines().suppressed
     }
 }
 

@@ -4,6 +4,8 @@
 //! others are one change away from, and must compile. Compared is the error's code, not its text, which differs
 //! between versions of the compiler.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test is a test")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,7 +55,9 @@ impl Library {
         let folder = self.file.parent().unwrap();
         let dependencies = if folder.ends_with("deps") { folder.to_owned() } else { folder.join("deps") };
         let output = Command::new("rustc")
-            .args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--error-format=json", "-o", "/dev/null"])
+            .args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--error-format=json", "--out-dir"])
+            // Never /dev/null: as root, rustc replaces the device with a file.
+            .arg(env!("CARGO_TARGET_TMPDIR"))
             .arg("--extern")
             .arg(format!("orlop_sandbox={}", self.file.display()))
             .arg("-L")

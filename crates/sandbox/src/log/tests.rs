@@ -22,9 +22,9 @@ impl Subscriber for Kept {
 }
 
 fn lines(level: LevelFilter, log: impl FnOnce()) -> Vec<String> {
-    let lines = Arc::default();
-    tracing::subscriber::with_default(Kept(Arc::clone(&lines), level), log);
-    let lines = lines.lock().unwrap().clone();
+    let kept = Arc::default();
+    tracing::subscriber::with_default(Kept(Arc::clone(&kept), level), log);
+    let lines: Vec<String> = kept.lock().unwrap().drain(..).collect();
     lines
 }
 

@@ -123,6 +123,15 @@ pub(crate) const CASES: &[Case] = &[
         assert_eq!(daemon.wait().code(), Some(69));
         gone(&[broker, worker]);
     }),
+    ("a_worker_that_cannot_confine_itself_says_why_and_ends_the_daemon", || {
+        // No empty directory, and no place to make one: in a mount namespace of its own.
+        let bare = "mount -t tmpfs none /var; mount -t tmpfs -o ro none /run; exec \"$@\"";
+        let mut daemon = Daemon::start_under(&["unshare", "--mount", "sh", "-c", bare, "sh"], &[]);
+        assert_eq!(daemon.wait().code(), Some(77));
+        let line = daemon.line("error: ");
+        assert!(line.starts_with("trio-worker| error: there is no empty directory"), "{line}");
+        daemon.line("trio-worker|   help: put into the image:");
+    }),
     ("a_missing_capability_is_answered_with_the_line_that_grants_it", || {
         let mut daemon = Daemon::start_under(&["setpriv", "--bounding-set=-setuid"], &[]);
         assert_eq!(daemon.wait().code(), Some(77));

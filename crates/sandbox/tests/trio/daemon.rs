@@ -185,17 +185,17 @@ const HELD: u32 = 40;
 async fn serve(worker: i32, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> {
     // Afterwards there is no system call to ask with.
     let own = std::process::id();
-    let mut broker = Broker::start(&BROKER, worker, WORKER.name)?;
+    let broker = Broker::start(&BROKER, worker, WORKER.name)?;
     let signals = Signals::open().unwrap();
     let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
-    let relay = broker.relay().unwrap();
-    tokio::spawn(relay.run());
+    let relay = broker.relay();
     let mut narrow = broker.narrow(Keep { require_landlock: has("--require-landlock"), ..Keep::default() })?;
     let protocol = if has("--other-build") { PROTOCOL + 1 } else { PROTOCOL };
     let Attested { channel, posture } = narrow.await_worker::<ToWorker, ToBroker>(&WORKER, protocol).await?;
     say(&format!("pids broker={own} worker={worker}"));
     say(&format!("worker {posture}"));
     say(&format!("broker {}", narrow.posture()));
+    tokio::spawn(relay.run());
     let supervisor: Option<Status> = narrow.supervisor();
     say(&format!("supervisor effective={}", supervisor.map_or_else(String::new, |s| s.effective.to_string())));
 
