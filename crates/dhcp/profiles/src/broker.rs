@@ -45,66 +45,49 @@ const DATAGRAM: u32 = (numbers::SOCK_DGRAM | numbers::SOCK_NONBLOCK | numbers::S
 
 /// What a broker of this daemon does all day. No `exec`, no `fork`, no `ptrace`, no `mount`, no `listen`: the netlink
 /// sockets and the control socket are open before this table is in force.
-const SYSCALLS: [Rule; 35 + OLDER_NAMES.len()] = join(&[
-    &[
-        Rule::any(EPOLL_WAIT, "the loop waits for the worker, the kernel, users and timers"),
-        Rule::any(syscall!(SYS_epoll_ctl), "a new socket joins the loop"),
-        Rule::any(syscall!(SYS_recvmsg), "requests of the worker, never with a descriptor; netlink"),
-        Rule::any(syscall!(SYS_recvfrom), "netlink; commands of the control socket"),
-        Rule::any(syscall!(SYS_sendmsg), "notices that grant a descriptor; netlink"),
-        Rule::any(syscall!(SYS_sendto), "notices; packets; RENEW and RELEASE; netlink"),
-        Rule::when(
-            syscall!(SYS_socket),
-            &[
-                &[Pin::new(0, Value::Int(PACKET)), Pin::new(1, Value::Int(DATAGRAM))],
-                &[Pin::new(0, Value::Int(INTERNET)), Pin::new(1, Value::Int(DATAGRAM))],
-            ],
-            "an interface that arrives gets a listener, and port 68",
-        ),
-        Rule::any(syscall!(SYS_setsockopt), "its filter, locked; its device"),
-        Rule::any(syscall!(SYS_bind), "the listener to its interface, the other to port 68"),
-        Rule::any(syscall!(SYS_accept4), "a user connects to the control socket"),
-        Rule::any(syscall!(SYS_getsockopt), "who that user is"),
-        Rule::any(syscall!(SYS_getsockname), "the address of a socket that joins the loop"),
-        Rule::any(syscall!(SYS_read), "the worker's log, timers, signals, its own files"),
-        Rule::any(syscall!(SYS_write), "the log, status and answers; tokio waking its own loop"),
-        Rule::any(syscall!(SYS_pread64), "what the kernel says about the worker"),
-        Rule::any(syscall!(SYS_pwrite64), "resolv.conf in place, in one piece"),
-        Rule::any(syscall!(SYS_openat), "status, lease, resolv.conf, settings of an interface under /proc/sys"),
-        Rule::any(syscall!(SYS_close), "a file or socket is no longer needed"),
-        Rule::any(syscall!(SYS_lseek), "how long a file is, before it is read"),
-        Rule::any(syscall!(SYS_statx), "how long a file is, before it is read"),
-        Rule::any(syscall!(SYS_ftruncate), "resolv.conf became shorter"),
-        Rule::any(syscall!(SYS_flock), "who owns resolv.conf"),
-        Rule::any(syscall!(SYS_fchmod), "status and lease files have their mode before they have their name"),
-        Rule::any(syscall!(SYS_renameat), "a file replaces its predecessor whole"),
-        Rule::any(syscall!(SYS_unlinkat), "what was published about an interface that is gone"),
-        Rule::any(syscall!(SYS_mkdirat), "a directory for it"),
-        Rule::any(syscall!(SYS_getdents64), "which files a predecessor left"),
-        Rule::any(syscall!(SYS_timerfd_settime), "deadlines"),
-        Rule::when(
-            syscall!(SYS_mmap),
-            &[&[Pin::new(2, Value::Within(READ_WRITE)), Pin::new(3, Value::Long(PRIVATE_ANONYMOUS))]],
-            "a large allocation",
-        ),
-        Rule::any(syscall!(SYS_munmap), "a large allocation ends"),
-        Rule::any(syscall!(SYS_mremap), "a large allocation grows"),
-        Rule::any(syscall!(SYS_brk), "small allocations"),
-        Rule::any(syscall!(SYS_clock_gettime), "drift: read without a system call, except on some clock sources"),
-        Rule::any(syscall!(SYS_getrandom), "a seed"),
-        Rule::any(syscall!(SYS_exit_group), "the end"),
-    ],
-    &OLDER_NAMES,
-]);
-
-/// Names by which the standard library calls some of the above here.
-#[cfg(target_arch = "x86_64")]
-const OLDER_NAMES: [Rule; 3] = [
-    Rule::any(syscall!(SYS_rename), "a file replaces its predecessor whole"),
-    Rule::any(syscall!(SYS_unlink), "what was published about an interface that is gone"),
-    Rule::any(syscall!(SYS_mkdir), "a directory for it"),
+const SYSCALLS: [Rule; 31] = [
+    Rule::any(EPOLL_WAIT, "the loop waits for the worker, the kernel, users and timers"),
+    Rule::any(syscall!(SYS_epoll_ctl), "a new socket joins the loop"),
+    Rule::any(syscall!(SYS_recvmsg), "requests of the worker, never with a descriptor; netlink"),
+    Rule::any(syscall!(SYS_recvfrom), "netlink; commands of the control socket"),
+    Rule::any(syscall!(SYS_sendmsg), "notices that grant a descriptor; netlink"),
+    Rule::any(syscall!(SYS_sendto), "notices; packets; RENEW and RELEASE; netlink"),
+    Rule::when(
+        syscall!(SYS_socket),
+        &[
+            &[Pin::new(0, Value::Int(PACKET)), Pin::new(1, Value::Int(DATAGRAM))],
+            &[Pin::new(0, Value::Int(INTERNET)), Pin::new(1, Value::Int(DATAGRAM))],
+        ],
+        "an interface that arrives gets a listener, and port 68",
+    ),
+    Rule::any(syscall!(SYS_setsockopt), "its filter, locked; its device"),
+    Rule::any(syscall!(SYS_bind), "the listener to its interface, the other to port 68"),
+    Rule::any(syscall!(SYS_accept4), "a user connects to the control socket"),
+    Rule::any(syscall!(SYS_getsockopt), "who that user is"),
+    Rule::any(syscall!(SYS_read), "the worker's log, timers, signals, its own files"),
+    Rule::any(syscall!(SYS_write), "the log, status and answers; tokio waking its own loop"),
+    Rule::any(syscall!(SYS_pread64), "what the kernel says about the worker"),
+    Rule::any(syscall!(SYS_pwrite64), "resolv.conf in place, in one piece"),
+    Rule::any(syscall!(SYS_openat), "status, lease, resolv.conf, settings of an interface under /proc/sys"),
+    Rule::any(syscall!(SYS_close), "a file or socket is no longer needed"),
+    Rule::any(syscall!(SYS_statx), "what kind of file resolv.conf is"),
+    Rule::any(syscall!(SYS_ftruncate), "resolv.conf became shorter"),
+    Rule::any(syscall!(SYS_flock), "who owns resolv.conf"),
+    Rule::any(syscall!(SYS_fchmod), "status and lease files have their mode before they have their name"),
+    Rule::any(syscall!(SYS_renameat), "a file replaces its predecessor whole"),
+    Rule::any(syscall!(SYS_unlinkat), "what was published about an interface that is gone"),
+    Rule::any(syscall!(SYS_timerfd_settime), "deadlines"),
+    Rule::when(
+        syscall!(SYS_mmap),
+        &[&[Pin::new(2, Value::Within(READ_WRITE)), Pin::new(3, Value::Long(PRIVATE_ANONYMOUS))]],
+        "a large allocation",
+    ),
+    Rule::any(syscall!(SYS_munmap), "a large allocation ends"),
+    Rule::any(syscall!(SYS_mremap), "a large allocation grows"),
+    Rule::any(syscall!(SYS_brk), "small allocations"),
+    Rule::any(syscall!(SYS_clock_gettime), "drift: read without a system call, except on some clock sources"),
+    Rule::any(syscall!(SYS_getrandom), "the keys of the first hash map"),
+    Rule::any(syscall!(SYS_exit_group), "the end"),
 ];
-#[cfg(not(target_arch = "x86_64"))]
-const OLDER_NAMES: [Rule; 0] = [];
 
 const DENIED: [Denied; EVERYWHERE.len() + LEGACY.len()] = join(&[&EVERYWHERE, &LEGACY]);
