@@ -105,7 +105,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Vec<Binary
     if let Some(linker) = recipe.linker.filter(|_| target != HOST) {
         cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), linker);
     }
-    command::run(&mut cargo).with_context(|| format!("cannot build for {target}; help: rustup target add {target}"))?;
+    let help =
+        if target == HOST { String::new() } else { format!("; help: is it installed? rustup target add {target}") };
+    command::run(&mut cargo).with_context(|| format!("cannot build for {target}{help}"))?;
     let binaries = binaries(workspace, target)?;
     let sizes = binaries.iter().map(|binary| Ok((binary.name(), binary.size()?))).collect::<Result<Vec<_>>>()?;
     println!("\nsizes ({target}):\n{}", size_table(&sizes));
