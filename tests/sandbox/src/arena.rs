@@ -18,9 +18,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 pub use decoys::stand_in;
-pub use namespaces::enter;
+pub use namespaces::{IMPOSSIBLE, enter};
 pub use wire::Capture;
 
+use crate::listener::Listeners;
 use crate::scene::Scene;
 
 /// The arena, ready for trials.
@@ -29,6 +30,7 @@ pub struct Arena {
     capture: Capture,
     stand_in: decoys::StandIn,
     services: Services,
+    listeners: Listeners,
     netns: OwnedFd,
     program: PathBuf,
     runs: u32,
@@ -62,7 +64,16 @@ impl Arena {
             handle,
             ..Scene::default()
         };
-        Ok(Self { scene, capture: Capture::open()?, stand_in, services, netns, program, runs: 0 })
+        Ok(Self {
+            scene,
+            capture: Capture::open()?,
+            stand_in,
+            services,
+            listeners: Listeners::default(),
+            netns,
+            program,
+            runs: 0,
+        })
     }
 
     /// The interface that listeners are bound to.

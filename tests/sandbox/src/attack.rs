@@ -31,6 +31,8 @@ pub struct Attack {
     pub judge: Judge,
     /// Set where the control is weaker than the attack, and why that is enough (or why there can be none here).
     pub note: Option<&'static str>,
+    /// Whether it gets mounts of its own, because it would change everybody's. (Not for all: taking them down takes the kernel long.)
+    pub own_mounts: bool,
     /// The attack itself. It runs in a process of its own, after the lock.
     pub run: fn(&Scene) -> Attempt,
 }
@@ -75,6 +77,11 @@ impl Attack {
         self
     }
 
+    const fn in_own_mounts(mut self) -> Self {
+        self.own_mounts = true;
+        self
+    }
+
     const fn note(mut self, note: &'static str) -> Self {
         self.note = Some(note);
         self
@@ -109,7 +116,7 @@ pub fn named(name: &str) -> Option<&'static Attack> {
 }
 
 const fn attack(name: &'static str, means: &'static str, end: End, run: fn(&Scene) -> Attempt) -> Attack {
-    Attack { name, means, end, judge: Judge::Kernel, note: None, run }
+    Attack { name, means, end, judge: Judge::Kernel, note: None, own_mounts: false, run }
 }
 
 /// The link-layer address of everybody behind an interface.
@@ -119,7 +126,7 @@ pub fn to_everybody(ifindex: i32) -> libc::sockaddr_ll {
 }
 
 pub use conversation::{FINAL_STATUS, REQUEST};
-pub use landing::{keeps_one_back, pass, receive};
+pub use landing::{left_in_queue, pass, receive};
 pub use transmit::frame;
 
 /// What the allow-list says to a call it does not know and the deny-list does not name.

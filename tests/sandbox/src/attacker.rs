@@ -58,10 +58,8 @@ fn lock_up_and(profile: &'static Profile, then: impl FnOnce()) -> Result<()> {
 
 fn strike(attack: &Attack, scene: &mut Scene) -> Attempt {
     let mut fds = [-1; Grants::COUNT];
-    let kept_back = usize::from(attack::keeps_one_back(attack.name));
-    // The packet listener comes last, so that it is the one kept back; its place is the first.
-    let (first, rest) = fds.split_at_mut(1);
-    for slot in rest.iter_mut().chain(first).take(Grants::COUNT - kept_back) {
+    let left = attack::left_in_queue(attack.name);
+    for slot in fds.iter_mut().take(Grants::COUNT - left) {
         *slot = grant()?;
     }
     scene.grants = Grants::received(fds);

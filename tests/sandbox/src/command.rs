@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use orlop_dhcp_profiles::WORKER;
+use serde_json::{Value, json};
 
 use crate::arena::Arena;
 use crate::arena::trial::Outcome;
 use crate::attack::{self, Attack};
-use crate::column::Column;
-use crate::filter;
-use crate::minimality;
-use crate::table::{self, Row};
+use crate::column::{self, Column};
+use crate::mutation::{self, Mutation};
+use crate::table::{self, Breach, Row};
+use crate::{filter, minimality};
 
 /// Runs a command inside the arena.
 ///
@@ -24,9 +25,13 @@ pub fn inside(arguments: &[String]) -> Result<ExitCode> {
     let clean = match words.as_slice() {
         [] => attacks(&mut arena, None)?,
         ["--json", file] => attacks(&mut arena, Some(file))?,
-        ["mutations"] => mutations(&mut arena)?,
+        ["mutations"] => mutations(&mut arena, column::mutations(), None)?,
+        ["mutations", "--json", file] => mutations(&mut arena, column::mutations(), Some(file))?,
+        ["mutations", "layers"] => mutations(&mut arena, mutation::LAYERS.to_vec(), None)?,
+        ["mutations", "pins"] => mutations(&mut arena, mutation::pins(&WORKER), None)?,
         ["minimality"] => minimality::report(&mut arena)?,
         ["filter"] => filter::report(&mut arena)?,
+        ["under", key, names @ ..] if !names.is_empty() => under(&mut arena, key, names)?,
         ["show", names @ ..] if !names.is_empty() => show(&mut arena, names)?,
         _ => bail!("these arguments do not go together; try --help"),
     };
@@ -49,14 +54,17 @@ fn attacks(arena: &mut Arena, json: Option<&str>) -> Result<bool> {
         println!("UNEXPECTED: {} should have been {}, was {}", row.attack.name, row.attack.end, row.worker);
     }
     if let Some(file) = json {
-        std::fs::write(file, to_json(&rows)).with_context(|| format!("cannot write {file}"))?;
+        write(file, &json!({ "attacks": rows_as_json(&rows) }))?;
     }
     Ok(rows.iter().all(Row::as_expected) && rows.iter().filter(|row| row.counts()).count() >= table::AT_LEAST)
 }
 
-fn to_json(rows: &[Row]) -> String {
-    let rows: Vec<_> = rows
-        .iter()
+fn write(file: &str, content: &Value) -> Result<()> {
+    std::fs::write(file, content.to_string()).with_context(|| format!("cannot write {file}"))
+}
+
+fn rows_as_json(rows: &[Row]) -> Value {
+    rows.iter()
         .map(|row| {
             json!({
                 "attack": row.attack.name,
@@ -68,27 +76,46 @@ fn to_json(rows: &[Row]) -> String {
                 "note": row.attack.note,
             })
         })
-        .collect();
-    json!({ "attacks": rows }).to_string()
+        .collect()
 }
 
-fn mutations(arena: &mut Arena) -> Result<bool> {
+fn mutations(arena: &mut Arena, mutations: Vec<Mutation>, json: Option<&str>) -> Result<bool> {
     let rows = table::rows(arena)?;
-    let breaches = table::breaches(arena, &rows)?;
-    print!("{}", table::show_breaches(&breaches));
+    let breaches = table::breaches(arena, &rows, mutations)?;
+    print!("{}\n{}", table::show_matrix(&rows, &breaches), table::show_breaches(&breaches));
     let untested: Vec<_> =
         breaches.iter().filter(|breach| !breach.is_proof()).map(|breach| breach.mutation.name).collect();
+    println!("\n{} parts removed in turn, {} of them without anything noticing", breaches.len(), untested.len());
     for name in &untested {
         println!("UNTESTED: nothing notices that {name} is gone");
     }
-    Ok(untested.is_empty())
+    if let Some(file) = json {
+        write(file, &json!({ "attacks": rows_as_json(&rows), "mutations": breaches_as_json(&breaches) }))?;
+    }
+    Ok(untested.is_empty() && !breaches.is_empty())
+}
+
+fn breaches_as_json(breaches: &[Breach]) -> Value {
+    let shadows = |breach: &Breach| breach.mutation.shadows.iter().map(|part| format!("{part:?}")).collect::<Vec<_>>();
+    breaches
+        .iter()
+        .map(|breach| {
+            json!({
+                "without": breach.mutation.name,
+                "shadows": shadows(breach),
+                "because": breach.mutation.because,
+                "through": breach.through,
+                "broker-sees": breach.gaps,
+                "impossible": breach.mutation.impossible(),
+            })
+        })
+        .collect()
 }
 
 fn show(arena: &mut Arena, names: &[&str]) -> Result<bool> {
     let mut clean = true;
     for name in names {
-        let attack =
-            attack::named(name).with_context(|| format!("there is no attack {name}; try orlop-attack list"))?;
+        let attack = known(name)?;
         let (control, worker) = (arena.run(&Column::control(), attack)?, arena.run(&Column::worker(), attack)?);
         println!("{name}: {}", attack.means);
         println!("    without a sandbox:  {}", in_words(&control));
@@ -96,6 +123,22 @@ fn show(arena: &mut Arena, names: &[&str]) -> Result<bool> {
         clean &= worker != Outcome::Succeeded && control == Outcome::Succeeded;
     }
     Ok(clean)
+}
+
+fn under(arena: &mut Arena, key: &str, names: &[&str]) -> Result<bool> {
+    let column =
+        Column::by_key(key).with_context(|| format!("there is no column {key}; try worker, control or mutant:NAME"))?;
+    let mut clean = true;
+    for name in names {
+        let outcome = arena.run(&column, known(name)?)?;
+        println!("{name} under {key}:  {}", in_words(&outcome));
+        clean &= outcome != Outcome::Succeeded;
+    }
+    Ok(clean)
+}
+
+fn known(name: &str) -> Result<&'static Attack> {
+    attack::named(name).with_context(|| format!("there is no attack {name}; try orlop-attack list"))
 }
 
 fn in_words(outcome: &Outcome) -> String {

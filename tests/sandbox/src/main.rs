@@ -9,10 +9,13 @@ const HELP: &str = "\
 Attacks the sandbox of Orlop's DHCP worker, in namespaces where nothing can be harmed. Needs root.
 
   orlop-attack [--json FILE]    every attack, without a sandbox and under the worker's profile
-  orlop-attack mutations        every layer and every pin removed in turn
+  orlop-attack mutations [--json FILE | layers | pins]
+                                every layer and every pin removed in turn
   orlop-attack minimality       every allowed system call removed in turn
   orlop-attack filter           the filter in force against the table
   orlop-attack show NAME...     these attacks, explained
+  orlop-attack under COLUMN NAME...
+                                these attacks under worker, control, mutant:PART or baseline:PART
   orlop-attack list             the names
 ";
 
@@ -40,7 +43,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         // What a person types.
         "list" => print!("{}", command::names()),
         "--help" | "help" => print!("{HELP}"),
-        "" | "--json" | "mutations" | "minimality" | "filter" | "show" => {
+        "" | "--json" | "mutations" | "minimality" | "filter" | "show" | "under" => {
             let inside: Vec<String> = std::iter::once("arena".to_owned()).chain(arguments.iter().cloned()).collect();
             return arena::enter(&inside);
         }

@@ -110,7 +110,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the workload without the rule of that name, and writes down how each step went.
 fn transcript(arena: &mut Arena, without: &str) -> Result<Vec<String>> {
-    let mut trial = arena.start(&["workload", without])?;
+    let mut trial = arena.start(&["workload", without], false)?;
     let mut steps = Vec::new();
     let channel = trial.channel.as_fd();
     let greeted = answer(channel).is_ok_and(|frame| !frame.is_empty());

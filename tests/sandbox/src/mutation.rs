@@ -7,6 +7,7 @@
 use orlop_sandbox::profile::{Need, Pin, Profile, Root, Rule};
 
 use crate::listener::Listener;
+use crate::syscall::call;
 
 /// A piece of what holds an attacker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,10 +32,8 @@ pub enum Part {
     Allowed,
     /// Landlock.
     Landlock,
-    /// All pins of one system call.
-    Pins(&'static str),
-    /// One pin: system call, alternative, place in the conjunction.
-    Pin(&'static str, usize, usize),
+    /// One pin: system call, alternative, argument.
+    Pin(&'static str, usize, u8),
     /// The listener's socket type, filter or lock.
     Listener(Listener),
 }
@@ -53,6 +52,12 @@ pub struct Mutation {
 }
 
 impl Mutation {
+    /// Why nothing can be learnt from this mutation on this machine, if so: the kernel has no such layer to take away.
+    #[must_use]
+    pub fn impossible(&self) -> Option<&'static str> {
+        (self.removes.contains(&Part::Landlock) && !kernel_has_landlock()).then_some("this kernel has no Landlock")
+    }
+
     /// The profile and listener of the mutant.
     #[must_use]
     pub fn mutant(&self, of: &Profile) -> (Profile, Listener) {
@@ -126,25 +131,39 @@ pub const LAYERS: &[Mutation] = &[
     Mutation {
         name: "listener-type",
         removes: &[Part::Listener(Listener::Raw)],
-        shadows: &[Part::Pins("write")],
-        because: "the pin of write(2) keeps it off the packet socket",
+        shadows: &[Part::Pin("close", 0, 0)],
+        because: "the pin of close(2) keeps it off the numbers that may be written to",
     },
 ];
 
-/// One mutation per pin of the profile's rules, and one per rule with all its pins.
+/// Pins that another one shadows: name, what is away in both, why.
+const SHADOWED_PINS: &[(&str, &[Part], &str)] = &[(
+    "sendto.0.4",
+    &[Part::Pin("sendto", 0, 0)],
+    "on the channel itself the kernel ignores an address; with the pin on the descriptor gone, no address means at most the peer",
+)];
+
+/// One mutation per pin of the profile's rules, named after system call, alternative and argument.
 #[must_use]
 pub fn pins(of: &Profile) -> Vec<Mutation> {
     let mut mutations = Vec::new();
     for Rule { syscall, pins, why: _ } in of.syscalls {
         for (at, alternative) in pins.iter().enumerate() {
-            for place in 0..alternative.len() {
-                let name = leak_text(format!("{}.{at}.{place}", syscall.name));
-                let removes = leak([Part::Pin(syscall.name, at, place)]);
-                mutations.push(Mutation { name, removes, shadows: &[], because: "" });
+            for pin in *alternative {
+                let name = leak_text(format!("{}.{at}.{}", syscall.name, pin.arg));
+                let (_, shadows, because) =
+                    SHADOWED_PINS.iter().find(|(shadowed, ..)| *shadowed == name).copied().unwrap_or_default();
+                let removes = leak([Part::Pin(syscall.name, at, pin.arg)]);
+                mutations.push(Mutation { name, removes, shadows, because });
             }
         }
     }
     mutations
+}
+
+fn kernel_has_landlock() -> bool {
+    // LANDLOCK_CREATE_RULESET_VERSION asks for the version and makes nothing.
+    call!(libc::SYS_landlock_create_ruleset, 0_usize, 0, 1).is_ok()
 }
 
 /// `of` without these parts.
@@ -162,9 +181,8 @@ fn without<'p>(of: &Profile, parts: impl Iterator<Item = &'p Part>) -> (Profile,
             Part::Denied => profile.layers.denied = Need::Off,
             Part::Allowed => profile.layers.allowed = Need::Off,
             Part::Landlock => profile.landlock.need = Need::Off,
-            Part::Pins(name) => profile.syscalls = change(profile.syscalls, name, |_| Vec::new()),
-            Part::Pin(name, at, place) => {
-                profile.syscalls = change(profile.syscalls, name, |rule| unpinned(rule, at, place))
+            Part::Pin(name, at, arg) => {
+                profile.syscalls = change(profile.syscalls, name, |rule| unpinned(rule, at, arg))
             }
             Part::Listener(other) => listener = other,
         }
@@ -181,11 +199,10 @@ fn change(rules: &[Rule], name: &str, pins: impl Fn(&Rule) -> Vec<&'static [Pin]
 }
 
 /// The rule's alternatives without one pin. An alternative without any pin is the rule without any.
-fn unpinned(rule: &Rule, at: usize, place: usize) -> Vec<&'static [Pin]> {
+fn unpinned(rule: &Rule, at: usize, arg: u8) -> Vec<&'static [Pin]> {
     let mut alternatives: Vec<&'static [Pin]> = rule.pins.to_vec();
     let Some(alternative) = alternatives.get_mut(at) else { return alternatives };
-    let rest: Vec<Pin> =
-        alternative.iter().enumerate().filter(|(here, _)| *here != place).map(|(_, pin)| *pin).collect();
+    let rest: Vec<Pin> = alternative.iter().filter(|pin| pin.arg != arg).copied().collect();
     if rest.is_empty() {
         return Vec::new();
     }

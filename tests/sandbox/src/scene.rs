@@ -39,6 +39,8 @@ pub struct Handle {
 pub struct Grants {
     /// The packet listener on the veth.
     pub packet: i32,
+    /// A packet listener on the loopback, which needs no address to send to.
+    pub loopback: i32,
     /// A connected UDP socket.
     pub udp: i32,
     /// An unconnected UDP socket.
@@ -57,13 +59,13 @@ pub struct Grants {
 
 impl Grants {
     /// How many descriptors are handed over.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
 
     /// Names the descriptors in the order they were received.
     #[must_use]
     pub fn received(fds: [i32; Self::COUNT]) -> Self {
-        let [packet, udp, open_udp, file, pipe_out, pipe_in, netns, directory] = fds;
-        Self { packet, udp, open_udp, file, pipe_out, pipe_in, netns, directory }
+        let [udp, open_udp, file, pipe_out, pipe_in, netns, directory, packet, loopback] = fds;
+        Self { packet, loopback, udp, open_udp, file, pipe_out, pipe_in, netns, directory }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! This is the one place where the attacks are unsafe. The invariant all of it rests on: **the calling process is a
 //! throw-away.** It was started for one attack, makes that attack, and reports through its exit status. Whatever a call
-//! does to its memory, its descriptors or its identity, nothing runs afterwards that could rely on them.
+//! does to its memory, its descriptors or its identity, nothing runs afterwards that could rely on them. The arena, which does
+//! live on, makes only calls whose every argument is a number or a reference that the call is known to stay within.
 
 #![allow(unsafe_code, reason = "raw system calls are what an intruder makes")]
 
@@ -143,7 +144,7 @@ pub fn birth(number: c_long, a: c_long, b: c_long, c: c_long) -> Attempt {
     unsafe {
         core::arch::asm!(
             "syscall", "test rax, rax", "jnz 2f", "xor edi, edi", "mov eax, 60", "syscall", "ud2", "2:",
-            inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") 0, in("r8") 0,
+            inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") 0_i64, in("r8") 0_i64,
             out("rcx") _, out("r11") _,
         );
     }
@@ -152,7 +153,7 @@ pub fn birth(number: c_long, a: c_long, b: c_long, c: c_long) -> Attempt {
     unsafe {
         core::arch::asm!(
             "svc 0", "cbnz x0, 2f", "mov x8, 93", "svc 0", "brk 1", "2:",
-            in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c, in("x3") 0, in("x4") 0,
+            in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c, in("x3") 0_i64, in("x4") 0_i64,
         );
     }
     usize::try_from(result).map_err(|_| Errno(i32::try_from(-result).unwrap_or(libc::EINVAL)))

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::arena::Arena;
 use crate::arena::trial::Outcome;
 use crate::attack::{self, Attack, End};
-use crate::column::{Column, mutations};
+use crate::column::Column;
 use crate::mutation::Mutation;
 
 /// One attack with its control, and its end under the real profile.
@@ -53,10 +53,10 @@ impl Row {
 }
 
 impl Breach {
-    /// Whether something noticed that the part is gone: an attack, or the broker's own look.
+    /// Whether something noticed that the part is gone: an attack, or the broker's own look. Or nothing could.
     #[must_use]
     pub fn is_proof(&self) -> bool {
-        !self.through.is_empty() || self.gaps != self.baseline_gaps
+        !self.through.is_empty() || self.gaps != self.baseline_gaps || self.mutation.impossible().is_some()
     }
 }
 
@@ -69,17 +69,21 @@ pub const AT_LEAST: usize = 65;
 /// When the arena fails.
 pub fn rows(arena: &mut Arena) -> Result<Vec<Row>> {
     let (control, worker) = (Column::control(), Column::worker());
-    attack::all()
-        .map(|attack| Ok(Row { attack, control: arena.run(&control, attack)?, worker: arena.run(&worker, attack)? }))
-        .collect()
+    let mut all = |column: &Column| attack::all().map(|attack| arena.run(column, attack)).collect::<Result<Vec<_>>>();
+    let (controls, workers) = (all(&control)?, all(&worker)?);
+    Ok(attack::all()
+        .zip(controls)
+        .zip(workers)
+        .map(|((attack, control), worker)| Row { attack, control, worker })
+        .collect())
 }
 
-/// Runs every attack that counts against every mutant and its baseline.
+/// Runs every attack that counts against the mutants of `mutations` and their baselines.
 ///
 /// # Errors
 /// When the arena fails.
-pub fn breaches(arena: &mut Arena, rows: &[Row]) -> Result<Vec<Breach>> {
-    mutations().into_iter().map(|mutation| breach(arena, rows, mutation)).collect()
+pub fn breaches(arena: &mut Arena, rows: &[Row], mutations: Vec<Mutation>) -> Result<Vec<Breach>> {
+    mutations.into_iter().map(|mutation| breach(arena, rows, mutation)).collect()
 }
 
 fn breach(arena: &mut Arena, rows: &[Row], mutation: Mutation) -> Result<Breach> {
@@ -126,18 +130,41 @@ pub fn show_rows(rows: &[Row]) -> String {
     text
 }
 
-/// The mutations as a table for a person.
+/// The mutations as a table for a person, with a letter each.
 #[must_use]
 pub fn show_breaches(breaches: &[Breach]) -> String {
-    let mut text = format!("{:<20} {:>7}  {:<52} {}\n", "without", "through", "for instance", "the broker sees");
-    for Breach { mutation, through, gaps, baseline_gaps, .. } in breaches {
+    let mut text = format!("  {:<16} {:>7}  {:<58} the broker sees\n", "without", "through", "for instance");
+    for (letter, Breach { mutation, through, gaps, baseline_gaps, .. }) in ('a'..).zip(breaches) {
         let first: Vec<&str> = through.iter().copied().take(3).collect();
         let seen = if gaps == baseline_gaps { "-" } else { gaps };
-        let _ = writeln!(text, "{:<20} {:>7}  {:<52} {seen}", mutation.name, through.len(), first.join(", "));
+        let instance = mutation.impossible().map_or_else(|| first.join(", "), str::to_owned);
+        let _ = writeln!(text, "{letter} {:<16} {:>7}  {instance:<58} {seen}", mutation.name, through.len());
         if !mutation.shadows.is_empty() {
-            let _ =
-                writeln!(text, "{:<20}          with {:?} away in both: {}", "", mutation.shadows, mutation.because);
+            let _ = writeln!(
+                text,
+                "  {:<16}          compared without {:?} in both: {}",
+                "", mutation.shadows, mutation.because
+            );
         }
+    }
+    text
+}
+
+/// Which attack comes through which mutant: X where only the removed part had stopped it, x where it comes through the
+/// baseline too.
+#[must_use]
+pub fn show_matrix(rows: &[Row], breaches: &[Breach]) -> String {
+    let letters: String = ('a'..).take(breaches.len()).collect();
+    let mut text = format!("{:<32} {:<12} {:<14} {letters}\n", "attack", "no sandbox", "DHCP worker");
+    for Row { attack, control, worker } in rows.iter().filter(|row| row.counts()) {
+        let cell =
+            |breach: &Breach| match (breach.through.contains(&attack.name), breach.succeeded.contains(&attack.name)) {
+                (true, _) => 'X',
+                (false, true) => 'x',
+                (false, false) => '.',
+            };
+        let cells: String = breaches.iter().map(cell).collect();
+        let _ = writeln!(text, "{:<32} {control:<12} {worker:<14} {cells}", attack.name);
     }
     text
 }

@@ -66,7 +66,7 @@ async fn serve(context: Context<Message, Message, BootTimer>) -> Result<u8> {
             ECHO => number + 1,
             HEAR => hear(received.fd.context("no listener")?).await.context("heard nothing")?,
             WAIT => wait(&timer, number).await.context("no timer")?,
-            GROW => grow(number),
+            GROW => grow(number).context("no memory")?,
             LOG => u32::from(std::io::stderr().write_all(b"INFO worker logged\n").is_ok()),
             RELEASE => u32::from(received.fd.is_some()),
             END => return Ok(u8::try_from(number)?),
@@ -89,15 +89,31 @@ async fn wait(timer: &BootTimer, millis: u32) -> Result<u32> {
     Ok(u32::from(clock::now() >= until))
 }
 
-fn grow(bytes: u32) -> u32 {
-    // Doubles from a page, past the size from which an allocator asks the kernel for each piece and moves it.
+/// Growth as a daemon sees it, then what its limit on address space promises: memory given back can be taken again, and one
+/// piece may have most of it.
+fn grow(bytes: u32) -> Result<u32> {
     let mut large = Vec::new();
     for at in 0..bytes {
-        large.push(u8::try_from(at % 7).unwrap_or(0));
+        large.push(u8::try_from(at % 7)?);
     }
     let small: Vec<Box<[u8; 512]>> = (0..bytes / 2048).map(|_| Box::new([1; 512])).collect();
     let sum = large.iter().map(|byte| u32::from(*byte)).sum::<u32>()
         + small.iter().map(|piece| u32::from(piece[511])).sum::<u32>();
     drop((large, small));
-    sum
+    for _ in 0..16 {
+        let mut piece = Vec::<u8>::new();
+        piece.try_reserve_exact(ALWAYS_MAPPED).context("memory that was given back is gone")?;
+        std::hint::black_box(&piece);
+    }
+    let mut piece = Vec::<u8>::new();
+    for share in [3, 6] {
+        piece.try_reserve_exact(LIMIT / 8 * share).context("a piece cannot grow within the limit")?;
+        std::hint::black_box(&piece);
+    }
+    Ok(sum)
 }
+
+/// Above this size glibc asks the kernel for each piece (its threshold grows to 32 MiB and no further).
+const ALWAYS_MAPPED: usize = 40 << 20;
+/// The worker's address space.
+const LIMIT: usize = 256 << 20;

@@ -10,16 +10,19 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::syscall::call;
 
+/// The exit code where no arena can be made: nothing was tested, and nothing was found.
+pub const IMPOSSIBLE: u8 = 2;
+
 /// Runs this program again with `arguments`, as PID 1 of fresh namespaces, and returns its exit code.
 ///
 /// # Errors
-/// When the namespaces cannot be made: it takes root.
+/// When the arena cannot be started.
 pub fn enter(arguments: &[String]) -> Result<ExitCode> {
-    if !rustix::process::geteuid().is_root() {
-        bail!("the attacks need root: they run in namespaces of their own, as root and as nobody");
-    }
     let flags = libc::CLONE_NEWNET | libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC | libc::CLONE_NEWPID;
-    leave_for(flags).context("cannot make namespaces")?;
+    if let Err(error) = leave_for(flags) {
+        eprintln!("error: cannot make namespaces for the attacks: {error}\n  help: run as root");
+        return Ok(ExitCode::from(IMPOSSIBLE));
+    }
     let status = Command::new(std::env::current_exe()?).args(arguments).status().context("cannot start the arena")?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -7,15 +7,15 @@ use std::process::Command;
 
 use crate::syscall::{Errno, call};
 
-/// Has `command` start with the second of each pair open as a copy of the first, in mount, host name and System V namespaces
-/// that end with it, so that no attack is felt by the next one.
-pub(super) fn place(command: &mut Command, numbers: [(i32, i32); 3]) {
+/// Has `command` start with the second of each pair open as a copy of the first, with a host name and System V objects of its
+/// own, and mounts if asked for, so that no attack is felt by the next one.
+pub(super) fn place(command: &mut Command, numbers: [(i32, i32); 3], own_mounts: bool) {
     // SAFETY: between fork and exec this makes system calls with numbers, which allocate nothing and take no lock.
-    unsafe { command.pre_exec(move || arrange(numbers)) };
+    unsafe { command.pre_exec(move || arrange(numbers, own_mounts)) };
 }
 
 /// In two steps: a number may still be somebody else's.
-fn arrange(numbers: [(i32, i32); 3]) -> io::Result<()> {
+fn arrange(numbers: [(i32, i32); 3], own_mounts: bool) -> io::Result<()> {
     let refused = |errno: Errno| io::Error::from_raw_os_error(errno.0);
     let mut aside = [0; 3];
     for (slot, (from, _)) in aside.iter_mut().zip(numbers) {
@@ -24,7 +24,8 @@ fn arrange(numbers: [(i32, i32); 3]) -> io::Result<()> {
     for (from, (_, to)) in aside.into_iter().zip(numbers) {
         call!(libc::SYS_dup3, from, to, 0).map_err(refused)?;
     }
-    call!(libc::SYS_unshare, libc::CLONE_NEWNS | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC).map_err(refused)?;
+    let mounts = if own_mounts { libc::CLONE_NEWNS } else { 0 };
+    call!(libc::SYS_unshare, mounts | libc::CLONE_NEWUTS | libc::CLONE_NEWIPC).map_err(refused)?;
     Ok(())
 }
 

@@ -71,11 +71,20 @@ impl Arena {
     /// When the arena itself fails; whatever the attacker does is an [`Outcome`].
     pub fn run(&mut self, column: &Column, attack: &Attack) -> Result<Outcome> {
         self.reset()?;
-        let trial = self.start(&["attack", &column.key, attack.name, &self.scene.to_argument()])?;
+        let trial = self.start(&["attack", &column.key, attack.name, &self.scene.to_argument()], attack.own_mounts)?;
         let _kept = self.grant(trial.channel.as_fd(), column)?;
         let ended = trial.wait(column.profile.is_none())?;
         let heard = self.capture.heard(&self.scene)?;
-        Ok(judge(column, attack, &ended, heard))
+        let outcome = judge(column, attack, &ended, heard);
+        if let Outcome::NotLocked(why) = &outcome {
+            // Then there was no attack, and the table would prove nothing.
+            bail!("{} under {}: the process did not lock itself up: {why}", attack.name, column.key);
+        }
+        if outcome == Outcome::Succeeded {
+            // It may have changed what it was granted.
+            self.listeners.close();
+        }
+        Ok(outcome)
     }
 
     /// Makes one system call under the column of that key.
@@ -85,7 +94,7 @@ impl Arena {
     pub fn probe(&mut self, key: &str, number: i64, arguments: [i64; 6]) -> Result<Outcome> {
         let call: Vec<String> = [number].iter().chain(&arguments).map(i64::to_string).collect();
         let line: Vec<&str> = ["probe", key].into_iter().chain(call.iter().map(String::as_str)).collect();
-        let ended = self.start(&line)?.wait(false)?;
+        let ended = self.start(&line, false)?.wait(false)?;
         Ok(ended.greeted().map_or_else(|not_locked| not_locked, call_end))
     }
 
@@ -96,7 +105,7 @@ impl Arena {
     pub fn observe(&mut self, column: &Column) -> Result<Status> {
         self.reset()?;
         // It waits for grants that never come.
-        let mut trial = self.start(&["attack", &column.key, "open-passwd", &self.scene.to_argument()])?;
+        let mut trial = self.start(&["attack", &column.key, "open-passwd", &self.scene.to_argument()], false)?;
         let status = std::fs::File::open(format!("/proc/{}/status", trial.child.id()))?;
         let greeted = poll_one(trial.channel.as_fd(), PATIENCE)?;
         let observed = Posture::observe(&status);
@@ -109,7 +118,7 @@ impl Arena {
         Ok(observed?)
     }
 
-    pub(crate) fn start(&self, arguments: &[&str]) -> Result<Trial> {
+    pub(crate) fn start(&self, arguments: &[&str], own_mounts: bool) -> Result<Trial> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         let (stderr, stderr_in) = std::io::pipe()?;
         let leaks = Leaks::make()?;
@@ -121,13 +130,13 @@ impl Arena {
             (leaks.file.as_raw_fd(), LEAKED_FILE),
             (leaks.socket.as_raw_fd(), LEAKED_SOCKET),
         ];
-        place(&mut command, numbers);
+        place(&mut command, numbers, own_mounts);
         let child = command.spawn().context("cannot start an attacker")?;
         Ok(Trial { child, channel: ours, stderr })
     }
 
     /// Puts the grants into the channel's queue. Returns the end of a pipe that must stay open meanwhile.
-    fn grant(&self, channel: BorrowedFd<'_>, column: &Column) -> Result<PipeReader> {
+    fn grant(&mut self, channel: BorrowedFd<'_>, column: &Column) -> Result<PipeReader> {
         let udp = UdpSocket::bind("192.0.2.1:0")?;
         udp.connect("192.0.2.2:9")?;
         let open_udp = UdpSocket::bind("0.0.0.0:0")?;
@@ -135,7 +144,7 @@ impl Arena {
         let ((pipe_out, mut filled), (kept, pipe_in)) = (std::io::pipe()?, std::io::pipe()?);
         filled.write_all(&attack::frame(&self.scene))?;
         let directory = std::fs::File::open(fixtures::HOME)?;
-        let packet = column.listener.open(self.scene.ifindex)?;
+        let (packet, loopback) = self.listeners.of(column, self.scene.ifindex)?;
         self.capture.bait(&self.scene)?;
         let grants: [BorrowedFd<'_>; Grants::COUNT] = [
             udp.as_fd(),
@@ -145,7 +154,8 @@ impl Arena {
             pipe_in.as_fd(),
             self.netns.as_fd(),
             directory.as_fd(),
-            packet.as_fd(),
+            packet,
+            loopback,
         ];
         for fd in grants {
             let one = [fd];

@@ -49,6 +49,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         call!(libc::SYS_pivot_root, c".", c".")
             .or_else(|errno| if errno.0 == libc::EINVAL || errno.0 == libc::EBUSY { Ok(0) } else { Err(errno) })
     })
+    .in_own_mounts()
     .note("the control counts EINVAL and EBUSY as reached: the arena's root cannot be exchanged"),
     attack("unshare-user", "be root in a namespace of its own", Killed, |_| {
         call!(libc::SYS_unshare, libc::CLONE_NEWUSER)
@@ -67,13 +68,16 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     attack("mount", "mount a file system", Killed, |_| {
         call!(libc::SYS_mount, c"x", c"/var/arena/mount", c"tmpfs", 0, 0_usize)
-    }),
+    })
+    .in_own_mounts(),
     attack("bind-mount", "show a file in another place", Killed, |_| {
         call!(libc::SYS_mount, c"/var/arena", c"/var/arena/mount", 0_usize, libc::MS_BIND, 0_usize)
-    }),
+    })
+    .in_own_mounts(),
     attack("unmount", "take a mount away", Killed, |_| {
         call!(libc::SYS_umount2, c"/var/arena/mounted", libc::MNT_DETACH)
-    }),
+    })
+    .in_own_mounts(),
     attack("fsopen", "mount with the newer calls", Killed, |_| call!(libc::SYS_fsopen, c"tmpfs", 0)),
     attack("open-tree", "clone a tree of mounts", Killed, |_| {
         // OPEN_TREE_CLONE

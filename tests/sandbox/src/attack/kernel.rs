@@ -94,9 +94,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         let mut room = [0_u8; 400];
         call!(libc::SYS_uname, room.as_mut_slice())
     }),
-    attack("memory-policy", "move its memory between nodes", Killed, |_| {
-        call!(libc::SYS_set_mempolicy, 0, 0_usize, 0)
-    }),
+    attack("memory-policy", "move its memory between nodes", Killed, |_| call!(libc::SYS_set_mempolicy, 0, 0_usize, 0)),
     attack("barrier", "interrupt every processor (membarrier)", UNKNOWN, |_| call!(libc::SYS_membarrier, 0, 0, 0)),
     #[cfg(target_arch = "x86_64")]
     attack("port-access", "reach hardware ports", Killed, |_| call!(libc::SYS_iopl, 3)),

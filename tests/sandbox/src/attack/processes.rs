@@ -27,7 +27,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         setuid(c"capability")
     }),
     #[cfg(target_arch = "x86_64")]
-    attack("fork", "multiply", Killed, |_| birth(libc::SYS_fork, 0, 0, 0)),
+    attack("fork", "have a second process that outlives the first", Killed, |_| birth(libc::SYS_fork, 0, 0, 0)),
     #[cfg(target_arch = "x86_64")]
     attack("vfork", "multiply, the other way", Killed, |_| birth(libc::SYS_vfork, 0, 0, 0)),
     attack("clone", "multiply, the general way", Killed, |_| birth(libc::SYS_clone, libc::SIGCHLD.into(), 0, 0)),

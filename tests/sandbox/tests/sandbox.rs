@@ -1,0 +1,83 @@
+//! The sandbox of the DHCP worker, attacked. Each test is one command of `orlop-attack`, whose tables it prints.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test is a test")]
+
+use std::process::{Command, Output};
+
+/// Runs a command of `orlop-attack`, prints what it printed, and returns it if the command found nothing wrong. `None` where
+/// attacks are impossible (no root, no namespaces), which is a failure if `SYSTEM_TESTS=require`.
+fn attack(arguments: &[&str]) -> Option<String> {
+    let output = run(arguments);
+    let (table, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{table}{complaint}");
+    if output.status.code() == Some(orlop_test_sandbox::arena::IMPOSSIBLE.into()) {
+        let required = std::env::var("SYSTEM_TESTS").is_ok_and(|wish| wish == "require");
+        assert!(!required, "SYSTEM_TESTS=require, but {complaint}");
+        eprintln!("skipped: {complaint}");
+        return None;
+    }
+    assert!(output.status.success(), "orlop-attack {} found something", arguments.join(" "));
+    Some(table.into_owned())
+}
+
+#[test]
+fn every_attack_ends_as_its_row_says_and_none_succeeds() {
+    let Some(table) = attack(&[]) else { return };
+    assert!(table.contains(" 0 succeeded against the DHCP worker"), "the figures are missing");
+}
+
+#[test]
+fn every_layer_that_is_removed_lets_something_through() {
+    let Some(table) = attack(&["mutations", "layers"]) else { return };
+    assert!(table.contains(" 0 of them without anything noticing"), "the figures are missing");
+}
+
+#[test]
+fn every_pin_that_is_removed_lets_something_through() {
+    let Some(table) = attack(&["mutations", "pins"]) else { return };
+    assert!(table.contains(" 0 of them without anything noticing"), "the figures are missing");
+}
+
+#[test]
+fn every_allowed_system_call_is_needed() {
+    let Some(table) = attack(&["minimality"]) else { return };
+    assert!(table.contains(" system calls allowed"), "the figures are missing");
+}
+
+#[test]
+fn the_filter_in_force_answers_as_its_table_says() {
+    let Some(table) = attack(&["filter"]) else { return };
+    assert!(table.contains(" 0 answered otherwise"), "the figures are missing");
+}
+
+#[test]
+fn an_attack_is_explained_to_a_person() {
+    let Some(text) = attack(&["show", "open-passwd", "kill-broker", "packet-sendto"]) else { return };
+    for line in ["read the host's files", "without a sandbox:  it succeeds", "as a DHCP worker:   the kernel"] {
+        assert!(text.contains(line), "{line} is not there");
+    }
+}
+
+#[test]
+fn an_attack_that_succeeds_is_reported_as_such() {
+    // The runner's own must-fail control: against a worker without filters this attack works, and the runner has to say so.
+    let output = run(&["under", "mutant:filters", "list-interfaces"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() != Some(orlop_test_sandbox::arena::IMPOSSIBLE.into()) {
+        assert!(text.contains("under mutant:filters:  it succeeds"), "{text}");
+        assert_eq!(output.status.code(), Some(1), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_attack_or_column_is_an_error_and_not_a_held_attack() {
+    for arguments in [["under", "worker", "no-such-attack"], ["under", "no-such-column", "open-passwd"]] {
+        let output = run(&arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?} says nothing");
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_orlop-attack")).args(arguments).output().unwrap()
+}
