@@ -30,7 +30,7 @@ impl Trio {
             let called = |part: &str| {
                 processes.iter().find(|(pid, words)| *pid != supervisor && words.contains(part)).map(|(pid, _)| *pid)
             };
-            Ok(called("--broker-of").zip(called("orlop-dhcp-worker")).map(|(broker, worker)| Self {
+            Ok(called("--broker-of").zip(called("dhcp-worker")).map(|(broker, worker)| Self {
                 supervisor,
                 broker,
                 worker,

@@ -75,6 +75,22 @@ fn a_refused_request_starts_the_exchange_again() {
     }
 }
 
+#[test]
+fn a_refusal_by_a_server_that_was_not_chosen_is_ignored() {
+    // dhcpcd takes the first refusal for its own.
+    for client in clients(&[Client::Dhcpcd]) {
+        let scene = Scene::new().unwrap();
+        let stranger = Template::nak(Ipv4Addr::new(192, 0, 2, 99));
+        let answers = [stranger, lease_of(600).ack().after(Duration::from_millis(100))];
+        let script = Script::serve(&lease_of(600)).without(Phase::Selecting).on(Phase::Selecting, answers);
+        let rogue = scene.rogue(script).unwrap();
+        let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+        let address = leased(&scene.client).unwrap_or_else(|error| panic!("{client:?}: {error:#}")).address;
+        assert_eq!(address, ADDRESS, "{client:?}");
+        assert_eq!((rogue.count(Phase::Discover), rogue.count(Phase::Selecting)), (1, 1), "{client:?}");
+    }
+}
+
 // RFC 2131 section 3.1 item 3: the client chooses one server and names it in its request.
 #[test]
 fn of_two_servers_one_is_chosen_and_named() {
@@ -96,14 +112,15 @@ fn of_two_servers_one_is_chosen_and_named() {
 
 #[test]
 fn an_offer_that_is_not_for_us_or_not_whole_is_ignored() {
-    use Client::{Dhclient, Dhcpcd};
+    use Client::{Dhclient, Dhcpcd, Udhcpc};
     // Behind each, the clients that were found to take the offer, or to be confused by it.
-    let bad: [(_, _, &[Client]); 6] = [
+    let bad: [(_, _, &[Client]); 7] = [
         ("of another transaction", Edit::Xid(1), &[]),
         ("for another client", Edit::Chaddr([0xee; 6]), &[]),
         ("with a wrong checksum", Edit::Checksum(Checksum::Wrong), &[]),
         ("without the cookie", Edit::Cookie(WRONG_COOKIE), &[Dhcpcd, Dhclient]),
-        ("that is a request", Edit::Op(1), &[Dhclient]),
+        ("that is a request", Edit::Op(1), &[Udhcpc, Dhclient]),
+        ("with a VLAN tag", Edit::Vlan(5), &[Udhcpc, Dhcpcd]),
         ("to another port", Edit::DestinationPort(6868), &[]),
     ];
     for client in clients(&[]) {

@@ -1,0 +1,189 @@
+//! What a person types, and what they are told.
+#![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
+
+use std::path::Path;
+
+use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, unleased};
+use orlop_testbed::{Capture, Daemon, Kind, Phase, Running, Script, eventually};
+
+/// Runs the daemon with these arguments to its end, as a command.
+fn command(scene: &Scene, args: &[&str]) -> (Option<i32>, Running) {
+    let mut running = Daemon::new().args(args.iter().copied()).start(&scene.client).unwrap();
+    let code = running.wait_exit(SOON).unwrap().code();
+    (code, running)
+}
+
+/// LinuxKit's two command lines, with the dhcpcd.conf of our image, by the name `dhcpcd`.
+#[test]
+fn linuxkits_command_lines_work_unchanged() {
+    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let scene = Scene::new().unwrap();
+    let _dnsmasq = scene.dnsmasq().unwrap();
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/images/dhcp/dhcpcd.conf");
+    scene.client.write("/run/dhcpcd.conf", std::fs::read(conf).unwrap()).unwrap();
+    let dhcpcd = Daemon::new().called("/sbin/dhcpcd").args(["--nobackground", "-f", "/run/dhcpcd.conf"]);
+
+    let mut onboot = dhcpcd.clone().args(["-1"]).start(&scene.client).unwrap();
+    assert_eq!(onboot.wait_exit(SOON).unwrap().code(), Some(0), "{}", onboot.text());
+    assert_eq!(leased(&scene.client).unwrap().address, ADDRESS);
+    assert_eq!(scene.client.default_routes().unwrap()[0].gateway, Some(SERVER));
+    assert!(scene.client.read("/run/resolvconf/resolv.conf").unwrap().contains("nameserver 192.0.2.53"));
+
+    let capture = Capture::start(&scene.client).unwrap();
+    let mut service = dhcpcd.start(&scene.client).unwrap();
+    capture.wait_for("the service taking up the lease", SOON, |seen| seen.message.kind() == Some(Kind::Ack)).unwrap();
+    assert!(service.poll_exit().unwrap().is_none(), "{}", service.text());
+    assert!(capture.of_kind(Kind::Discover).is_empty(), "{}", capture.time_line());
+}
+
+#[test]
+fn in_linuxkits_old_layout_resolv_conf_is_written_to_etc() {
+    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let scene = Scene::new().unwrap();
+    let _dnsmasq = scene.dnsmasq().unwrap();
+    scene.client.write("/run/dhcpcd.conf", "allowinterfaces eth*\n").unwrap();
+    // As the label of LinuxKit's image: binds /run/resolvconf to /etc, and has no /run/resolvconf inside.
+    let binary = Daemon::binary();
+    let script = format!(
+        "mkdir -p /var/resolvconf; : > /var/resolvconf/resolv.conf; mount --bind /var/resolvconf /etc; rm -r /run/resolvconf
+         exec -a dhcpcd {} --nobackground -f /run/dhcpcd.conf -1",
+        binary.display()
+    );
+    let mut unshare = scene.client.command("unshare");
+    let mut run = scene.client.spawn("dhcpcd", unshare.args(["--mount", "bash", "-ec", &script])).unwrap();
+    assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(0), "{}", run.text());
+    assert!(
+        scene.client.read("/var/resolvconf/resolv.conf").unwrap().contains("nameserver 192.0.2.53"),
+        "{}",
+        run.text()
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_told_as_problem_cause_and_help() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    for (what, config, named) in [
+        ("an unknown key", "interfaces = [\"eth0\"]\nmax-laese-secs = 5\n", "max-laese-secs"),
+        ("a wrong type", "log = \"info\"\ndeadline = \"soon\"\n", "line 2"),
+        ("a value out of range", "deadline = 0\n", "1 to 3600"),
+        ("no TOML", "interfaces = [\n", "line"),
+    ] {
+        for mode in [&["--oneshot"][..], &["--check"], &[]] {
+            let scene = Scene::new().unwrap();
+            let mut run = Daemon::new().config(config).args(mode.iter().copied()).start(&scene.client).unwrap();
+            assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(78), "{what}, {mode:?}: {}", run.text());
+            let said = run.stderr();
+            assert!(
+                said.contains("error: ") && said.contains("caused by: ") && said.contains("help: "),
+                "{what}, {mode:?}:\n{said}"
+            );
+            assert!(said.contains(named) && said.contains("/run/orlop-dhcp.toml"), "{what}, {mode:?}:\n{said}");
+            assert!(!scene.client.link("eth0").unwrap().up, "{what}: nothing was touched");
+        }
+    }
+}
+
+#[test]
+fn a_missing_configuration_and_a_wrong_argument_are_told_apart() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    for (args, want, named) in [
+        (&["--config", "/run/none.toml"][..], Some(78), "/run/none.toml"),
+        (&["--no-such-option"], Some(64), "--no-such-option"),
+        (&["--deadline", "0", "--oneshot"], Some(64), "deadline"),
+        (&["status"], Some(69), "help: "),
+        (&["renew"], Some(69), "help: "),
+    ] {
+        let (code, run) = command(&scene, args);
+        assert_eq!(code, want, "{args:?}: {}", run.text());
+        assert!(run.stderr().contains(named), "{args:?}: {}", run.text());
+    }
+    for (args, named) in [(&["--help"][..], "--oneshot"), (&["--version"], "orlop-dhcp"), (&["--check"], "")] {
+        let (code, run) = command(&scene, args);
+        assert_eq!(code, Some(0), "{args:?}: {}", run.text());
+        assert!(run.text().contains(named), "{args:?}: {}", run.text());
+    }
+}
+
+#[test]
+fn status_tells_a_person_and_a_program_what_is_leased() {
+    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let scene = Scene::new().unwrap();
+    let _dnsmasq = scene.dnsmasq().unwrap();
+    let _daemon = scene.service(&Daemon::new()).unwrap();
+    let bound = || Ok(scene.status()?.to_string().contains("\"bound\"").then_some(()));
+    eventually("the status saying bound", SOON, bound)
+        .unwrap_or_else(|error| panic!("{error:#}\n{:#?}", scene.status()));
+    let (code, run) = command(&scene, &["status"]);
+    assert_eq!(code, Some(0), "{}", run.text());
+    for word in ["eth0", "bound", "192.0.2.77", "192.0.2.1", "192.0.2.53"] {
+        assert!(run.stdout().contains(word), "{word} is not in\n{}", run.stdout());
+    }
+    let (code, run) = command(&scene, &["status", "--json"]);
+    assert_eq!(code, Some(0));
+    let json: serde_json::Value = serde_json::from_str(&run.stdout()).unwrap();
+    assert!(json.to_string().contains("192.0.2.77"), "{json:#}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(scene.client.path("/run/orlop/dhcp/status.json")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o644);
+}
+
+#[test]
+fn the_daemon_does_what_it_is_told_while_it_runs() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    let daemon = scene.service(&Daemon::new().config("metric = 1000\n")).unwrap();
+    let does = |args: &[&str]| {
+        let (code, run) = command(&scene, args);
+        assert_eq!(code, Some(0), "{args:?}: {}\n{}", run.text(), daemon.text());
+    };
+
+    does(&["renew"]);
+    rogue.wait_for(Phase::Renewing, 1, SOON).unwrap();
+
+    scene.client.write("/run/orlop-dhcp.toml", "metric = 2000\n").unwrap();
+    does(&["reload"]);
+    let ifindex = scene.client.link("eth0").unwrap().ifindex;
+    let metric = || {
+        let metrics: Vec<_> = scene.client.default_routes()?.iter().map(|route| route.metric).collect();
+        Ok((metrics == [2000 + ifindex]).then_some(()))
+    };
+    eventually("the new metric", SOON, metric).unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
+
+    does(&["release", "eth0"]);
+    let release = rogue.wait_for(Phase::Release, 1, SOON).unwrap().message;
+    assert_eq!(release.ciaddr, ADDRESS);
+    unleased(&scene.client).unwrap();
+
+    does(&["renew", "eth0"]);
+    assert_eq!(leased(&scene.client).unwrap().address, ADDRESS);
+}
+
+#[test]
+fn a_wrong_reload_is_refused_and_changes_nothing() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    let mut daemon = scene.service(&Daemon::new().config("metric = 1000\n")).unwrap();
+    let monitor = orlop_testbed::Monitor::start(&scene.client).unwrap();
+    scene.client.write("/run/orlop-dhcp.toml", "metrik = 2000\n").unwrap();
+    let (code, run) = command(&scene, &["reload"]);
+    assert_ne!(code, Some(0), "{}", run.text());
+    assert!(run.text().contains("metrik"), "{}", run.text());
+    assert!(daemon.poll_exit().unwrap().is_none(), "{}", daemon.text());
+    assert!(monitor.deletions().unwrap().is_empty());
+}
+
+#[test]
+fn the_posture_names_every_layer_of_every_process() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let (code, run) = command(&scene, &["--posture"]);
+    assert_eq!(code, Some(0), "{}", run.text());
+    for word in ["broker", "worker", "seccomp", "landlock", "64101"] {
+        assert!(run.stdout().to_lowercase().contains(word), "{word} is not in\n{}", run.text());
+    }
+    assert!(!scene.client.link("eth0").unwrap().up, "nothing was touched");
+}
