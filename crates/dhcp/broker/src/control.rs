@@ -11,11 +11,13 @@ use std::fmt;
 use orlop_wire::{MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-pub use client::{ControlError, send};
+pub use client::{ControlError, is_heard, send};
 pub use server::{Asked, Bound, Server};
 
 use crate::interface_name::InterfaceName;
 
+/// The name of the socket in the daemon's folder.
+pub const SOCKET: &str = "control";
 /// Where the socket is.
 pub const PATH: &str = "/run/orlop/dhcp/control";
 

@@ -96,7 +96,8 @@ impl Standing<'_> {
     }
 }
 
-fn reason(refusal: Refusal) -> String {
+/// A refusal in words.
+pub(crate) fn reason(refusal: Refusal) -> String {
     match refusal {
         Refusal::Policy => "the lease is not one that may be applied".to_owned(),
         Refusal::Kernel { errno } => format!("the kernel refused the lease (os error {errno})"),

@@ -43,6 +43,12 @@ pub fn send(path: &Path, order: &Order) -> Result<Reply, ControlError> {
     }
 }
 
+/// Whether somebody listens at `path`. A socket that we may not open counts as heard.
+#[must_use]
+pub fn is_heard(path: &Path) -> bool {
+    !matches!(open(path), Err(Errno::NOENT | Errno::CONNREFUSED))
+}
+
 fn open(path: &Path) -> Result<OwnedFd, Errno> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     for way in [sockopt::Timeout::Recv, sockopt::Timeout::Send] {

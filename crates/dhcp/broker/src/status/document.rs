@@ -1,0 +1,219 @@
+//! `status.json`, field by field.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use orlop_dhcp_contract::{DomainName, Ipv4Broadcast, Lease, Mtu, Phase, Route, Term, UnicastAddr};
+use orlop_machine::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::{LinkStatus, Postures, Status};
+use crate::interface_name::InterfaceName;
+use crate::verdict::{Network, Outcome, reason};
+
+/// The whole document. A field may be added; none changes its meaning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// The version of the daemon.
+    pub version: String,
+    /// The broker's process, as its own pid namespace numbers it.
+    pub pid: u32,
+    /// `one-shot` or `service`.
+    pub mode: String,
+    /// When this was written, in seconds since boot (`CLOCK_BOOTTIME`). It is written only when something changes.
+    pub written: f64,
+    /// When the daemon was started.
+    pub started: Moment,
+    /// How often broker and worker were started anew since then.
+    pub restarts: u32,
+    /// The interfaces in care.
+    pub interfaces: Vec<InterfaceDocument>,
+    /// What a one-shot run achieved, once it is over.
+    pub outcome: Option<Outcome>,
+    /// What each process is restricted by.
+    pub posture: Postures,
+}
+
+/// A moment, twice.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    /// In seconds since boot, which count on while the machine sleeps.
+    pub boottime: f64,
+    /// In seconds after the document was written; negative for the past.
+    #[serde(rename = "in")]
+    pub after_writing: f64,
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceDocument {
+    /// What it is called.
+    pub name: InterfaceName,
+    /// Its number.
+    pub index: u32,
+    /// Its address.
+    pub hardware: String,
+    /// Whether it has a carrier.
+    pub carrier: bool,
+    /// The metric of its routes.
+    pub metric: u32,
+    /// The state of RFC 2131; absent until the worker has said it.
+    pub phase: Option<Phase>,
+    /// Since when it is in that state.
+    pub since: Option<Moment>,
+    /// Messages asked for in this exchange.
+    pub sent: u32,
+    /// DHCPNAKs accepted since the worker began.
+    pub naks: u32,
+    /// What was dropped since the worker began, by reason; reasons without a case are left out.
+    pub discards: BTreeMap<String, u32>,
+    /// Why the last lease is not in force.
+    pub refused: Option<String>,
+    /// The lease in force.
+    pub lease: Option<LeaseDocument>,
+}
+
+/// A lease.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeaseDocument {
+    /// The address with its prefix length.
+    pub address: Network,
+    /// Who granted it.
+    pub server: UnicastAddr,
+    /// When the request was sent that the server answered.
+    pub acquired: Moment,
+    /// T1; these three are absent for an infinite lease.
+    pub renew: Option<Moment>,
+    /// T2.
+    pub rebind: Option<Moment>,
+    /// The end.
+    pub expires: Option<Moment>,
+    /// Broadcast address, when it is not the computed one.
+    pub broadcast: Option<Ipv4Addr>,
+    /// Routers, most preferred first.
+    pub routers: Vec<UnicastAddr>,
+    /// Classless routes, which replace the routers.
+    pub routes: Vec<String>,
+    /// Name servers.
+    pub dns: Vec<UnicastAddr>,
+    /// Where to look for short names.
+    pub search: Vec<DomainName>,
+    /// Domain of the network.
+    pub domain: Option<DomainName>,
+    /// Time servers.
+    pub ntp: Vec<UnicastAddr>,
+    /// The name that the server has for us.
+    pub hostname: Option<DomainName>,
+    /// MTU in bytes.
+    pub mtu: Option<Mtu>,
+}
+
+impl Document {
+    /// The document of `status` when the process `pid` writes it at `now`.
+    #[must_use]
+    pub fn new(status: &Status, pid: u32, now: Instant) -> Self {
+        let Status { mode, started, restarts, links, outcome, postures } = status;
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid,
+            mode: mode.name().to_owned(),
+            written: seconds(now),
+            started: Moment::new(*started, now),
+            restarts: *restarts,
+            interfaces: links.iter().map(|link| InterfaceDocument::new(link, now)).collect(),
+            outcome: outcome.clone(),
+            posture: postures.clone(),
+        }
+    }
+
+    /// The text of the file.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("the document is plain data with text keys");
+        text.push('\n');
+        text
+    }
+}
+
+impl Moment {
+    /// `at`, in a document that is written at `now`.
+    #[must_use]
+    pub fn new(at: Instant, now: Instant) -> Self {
+        let after = if at >= now { milliseconds(at.since(now)) } else { -milliseconds(now.since(at)) };
+        Self { boottime: seconds(at), after_writing: after / 1000.0 }
+    }
+}
+
+/// Seconds since boot, to the millisecond.
+pub(super) fn seconds(at: Instant) -> f64 {
+    milliseconds(at.since(Instant::from_nanos(0))) / 1000.0
+}
+
+/// Whole milliseconds. An `f64` holds them exactly for 285,000 years.
+fn milliseconds(span: std::time::Duration) -> f64 {
+    span.as_millis() as f64
+}
+
+impl InterfaceDocument {
+    fn new(link: &LinkStatus, now: Instant) -> Self {
+        let LinkStatus { name, index, hardware, carrier, metric, progress, lease, refused } = link;
+        let discards = progress.iter().flat_map(|progress| {
+            progress
+                .discards
+                .iter()
+                .filter(|(_, n)| *n > 0)
+                .map(|(why, n)| (why.name().to_owned(), n))
+                .collect::<Vec<_>>()
+        });
+        Self {
+            name: name.clone(),
+            index: index.get(),
+            hardware: hardware.to_string(),
+            carrier: *carrier,
+            metric: *metric,
+            phase: progress.map(|progress| progress.phase),
+            since: progress.map(|progress| Moment::new(progress.since, now)),
+            sent: progress.map_or(0, |progress| progress.sent),
+            naks: progress.map_or(0, |progress| progress.naks),
+            discards: discards.collect(),
+            refused: refused.map(reason),
+            lease: lease.as_ref().map(|lease| LeaseDocument::new(lease, now)),
+        }
+    }
+}
+
+impl LeaseDocument {
+    fn new(lease: &Lease, now: Instant) -> Self {
+        let Lease { addr, prefix, server, term, broadcast, routers, routes, mtu, dns, ntp, hostname, domain, search } =
+            lease;
+        let moment = |at| Some(Moment::new(at, now));
+        let (renew, rebind, expires) = match *term {
+            Term::Infinite { acquired: _ } => (None, None, None),
+            Term::Finite { acquired: _, renew_at, rebind_at, expires_at } => {
+                (moment(renew_at), moment(rebind_at), moment(expires_at))
+            }
+        };
+        Self {
+            address: Network { addr: *addr, prefix: *prefix },
+            server: *server,
+            acquired: Moment::new(term.acquired(), now),
+            renew,
+            rebind,
+            expires,
+            broadcast: broadcast.map(|Ipv4Broadcast(addr)| addr),
+            routers: routers.to_vec(),
+            routes: routes.iter().map(route).collect(),
+            dns: dns.to_vec(),
+            search: search.to_vec(),
+            domain: domain.clone(),
+            ntp: ntp.to_vec(),
+            hostname: hostname.clone(),
+            mtu: *mtu,
+        }
+    }
+}
+
+fn route(route: &Route) -> String {
+    let network = format!("{}/{}", route.destination(), route.prefix());
+    route.gateway().map_or(network.clone(), |gateway| format!("{network} via {gateway}"))
+}

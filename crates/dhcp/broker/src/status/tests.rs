@@ -1,0 +1,319 @@
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use orlop_dhcp_contract::{Counters, Discard, DomainName, Mtu, Phase, PrefixLen, Route, Term, UnicastAddr};
+use orlop_sandbox::fatal::Exit;
+use orlop_wire::Bounded;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::control;
+use crate::verdict::{Fate, Kind, LinkOutcome, Network};
+use crate::whole_file::tests::Folder;
+
+fn at(ms: u64) -> Instant {
+    Instant::from_nanos(ms * 1_000_000)
+}
+
+fn addr(last: u8) -> UnicastAddr {
+    UnicastAddr::new([192, 0, 2, last].into()).unwrap()
+}
+
+fn lease() -> Lease {
+    let name = |text| DomainName::new(text).unwrap();
+    Lease {
+        addr: addr(9),
+        prefix: PrefixLen::new(24).unwrap(),
+        server: addr(1),
+        term: Term::Finite {
+            acquired: at(100_000),
+            renew_at: at(1_900_000),
+            rebind_at: at(3_250_000),
+            expires_at: at(3_700_500),
+        },
+        broadcast: None,
+        routers: [addr(1)].into_iter().collect(),
+        routes: Route::new([10, 0, 0, 0].into(), PrefixLen::new(8).unwrap(), Some(addr(2))).into_iter().collect(),
+        mtu: Mtu::new(1400),
+        dns: [addr(53), addr(54)].into_iter().collect(),
+        ntp: Bounded::new(),
+        hostname: None,
+        domain: Some(name("example.com")),
+        search: Bounded::new(),
+    }
+}
+
+fn link(name: &str, index: u32, progress: Option<Progress>, lease: Option<Lease>) -> LinkStatus {
+    LinkStatus {
+        name: InterfaceName::new(name).unwrap(),
+        index: IfIndex::new(index).unwrap(),
+        hardware: HardwareAddr([2, 0, 0, 0, 0, 7]),
+        carrier: true,
+        metric: 1000 + index,
+        progress,
+        lease,
+        refused: None,
+    }
+}
+
+/// A service with a leased interface, one that asks in vain, and one without a carrier.
+fn busy() -> Status {
+    let mut discards = Counters::default();
+    for discard in [Discard::BadUdp, Discard::WrongXid, Discard::WrongXid] {
+        discards.count(discard);
+    }
+    let progress =
+        |phase, since, sent, naks, discards| Some(Progress { phase, since: at(since), sent, naks, discards });
+    let none = Counters::default();
+    let bound = link("eth0", 2, progress(Phase::Bound, 100_010, 1, 0, discards), Some(lease()));
+    let asking = link("eth1", 3, progress(Phase::Selecting, 90_000, 4, 2, none), None);
+    let asking = LinkStatus { refused: Some(Refusal::Kernel { errno: 17 }), ..asking };
+    let dark = link("eth2", 4, progress(Phase::NoCarrier, 90_000, 0, 0, none), None);
+    Status {
+        mode: Mode::Service,
+        started: at(90_000),
+        restarts: 1,
+        links: vec![bound, asking, LinkStatus { carrier: false, ..dark }],
+        outcome: None,
+        postures: Postures::default(),
+    }
+}
+
+fn over() -> Status {
+    let fate =
+        Fate::Configured { address: Network { addr: addr(9), prefix: PrefixLen::new(24).unwrap() }, server: addr(1) };
+    let links = vec![LinkOutcome { interface: "eth0".to_owned(), fate }];
+    Status {
+        mode: Mode::OneShot,
+        restarts: 0,
+        links: Vec::new(),
+        outcome: Some(Outcome { outcome: Kind::Done, after_ms: 12, links }),
+        ..busy()
+    }
+}
+
+#[test]
+fn the_document_has_what_a_program_needs() {
+    let document = Document::new(&busy(), 7, at(220_000));
+    let value: Value = serde_json::from_str(&document.to_json()).unwrap();
+    for (what, pointer, want) in [
+        ("version", "/version", json!(env!("CARGO_PKG_VERSION"))),
+        ("process", "/pid", json!(7)),
+        ("mode", "/mode", json!("service")),
+        ("when written", "/written", json!(220.0)),
+        ("start, before that", "/started", json!({"boottime": 90.0, "in": -130.0})),
+        ("restarts", "/restarts", json!(1)),
+        ("name", "/interfaces/0/name", json!("eth0")),
+        ("hardware address", "/interfaces/0/hardware", json!("02:00:00:00:00:07")),
+        ("phase", "/interfaces/0/phase", json!("bound")),
+        ("since", "/interfaces/0/since/boottime", json!(100.01)),
+        ("discards that happened", "/interfaces/0/discards", json!({"bad-udp": 1, "wrong-xid": 2})),
+        ("address", "/interfaces/0/lease/address", json!("192.0.2.9/24")),
+        ("renewal ahead", "/interfaces/0/lease/renew", json!({"boottime": 1900.0, "in": 1680.0})),
+        ("end", "/interfaces/0/lease/expires", json!({"boottime": 3700.5, "in": 3480.5})),
+        ("routes", "/interfaces/0/lease/routes", json!(["10.0.0.0/8 via 192.0.2.2"])),
+        ("MTU", "/interfaces/0/lease/mtu", json!(1400)),
+        ("domain", "/interfaces/0/lease/domain", json!("example.com")),
+        ("no lease", "/interfaces/1/lease", json!(null)),
+        ("why not", "/interfaces/1/refused", json!("the kernel refused the lease (os error 17)")),
+        ("no carrier", "/interfaces/2/carrier", json!(false)),
+    ] {
+        assert_eq!(value.pointer(pointer), Some(&want), "{what}");
+    }
+    assert_eq!(serde_json::from_str::<Document>(&document.to_json()).unwrap(), document);
+}
+
+#[test]
+fn a_person_sees_each_interface_with_its_lease_and_its_trouble() {
+    let document = Document::new(&busy(), 7, at(220_000));
+    let want = format!(
+        "orlop-dhcp {}, service: running for 3 min 10 s, process 7, started anew once
+
+eth0: bound for 2 min 59 s (02:00:00:00:00:07, index 2, metric 1002)
+  address    192.0.2.9/24 from 192.0.2.1
+  lease      acquired 3 min 0 s ago, renews in 27 min 0 s, rebinds in 49 min 30 s, expires in 57 min 0 s
+  routers    192.0.2.1
+  routes     10.0.0.0/8 via 192.0.2.2
+  dns        192.0.2.53, 192.0.2.54
+  domain     example.com
+  mtu        1400
+  dropped    2 wrong-xid, 1 bad-udp
+
+eth1: selecting for 3 min 10 s (02:00:00:00:00:07, index 3, metric 1003)
+  sent       4 without an answer
+  refused    2 times by a server
+  not used   the kernel refused the lease (os error 17)
+
+eth2: no-carrier for 3 min 10 s, no carrier (02:00:00:00:00:07, index 4, metric 1004)
+",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(text::render(&document, text::Life::Running, 280.0), want);
+}
+
+#[test]
+fn a_lease_for_ever_never_expires() {
+    let mut status = busy();
+    let term = Term::Infinite { acquired: at(100_000) };
+    status.links = vec![link("eth0", 2, None, Some(Lease { term, ..lease() }))];
+    let text = text::render(&Document::new(&status, 7, at(220_000)), text::Life::Running, 220.0);
+    assert!(text.contains("lease      acquired 2 min 0 s ago, never expires\n"), "{text}");
+}
+
+#[test]
+fn metrics_are_what_node_exporter_reads() {
+    let text = metrics::render(&busy());
+    for line in [
+        "# TYPE orlop_dhcp_restarts_total counter",
+        "orlop_dhcp_restarts_total 1",
+        "orlop_dhcp_leased{interface=\"eth0\"} 1",
+        "orlop_dhcp_leased{interface=\"eth1\"} 0",
+        "orlop_dhcp_carrier{interface=\"eth2\"} 0",
+        "orlop_dhcp_phase{interface=\"eth1\",phase=\"selecting\"} 1",
+        "orlop_dhcp_lease_expires_boottime_seconds{interface=\"eth0\"} 3700.5",
+        "orlop_dhcp_naks_total{interface=\"eth1\"} 2",
+        "orlop_dhcp_discards_total{interface=\"eth0\",reason=\"wrong-xid\"} 2",
+        "orlop_dhcp_discards_total{interface=\"eth0\",reason=\"oversize\"} 0",
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line} is missing:\n{text}");
+    }
+    assert!(!text.contains("exit_code"), "there is no outcome yet");
+    assert!(metrics::render(&over()).contains("orlop_dhcp_oneshot_exit_code 0\n"));
+}
+
+#[test]
+fn every_family_of_metrics_has_its_help_and_type_once_and_before_its_values() {
+    let text = metrics::render(&busy());
+    let mut current = "";
+    let mut seen = Vec::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            current = rest.split(' ').next().unwrap();
+            assert!(!seen.contains(&current), "{line}");
+            seen.push(current);
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            assert_eq!(rest.split(' ').next(), Some(current), "{line}");
+        } else {
+            let name = line.split(['{', ' ']).next();
+            assert_eq!(name, Some(current), "{line}");
+            assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
+        }
+    }
+    assert!(seen.len() > 6, "{text}");
+}
+
+#[test]
+fn only_news_is_written_and_not_more_than_once_a_second() {
+    let (own, metrics) = (Folder::new("status-own"), Folder::new("status-metrics"));
+    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let mut writer = Writer::default();
+    let mut update = |status: &Status, now| writer.update(own_fd.as_fd(), metrics_fd.as_fd(), status, at(now)).unwrap();
+    let written = || {
+        let text = std::fs::read_to_string(own.0.join(STATUS_FILE)).unwrap();
+        serde_json::from_str::<Document>(&text).unwrap().written
+    };
+    let (first, second) = (busy(), Status { restarts: 9, ..busy() });
+    for (what, status, now, again, last) in [
+        ("the first", &first, 1_000, None, 1.0),
+        ("nothing new", &first, 9_000, None, 1.0),
+        ("news", &second, 10_000, None, 10.0),
+        ("news too soon", &first, 10_400, Some(at(11_000)), 10.0),
+        ("taken back meanwhile", &second, 10_500, None, 10.0),
+        ("news in time", &first, 11_000, None, 11.0),
+        ("an outcome never waits", &over(), 11_001, None, 11.001),
+    ] {
+        assert_eq!(update(status, now), again, "{what}");
+        assert_eq!(written(), last, "{what}");
+    }
+    assert_eq!((own.names(), metrics.names()), (vec![STATUS_FILE.to_owned()], vec![METRICS_FILE.to_owned()]));
+}
+
+#[test]
+fn what_could_not_be_written_is_tried_again_after_a_pause() {
+    let (own, metrics) = (Folder::new("retry-own"), Folder::new("retry-metrics"));
+    std::fs::create_dir(metrics.0.join(METRICS_FILE)).unwrap();
+    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let mut writer = Writer::default();
+    let mut update = |now| writer.update(own_fd.as_fd(), metrics_fd.as_fd(), &busy(), at(now));
+    assert!(update(1_000).is_err());
+    assert_eq!(update(1_001).unwrap(), Some(at(2_000)));
+    std::fs::remove_dir(metrics.0.join(METRICS_FILE)).unwrap();
+    assert_eq!(update(2_000).unwrap(), None);
+    assert!(metrics.0.join(METRICS_FILE).is_file());
+}
+
+#[test]
+fn restarts_are_counted_over_the_processes_of_one_daemon() {
+    let (own, metrics) = (Folder::new("restarts-own"), Folder::new("restarts-metrics"));
+    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let since = |started| Restarts::since(own_fd.as_fd(), started).0;
+    assert_eq!(since(at(90_000)), 0, "no status yet");
+    Writer::default().update(own_fd.as_fd(), metrics_fd.as_fd(), &busy(), at(95_000)).unwrap();
+    assert_eq!(since(at(90_000)), 2, "the same daemon, which had one restart before");
+    assert_eq!(since(at(99_000)), 0, "another daemon");
+    std::fs::write(own.0.join(STATUS_FILE), "{}").unwrap();
+    assert_eq!(since(at(90_000)), 0, "no status at all");
+}
+
+#[test]
+fn the_command_shows_what_is_there_and_says_when_nobody_is() {
+    let (own, metrics) = (Folder::new("show-own"), Folder::new("show-metrics"));
+    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let write = |status: &Status| {
+        Writer::default().update(own_fd.as_fd(), metrics_fd.as_fd(), status, at(95_000)).unwrap();
+    };
+    let shown = || show(&own.0, false, at(100_000)).unwrap();
+
+    let missing = show(&own.0, false, at(1)).unwrap_err();
+    assert_eq!((missing.exit, missing.problem.as_str()), (Exit::Unconfigured, "no DHCP daemon has been running here"));
+    assert_eq!(show(&own.0.join("none"), false, at(1)).unwrap_err().exit, Exit::Unconfigured);
+
+    write(&over());
+    let Shown { text, end } = shown();
+    assert_eq!(end, Ok(Exit::Done));
+    assert!(text.contains("one-shot: over for 5 s"), "{text}");
+    assert!(text.contains("\ndone in 0.012 s: eth0 has 192.0.2.9/24 from 192.0.2.1\n"), "{text}");
+
+    write(&busy());
+    let Shown { text, end } = shown();
+    assert_eq!(end.map_err(|fatal| fatal.exit), Err(Exit::Unconfigured), "nobody listens");
+    assert!(text.contains("service: ended, after this was written 5 s ago"), "{text}");
+
+    let _listening = control::Bound::open(&own.0.join(control::SOCKET)).unwrap();
+    let Shown { text, end } = shown();
+    assert_eq!(end, Ok(Exit::Done));
+    assert!(text.contains("service: running for 10 s"), "{text}");
+    let raw = std::fs::read_to_string(own.0.join(STATUS_FILE)).unwrap();
+    assert_eq!(show(&own.0, true, at(100_000)).unwrap().text, raw, "JSON is shown as it is");
+
+    std::fs::write(own.0.join(STATUS_FILE), "half a docu").unwrap();
+    assert!(show(&own.0, false, at(1)).unwrap_err().problem.ends_with("is not a status of this version"));
+}
+
+#[test]
+fn a_run_that_failed_is_shown_with_its_exit_code() {
+    let (own, metrics) = (Folder::new("failed-own"), Folder::new("failed-metrics"));
+    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let outcome = Outcome { outcome: Kind::NoInterface, after_ms: 5000, links: Vec::new() };
+    let status = Status { outcome: Some(outcome), ..over() };
+    Writer::default().update(own_fd.as_fd(), metrics_fd.as_fd(), &status, at(95_000)).unwrap();
+    let fatal = show(&own.0, false, at(100_000)).unwrap().end.unwrap_err();
+    assert_eq!((fatal.exit, fatal.problem.as_str()), (Exit::Unconfigured, "no interface to configure after 5.000 s"));
+}
+
+#[test]
+fn the_largest_status_is_smaller_than_what_is_read() {
+    let longest = DomainName::new(&format!("{0}.{0}.{0}.{1}", "a".repeat(63), "a".repeat(61))).unwrap();
+    let far = UnicastAddr::new([198, 151, 100, 200].into()).unwrap();
+    let route = |n: u8| Route::new([200, 200, n, 0].into(), PrefixLen::new(24).unwrap(), Some(far));
+    let big = Lease {
+        routes: (0..99).filter_map(route).collect(),
+        search: std::iter::repeat_n(longest, 99).collect(),
+        dns: std::iter::repeat_n(far, 99).collect(),
+        ntp: std::iter::repeat_n(far, 99).collect(),
+        ..lease()
+    };
+    let links = (1..=128).map(|n| link(&format!("abcdefghijkl{n:03}"), n, None, Some(big.clone()))).collect();
+    let text = Document::new(&Status { links, ..busy() }, 7, at(Duration::MAX.as_secs().min(1 << 40))).to_json();
+    assert!(text.len() < 2 * 1024 * 1024, "{} bytes", text.len());
+}
