@@ -151,7 +151,7 @@ impl Broker {
         let Landlock { need, .. } = profile.landlock;
         let need = if require_landlock { Need::Require } else { need };
         let landlock = landlock::restrict(need, Paths { read, write })?;
-        landlock::judge(landlock, need, "broker")?;
+        landlock.judge(need, "broker")?;
         let status = Status::read(&own).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))?;
         if status.threads != 1 {
             return Err(Fatal::new(Exit::Software, format!("{} threads before narrowing", status.threads)));
@@ -198,15 +198,13 @@ impl Narrow {
             .help("install both programs from the same build"));
         }
         let observed = Posture::observe(&self.worker).map_err(|cause| Fatal::os("cannot observe the worker", cause))?;
-        let refused = |cause: String| Err(Fatal::new(Exit::Permission, "the worker is not confined").cause(cause));
-        if observed != posture.status {
-            return refused(format!("it claims {:?}, and the kernel says {observed:?}", posture.status));
-        }
-        if let Err(gaps) = posture.meets(profile) {
-            return refused(gaps.to_string());
-        }
+        attest(&posture, &observed, profile)?;
         let need = if self.require_landlock { Need::Require } else { profile.landlock.need };
-        landlock::judge(posture.landlock, need, profile.name)?;
+        posture.landlock.judge(need, profile.name)?;
+        let (own, workers) = (self.posture.landlock, posture.landlock);
+        if own.is_weak() || workers.is_weak() {
+            tracing::warn!(broker = %own, worker = %workers, "weaker sandbox: Landlock is not fully enforced");
+        }
         Ok(Attested { channel: BrokerChannel::new(socket), posture })
     }
 
@@ -258,5 +256,37 @@ impl Narrow {
 
     fn observe_own(&self) -> Result<Status, Fatal> {
         Posture::observe(&self.own).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))
+    }
+}
+
+/// Believes a worker that is what it claims, as far as the kernel shows it, and what its profile requires.
+fn attest(claimed: &Posture, observed: &Status, profile: &Profile) -> Result<(), Fatal> {
+    let refused = |cause: String| Err(Fatal::new(Exit::Permission, "the worker is not confined").cause(cause));
+    if claimed.status != *observed {
+        return refused(format!("it claims {:?}, and the kernel says {observed:?}", claimed.status));
+    }
+    claimed.meets(profile).or_else(|gaps| refused(gaps.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posture::tests::{PROFILE, locked};
+
+    #[test]
+    fn a_worker_is_believed_only_if_the_kernel_says_the_same() {
+        let honest = locked();
+        assert_eq!(attest(&honest, &honest.status, &PROFILE), Ok(()));
+        let observed = Status { no_new_privs: false, ..honest.status.clone() };
+        let fatal = attest(&honest, &observed, &PROFILE).unwrap_err();
+        assert_eq!(fatal.exit, Exit::Permission);
+        assert!(fatal.cause.unwrap().starts_with("it claims Status"));
+    }
+
+    #[test]
+    fn a_worker_that_admits_a_gap_is_refused_too() {
+        let honest = Posture { empty_root: false, ..locked() };
+        let fatal = attest(&honest, &honest.status, &PROFILE).unwrap_err();
+        assert_eq!(fatal.cause.as_deref(), Some("not as required: the root directory"));
     }
 }

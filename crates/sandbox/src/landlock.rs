@@ -122,21 +122,20 @@ fn version(abi: ABI) -> u8 {
     u8::try_from(abi as i32).unwrap_or(u8::MAX)
 }
 
-/// Decides whether `enforced` is enough, and says so when it is less than all.
-pub(crate) fn judge(enforced: Enforced, need: Need, role: &str) -> Result<(), Fatal> {
-    match (enforced, need) {
-        (Enforced::Full { .. } | Enforced::Off, _) => Ok(()),
-        (Enforced::Absent | Enforced::Partial { .. }, Need::Require) => Err(Fatal::new(
-            Exit::Permission,
-            format!("Landlock is required, and in the {role} it is {enforced}"),
-        )
-        .help(
-            "run a kernel with CONFIG_SECURITY_LANDLOCK (6.12 or later) and lsm=landlock,…, or drop --require-landlock",
-        )),
-        (Enforced::Absent | Enforced::Partial { .. }, Need::Prefer | Need::Off) => {
-            tracing::warn!(process = role, landlock = %enforced, "weaker sandbox: Landlock is not fully enforced");
-            Ok(())
+impl Enforced {
+    /// Whether the user should know that something is missing.
+    pub(crate) fn is_weak(self) -> bool {
+        matches!(self, Self::Absent | Self::Partial { .. })
+    }
+
+    /// Decides whether it is enough for a process in this `role`.
+    pub(crate) fn judge(self, need: Need, role: &str) -> Result<(), Fatal> {
+        if need != Need::Require || !self.is_weak() {
+            return Ok(());
         }
+        Err(Fatal::new(Exit::Permission, format!("Landlock is required, and in the {role} it is {self}")).help(
+            "run a kernel with CONFIG_SECURITY_LANDLOCK (6.12 or later) and lsm=landlock,…, or drop --require-landlock",
+        ))
     }
 }
 
@@ -155,7 +154,7 @@ mod tests {
             ("partial, required", partial, Need::Require, false),
             ("absent, required", Enforced::Absent, Need::Require, false),
         ] {
-            assert_eq!(judge(enforced, need, "worker").is_ok(), fits, "{what}");
+            assert_eq!(enforced.judge(need, "worker").is_ok(), fits, "{what}");
         }
     }
 }

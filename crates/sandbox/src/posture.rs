@@ -221,4 +221,4 @@ fn list(gaps: &[Gap]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -259,7 +259,8 @@ pub enum LandlockSpec {
     NamedPaths,
 }
 
-/// How much each layer is needed, except Landlock's (see [`Landlock::need`]).
+/// How much each layer is needed, except Landlock's (see [`Landlock::need`]). A daemon requires them all; a test
+/// switches one off and sees what comes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layers {
     /// Own user and group, no supplementary groups.

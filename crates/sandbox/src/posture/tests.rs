@@ -5,7 +5,7 @@ use crate::syscall;
 const RULES: &[Rule] = &[Rule::any(syscall!(SYS_close), "because")];
 const DENIED: &[Denied] = &[Denied { syscall: syscall!(SYS_execve), why: "because" }];
 
-const PROFILE: Profile = Profile {
+pub(crate) const PROFILE: Profile = Profile {
     name: "test",
     ids: Ids { uid: 64_101, gid: 64_101 },
     keep: &[],
@@ -42,7 +42,7 @@ Seccomp_filters:\t3
 Speculation_Store_Bypass:\tvulnerable
 ";
 
-fn locked() -> Posture {
+pub(crate) fn locked() -> Posture {
     Posture {
         status: Status::parse(LOCKED).unwrap(),
         allowed: 1,

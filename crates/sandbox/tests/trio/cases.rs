@@ -113,6 +113,24 @@ pub(crate) const CASES: &[Case] = &[
         let mut daemon = Daemon::start(&["--other-build"]);
         daemon.line("the worker speaks protocol 7, the broker 8");
     }),
+    ("a_worker_that_is_confined_otherwise_is_granted_nothing", || {
+        let mut daemon = Daemon::start(&["--other-worker"]);
+        assert_eq!(daemon.wait().code(), Some(77));
+        daemon.line("error: the worker is not confined");
+        daemon.line("caused by: not as required: user or group");
+    }),
+    ("without_landlock_it_says_so_and_goes_on", || {
+        let mut daemon = Daemon::start(&["--without-landlock"]);
+        daemon.line("WARN broker weaker sandbox: Landlock is not fully enforced broker=absent worker=absent");
+        assert!(daemon.line("worker uid=").contains("landlock=absent"));
+        daemon.line("ready");
+    }),
+    ("without_landlock_it_ends_where_that_is_required", || {
+        let mut daemon = Daemon::start(&["--without-landlock", "--require-landlock"]);
+        assert_eq!(daemon.wait().code(), Some(77));
+        daemon.line("error: Landlock is required, and in the broker it is absent");
+        daemon.line("help: run a kernel with CONFIG_SECURITY_LANDLOCK");
+    }),
     ("a_one_shot_run_ends_with_the_code_of_its_broker", || {
         assert_eq!(Daemon::start(&["--oneshot"]).wait().code(), Some(0));
         assert_eq!(Daemon::start(&["--refused"]).wait().code(), Some(76));

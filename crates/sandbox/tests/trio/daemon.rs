@@ -21,6 +21,7 @@ use orlop_sandbox::supervisor::{BROKER_OF, Plan, Supervisor};
 use orlop_sandbox::worker::{Context, Worker};
 use orlop_sandbox::{clock, log, syscall};
 use orlop_wire::MaxSize;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
@@ -61,7 +62,7 @@ const WORKER_DENIED: [Denied; EVERYWHERE.len() + IN_WORKERS.len() + LEGACY.len()
     join(&[&EVERYWHERE, &IN_WORKERS, &LEGACY]);
 const SLOT: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "messages" };
 
-static WORKER: Profile = Profile {
+const WORKER: Profile = Profile {
     name: "trio-worker",
     ids: Ids { uid: 64_100, gid: 64_100 },
     keep: &[],
@@ -73,6 +74,9 @@ static WORKER: Profile = Profile {
     landlock: Landlock { need: Need::Prefer, spec: LandlockSpec::Nothing },
     layers: Layers::ALL,
 };
+
+/// As good, but not what the broker expects.
+static OTHER_WORKER: Profile = Profile { name: "trio-worker-other", ids: Ids { uid: 64_099, gid: 64_099 }, ..WORKER };
 
 const BROKER_RULES: [Rule; WORKER_BASE.len() + 4] = join(&[
     &[
@@ -103,7 +107,7 @@ const fn unpinned() -> [Rule; WORKER_BASE.len() - 2] {
     rules
 }
 
-static BROKER: Profile = Profile {
+const BROKER: Profile = Profile {
     name: "trio-broker",
     ids: Ids { uid: 0, gid: 0 },
     keep: &[],
@@ -120,13 +124,16 @@ static BROKER: Profile = Profile {
 pub(crate) enum Role {
     Supervisor,
     Broker(i32),
-    Worker,
+    Worker(&'static Profile),
 }
 
 impl Role {
     pub(crate) fn of(arguments: &[String]) -> Option<Self> {
         if arguments.first().is_some_and(|name| name == WORKER.name) {
-            return Some(Self::Worker);
+            return Some(Self::Worker(&WORKER));
+        }
+        if arguments.first().is_some_and(|name| name == OTHER_WORKER.name) {
+            return Some(Self::Worker(&OTHER_WORKER));
         }
         let worker = arguments.get(1).and_then(|first| first.strip_prefix(BROKER_OF)?.strip_prefix('='));
         match worker {
@@ -141,6 +148,9 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
     let result = match role {
         Role::Supervisor => {
             log::init("supervisor", LevelFilter::INFO);
+            if has("--without-landlock") {
+                hide_landlock();
+            }
             supervise(arguments, has("--oneshot"))
         }
         Role::Broker(worker) => {
@@ -152,9 +162,9 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
                 .block_on(serve(worker, &has))
                 .map(Exit::code)
         }
-        Role::Worker => {
+        Role::Worker(profile) => {
             log::init("worker", LevelFilter::INFO);
-            work().map(|()| 0)
+            work(profile).map(|()| 0)
         }
     };
     match result {
@@ -171,10 +181,21 @@ fn supervise(arguments: &[String], oneshot: bool) -> Result<u8, Fatal> {
     supervisor.run(&Plan {
         broker_args: arguments.iter().map(|argument| CString::new(argument.as_str()).unwrap()).collect(),
         broker: &BROKER,
-        worker: &WORKER,
+        worker: if arguments.iter().any(|argument| argument == "--other-worker") { &OTHER_WORKER } else { &WORKER },
         oneshot,
         hard_stop: Some(Duration::from_secs(2)),
     })
+}
+
+/// Makes the kernel look like one that was built without Landlock, to this process and all it starts.
+fn hide_landlock() {
+    let create = syscall!(SYS_landlock_create_ruleset).number;
+    let no_such_call = SeccompAction::Errno(rustix::io::Errno::NOSYS.raw_os_error().unsigned_abs());
+    let architecture = std::env::consts::ARCH.try_into().unwrap();
+    let filter =
+        SeccompFilter::new([(create, vec![])].into(), SeccompAction::Allow, no_such_call, architecture).unwrap();
+    let program: BpfProgram = filter.try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
 }
 
 const PROTOCOL: u32 = 7;
@@ -244,9 +265,9 @@ fn say(line: &str) {
     let _closed = std::io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
-fn work() -> Result<(), Fatal> {
+fn work(profile: &'static Profile) -> Result<(), Fatal> {
     let start = clock::now();
-    let locked = Worker::open(&WORKER)?
+    let locked = Worker::open(profile)?
         .prepare(|preparation| Ok((preparation.timer()?, preparation.seed()?)))?
         .drop_user()?
         .lock()?;
