@@ -8,5 +8,6 @@ mod matrix;
 mod packet;
 mod properties;
 mod script;
+mod seeds;
 mod targets;
 mod traces;

@@ -10,12 +10,12 @@ use crate::bench::{Bench, settings};
 use crate::packet::{ACK, OFFER, Packet};
 
 /// A packet around a sound offer, and why it is dropped.
-type Dropped = (&'static str, fn(Packet) -> Vec<u8>, PacketInfo, Discard);
+pub(crate) type Dropped = (&'static str, fn(Packet) -> Vec<u8>, PacketInfo, Discard);
 
-#[test]
-fn a_packet_that_is_wrong_as_a_whole_is_dropped_and_counted() {
+/// Every way to be wrong as a whole.
+pub(crate) fn wrong() -> Vec<Dropped> {
     let plain = PacketInfo::PLAIN;
-    let rows: [Dropped; 38] = [
+    vec![
         ("nothing", |_| Vec::new(), plain, Discard::BadIpHeader),
         ("half an IP header", |p| p.bytes()[..10].to_vec(), plain, Discard::BadIpHeader),
         ("IP version 6", |p| edit(p.bytes(), 0, 0x65), plain, Discard::BadIpHeader),
@@ -69,8 +69,12 @@ fn a_packet_that_is_wrong_as_a_whole_is_dropped_and_counted() {
         ("message type of two bytes", |p| p.without(53).option(53, &[2, 2]).bytes(), plain, Discard::WrongType),
         ("FORCERENEW (CVE-2020-13529)", |p| p.without(53).option(53, &[9]).bytes(), plain, Discard::WrongType),
         ("lease time of zero", |p| p.without(51).option(51, &[0; 4]).bytes(), plain, Discard::BadLeaseTime),
-    ];
-    for (what, packet, info, want) in rows {
+    ]
+}
+
+#[test]
+fn a_packet_that_is_wrong_as_a_whole_is_dropped_and_counted() {
+    for (what, packet, info, want) in wrong() {
         let mut bench = Bench::selecting(settings());
         let bytes = packet(Packet::lease(OFFER, bench.xid));
         let actions = bench.client.receive(bench.now, &bytes, info);
@@ -99,13 +103,14 @@ fn an_address_that_no_host_can_have_is_dropped() {
     }
 }
 
-/// The packets that are odd but right.
-#[test]
-fn a_packet_that_is_only_unusual_is_taken() {
-    type Row = (&'static str, fn(Packet) -> Vec<u8>, PacketInfo);
+/// A packet around a sound offer, and what the kernel says about it.
+pub(crate) type Unusual = (&'static str, fn(Packet) -> Vec<u8>, PacketInfo);
+
+/// Every way to be odd but right.
+pub(crate) fn unusual() -> Vec<Unusual> {
     let plain = PacketInfo::PLAIN;
     let unready = PacketInfo { checksum_ready: false, ..plain };
-    let rows: [Row; 13] = [
+    vec![
         ("no UDP checksum", |p| Packet { checksum: Some(0), ..p }.bytes(), plain),
         ("checksum not ready (veth, virtio)", |p| Packet { checksum: Some(0x1234), ..p }.bytes(), unready),
         ("IP options", |p| Packet { ihl: 15, ..p }.bytes(), plain),
@@ -126,8 +131,12 @@ fn a_packet_that_is_only_unusual_is_taken() {
         ("don't fragment", |p| Packet { fragment: 0x4000, ..p }.bytes(), plain),
         ("message type in file", |p| p.without(53).option(52, &[1]).in_file(&[53, 1, 2, 255]).bytes(), plain),
         ("message type in sname", |p| p.without(53).option(52, &[2]).in_sname(&[53, 1, 2, 255]).bytes(), plain),
-    ];
-    for (what, packet, info) in rows {
+    ]
+}
+
+#[test]
+fn a_packet_that_is_only_unusual_is_taken() {
+    for (what, packet, info) in unusual() {
         let mut bench = Bench::selecting(settings());
         let bytes = packet(Packet::lease(OFFER, bench.xid));
         let actions = bench.client.receive(bench.now, &bytes, info);
@@ -146,10 +155,12 @@ pub(crate) fn lease_of(edit: impl Fn(Packet) -> Packet) -> (Lease, Vec<(Discard,
     }
 }
 
-#[test]
-fn a_broken_option_is_left_out_and_costs_no_other() {
-    type Row = (&'static str, u8, &'static [u8]);
-    let rows: [Row; 32] = [
+/// A name, an option and its broken bytes.
+pub(crate) type Broken = (&'static str, u8, &'static [u8]);
+
+/// Every way for one option to be broken.
+pub(crate) fn broken() -> Vec<Broken> {
+    vec![
         ("mask with a hole", 1, &[255, 0, 255, 0]),
         ("mask of nothing", 1, &[0, 0, 0, 0]),
         ("mask of half the Internet", 1, &[128, 0, 0, 0]),
@@ -182,8 +193,12 @@ fn a_broken_option_is_left_out_and_costs_no_other() {
         ("shell in the search list", 119, &[5, b'$', b'(', b'i', b'd', b')', 0]),
         ("route of 33 bits", 121, &[33, 10, 0, 0, 0, 1, 192, 0, 2, 1]),
         ("route without all of its router (CVE-2016-1503)", 121, &[24, 10, 0, 0, 192, 0]),
-    ];
-    for (what, code, data) in rows {
+    ]
+}
+
+#[test]
+fn a_broken_option_is_left_out_and_costs_no_other() {
+    for (what, code, data) in broken() {
         let (lease, dropped) = lease_of(|packet| {
             let packet = packet.without(code).option(code, data);
             // A neighbour on each side that must survive.

@@ -1,0 +1,267 @@
+//! The committed seeds of the fuzz targets (`fuzz/seeds/TARGET/NAME`), replayed on stable; and the recipes they are
+//! made from. After a change of the recipes, `ORLOP_WRITE_SEEDS=1 cargo test -p orlop-dhcp-core seeds` writes them
+//! again. A file that no recipe makes is a crash that was fixed: it is replayed like the others.
+
+use std::fs;
+use std::path::PathBuf;
+
+use core::time::Duration;
+
+use orlop_dhcp_contract::{
+    Ask, Command, Counters, DomainName, HardwareAddr, IfIndex, Ipv4Broadcast, Lease, Mtu, Notice, Phase, PrefixLen,
+    Progress, Refusal, Remembered, Request, Route, Term, Transmission, UnicastAddr, Withdrawal,
+};
+use orlop_machine::Instant;
+use orlop_wire::{MaxSize, encode, max_size};
+use serde::Serialize;
+
+use crate::bench::settings;
+use crate::malformed::{broken, unusual, wrong};
+use crate::packet::{ACK, NAK, OFFER, Packet};
+use crate::{script, targets};
+
+/// A fuzz target of this package, and what it does with a seed.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 6] = [
+    ("options", targets::options),
+    ("frame", targets::frame),
+    ("message_to_lease", targets::message_to_lease),
+    ("machine", targets::machine),
+    ("ipc_from_worker", targets::ipc_from_worker),
+    ("ipc_from_broker", targets::ipc_from_broker),
+];
+
+fn folder(target: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/seeds").join(target)
+}
+
+#[test]
+fn every_committed_seed_is_replayed() {
+    for (target, run) in TARGETS {
+        let folder = folder(target);
+        let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let mut seen = 0;
+        for file in files {
+            run(&fs::read(file.unwrap().path()).unwrap());
+            seen += 1;
+        }
+        assert!(seen > 0, "no seeds in {}: the test is checking nothing", folder.display());
+    }
+}
+
+#[test]
+fn every_seed_is_committed_as_its_recipe_makes_it() {
+    let write = std::env::var_os("ORLOP_WRITE_SEEDS").is_some();
+    for (target, name, bytes) in recipes() {
+        let path = folder(target).join(&name);
+        if write {
+            fs::create_dir_all(folder(target)).unwrap();
+            fs::write(&path, &bytes).unwrap();
+        }
+        let committed = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(committed, bytes, "{} is not what its recipe makes; ORLOP_WRITE_SEEDS=1 writes it", path.display());
+    }
+}
+
+#[test]
+fn the_scripts_get_as_far_as_their_names_say() {
+    for (name, script, applied) in scripts() {
+        assert_eq!(script::play(&script), applied, "{name}");
+    }
+}
+
+/// Target, name, bytes.
+fn recipes() -> Vec<(&'static str, String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for (what, packet, info, _) in wrong() {
+        let bytes = packet(Packet::lease(OFFER, 1));
+        // The fuzzer has its own way to very long inputs.
+        if bytes.len() <= 1_500 {
+            let flags = u8::from(info.vlan.is_some()) << 1 | u8::from(!info.whole) << 2;
+            all.push(("frame", slug(what), [vec![flags], bytes].concat()));
+        }
+    }
+    for (what, packet, info) in unusual() {
+        let flags = u8::from(!info.checksum_ready) | u8::from(info.vlan.is_some()) << 1;
+        all.push(("frame", slug(what), [vec![flags], packet(Packet::lease(OFFER, 1))].concat()));
+    }
+    for (what, code, data) in broken() {
+        let packet = Packet::lease(ACK, 1).without(code).option(code, data).option(6, &[192, 0, 2, 53]);
+        all.push(("message_to_lease", slug(what), packet.message()));
+        all.push(("options", slug(what), [&[0; 192], &*packet.options].concat()));
+    }
+    for (what, packet) in messages() {
+        all.push(("message_to_lease", slug(what), packet.message()));
+        all.push(("options", slug(what), [&packet.file, &packet.sname[..], &packet.options].concat()));
+    }
+    all.extend(scripts().into_iter().map(|(name, script, _)| ("machine", slug(name), script)));
+    all.extend(requests().into_iter().map(|(name, request)| ("ipc_from_worker", slug(name), encoded(&request))));
+    all.extend(notices().into_iter().map(|(name, notice)| ("ipc_from_broker", slug(name), encoded(&notice))));
+    for target in ["ipc_from_worker", "ipc_from_broker"] {
+        all.push((target, "unknown-tag".to_owned(), vec![9]));
+        all.push((target, "link-zero".to_owned(), vec![2, 0, 0]));
+        all.push((target, "long-number".to_owned(), vec![1, 0x82, 0x00]));
+        all.push((target, "number-without-end".to_owned(), vec![1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]));
+        all.push((target, "trailing-byte".to_owned(), vec![1, 2, 0, 0, 0, 0]));
+    }
+    all
+}
+
+fn messages() -> Vec<(&'static str, Packet)> {
+    let lease = || Packet::lease(ACK, 1);
+    let routes = [24, 10, 1, 1, 192, 0, 2, 1, 0, 192, 0, 2, 1];
+    vec![
+        ("plain lease", lease()),
+        ("nak", Packet::new(NAK, 1).option(54, &[192, 0, 2, 1]).option(56, b"no")),
+        (
+            "every option in use",
+            lease()
+                .option(3, &[192, 0, 2, 1])
+                .option(6, &[192, 0, 2, 53, 192, 0, 2, 54])
+                .option(12, b"host")
+                .option(15, b"example.com\0")
+                .option(26, &1460_u16.to_be_bytes())
+                .option(28, &[192, 0, 2, 255])
+                .option(42, &[192, 0, 2, 123])
+                .option(58, &[0, 0, 0, 60])
+                .option(59, &[0, 0, 0, 90])
+                .option(61, &[1, 2, 0, 0, 0, 0, 1])
+                .option(80, &[])
+                .option(119, b"\x07example\x03com\0\x04corp\xc0\x00")
+                .option(121, &routes),
+        ),
+        ("infinite", lease().without(51).option(51, &[255; 4])),
+        ("lease time of one second", lease().without(51).option(51, &[0, 0, 0, 1])),
+        ("T1 after T2 after the end", lease().option(58, &[0, 1, 0, 0]).option(59, &[0, 0, 255, 0])),
+        ("no server identifier", lease().without(54)),
+        ("no lease time", lease().without(51)),
+        ("overload in file", lease().option(52, &[1]).in_file(&[6, 4, 192, 0, 2, 53, 255])),
+        ("overload in sname", lease().option(52, &[2]).in_sname(&[6, 4, 192, 0, 2, 53, 255])),
+        (
+            "overload in both",
+            lease().option(52, &[3]).in_file(&[121, 5, 24, 10, 1, 1, 192]).in_sname(&[121, 3, 0, 2, 1]),
+        ),
+        ("overload of overload (CVE-2014-6060)", lease().option(52, &[3]).in_file(&[52, 1, 3]).in_sname(&[52, 1, 3])),
+        ("overload of nothing (CVE-2019-11579)", lease().option(52, &[])),
+        ("split options apart", lease().option(121, &routes[..5]).option(101, b"UTC").option(121, &routes[5..])),
+        ("300 routes", lease().option(121, &routes[..8].repeat(37))),
+        ("search list of roots", lease().option(119, &[0; 255])),
+        ("search list of pointers", lease().option(119, &[&b"\x01a\0"[..], &[0xc0, 0].repeat(100)].concat())),
+        ("relay option first", {
+            let rest = lease().options;
+            Packet { options: [&[82, 4, 1, 9, 9, 9], &*rest].concat(), ..lease() }
+        }),
+        ("padding of 1500 bytes", lease().raw(&[0; 1_500])),
+        ("option of 200 bytes that has one", lease().raw(&[6, 200, 1])),
+    ]
+}
+
+/// A name, a script (`script.rs` says what the bytes mean), and the leases it brings into force.
+fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
+    let (offer, ack, nak) = (&[6, 0, 4][..], &[4, 0, 4][..], &[5, 0, 0][..]);
+    let (applied, policy, conflict) = (&[7, 0][..], &[7, 2][..], &[7, 3][..]);
+    let (deadline, up, down) = (&[0, 0][..], &[8, 0][..], &[9, 0][..]);
+    let (renew, release) = (&[10, 0][..], &[10, 1][..]);
+    let dora = [&[0], offer, ack, applied].concat();
+    let then = |more: &[&[u8]]| [&*dora, &more.concat()].concat();
+    let short = [&[0_u8], &[6, 0, 2][..], &[4, 0, 2], applied].concat();
+    vec![
+        ("dora", dora.clone(), 1),
+        ("rapid commit", [&[1], &[4, 32, 4][..], applied].concat(), 1),
+        ("renewal", then(&[deadline, ack, applied]), 2),
+        ("renewal under another address", then(&[deadline, &[4, 2, 4], applied]), 2),
+        ("nak in renewal", then(&[deadline, nak, offer, ack, applied, applied]), 2),
+        ("a short lease runs out", [&*short, &deadline.repeat(12)].concat(), 1),
+        ("init-reboot", [&[8 | 32], ack, applied].concat(), 1),
+        ("init-reboot refused", [&[8 | 32], nak, offer, ack, applied, applied].concat(), 1),
+        ("init-reboot in silence", [&[8 | 32], &deadline.repeat(9)[..]].concat(), 0),
+        ("remembered but over", [&[8 | 16 | 32], offer, ack, applied, applied].concat(), 1),
+        ("the broker refuses", [&[0], offer, ack, policy, deadline, deadline, offer, ack, applied].concat(), 1),
+        ("conflict", [&[0], offer, ack, conflict, deadline, deadline, offer, ack, applied].concat(), 1),
+        ("naks without end", [&[0][..], &[offer, nak, deadline].concat().repeat(9)].concat(), 0),
+        ("carrier comes late", [&[64], up, offer, ack, applied].concat(), 1),
+        ("carrier goes for long", then(&[down, &[3, 4], up, ack, applied]), 2),
+        ("carrier flaps", then(&[down, up, down, up]), 1),
+        ("release and renew", then(&[release, &[7, 0], renew, offer, ack, applied]), 2),
+        ("release while applying", [&[0], offer, ack, release, applied, applied, renew].concat(), 1),
+        ("renew without end", then(&[&renew.repeat(80)]), 1),
+        ("infinite", [&[0], &[6, 0, 6][..], &[4, 0, 6], applied, &[3, 32], renew, deadline, deadline].concat(), 1),
+    ]
+}
+
+fn requests() -> Vec<(&'static str, Request)> {
+    let link = IfIndex::new(2).unwrap();
+    let transmit = |ask| Request::Transmit(Transmission { link, xid: 0x0102_0304, secs: 1, broadcast: true, ask });
+    let (addr, server) = (host(9), host(1));
+    let since = Instant::from_nanos(1);
+    let progress = Progress { phase: Phase::Selecting, since, sent: 3, naks: 1, discards: Counters::default() };
+    vec![
+        ("discover", transmit(Ask::Discover { requested: Some(addr), rapid_commit: true })),
+        ("select", transmit(Ask::Select { requested: addr, server })),
+        ("reboot", transmit(Ask::Reboot { requested: addr })),
+        ("renew", transmit(Ask::Renew { ciaddr: addr, server })),
+        ("rebind", transmit(Ask::Rebind { ciaddr: addr })),
+        ("decline", transmit(Ask::Decline { requested: addr, server })),
+        ("release", transmit(Ask::Release { ciaddr: addr, server })),
+        ("configure", Request::Configure { link, lease: lease() }),
+        ("deconfigure", Request::Deconfigure { link, why: Withdrawal::Expired(Instant::from_nanos(7)) }),
+        ("report", Request::Report { link, progress }),
+    ]
+}
+
+fn notices() -> Vec<(&'static str, Notice)> {
+    let link = IfIndex::new(2).unwrap();
+    let added = |remembered| Notice::LinkAdded {
+        link,
+        hardware: HardwareAddr([2, 0, 0, 0, 0, 1]),
+        carrier: true,
+        settings: settings(),
+        remembered,
+    };
+    vec![
+        ("link added", added(None)),
+        ("link added with a lease", added(Some(Remembered { lease: lease(), in_force: true }))),
+        ("link removed", Notice::LinkRemoved { link }),
+        ("carrier", Notice::Carrier { link, up: false }),
+        ("applied", Notice::Applied { link }),
+        ("refused by the kernel", Notice::Refused { link, why: Refusal::Kernel { errno: 22 } }),
+        ("refused for a conflict", Notice::Refused { link, why: Refusal::Conflict { addr: host(9) } }),
+        ("command", Notice::Command { link, command: Command::Release }),
+    ]
+}
+
+/// A lease with everything in it.
+fn lease() -> Lease {
+    let at = |secs| Instant::from_nanos(1).after(Duration::from_secs(secs));
+    let prefix = PrefixLen::new(24).unwrap();
+    Lease {
+        addr: host(9),
+        prefix,
+        server: host(1),
+        term: Term::Finite { acquired: at(0), renew_at: at(1_800), rebind_at: at(3_150), expires_at: at(3_600) },
+        broadcast: Some(Ipv4Broadcast([192, 0, 2, 255].into())),
+        routers: [host(1)].into_iter().collect(),
+        routes: Route::new([10, 0, 0, 0].into(), prefix, Some(host(1))).into_iter().collect(),
+        mtu: Mtu::new(1460),
+        dns: [host(53)].into_iter().collect(),
+        ntp: [host(123)].into_iter().collect(),
+        hostname: DomainName::new("host").ok(),
+        domain: DomainName::new("example.com").ok(),
+        search: DomainName::new("corp.example.com").into_iter().collect(),
+    }
+}
+
+fn host(last: u8) -> UnicastAddr {
+    UnicastAddr::new([192, 0, 2, last].into()).unwrap()
+}
+
+fn encoded<T: Serialize + MaxSize>(value: &T) -> Vec<u8> {
+    encode(value, &mut vec![0; max_size::<T>()]).unwrap().to_vec()
+}
+
+/// A label as a file name.
+fn slug(label: &str) -> String {
+    let words = label.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_lowercase()
+}

@@ -1,0 +1,7 @@
+#![no_main]
+#![allow(dead_code, reason = "the file is shared by several targets and by the tests of its package")]
+
+#[path = "../../crates/netfacts/tests/seeds/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::netfacts(data));
