@@ -34,7 +34,7 @@ pub const BROKER_OF: &str = "--broker-of";
 /// restarted broker keeps the deadline of the first.
 pub const STARTED_AT: &str = "--started-at";
 
-/// How long broker and worker have to end when told to; then they are killed.
+/// How long a broker has to end when told to; then it is killed.
 const GRACE: Duration = Duration::from_millis(1500);
 /// How long a broker may take to notice that its worker is gone, and what it wants to say about it.
 const AFTER_WORKER: Duration = Duration::from_millis(250);
@@ -279,16 +279,13 @@ impl Pair {
         }
     }
 
-    /// Ends both: the broker may tidy up, the worker has nothing to.
+    /// Ends both. The broker may tidy up; until it has, its worker stays, or it would take that for a failure.
     fn end(mut self) {
-        let signals = [(self.broker, Signal::TERM), (self.worker, Signal::KILL)];
-        for (pid, signal) in signals {
-            let _gone = pid.map(|pid| rustix::process::kill_process(pid, signal));
-        }
+        let _gone = self.broker.map(|pid| rustix::process::kill_process(pid, Signal::TERM));
         let until = clock::now().after(GRACE);
-        while !self.is_gone() && clock::now() < until {
+        while self.broker.is_some() && clock::now() < until {
             self.collect();
-            if !self.is_gone() {
+            if self.broker.is_some() {
                 let _early = sys::wait_for_signal(&[libc::SIGCHLD], until.since(clock::now()));
             }
         }
