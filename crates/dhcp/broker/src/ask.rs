@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::control::{self, Order, Reply};
+use crate::serve::OWN_FOLDER;
 use crate::settings::Settings;
+use crate::status;
 
 /// Reads the configuration and says that it is good.
 ///
@@ -17,9 +20,19 @@ pub fn check(settings: &Settings) -> Result<Exit, Fatal> {
         eprintln!("warning: {warning}");
     }
     match settings.path() {
-        Some(path) if path.exists() => print(&format!("{} is good\n", path.display())),
-        Some(_) | None => print("there is no configuration file: every default holds\n"),
+        path if path.exists() => print(&format!("{} is good\n", path.display())),
+        path => print(&format!("there is no {}: every default holds\n", path.display())),
     }
+}
+
+/// Shows what the running daemon does, or the one-shot run of before did.
+///
+/// # Errors
+/// There is none, or it did not do all it was asked for.
+pub fn status(json: bool) -> Result<Exit, Fatal> {
+    let shown = status::show(Path::new(OWN_FOLDER), json, clock::now())?;
+    print(&shown.text)?;
+    shown.end
 }
 
 /// Gives the running daemon an order.
@@ -44,8 +57,4 @@ pub fn print(text: &str) -> Result<Exit, Fatal> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Err(Fatal::os("cannot write to standard output", error)),
     }
-}
-/// x
-pub fn status(_json: bool) -> Result<Exit, Fatal> {
-    Ok(Exit::Done)
 }

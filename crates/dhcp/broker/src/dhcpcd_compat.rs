@@ -25,7 +25,7 @@ use draft::{Draft, Problem};
 use option::{Line, Means};
 
 /// The file that dhcpcd reads when none is named. It may be absent.
-const DEFAULT_CONF: &str = "/etc/dhcpcd.conf";
+pub const DEFAULT_CONF: &str = "/etc/dhcpcd.conf";
 /// Where resolv.conf belongs, when the container has it …
 const RESOLV_CONF: &str = "/run/resolvconf";
 /// … and where LinuxKit's dhcpcd image has the same folder bound.

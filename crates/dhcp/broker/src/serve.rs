@@ -11,15 +11,19 @@ use std::path::Path;
 use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
 use orlop_dhcp_profiles::{BROKER, WORKER};
 use orlop_sandbox::broker::{Attested, Broker, Keep};
+use orlop_sandbox::channel::BrokerChannel;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::log;
 use tracing::level_filters::LevelFilter;
 use tracing::warn;
 
-use crate::command_line::Run;
+use crate::ask;
+use crate::command_line::{Mode, Run};
 use crate::config::Config;
 use crate::role::Birth;
 use crate::settings::{Loaded, Settings};
+use crate::status::Postures;
+pub use equipment::OWN_FOLDER;
 use equipment::{Equipment, writable};
 use server::Server;
 
@@ -30,17 +34,44 @@ use server::Server;
 pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
     let config = load(&run.settings)?;
     in_a_loop(async move {
-        let mut broker = Broker::start(&BROKER, birth.worker, WORKER.name)?;
+        let broker = Broker::start(&BROKER, birth.worker, WORKER.name)?;
         let relay = broker.relay();
         let equipment = Equipment::open(run.mode, &config)?;
-        let mut narrow = broker.narrow(Keep {
-            read: &readable(&run.settings),
-            write: &writable(&config),
-            require_landlock: config.require_landlock,
-        })?;
-        let worker: Attested<Notice, Request> = narrow.await_worker(&WORKER, PROTOCOL).await?;
-        Server::new(run, config, birth.started, equipment, narrow, worker).serve(relay).await
+        let (channel, postures) = confine(broker, &run.settings, &config).await?;
+        Server::new(run, config, birth.started, equipment, postures, channel).serve(relay).await
     })
+}
+
+/// Takes up the sandbox as [`run`] does, shows what is in force, and ends.
+///
+/// # Errors
+/// Something that must be in force is not.
+pub fn posture(settings: &Settings, json: bool, birth: &Birth) -> Result<Exit, Fatal> {
+    let config = load(settings)?;
+    in_a_loop(async move {
+        let broker = Broker::start(&BROKER, birth.worker, WORKER.name)?;
+        // Landlock needs the folders to be there.
+        let _equipment = Equipment::open(Mode::OneShot, &config)?;
+        let (_channel, postures) = confine(broker, settings, &config).await?;
+        ask::print(&postures.show(json))
+    })
+}
+
+/// Narrows this process and waits until the worker has.
+async fn confine(
+    broker: Broker,
+    settings: &Settings,
+    config: &Config,
+) -> Result<(BrokerChannel<Notice, Request>, Postures), Fatal> {
+    let mut narrow = broker.narrow(Keep {
+        read: &readable(settings),
+        write: &writable(config),
+        require_landlock: config.require_landlock,
+    })?;
+    let Attested { channel, posture } = narrow.await_worker(&WORKER, PROTOCOL).await?;
+    let postures =
+        Postures { worker: Some(posture), broker: Some(narrow.posture().clone()), supervisor: narrow.supervisor() };
+    Ok((channel, postures))
 }
 
 fn load(settings: &Settings) -> Result<Config, Fatal> {
@@ -60,9 +91,7 @@ fn in_a_loop(serve: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, F
 /// What the broker reads once it is narrow: the folder of its configuration, for a reload. The folder, because an
 /// editor replaces the file.
 fn readable(settings: &Settings) -> Vec<&Path> {
-    settings.path().and_then(Path::parent).into_iter().collect()
-}
-/// x
-pub fn posture(_s: &Settings, _json: bool, _b: &Birth) -> Result<Exit, Fatal> {
-    Ok(Exit::Done)
+    let file = settings.path();
+    // LinuxKit's dhcpcd.conf lies in the root itself, and the root is everything.
+    vec![file.parent().filter(|folder| *folder != Path::new("/")).unwrap_or(file)]
 }

@@ -7,7 +7,7 @@ use orlop_sandbox::fatal::Fatal;
 use tracing::Level;
 
 use crate::config::{Config, DEFAULT_PATH, Pattern};
-use crate::dhcpcd_compat::{self, Directive};
+use crate::dhcpcd_compat::{self, DEFAULT_CONF, Directive};
 
 /// A configuration file and what the command line says over it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,11 +34,11 @@ impl Settings {
 
     /// The file that a reload reads, which the broker must still be able to open once it has locked itself in.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
+    pub fn path(&self) -> &Path {
         match &self.source {
-            Source::Default => Some(Path::new(DEFAULT_PATH)),
-            Source::Toml(path) => Some(path),
-            Source::Dhcpcd { path, directives: _ } => path.as_deref(),
+            Source::Default => Path::new(DEFAULT_PATH),
+            Source::Toml(path) => path,
+            Source::Dhcpcd { path, directives: _ } => path.as_deref().unwrap_or(Path::new(DEFAULT_CONF)),
         }
     }
 }

@@ -52,7 +52,7 @@ fn linuxkits_two_command_lines_work_unchanged() {
     ] {
         let run = run(text);
         assert_eq!(run.mode, mode, "{what}");
-        assert_eq!(run.settings.path(), Some(Path::new("/dhcpcd.conf")), "{what}");
+        assert_eq!(run.settings.path(), Path::new("/dhcpcd.conf"), "{what}");
     }
 }
 
