@@ -28,7 +28,7 @@ discards! {
     BadIpHeader = "bad-ip-header",
     /// UDP header, length or checksum wrong.
     BadUdp = "bad-udp",
-    /// Not addressed to port 68, or not from port 67.
+    /// Not addressed to port 68. The source port is free: RFC 2131 does not fix it.
     WrongPort = "wrong-port",
     /// On a VLAN of which this interface is only the parent.
     WrongVlan = "wrong-vlan",

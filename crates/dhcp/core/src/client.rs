@@ -113,7 +113,7 @@ enum Carrier {
 
 impl Client {
     /// The client of a link whose messages carry `hardware` as `chaddr`. `remembered` is tried first (INIT-REBOOT).
-    /// Nothing is sent before [`Event::Started`].
+    /// Nothing is sent before [`Event::Started`], or before a carrier comes if there is none.
     #[must_use]
     pub fn new(
         settings: LinkSettings,

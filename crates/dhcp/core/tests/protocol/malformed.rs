@@ -1,6 +1,7 @@
 //! Packets that break clients: each is dropped under its name, or costs only the option that is broken.
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 
 use orlop_dhcp_contract::{Discard, Lease, Phase};
 use orlop_dhcp_core::client::Action;
@@ -275,4 +276,18 @@ fn more_instances_and_longer_options_than_any_use_are_counted_and_left_out() {
 fn edit(mut bytes: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
     bytes[at] = value;
     bytes
+}
+
+#[test]
+fn a_flood_of_garbage_is_counted_without_a_flood_of_reports() {
+    let mut bench = Bench::bound();
+    let garbage = Packet { xid: 7, ..Packet::lease(OFFER, 7) }.bytes();
+    let mut reports = 0;
+    for _ in 0..50_000 {
+        bench.now = bench.now.after(Duration::from_micros(200));
+        reports += bench.client.receive(bench.now, &garbage, PacketInfo::PLAIN).len();
+    }
+    assert_eq!(bench.dropped(), [(Discard::WrongXid, 50_000)]);
+    assert_eq!(reports, 2, "ten seconds, one report in five");
+    assert_eq!(bench.phase(), Phase::Bound);
 }

@@ -2,14 +2,16 @@
 
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::Counters;
+use orlop_dhcp_contract::{Counters, HardwareAddr};
+use orlop_dhcp_core::client::{Action, Client, Event};
 use orlop_dhcp_core::frame::{self, PacketInfo};
 use orlop_dhcp_core::message::{Header, Kind, Reply};
 use orlop_dhcp_core::option::{Fields, Options};
+use orlop_machine::{Instant, Machine, Seed};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::packet::{ACK, Packet};
+use crate::packet::{ACK, OURS, Packet};
 use crate::targets;
 
 proptest! {
@@ -94,4 +96,19 @@ proptest! {
         let joined = options.get(200).unwrap().map(|joined| joined.into_owned());
         prop_assert_eq!(joined, (!data.is_empty()).then_some(data));
     }
+}
+
+#[test]
+fn links_that_start_together_differ_in_xid_and_the_same_seed_repeats() {
+    let first_xid = |seed: u8| {
+        let settings = crate::bench::settings();
+        let mut client = Client::new(settings, HardwareAddr(OURS), None, true, Seed::from_bytes([seed; 32]));
+        match client.handle(Instant::from_nanos(1), Event::Started).first() {
+            Some(Action::Send { xid, .. }) => *xid,
+            other => panic!("{other:?}"),
+        }
+    };
+    let xids: std::collections::BTreeSet<u32> = (0..64).map(first_xid).collect();
+    assert_eq!(xids.len(), 64);
+    assert_eq!(first_xid(3), first_xid(3));
 }
