@@ -153,7 +153,7 @@ impl Stage {
         let daemon = self.daemon.clone();
         let bound = || {
             let status = self.machine.run(&daemon, &["status"])?;
-            ensure!(status.contains("192.0.2."), "orlop-dhcp status says:\n{status}");
+            ensure!(status.contains("eth0: bound"), "orlop-dhcp status says:\n{status}");
             Ok(Some(status))
         };
         let status = eventually("the daemon to say that it is bound", DEADLINE, bound)?;

@@ -61,7 +61,7 @@ const ROLES: [&str; 3] = ["supervisor", "broker", "worker"];
 fn role(line: &str) -> Option<&'static str> {
     let program = line.split(' ').next()?.rsplit('/').next()?;
     match program {
-        "orlop-dhcp-worker" => Some("worker"),
+        "dhcp-worker" => Some("worker"),
         "orlop-dhcp" if line.contains("--broker-of=") => Some("broker"),
         "orlop-dhcp" => Some("supervisor"),
         _ => None,
@@ -157,7 +157,7 @@ mod tests {
         for (line, want) in [
             ("/r/orlop-dhcp", Some("supervisor")),
             ("orlop-dhcp --broker-of=12", Some("broker")),
-            ("orlop-dhcp-worker", Some("worker")),
+            ("dhcp-worker", Some("worker")),
             ("setpriv --no-new-privs /r/orlop-dhcp", None),
         ] {
             assert_eq!(role(line), want, "{line}");
