@@ -21,11 +21,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         // Effective, permitted, inheritable, twice. Not all of them: what the control asks for must be permitted to root here.
         let sets = [CHOWN_TO_SETUID, CHOWN_TO_SETUID, 0, 0, 0, 0];
         call!(libc::SYS_capset, &header, &sets)
-    }),
+    })
+    .note("asks for eight capabilities that the control has"),
     attack("ambient-capability", "keep a capability over an exec", Killed, |_| {
         // PR_CAP_AMBIENT_IS_SET: reading the set is the reachability control.
         call!(libc::SYS_prctl, 47, 1, 10, 0, 0)
-    }),
+    })
+    .note("reads the set: the reachability control"),
     attack("secure-bits", "unlock root's special powers", Killed, |_| {
         call!(libc::SYS_prctl, libc::PR_SET_SECUREBITS, 0, 0, 0, 0)
     }),

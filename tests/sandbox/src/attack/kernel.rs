@@ -48,9 +48,10 @@ pub(super) const ATTACKS: &[Attack] = &[
     .note("needs a kernel with modules"),
     attack("unload-module", "take code out of the kernel", Killed, |_| {
         call!(libc::SYS_delete_module, c"orlop_none", libc::O_NONBLOCK)
-    }),
+    })
+    .note("needs a kernel with modules"),
     attack("kexec", "boot another kernel", Killed, |_| call!(libc::SYS_kexec_load, 0, 0, 0_usize, 0))
-        .note("the arena has given up CAP_SYS_BOOT: no control can succeed, and none may"),
+        .note("needs kexec; and the arena has given up CAP_SYS_BOOT, so that no control can succeed"),
     attack("reboot", "switch the machine off", Killed, |_| call!(libc::SYS_reboot, 0xfee1_dead_u32, 0x2812_1969, 0, 0))
         .note("asks for Ctrl-Alt-Del to be off, which is how it is; the arena has given up CAP_SYS_BOOT"),
     attack("swap", "choose where memory is written to", Killed, |_| call!(libc::SYS_swapoff, c"/var/arena/secret"))
@@ -97,9 +98,11 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack("memory-policy", "move its memory between nodes", Killed, |_| call!(libc::SYS_set_mempolicy, 0, 0_usize, 0)),
     attack("barrier", "interrupt every processor (membarrier)", UNKNOWN, |_| call!(libc::SYS_membarrier, 0, 0, 0)),
     #[cfg(target_arch = "x86_64")]
-    attack("port-access", "reach hardware ports", Killed, |_| call!(libc::SYS_iopl, 3)),
+    attack("port-access", "reach hardware ports", Killed, |_| call!(libc::SYS_iopl, 3))
+        .note("needs a kernel that lets programs reach ports"),
     #[cfg(target_arch = "x86_64")]
-    attack("port-bitmap", "reach one hardware port", Killed, |_| call!(libc::SYS_ioperm, 0x80, 1, 1)),
+    attack("port-bitmap", "reach one hardware port", Killed, |_| call!(libc::SYS_ioperm, 0x80, 1, 1))
+        .note("needs a kernel that lets programs reach ports"),
     #[cfg(target_arch = "x86_64")]
     attack("local-descriptor-table", "change the processor's segment table", Killed, |_| {
         let mut room = [0_u8; 16];

@@ -31,7 +31,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     attack("socket-unix", "make a local socket", Killed, |_| socket(AF_UNIX, SOCK_STREAM, 0)),
     attack("socket-vsock", "talk to the hypervisor", Killed, |_| socket(libc::AF_VSOCK, SOCK_STREAM, 0)),
-    attack("socket-alg", "reach the kernel's cipher code", Killed, |_| socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
+    attack("socket-alg", "reach the kernel's cipher code", Killed, |_| socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0))
+        .note("needs a kernel with AF_ALG"),
     attack("socket-pair", "make a pair of local sockets", Killed, |_| {
         let mut pair = [0_i32; 2];
         call!(libc::SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, &mut pair)
