@@ -135,7 +135,7 @@ struct Line {
     #[arg(long)]
     require_landlock: bool,
 
-    /// End a one-shot run after SECS seconds [default: 10]
+    /// End a one-shot run after SECS seconds [default: that of the configuration, else 10]
     #[arg(long, value_name = "SECS", value_parser = deadline)]
     deadline: Option<Seconds<1, 3600>>,
 

@@ -11,13 +11,12 @@ use super::{LinkStatus, Postures, Status};
 use crate::interface_name::InterfaceName;
 use crate::verdict::{Network, Outcome, reason};
 
-/// The whole document. A field may be added; none changes its meaning.
+/// The whole document. A field may be added; none changes its meaning. There is no process id: the broker cannot ask for
+/// it once it is narrow, and outside its pid namespace it would be somebody else's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// The version of the daemon.
     pub version: String,
-    /// The broker's process, as its own pid namespace numbers it.
-    pub pid: u32,
     /// `one-shot` or `service`.
     pub mode: String,
     /// When this was written, in seconds since boot (`CLOCK_BOOTTIME`). It is written only when something changes.
@@ -109,13 +108,12 @@ pub struct LeaseDocument {
 }
 
 impl Document {
-    /// The document of `status` when the process `pid` writes it at `now`.
+    /// The document of `status`, written at `now`.
     #[must_use]
-    pub fn new(status: &Status, pid: u32, now: Instant) -> Self {
+    pub fn new(status: &Status, now: Instant) -> Self {
         let Status { mode, started, restarts, links, outcome, postures } = status;
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid,
             mode: mode.name().to_owned(),
             written: seconds(now),
             started: Moment::new(*started, now),

@@ -1,5 +1,4 @@
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use orlop_dhcp_contract::{Counters, Discard, DomainName, Mtu, Phase, PrefixLen, Route, Term, UnicastAddr};
 use orlop_sandbox::fatal::Exit;
@@ -94,11 +93,10 @@ fn over() -> Status {
 
 #[test]
 fn the_document_has_what_a_program_needs() {
-    let document = Document::new(&busy(), 7, at(220_000));
+    let document = Document::new(&busy(), at(220_000));
     let value: Value = serde_json::from_str(&document.to_json()).unwrap();
     for (what, pointer, want) in [
         ("version", "/version", json!(env!("CARGO_PKG_VERSION"))),
-        ("process", "/pid", json!(7)),
         ("mode", "/mode", json!("service")),
         ("when written", "/written", json!(220.0)),
         ("start, before that", "/started", json!({"boottime": 90.0, "in": -130.0})),
@@ -125,9 +123,9 @@ fn the_document_has_what_a_program_needs() {
 
 #[test]
 fn a_person_sees_each_interface_with_its_lease_and_its_trouble() {
-    let document = Document::new(&busy(), 7, at(220_000));
+    let document = Document::new(&busy(), at(220_000));
     let want = format!(
-        "orlop-dhcp {}, service: running for 3 min 10 s, process 7, started anew once
+        "orlop-dhcp {}, service: running for 3 min 10 s, started anew once
 
 eth0: bound for 2 min 59 s (02:00:00:00:00:07, index 2, metric 1002)
   address    192.0.2.9/24 from 192.0.2.1
@@ -156,7 +154,7 @@ fn a_lease_for_ever_never_expires() {
     let mut status = busy();
     let term = Term::Infinite { acquired: at(100_000) };
     status.links = vec![link("eth0", 2, None, Some(Lease { term, ..lease() }))];
-    let text = text::render(&Document::new(&status, 7, at(220_000)), text::Life::Running, 220.0);
+    let text = text::render(&Document::new(&status, at(220_000)), text::Life::Running, 220.0);
     assert!(text.contains("lease      acquired 2 min 0 s ago, never expires\n"), "{text}");
 }
 
@@ -314,6 +312,27 @@ fn the_largest_status_is_smaller_than_what_is_read() {
         ..lease()
     };
     let links = (1..=128).map(|n| link(&format!("abcdefghijkl{n:03}"), n, None, Some(big.clone()))).collect();
-    let text = Document::new(&Status { links, ..busy() }, 7, at(Duration::MAX.as_secs().min(1 << 40))).to_json();
+    let text = Document::new(&Status { links, ..busy() }, at(1 << 40)).to_json();
     assert!(text.len() < 2 * 1024 * 1024, "{} bytes", text.len());
+}
+
+#[test]
+fn unanswered_messages_are_counted_only_while_something_is_asked() {
+    let discards = Counters::default();
+    for (phase, asks) in [
+        (Phase::NoCarrier, false),
+        (Phase::Init, true),
+        (Phase::Selecting, true),
+        (Phase::Requesting, true),
+        (Phase::Rebooting, true),
+        (Phase::Bound, false),
+        (Phase::Renewing, true),
+        (Phase::Rebinding, true),
+        (Phase::Released, false),
+    ] {
+        let progress = Progress { phase, since: at(90_000), sent: 3, naks: 0, discards };
+        let status = Status { links: vec![link("eth0", 2, Some(progress), None)], ..busy() };
+        let text = text::render(&Document::new(&status, at(95_000)), text::Life::Running, 95.0);
+        assert_eq!(text.contains("sent       3 without an answer\n"), asks, "{phase}");
+    }
 }

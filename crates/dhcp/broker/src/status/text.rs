@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use orlop_dhcp_contract::Phase;
 use orlop_sandbox::posture::Status;
 
 use super::Postures;
@@ -33,7 +34,7 @@ pub(super) fn render(document: &Document, life: Life, now: f64) -> String {
 }
 
 fn write_all(text: &mut String, document: &Document, life: Life, now: f64) -> fmt::Result {
-    let Document { version, pid, mode, written, started, restarts, interfaces, outcome, posture } = document;
+    let Document { version, mode, written, started, restarts, interfaces, outcome, posture } = document;
     write!(text, "orlop-dhcp {version}, {mode}: ")?;
     match life {
         Life::Running => write!(text, "running for {}", span(now - started.boottime))?,
@@ -41,7 +42,6 @@ fn write_all(text: &mut String, document: &Document, life: Life, now: f64) -> fm
         Life::Unknown => write!(text, "under way {} ago", span(now - written))?,
         Life::Over => write!(text, "over for {}", span(now - written))?,
     }
-    write!(text, ", process {pid}")?;
     match restarts {
         0 => writeln!(text)?,
         1 => writeln!(text, ", started anew once")?,
@@ -115,8 +115,8 @@ fn write_interface(text: &mut String, interface: &InterfaceDocument, now: f64) -
     if let Some(lease) = lease {
         write_lease(text, lease, now)?;
     }
-    let asking = phase.is_some_and(|phase| !phase.is_leased()) && *sent > 0;
-    if asking {
+    let asking = phase.is_some_and(|phase| !matches!(phase, Phase::NoCarrier | Phase::Bound | Phase::Released));
+    if asking && *sent > 0 {
         row(text, "sent", format_args!("{sent} without an answer"))?;
     }
     if *naks > 0 {

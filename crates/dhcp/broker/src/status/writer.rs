@@ -44,7 +44,7 @@ impl Writer {
         }
         (self.seen, self.tried) = (None, Some(now));
         let everybody = Mode::from_raw_mode(0o644);
-        let document = Document::new(status, std::process::id(), now).to_json();
+        let document = Document::new(status, now).to_json();
         whole_file::replace(own, STATUS_FILE, document.as_bytes(), everybody)?;
         whole_file::replace(metrics, METRICS_FILE, metrics::render(status).as_bytes(), everybody)?;
         self.seen = Some(status.clone());
