@@ -20,6 +20,8 @@ pub mod role;
 pub mod selection;
 pub mod serve;
 pub mod settings;
+pub mod status;
 pub mod supervise;
 pub mod transmit;
+pub mod verdict;
 pub mod whole_file;

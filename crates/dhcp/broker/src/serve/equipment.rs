@@ -12,6 +12,7 @@ use crate::command_line::Mode;
 use crate::config::Config;
 use crate::control;
 use crate::hostname::Hostname;
+use crate::interface_name::InterfaceName;
 use crate::interfaces::Interfaces;
 use crate::lease_file::BootId;
 use crate::netlink::Netlink;
@@ -32,6 +33,8 @@ pub(super) struct Equipment {
     pub(super) control: Option<control::Server>,
     pub(super) resolv_conf: ResolvConf,
     pub(super) publisher: Publisher,
+    /// Interfaces about which an earlier process published something.
+    pub(super) published: Vec<InterfaceName>,
     /// [`OWN_FOLDER`].
     pub(super) own: OwnedFd,
     /// [`METRICS_FOLDER`].
@@ -39,7 +42,7 @@ pub(super) struct Equipment {
 }
 
 /// Lease files, status and the control socket.
-pub(super) const OWN_FOLDER: &str = "/run/orlop/dhcp";
+pub const OWN_FOLDER: &str = "/run/orlop/dhcp";
 /// Prometheus text of every daemon, for node_exporter.
 pub(super) const METRICS_FOLDER: &str = "/run/orlop/metrics";
 
@@ -51,6 +54,7 @@ impl Equipment {
             Mode::OneShot => None,
             Mode::Service => Some(orders()?),
         };
+        let publisher = folder(Path::new(publish::FOLDER), Publisher::open)?;
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
         Ok(Self {
             netlink: Netlink::open().map_err(os("cannot configure interfaces (rtnetlink)"))?,
@@ -66,7 +70,8 @@ impl Equipment {
             boot: BootId::current().map_err(os("cannot tell this boot from another"))?,
             control,
             resolv_conf: folder(&config.resolv_conf, ResolvConf::open)?,
-            publisher: folder(Path::new(publish::FOLDER), Publisher::open)?,
+            published: publisher.published().map_err(os("cannot read the folder of netfacts"))?,
+            publisher,
             own,
             metrics: folder(Path::new(METRICS_FOLDER), open_folder)?,
         })
@@ -76,6 +81,10 @@ impl Equipment {
 impl Equipment {
     pub(super) fn own_folder(&self) -> BorrowedFd<'_> {
         self.own.as_fd()
+    }
+
+    pub(super) fn metrics_folder(&self) -> BorrowedFd<'_> {
+        self.metrics.as_fd()
     }
 }
 

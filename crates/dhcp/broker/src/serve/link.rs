@@ -11,6 +11,7 @@ use crate::interfaces::Link;
 use crate::netlink::{Footprint, Settings};
 use crate::publish::facts_of;
 use crate::transmit::Port;
+use crate::verdict::Standing;
 
 /// What the broker knows and holds for one interface.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) struct OurLink {
     pub(super) refused: Option<Refusal>,
     /// Since when it is ours, and so since when it is up.
     pub(super) since: Instant,
+    /// The MTU it had before a lease changed it, in bytes.
+    pub(super) own_mtu: Option<u32>,
 }
 
 impl OurLink {
@@ -42,7 +45,8 @@ impl OurLink {
         Settings { metric: metric.on(self.index()), routes: *use_routes, route_mtu: *use_mtu == UseMtu::Route }
     }
 
-    /// What our messages on this link say about us. `own_name` is the name of this host, when it has one.
+    /// What our messages on this link say about us. `own_name` is the name of this host, when it has one that servers
+    /// may be told.
     pub(super) fn speaker(&self, own_name: Option<&DomainName>) -> Speaker {
         let hostname = match &self.config.hostname {
             SendHostname::Nothing => None,
@@ -75,5 +79,18 @@ impl OurLink {
     pub(super) fn facts(&self) -> Option<Facts> {
         let LinkConfig { metric, use_dns, use_ntp, .. } = &self.config;
         facts_of(&self.link.name, metric.on(self.index()), self.lease.as_ref()?, *use_dns, *use_ntp)
+    }
+
+    /// What matters of it for the verdict of a one-shot run.
+    pub(super) fn standing(&self) -> Standing<'_> {
+        Standing {
+            name: self.link.name.as_str(),
+            since: self.since,
+            carrier: self.link.carrier,
+            lease: self.lease.as_ref(),
+            confirmed: self.progress.is_some_and(|progress| progress.phase.is_leased()),
+            refused: self.refused,
+            naks: self.progress.map_or(0, |progress| progress.naks),
+        }
     }
 }

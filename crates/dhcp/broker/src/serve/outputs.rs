@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::link::OurLink;
 use super::server::Server;
+use crate::config::SetHostname;
 use crate::hostname::{self, is_default};
 use crate::interface_name::InterfaceName;
 use crate::lease_file::{self, Handover};
@@ -48,6 +49,18 @@ impl Server {
         self.update_resolv_conf();
     }
 
+    /// Takes back what an earlier process told about interfaces that have no lease now.
+    pub(super) fn retract_orphans(&mut self) {
+        for interface in std::mem::take(&mut self.equipment.published) {
+            let has_lease = |our: &OurLink| our.link.name == interface && our.lease.is_some();
+            if !self.links.values().any(has_lease)
+                && let Err(error) = self.equipment.publisher.withdraw(&interface)
+            {
+                warn!(%interface, %error, "the facts of an old lease are still published");
+            }
+        }
+    }
+
     /// Removes the lease file of an interface whose lease is over.
     pub(super) fn forget(&mut self, interface: &InterfaceName) {
         if let Err(error) = lease_file::forget(self.equipment.own_folder(), interface) {
@@ -55,8 +68,12 @@ impl Server {
         }
     }
 
-    /// The name of this host, if it has one of its own.
+    /// The name of this host that servers are told: one of its own, unless theirs shall replace it. A server that is
+    /// told a name often gives the same one back.
     pub(super) fn own_name(&self) -> Option<DomainName> {
+        if self.config.set_hostname == SetHostname::Always {
+            return None;
+        }
         let name = self.equipment.hostname.current().ok().filter(|name| !is_default(name))?;
         DomainName::new(&name).ok()
     }

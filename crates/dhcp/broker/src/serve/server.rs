@@ -5,11 +5,10 @@ use std::os::fd::AsFd;
 use std::pin::pin;
 
 use orlop_dhcp_contract::{
-    Command, Denied, DomainName, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
+    Command, Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
 };
 use orlop_machine::Instant;
-use orlop_sandbox::broker::{Attested, Narrow};
-use orlop_sandbox::channel::ChannelError;
+use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::packet::open_listener;
@@ -25,6 +24,7 @@ use crate::filter;
 use crate::interfaces::{Link, LinkEvent};
 use crate::lease_file;
 use crate::netlink::Footprint;
+use crate::status::{Postures, Restarts, Writer};
 use crate::transmit::Port;
 
 /// A broker at work.
@@ -34,12 +34,16 @@ pub(super) struct Server {
     /// When the daemon was started: by this process or by one before it.
     pub(super) started: Instant,
     pub(super) equipment: Equipment,
-    pub(super) narrow: Narrow,
-    worker: Attested<Notice, Request>,
+    channel: BrokerChannel<Notice, Request>,
     policy: Policy,
     pub(super) links: BTreeMap<IfIndex, OurLink>,
     /// Whether every interface that was there at the start has been told.
     pub(super) listed: bool,
+    pub(super) postures: Postures,
+    /// How often the pair was started anew.
+    pub(super) restarts: u32,
+    pub(super) status: Writer,
+    pub(super) next_claim_check: Instant,
 }
 
 impl Server {
@@ -48,30 +52,28 @@ impl Server {
         config: Config,
         started: Instant,
         equipment: Equipment,
-        narrow: Narrow,
-        worker: Attested<Notice, Request>,
+        postures: Postures,
+        channel: BrokerChannel<Notice, Request>,
     ) -> Self {
         Self {
+            restarts: Restarts::since(equipment.own_folder(), started).0,
             run,
             config,
             started,
             equipment,
-            narrow,
-            worker,
+            channel,
             policy: Policy::new(),
             links: BTreeMap::new(),
             listed: false,
+            postures,
+            status: Writer::default(),
+            next_claim_check: started,
         }
     }
 
     /// Serves until a one-shot run has its outcome, or something ends it.
-    pub(super) async fn serve(mut self, relay: Option<Relay>) -> Result<Exit, Fatal> {
-        let mut relay = pin!(async {
-            match relay {
-                Some(relay) => relay.run().await,
-                None => std::future::pending().await,
-            }
-        });
+    pub(super) async fn serve(mut self, relay: Relay) -> Result<Exit, Fatal> {
+        let mut relay = pin!(relay.run());
         let mut relaying = true;
         loop {
             if let Some(exit) = self.settle(clock::now())? {
@@ -79,7 +81,7 @@ impl Server {
             }
             let Equipment { interfaces, timer, control, .. } = &mut self.equipment;
             tokio::select! {
-                received = self.worker.channel.recv() => self.request(received.map_err(worker_ended)?.message)?,
+                received = self.channel.recv() => self.request(received.map_err(worker_ended)?.message)?,
                 event = interfaces.next() => {
                     let event = event.map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
                     self.link_event(event)?;
@@ -125,6 +127,7 @@ impl Server {
             }
             LinkEvent::Listed => {
                 self.listed = true;
+                self.retract_orphans();
                 Ok(())
             }
             LinkEvent::TooMany(name) => {
@@ -155,8 +158,17 @@ impl Server {
             }
         };
         let config = self.config.link(link.name.as_str()).clone();
-        let mut our =
-            OurLink { link, config, port, lease: None, footprint: None, progress: None, refused: None, since: now };
+        let mut our = OurLink {
+            link,
+            config,
+            port,
+            lease: None,
+            footprint: None,
+            progress: None,
+            refused: None,
+            since: now,
+            own_mtu: None,
+        };
         let remembered = self.remember(&mut our, now);
         if let Err(denied) = self.policy.adopt(now, index, our.lease.as_ref()) {
             error!(interface = %our.link.name, %denied, "the interface is left alone");
@@ -168,7 +180,7 @@ impl Server {
         let notice =
             Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, settings, remembered };
         self.links.insert(index, our);
-        self.worker.channel.send_with(&notice, listener.as_fd()).map_err(worker_ended)
+        self.channel.send_with(&notice, listener.as_fd()).map_err(worker_ended)
     }
 
     /// What an earlier process left behind about this interface: its lease file, and the address in the kernel.
@@ -277,9 +289,13 @@ impl Server {
         }
         if let (UseMtu::Link, Some(mtu)) = (our.config.use_mtu, lease.mtu)
             && u32::from(mtu.get()) != our.link.mtu
-            && let Err(error) = netlink.set_mtu(index, mtu.get())
         {
-            warn!(interface = %name, mtu = mtu.get(), errno = %error.errno, "MTU not taken by the kernel");
+            match netlink.set_mtu(index, mtu.get()) {
+                Ok(()) => our.own_mtu = our.own_mtu.or(Some(our.link.mtu)),
+                Err(error) => {
+                    warn!(interface = %name, mtu = mtu.get(), errno = %error.errno, "MTU not taken by the kernel")
+                }
+            }
         }
         let news = our.lease.as_ref().is_none_or(|old| !old.same_configuration(&lease));
         let seconds = lease.term.expires_at().map(|end| end.since(now).as_secs());
@@ -303,6 +319,11 @@ impl Server {
             && let Err(error) = self.equipment.netlink.withdraw(index, &footprint)
         {
             warn!(interface = %name, errno = %error.errno, "{error}");
+        }
+        if let Some(mtu) = our.own_mtu.take().and_then(|mtu| u16::try_from(mtu).ok())
+            && let Err(error) = self.equipment.netlink.set_mtu(index, mtu)
+        {
+            warn!(interface = %name, mtu, errno = %error.errno, "the MTU of before is not restored");
         }
         if let Some(lease) = our.lease.take() {
             warn!(interface = %name, address = %lease.addr, ?why, "lease given up");
@@ -363,7 +384,7 @@ impl Server {
     }
 
     pub(super) fn notify(&self, notice: &Notice) -> Result<(), Fatal> {
-        self.worker.channel.try_send(notice).map_err(worker_ended)
+        self.channel.try_send(notice).map_err(worker_ended)
     }
 }
 

@@ -1,24 +1,104 @@
-//! temporary
-use super::server::Server;
-use crate::command_line::Mode;
-use orlop_dhcp_contract::Phase;
+//! Between two events: is a one-shot run over, what do others see, and when must we look again?
+
+use core::time::Duration;
+
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use tracing::{info, warn};
+
+use super::link::OurLink;
+use super::server::Server;
+use crate::command_line::Mode;
+use crate::resolv_conf;
+use crate::status::{LinkStatus, Status};
+use crate::verdict::{Limits, Outcome, Verdict, judge};
+
+/// Until the first lease, or this long, no status is written: nothing may delay the boot.
+const QUIET_START: Duration = Duration::from_secs(1);
+
 impl Server {
+    /// Brings everything up to date, and gives the exit code when the work is done.
     pub(super) fn settle(&mut self, now: Instant) -> Result<Option<Exit>, Fatal> {
-        self.equipment.timer.set(Some(now.after(std::time::Duration::from_secs(2)))).ok();
-        self.poll_resolv_conf();
-        if self.run.mode == Mode::OneShot {
-            if self.listed
-                && !self.links.is_empty()
-                && self.links.values().all(|l| l.progress.is_some_and(|p| p.phase == Phase::Bound))
-            {
-                return Ok(Some(Exit::Done));
-            }
-            if now >= self.started.after(self.config.deadline) {
-                return Ok(Some(Exit::Unconfigured));
-            }
+        let mut wakes = vec![now.after(resolv_conf::POLL)];
+        if now >= self.next_claim_check {
+            self.next_claim_check = now.after(resolv_conf::POLL);
+            self.poll_resolv_conf();
         }
+        let outcome = match self.run.mode {
+            Mode::Service => None,
+            Mode::OneShot => match self.judge(now) {
+                Verdict::Wait(until) => {
+                    wakes.push(until);
+                    None
+                }
+                Verdict::Ended(outcome) => Some(outcome),
+            },
+        };
+        let quiet_until = self.started.after(QUIET_START);
+        if outcome.is_some() || now >= quiet_until || self.links.values().any(|our| our.lease.is_some()) {
+            wakes.extend(self.write_status(outcome.as_ref(), now));
+        } else {
+            wakes.push(quiet_until);
+        }
+        if let Some(outcome) = outcome {
+            return self.finish(outcome).map(Some);
+        }
+        let wake = wakes.into_iter().min();
+        self.equipment.timer.set(wake).map_err(|cause| Fatal::os("cannot set the timer", cause))?;
         Ok(None)
+    }
+
+    fn judge(&self, now: Instant) -> Verdict {
+        let limits =
+            Limits { started: self.started, deadline: self.config.deadline, carrier_wait: self.config.carrier_wait };
+        let end = limits.started.after(limits.deadline);
+        // The kernel is still telling what there is.
+        if !self.listed && now < end {
+            return Verdict::Wait(end);
+        }
+        let standings: Vec<_> = self.links.values().map(OurLink::standing).collect();
+        judge(&standings, limits, now)
+    }
+
+    fn finish(&self, outcome: Outcome) -> Result<Exit, Fatal> {
+        if self.run.json {
+            crate::ask::print(&format!("{}\n", outcome.to_json()))?;
+        }
+        let outcome = outcome.into_result()?;
+        info!("{outcome}");
+        Ok(outcome.exit())
+    }
+
+    /// Gives the moment at which there is more to write.
+    fn write_status(&mut self, outcome: Option<&Outcome>, now: Instant) -> Option<Instant> {
+        let status = Status {
+            mode: self.run.mode,
+            started: self.started,
+            restarts: self.restarts,
+            links: self.links.values().map(OurLink::status).collect(),
+            outcome: outcome.cloned(),
+            postures: self.postures.clone(),
+        };
+        let equipment = &self.equipment;
+        let (own, metrics) = (equipment.own_folder(), equipment.metrics_folder());
+        self.status.update(own, metrics, &status, now).unwrap_or_else(|error| {
+            warn!(%error, "the status is not written");
+            None
+        })
+    }
+}
+
+impl OurLink {
+    fn status(&self) -> LinkStatus {
+        LinkStatus {
+            name: self.link.name.clone(),
+            index: self.index(),
+            hardware: self.link.hardware,
+            carrier: self.link.carrier,
+            metric: self.config.metric.on(self.index()),
+            progress: self.progress,
+            lease: self.lease.clone(),
+            refused: self.refused,
+        }
     }
 }
