@@ -44,7 +44,7 @@ pub struct Broker {
     profile: &'static Profile,
     parent: Option<Pid>,
     own: File,
-    worker: File,
+    worker: Option<File>,
     supervisor: Option<File>,
     socket: Socket,
     deadline: BootTimer,
@@ -57,7 +57,7 @@ pub struct Broker {
 pub struct Narrow {
     posture: Posture,
     own: File,
-    worker: File,
+    worker: Option<File>,
     supervisor: Option<File>,
     socket: Option<Socket>,
     deadline: BootTimer,
@@ -90,7 +90,7 @@ impl Broker {
     /// the process opens anything else.
     ///
     /// # Errors
-    /// When the process was not started by a supervisor, the worker is gone, or the profile is incomplete.
+    /// When the process was not started by a supervisor, or the profile is incomplete.
     pub fn start(profile: &'static Profile, worker: i32, worker_role: &'static str) -> Result<Self, Fatal> {
         if let Some(what) = profile.incomplete() {
             return Err(Fatal::new(Exit::Software, format!("the profile {} is incomplete: {what}", profile.name)));
@@ -112,8 +112,8 @@ impl Broker {
             profile,
             parent,
             own: File::open("/proc/self/status").map_err(os("cannot open /proc/self/status"))?,
-            // Opened while it can be nobody else's number: the supervisor has not collected the worker yet.
-            worker: File::open(format!("/proc/{worker}/status")).map_err(os("cannot watch the worker"))?,
+            // A worker that is gone already has said why; that is heard when it is awaited.
+            worker: File::open(format!("/proc/{worker}/status")).ok(),
             // From another process namespace the supervisor cannot be seen.
             supervisor: parent.and_then(|pid| File::open(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()),
             socket,
@@ -197,7 +197,7 @@ impl Narrow {
             )
             .help("install both programs from the same build"));
         }
-        let observed = Posture::observe(&self.worker).map_err(|cause| Fatal::os("cannot observe the worker", cause))?;
+        let observed = self.observe_worker().map_err(|cause| Fatal::os("cannot observe the worker", cause))?;
         attest(&posture, &observed, profile)?;
         let need = if self.require_landlock { Need::Require } else { profile.landlock.need };
         posture.landlock.judge(need, profile.name)?;
@@ -251,7 +251,7 @@ impl Narrow {
     /// # Errors
     /// When it is gone.
     pub fn observe_worker(&self) -> io::Result<Status> {
-        Posture::observe(&self.worker)
+        self.worker.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into()).and_then(Posture::observe)
     }
 
     fn observe_own(&self) -> Result<Status, Fatal> {

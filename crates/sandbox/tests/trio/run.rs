@@ -70,16 +70,18 @@ impl Daemon {
         Self { supervisor, lines, seen: Vec::new() }
     }
 
-    /// The next line that contains `part`.
+    /// The first line that contains `part` and was not asked for before. Lines of stdout and stderr come in any order.
     pub(crate) fn line(&mut self, part: &str) -> String {
         let until = Instant::now() + PATIENCE;
-        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            self.seen.push(line.clone());
-            if line.contains(part) {
-                return line;
+        loop {
+            if let Some(at) = self.seen.iter().position(|line| line.contains(part)) {
+                return self.seen.remove(at);
+            }
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(_) => panic!("no line with {part:?} among:\n{}", self.seen.join("\n")),
             }
         }
-        panic!("no line with {part:?} after:\n{}", self.seen.join("\n"));
     }
 
     /// Process ids of broker and worker, once the worker is attested.
