@@ -116,7 +116,8 @@ impl TryFrom<Stored> for Handover {
             return Err(LeaseFileError::Version(version));
         }
         let (addr, prefix) = read_network(&address).ok_or(LeaseFileError::Value("address"))?;
-        let addr = UnicastAddr::new(addr).ok_or(LeaseFileError::Value("address"))?;
+        let addr = UnicastAddr::new(addr).filter(|addr| prefix.has_host(addr.get()));
+        let addr = addr.ok_or(LeaseFileError::Value("address"))?;
         let acquired = Instant::from_nanos(acquired_ns);
         let term = match (renew_ns, rebind_ns, expires_ns) {
             (None, None, None) => Term::Infinite { acquired },

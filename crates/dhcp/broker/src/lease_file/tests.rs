@@ -85,6 +85,7 @@ fn a_file_that_is_not_quite_a_lease_is_none() {
         ("half a hardware address", with(":00:07", ""), LeaseFileError::Value("hardware")),
         ("hardware address too long", with(":00:07", ":00:07:08"), LeaseFileError::Value("hardware")),
         ("loopback address", with("192.0.2.9/24", "127.0.0.1/8"), LeaseFileError::Value("address")),
+        ("address of the network", with("192.0.2.9/24", "192.0.2.0/24"), LeaseFileError::Value("address")),
         ("no prefix", with("192.0.2.9/24", "192.0.2.9"), LeaseFileError::Value("address")),
         ("prefix too long", with("192.0.2.9/24", "192.0.2.9/33"), LeaseFileError::Value("address")),
         (
@@ -253,24 +254,28 @@ fn any_term() -> impl Strategy<Value = Term> {
 fn any_lease() -> impl Strategy<Value = Lease> {
     use proptest::collection::vec;
     use proptest::option::of;
-    let ends = (unicast(), 0_u8..=32, unicast(), any_term());
+    let host = (unicast(), 0_u8..=32)
+        .prop_filter("no host", |(addr, bits)| PrefixLen::new(*bits).is_some_and(|prefix| prefix.has_host(addr.get())));
+    let ends = (host, unicast(), any_term());
     let lists = (vec(unicast(), 0..=4), vec(any_route(), 0..=64), vec(unicast(), 0..=8), vec(unicast(), 0..=8));
     let rest = (of(any::<u32>()), of(576_u16..), of(domain()), of(domain()), vec(domain(), 0..=16));
     (ends, lists, rest).prop_map(
-        |((addr, bits, server, term), (routers, routes, dns, ntp), (broadcast, mtu, hostname, domain, search))| Lease {
-            addr,
-            prefix: PrefixLen::new(bits).unwrap(),
-            server,
-            term,
-            broadcast: broadcast.map(|bits| Ipv4Broadcast(bits.into())),
-            routers: routers.into_iter().collect(),
-            routes: routes.into_iter().collect(),
-            mtu: mtu.and_then(Mtu::new),
-            dns: dns.into_iter().collect(),
-            ntp: ntp.into_iter().collect(),
-            hostname,
-            domain,
-            search: search.into_iter().collect(),
+        |(((addr, bits), server, term), (routers, routes, dns, ntp), (broadcast, mtu, hostname, domain, search))| {
+            Lease {
+                addr,
+                prefix: PrefixLen::new(bits).unwrap(),
+                server,
+                term,
+                broadcast: broadcast.map(|bits| Ipv4Broadcast(bits.into())),
+                routers: routers.into_iter().collect(),
+                routes: routes.into_iter().collect(),
+                mtu: mtu.and_then(Mtu::new),
+                dns: dns.into_iter().collect(),
+                ntp: ntp.into_iter().collect(),
+                hostname,
+                domain,
+                search: search.into_iter().collect(),
+            }
         },
     )
 }
