@@ -32,9 +32,18 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let all = targets(workspace)?;
     let chosen = chosen(&all, options.target.as_deref())?;
     setup::ensure(Need::Fuzz)?;
-    let mut steps = Steps::new(chosen.len());
+    let mut steps = Steps::new(1 + chosen.len());
+    let built = steps.run("build", || {
+        let mut cargo = workspace.nightly_cargo();
+        cargo.args(["fuzz", "build", "--fuzz-dir", "fuzz", "--debug-assertions"]);
+        command::run(cargo.args(&options.target)).map(|()| String::new())
+    });
     for target in chosen {
-        steps.run(target, || fuzz(&workspace.root, workspace, target, options.seconds));
+        if built {
+            steps.run(target, || fuzz(&workspace.root, workspace, target, options.seconds));
+        } else {
+            steps.not_run(target, "the targets do not build");
+        }
     }
     steps.finish("fuzz")
 }

@@ -42,6 +42,7 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "udhcpc", why: "rival client: busybox", needs: RIVALS },
     DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
     DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
+    DebianPackage { name: "g++", why: "libFuzzer is C++", needs: &[Need::Fuzz] },
 ];
 
 /// A program that `cargo install` builds, with the version everybody uses.
@@ -110,13 +111,14 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
 }
 
 /// Whether a nightly toolchain is installed.
-pub(crate) fn has_nightly() -> bool {
+fn has_nightly() -> bool {
     command::succeeds(Command::new("cargo").args(["+nightly", "--version"]))
 }
 
-/// Whether cargo-fuzz is installed.
-pub(crate) fn has_cargo_fuzz() -> bool {
-    command::succeeds(Command::new("cargo").args(["fuzz", "--version"]))
+/// Whether all that [`Need::Fuzz`] names is installed.
+pub(crate) fn can_fuzz() -> bool {
+    let compiles = command::succeeds(Command::new("c++").arg("--version"));
+    compiles && has_nightly() && command::succeeds(Command::new("cargo").args(["fuzz", "--version"]))
 }
 
 fn debian_packages(need: Need) -> Result<()> {

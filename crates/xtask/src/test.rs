@@ -117,8 +117,8 @@ fn fuzz_targets(workspace: &Workspace) -> Result<String> {
     if !workspace.root.join("fuzz/Cargo.toml").is_file() {
         bail!("no fuzz/Cargo.toml");
     }
-    if !setup::has_nightly() || !setup::has_cargo_fuzz() {
-        return Ok("not compiled, no nightly Rust or no cargo-fuzz here (cargo xtask setup --fuzz); seeds are replayed by the unit tests".to_owned());
+    if !setup::can_fuzz() {
+        return Ok("not compiled: needs nightly Rust, cargo-fuzz and c++ (cargo xtask setup --fuzz); seeds are replayed by the unit tests".to_owned());
     }
     command::run(workspace.nightly_cargo().args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]))?;
     Ok("compiled".to_owned())
