@@ -30,7 +30,12 @@ impl Listener {
     /// What the kernel refused.
     pub fn open(self, ifindex: i32) -> Result<OwnedFd> {
         let (kind, filter, locked) = match self {
-            Self::Granted => return Ok(orlop_sandbox::packet::open_listener(ifindex.unsigned_abs(), &only_dhcp())?),
+            Self::Granted => {
+                return Ok(orlop_sandbox::packet::open_listener(
+                    ifindex.unsigned_abs(),
+                    &orlop_dhcp::filter::program(),
+                )?);
+            }
             Self::Unlocked => (SocketType::DGRAM, Some(NOTHING), false),
             Self::Unfiltered => (SocketType::DGRAM, None, true),
             Self::Raw => (SocketType::RAW, Some(NOTHING), true),
@@ -113,17 +118,3 @@ fn piecewise(ifindex: i32, kind: SocketType, filter: Option<u32>, locked: bool) 
 /// How many bytes of a packet a filter of one instruction lets through.
 const NOTHING: u32 = 0;
 const EVERYTHING: u32 = 0xffff;
-
-/// UDP to port 68 and nothing else, on offsets from the IP header: without options and fragments, which the stray datagram
-/// of these tests does not have either.
-fn only_dhcp() -> [orlop_sandbox::packet::SockFilter; 6] {
-    let step = orlop_sandbox::packet::SockFilter::new;
-    [
-        step(0x30, 0, 0, 9),
-        step(0x15, 0, 3, 17),
-        step(0x28, 0, 0, 22),
-        step(0x15, 0, 1, 68),
-        step(0x06, 0, 0, 0xffff),
-        step(0x06, 0, 0, 0),
-    ]
-}

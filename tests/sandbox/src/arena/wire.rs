@@ -100,7 +100,13 @@ impl Capture {
 
     /// Sends a packet that a DHCP client listens to, `len` bytes from the IP header on.
     pub(super) fn send_dhcp(&self, len: usize) -> Result<()> {
-        let payload = vec![0; len.saturating_sub(28)];
+        let mut payload = vec![0; len.saturating_sub(28)];
+        // `op` BOOTREPLY, and the cookie (RFC 2131 section 3): the broker's filter looks at both.
+        for (at, byte) in [(0, 2), (236, 0x63), (237, 0x82), (238, 0x53), (239, 0x63)] {
+            if let Some(slot) = payload.get_mut(at) {
+                *slot = byte;
+            }
+        }
         let mut frame = frame([0x08, 0x00], &datagram(68, &payload));
         frame.truncate(14 + len);
         self.send(index_of("w1")?, &frame)
