@@ -1,7 +1,7 @@
 //! A worker's stderr, made harmless on its way to ours.
 //!
 //! What a worker writes may be written by an intruder. It arrives in the log as lines that are marked as the
-//! worker's, escaped, cut to [`MAX_LINE`](crate::log::MAX_LINE) and limited in number; it can neither forge a
+//! worker's, escaped, cut to [`MAX_LINE`] and limited in number; it can neither forge a
 //! line of the broker nor fill a disk.
 
 use core::fmt::Write as _;
