@@ -17,18 +17,31 @@ pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// A client and a server, joined by a wire from `eth0` to `eth0`.
 pub struct Scene {
-    /// Where the client runs. Its interface is down until somebody brings it up.
+    /// Where the client runs.
     pub client: Host,
     /// Where the server runs: its interface is up and has [`SERVER`]/24.
     pub server: Host,
 }
 
 impl Scene {
-    /// Both hosts and the wire.
+    /// Both hosts and the wire, ready at both ends.
     ///
     /// # Errors
     /// When a namespace or link cannot be made.
     pub fn new() -> Result<Self> {
+        let scene = Self::with_link_down()?;
+        scene.client.link_up("eth0")?;
+        scene.server.wait_operational("eth0")?;
+        scene.client.wait_operational("eth0")?;
+        Ok(scene)
+    }
+
+    /// As [`Self::new`], but the client's end is still down, as on a machine that has just booted. The server's end needs a
+    /// moment after it comes up, so a first message may stay unanswered.
+    ///
+    /// # Errors
+    /// When a namespace or link cannot be made.
+    pub fn with_link_down() -> Result<Self> {
         let scene = Self::without_wire()?;
         Wire::veth(&scene.client, "eth0", &scene.server, "eth0")?;
         scene.server.link_up("eth0")?;

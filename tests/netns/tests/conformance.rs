@@ -84,10 +84,19 @@ fn a_refusal_by_a_server_that_was_not_chosen_is_ignored() {
         let answers = [stranger, lease_of(600).ack().after(Duration::from_millis(100))];
         let script = Script::serve(&lease_of(600)).without(Phase::Selecting).on(Phase::Selecting, answers);
         let rogue = scene.rogue(script).unwrap();
-        let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+        let capture = Capture::start(&scene.client).unwrap();
+        let running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
         let address = leased(&scene.client).unwrap_or_else(|error| panic!("{client:?}: {error:#}")).address;
         assert_eq!(address, ADDRESS, "{client:?}");
-        assert_eq!((rogue.count(Phase::Discover), rogue.count(Phase::Selecting)), (1, 1), "{client:?}");
+        let asked = (rogue.count(Phase::Discover), rogue.count(Phase::Selecting));
+        assert_eq!(
+            asked,
+            (1, 1),
+            "{client:?}:
+{}{}",
+            capture.time_line(),
+            running.text()
+        );
     }
 }
 
@@ -114,13 +123,12 @@ fn of_two_servers_one_is_chosen_and_named() {
 fn an_offer_that_is_not_for_us_or_not_whole_is_ignored() {
     use Client::{Dhclient, Dhcpcd, Udhcpc};
     // Behind each, the clients that were found to take the offer, or to be confused by it.
-    let bad: [(_, _, &[Client]); 7] = [
+    let bad: [(_, _, &[Client]); 6] = [
         ("of another transaction", Edit::Xid(1), &[]),
         ("for another client", Edit::Chaddr([0xee; 6]), &[]),
         ("with a wrong checksum", Edit::Checksum(Checksum::Wrong), &[]),
         ("without the cookie", Edit::Cookie(WRONG_COOKIE), &[Dhcpcd, Dhclient]),
         ("that is a request", Edit::Op(1), &[Udhcpc, Dhclient]),
-        ("with a VLAN tag", Edit::Vlan(5), &[Udhcpc, Dhcpcd]),
         ("to another port", Edit::DestinationPort(6868), &[]),
     ];
     for client in clients(&[]) {
@@ -128,16 +136,30 @@ fn an_offer_that_is_not_for_us_or_not_whole_is_ignored() {
             if otherwise.contains(&client) {
                 continue;
             }
-            let scene = Scene::new().unwrap();
-            let wrong = Lease::new(Ipv4Addr::new(192, 0, 2, 66), 60).offer().edit(edit.clone());
-            let good = lease_of(60).offer().after(Duration::from_millis(100));
-            let script = Script::serve(&lease_of(60)).without(Phase::Discover).on(Phase::Discover, [wrong, good]);
-            let rogue = scene.rogue(script).unwrap();
-            let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
-            let request = rogue.wait_for(Phase::Selecting, 1, SOON);
-            let request = request.unwrap_or_else(|error| panic!("{client:?}, an offer {what}: {error:#}")).message;
-            let requested = request.address_option(code::REQUESTED_ADDRESS);
-            assert_eq!(requested, Some(ADDRESS), "{client:?}, an offer {what}");
+            assert_eq!(requested_after(client, what, edit), Some(ADDRESS), "{client:?}, an offer {what}");
         }
     }
+}
+
+// A frame for a VLAN shows up on the parent interface too. To a packet socket for IPv4 the kernel shows it without its tag,
+// but as one for another host.
+#[test]
+fn an_offer_for_a_vlan_is_ignored_on_its_parent() {
+    // udhcpc and dhcpcd take it.
+    for client in clients(&[Client::Udhcpc, Client::Dhcpcd]) {
+        assert_eq!(requested_after(client, "with a VLAN tag", &Edit::Vlan(5)), Some(ADDRESS), "{client:?}");
+    }
+}
+
+/// Which address a client asks for when a bad offer of another is followed by a good one.
+fn requested_after(client: Client, what: &str, edit: &Edit) -> Option<Ipv4Addr> {
+    let scene = Scene::new().unwrap();
+    let bad = Lease::new(Ipv4Addr::new(192, 0, 2, 66), 60).offer().edit(edit.clone());
+    let good = lease_of(60).offer().after(Duration::from_millis(100));
+    let script = Script::serve(&lease_of(60)).without(Phase::Discover).on(Phase::Discover, [bad, good]);
+    let rogue = scene.rogue(script).unwrap();
+    let _running = client.start(&scene.client, "eth0", Mode::Service).unwrap();
+    let request = rogue.wait_for(Phase::Selecting, 1, SOON);
+    let request = request.unwrap_or_else(|error| panic!("{client:?}, an offer {what}: {error:#}")).message;
+    request.address_option(code::REQUESTED_ADDRESS)
 }

@@ -203,7 +203,6 @@ fn the_mtu_goes_where_the_configuration_says_and_a_silly_one_nowhere() {
         ("to the link when told so", "use-mtu = \"link\"\n", 1400, None, 1400),
         ("nowhere when told so", "use-mtu = \"no\"\n", 1400, None, 1500),
         ("a tiny one is nonsense", "", 68, None, 1500),
-        ("one beyond the link is nonsense", "", 9000, None, 1500),
     ] {
         let scene = Scene::new().unwrap();
         let _rogue = scene.rogue(Script::serve(&lease_of(600).with(code::MTU, mtu.to_be_bytes()))).unwrap();
@@ -213,6 +212,18 @@ fn the_mtu_goes_where_the_configuration_says_and_a_silly_one_nowhere() {
         let have = (default[0].mtu, scene.client.link("eth0").unwrap().mtu);
         assert_eq!(have, (route, link), "{what}: MTU of the route and of the link");
     }
+}
+
+// Linux believes a route's MTU: beyond the link's it makes packets that no link carries.
+#[test]
+fn an_mtu_beyond_the_link_is_not_given_to_the_routes() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _rogue = scene.rogue(Script::serve(&lease_of(600).with(code::MTU, 9000_u16.to_be_bytes()))).unwrap();
+    scene.oneshot(&Daemon::new()).unwrap();
+    let mtu = scene.client.default_routes().unwrap()[0].mtu;
+    assert!(mtu.is_none_or(|mtu| mtu <= 1500), "a route of {mtu:?} over a link of 1500");
+    assert_eq!(scene.client.link("eth0").unwrap().mtu, 1500);
 }
 
 /// The lease of a Google cloud machine: a /32, its router beside it, both routes in option 121 (`facts/dhcp.md` section 4).

@@ -120,6 +120,8 @@ impl Relay {
             host.disable_ipv6(leg)?;
             host.link_up(leg)?;
             end.link_up(name)?;
+            host.wait_operational(leg)?;
+            end.wait_operational(name)?;
         }
         let shared = Arc::new(Mutex::new(Shared { rules: Rules::new(rules), counters: Counters::default() }));
         let stop = Arc::new(AtomicBool::new(false));

@@ -77,6 +77,9 @@ pub struct Link {
     pub up: bool,
     /// Whether it hears its peer.
     pub carrier: bool,
+    /// Whether the kernel sends on it: it begins a moment after the carrier came, up to a second, and until then what is
+    /// sent is lost without an error.
+    pub operational: bool,
     /// Its MTU.
     pub mtu: u32,
 }

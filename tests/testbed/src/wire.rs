@@ -1,9 +1,11 @@
 //! Links between hosts, and what `ip` does to them.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::deadline::eventually;
 use crate::host::Host;
 use crate::running::Running;
 
@@ -12,6 +14,9 @@ pub struct Wire(());
 
 /// Most veth pairs made in one go: the widest test has 64, a typo must not make thousands.
 const MAX_WIRES: u16 = 256;
+
+/// The kernel gathers changes of carrier for up to a second; ten times that for a busy machine.
+const READY: Duration = Duration::from_secs(10);
 
 impl Wire {
     /// Joins two hosts (or one with itself, under two names). Both ends start down, without addresses.
@@ -24,14 +29,17 @@ impl Wire {
         Ok(())
     }
 
-    /// As [`Self::veth`], and brings both ends up.
+    /// As [`Self::veth`], brings both ends up and waits until both can send. A server whose end waits for the client to
+    /// bring up the other loses its first answer: the kernel makes an interface ready some time after its carrier came.
     ///
     /// # Errors
-    /// As [`Self::veth`].
+    /// As [`Self::veth`], or when an end does not get ready.
     pub fn veth_up(a: &Host, a_name: &str, b: &Host, b_name: &str) -> Result<()> {
         Self::veth(a, a_name, b, b_name)?;
         b.link_up(b_name)?;
-        a.link_up(a_name)
+        a.link_up(a_name)?;
+        b.wait_operational(b_name)?;
+        a.wait_operational(a_name)
     }
 
     /// `count` wires at once: `<a_prefix>0` to `<b_prefix>0` and so on. The ends of `b` are brought up, those of `a` left down.
@@ -58,6 +66,15 @@ impl Host {
     /// When `ip` refuses.
     pub fn link_up(&self, interface: &str) -> Result<()> {
         self.run("ip", &["link", "set", interface, "up"]).map(drop)
+    }
+
+    /// Waits until an interface that is up, and whose other end is, can send.
+    ///
+    /// # Errors
+    /// When it does not get ready.
+    pub fn wait_operational(&self, interface: &str) -> Result<()> {
+        let ready = || Ok(self.link(interface)?.operational.then_some(()));
+        eventually(&format!("{interface} of {} to be ready", self.name()), READY, ready)
     }
 
     /// Takes an interface down; the other end of its wire loses its carrier.

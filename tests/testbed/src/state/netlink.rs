@@ -97,11 +97,13 @@ fn link(body: &[u8]) -> Result<Option<Link>> {
         name: String::new(),
         up: flags & IFF_UP != 0,
         carrier: flags & IFF_LOWER_UP != 0,
+        operational: false,
         mtu: 0,
     };
     for (kind, value) in attributes(body, 16)? {
         match kind {
             IFLA_IFNAME => link.name = String::from_utf8_lossy(value).trim_end_matches('\0').to_owned(),
+            IFLA_OPERSTATE => link.operational = value.first() == Some(&IF_OPER_UP),
             IFLA_MTU => link.mtu = u32::from_ne_bytes(field(value, 0)?),
             _ => {}
         }
@@ -212,6 +214,8 @@ const RTM_DELROUTE: u16 = 25;
 pub(super) const RTM_GETROUTE: u16 = 26;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_OPERSTATE: u16 = 16;
+const IF_OPER_UP: u8 = 6;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 const IFA_CACHEINFO: u16 = 6;
