@@ -41,6 +41,20 @@ pub const SUPERVISOR: [Capability; 5] =
     [Capability::Setuid, Capability::Setgid, Capability::Setpcap, Capability::SysChroot, Capability::Kill];
 
 impl Capability {
+    /// All of these, in the order of their numbers.
+    const ALL: [Self; 10] = [
+        Self::Kill,
+        Self::Setgid,
+        Self::Setuid,
+        Self::Setpcap,
+        Self::NetBindService,
+        Self::NetAdmin,
+        Self::NetRaw,
+        Self::SysChroot,
+        Self::SysAdmin,
+        Self::SysTime,
+    ];
+
     /// The name that an OCI or LinuxKit configuration uses.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -107,10 +121,14 @@ impl FromIterator<Capability> for CapabilitySet {
 
 impl fmt::Display for CapabilitySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("none"),
-            bits => write!(f, "{bits:#x}"),
+        if self.0 == 0 {
+            return f.write_str("none");
         }
+        let bits = (0..u64::BITS).filter(|bit| self.0 & (1 << bit) != 0);
+        let named = |bit| Capability::ALL.into_iter().find(|one| *one as u32 == bit);
+        // One that no process of ours has shows as its number.
+        let names = bits.map(|bit| named(bit).map_or(bit.to_string(), |one| one.name().replacen("CAP_", "", 1)));
+        f.write_str(&names.collect::<Vec<_>>().join(","))
     }
 }
 
@@ -233,7 +251,8 @@ mod tests {
         assert_eq!(set.bits(), 0x3000);
         assert!(set.contains(CapabilitySet::EMPTY));
         assert!(!CapabilitySet::EMPTY.contains(set));
-        assert_eq!(set.to_string(), "0x3000");
+        assert_eq!(set.to_string(), "NET_ADMIN,NET_RAW");
+        assert_eq!(CapabilitySet::from_bits(1 << 40 | 1 << 5).to_string(), "KILL,40", "one without a name here");
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod backoff;
 mod verdict;
 
 use backoff::Backoff;
-use verdict::{Ended, Verdict};
+use verdict::{Ended, Life, Verdict};
 
 /// The argument by which a broker knows what it is; its value is the worker's process id.
 pub const BROKER_OF: &str = "--broker-of";
@@ -36,6 +36,8 @@ pub const STARTED_AT: &str = "--started-at";
 
 /// How long a broker has to end when told to; then it is killed.
 const GRACE: Duration = Duration::from_millis(1500);
+/// How long a service runs until it counts as one that can: it has read its configuration and locked itself in.
+const PROVEN_AFTER: Duration = Duration::from_secs(1);
 /// How long a broker may take to notice that its worker is gone, and what it wants to say about it.
 const AFTER_WORKER: Duration = Duration::from_millis(250);
 
@@ -99,6 +101,7 @@ impl Supervisor {
         confine(plan.broker)?;
         sys::block_signals(&SIGNALS).map_err(|cause| Fatal::os("cannot block signals", cause))?;
         let mut backoff = Backoff::new();
+        let mut life = if plan.oneshot { Life::OneShot } else { Life::Young };
         loop {
             let ended = match self.start(plan) {
                 Ok(pair) => {
@@ -106,7 +109,11 @@ impl Supervisor {
                     match self.watch(pair, plan)? {
                         Watched::Stopped(code) => return Ok(code),
                         Watched::Ended(ended) => {
-                            backoff.ran(clock::now().since(since));
+                            let ran = clock::now().since(since);
+                            backoff.ran(ran);
+                            if life == Life::Young && ran >= PROVEN_AFTER {
+                                life = Life::Proven;
+                            }
                             ended
                         }
                     }
@@ -116,7 +123,7 @@ impl Supervisor {
                     Ended::default()
                 }
             };
-            let wait = match ended.verdict(plan.oneshot) {
+            let wait = match ended.verdict(life) {
                 Verdict::Final(code) => return Ok(code),
                 Verdict::Restart => backoff.next(),
             };

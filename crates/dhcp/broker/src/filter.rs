@@ -15,7 +15,10 @@ pub fn program() -> Vec<SockFilter> {
 /// One instruction: code, how many to skip when the test holds, how many when it does not, operand.
 type Instruction = (u16, u8, u8, u32);
 
-const PROGRAM: [Instruction; 22] = [
+const PROGRAM: [Instruction; 24] = [
+    // A frame for a VLAN that is not set up here reaches the parent without its tag, marked as somebody else's.
+    (LOAD_BYTE, 0, 0, PACKET_TYPE),
+    (JUMP_EQUAL, 21, 0, OTHER_HOST),
     (LOAD_BYTE, 0, 0, IP_PROTOCOL),
     (JUMP_EQUAL, 0, 19, UDP),
     (LOAD_HALF, 0, 0, IP_FRAGMENT),
@@ -57,6 +60,10 @@ const JUMP_GREATER_OR_EQUAL: u16 = 0x35;
 const JUMP_SET: u16 = 0x45;
 const RETURN: u16 = 0x06;
 
+/// linux/filter.h: `SKF_AD_OFF + SKF_AD_PKTTYPE`.
+const PACKET_TYPE: u32 = 0xffff_f000 + 4;
+/// linux/if_packet.h: `PACKET_OTHERHOST`.
+const OTHER_HOST: u32 = 3;
 /// linux/filter.h: `SKF_AD_OFF + SKF_AD_VLAN_TAG`, loads that read beside the packet.
 const VLAN_TAG: u32 = 0xffff_f000 + 44;
 /// `SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT`.

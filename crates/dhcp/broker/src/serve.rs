@@ -1,7 +1,9 @@
 //! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
 
+mod care;
 mod equipment;
 mod link;
+mod orders;
 mod outputs;
 mod server;
 mod settle;

@@ -38,6 +38,7 @@ async fn turn(channel: &WorkerChannel<Request, Notice>, timer: &BootTimer, links
     Ok(())
 }
 
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, on the stack of the loop")]
 enum Input {
     Notice(Received<Notice>),
     /// Packets came, and this is what the machines want done about them.

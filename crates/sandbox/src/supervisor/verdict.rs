@@ -21,14 +21,26 @@ pub(super) enum Verdict {
     Restart,
 }
 
+/// What kind of daemon it is, as far as its end is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It ends when its work is done.
+    OneShot,
+    /// It should run for ever, and has not run for long yet: what is wrong now was wrong from the start.
+    Young,
+    /// It has been running. Nothing that breaks now, a configuration file included, may end it: it is tried again.
+    Proven,
+}
+
 impl Ended {
-    /// A final code of the broker is final. So is a worker that cannot confine itself: it says so with a code that
-    /// its own filter forbids once it is confined, so an intruder cannot end the service with it.
-    pub(super) fn verdict(self, oneshot: bool) -> Verdict {
-        if let Some(Waited::Exited(0)) = self.broker
-            && oneshot
-        {
-            return Verdict::Final(0);
+    /// A final code of the broker is final, until a service has proven itself. So is a worker that cannot confine
+    /// itself: it says so with a code that its own filter forbids once it is confined, so an intruder cannot end the
+    /// service with it.
+    pub(super) fn verdict(self, life: Life) -> Verdict {
+        match (life, self.broker) {
+            (Life::OneShot, Some(Waited::Exited(0))) => return Verdict::Final(0),
+            (Life::Proven, _) => return Verdict::Restart,
+            (Life::OneShot | Life::Young, _) => {}
         }
         let of_broker = exit(self.broker).filter(|exit| exit.is_final());
         let of_worker = exit(self.worker).filter(|exit| matches!(exit, Exit::Permission | Exit::Config));
@@ -74,20 +86,21 @@ mod tests {
     fn only_a_final_end_is_the_end() {
         let exited = |code| Some(Waited::Exited(code));
         let killed = Some(Waited::Killed(9));
-        for (what, broker, worker, oneshot, want) in [
-            ("done", exited(0), killed, true, Verdict::Final(0)),
-            ("done, but a service", exited(0), killed, false, Verdict::Restart),
-            ("not in time", exited(69), killed, true, Verdict::Final(69)),
-            ("bad configuration", exited(78), killed, false, Verdict::Final(78)),
-            ("bug in the broker", exited(70), killed, true, Verdict::Restart),
-            ("broker killed", killed, killed, false, Verdict::Restart),
-            ("worker killed, broker gave up", exited(71), killed, false, Verdict::Restart),
-            ("worker cannot confine itself", exited(71), exited(77), false, Verdict::Final(77)),
-            ("worker claims something else", exited(71), exited(69), false, Verdict::Restart),
-            ("unknown code", exited(42), exited(42), true, Verdict::Restart),
-            ("nothing started", None, None, false, Verdict::Restart),
+        for (what, broker, worker, life, want) in [
+            ("done", exited(0), killed, Life::OneShot, Verdict::Final(0)),
+            ("done, but a service", exited(0), killed, Life::Young, Verdict::Restart),
+            ("not in time", exited(69), killed, Life::OneShot, Verdict::Final(69)),
+            ("bad configuration", exited(78), killed, Life::Young, Verdict::Final(78)),
+            ("configuration broken while it ran", exited(78), killed, Life::Proven, Verdict::Restart),
+            ("bug in the broker", exited(70), killed, Life::OneShot, Verdict::Restart),
+            ("broker killed", killed, killed, Life::Young, Verdict::Restart),
+            ("worker killed, broker gave up", exited(71), killed, Life::Young, Verdict::Restart),
+            ("worker cannot confine itself", exited(71), exited(77), Life::Young, Verdict::Final(77)),
+            ("worker claims something else", exited(71), exited(69), Life::Young, Verdict::Restart),
+            ("unknown code", exited(42), exited(42), Life::OneShot, Verdict::Restart),
+            ("nothing started", None, None, Life::Young, Verdict::Restart),
         ] {
-            assert_eq!(Ended { broker, worker }.verdict(oneshot), want, "{what}");
+            assert_eq!(Ended { broker, worker }.verdict(life), want, "{what}");
         }
     }
 }

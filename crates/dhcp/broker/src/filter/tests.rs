@@ -5,6 +5,10 @@ use crate::encode;
 
 /// Runs the program as the kernel would: a load outside the packet ends it with "drop".
 fn accepts(packet: &[u8], vlan: Option<u32>) -> bool {
+    accepts_as(packet, vlan, 0)
+}
+
+fn accepts_as(packet: &[u8], vlan: Option<u32>, packet_type: u32) -> bool {
     fn load(packet: &[u8], at: usize, size: usize) -> Option<u32> {
         let bytes = packet.get(at..at.checked_add(size)?)?;
         Some(bytes.iter().fold(0, |value, byte| (value << 8) | u32::from(*byte)))
@@ -17,6 +21,7 @@ fn accepts(packet: &[u8], vlan: Option<u32>) -> bool {
             let mut jump = |holds: bool| at += usize::from(if holds { jt } else { jf });
             let (direct, indexed) = (k as usize, (x as usize) + (k as usize));
             match code {
+                LOAD_BYTE if k == PACKET_TYPE => a = packet_type,
                 LOAD_BYTE if k == VLAN_TAG_PRESENT => a = u32::from(vlan.is_some()),
                 LOAD_WORD if k == VLAN_TAG => a = vlan.unwrap_or(0),
                 LOAD_WORD => a = load(packet, direct, 4)?,
@@ -67,6 +72,15 @@ fn cut(length: usize) -> Vec<u8> {
     let mut packet = reply();
     packet.truncate(length);
     packet
+}
+
+#[test]
+fn what_is_for_another_host_does_not_pass() {
+    for (what, packet_type, pass) in
+        [("us", 0, true), ("everybody", 1, true), ("a group", 2, true), ("another", 3, false)]
+    {
+        assert_eq!(accepts_as(&reply(), None, packet_type), pass, "for {what}");
+    }
 }
 
 #[test]

@@ -64,9 +64,11 @@ impl OurLink {
         }
     }
 
-    /// The routes and addresses that the operator takes of a lease: all, or all but the way out.
+    /// What goes into the kernel of a lease: all but the way out, where the operator does not want that, and no MTU
+    /// above the link's, with which larger packets than it carries would be lost.
     pub(super) fn accepted(&self, lease: &Lease) -> Lease {
         let mut accepted = lease.clone();
+        accepted.mtu = lease.mtu.filter(|mtu| u32::from(mtu.get()) <= self.link.mtu);
         if !self.config.use_gateway {
             let inner = |route: &&Route| route.prefix() != PrefixLen::DEFAULT;
             accepted.routers = Bounded::new();

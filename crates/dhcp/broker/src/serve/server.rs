@@ -1,31 +1,26 @@
 //! The broker's loop: one event at a time, each decided by the policy or by the kernel's word, never by the worker's.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
 use std::pin::pin;
 
 use orlop_dhcp_contract::{
-    Command, Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
+    Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
 };
 use orlop_machine::Instant;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sandbox::packet::open_listener;
 use orlop_sandbox::relay::Relay;
 use tracing::{debug, error, info, warn};
 
-use super::equipment::{Equipment, selection};
+use super::equipment::Equipment;
 use super::link::OurLink;
+use super::orders;
 use crate::command_line::Run;
 use crate::config::{Config, UseMtu};
-use crate::control::{Asked, Order, Reply};
-use crate::filter;
-use crate::interfaces::{Link, LinkEvent};
-use crate::lease_file;
+use crate::control::Asked;
 use crate::netlink::Footprint;
 use crate::status::{Postures, Restarts, Writer};
-use crate::transmit::Port;
 
 /// A broker at work.
 pub(super) struct Server {
@@ -34,8 +29,8 @@ pub(super) struct Server {
     /// When the daemon was started: by this process or by one before it.
     pub(super) started: Instant,
     pub(super) equipment: Equipment,
-    channel: BrokerChannel<Notice, Request>,
-    policy: Policy,
+    pub(super) channel: BrokerChannel<Notice, Request>,
+    pub(super) policy: Policy,
     pub(super) links: BTreeMap<IfIndex, OurLink>,
     /// Whether every interface that was there at the start has been told.
     pub(super) listed: bool,
@@ -86,7 +81,7 @@ impl Server {
                     let event = event.map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
                     self.link_event(event)?;
                 }
-                asked = next_order(control) => {
+                asked = orders::next(control) => {
                     let Asked { order, caller } = asked.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     let reply = self.order(&order)?;
                     if let Some(control) = &mut self.equipment.control {
@@ -98,123 +93,6 @@ impl Server {
                 _suppressed = &mut relay, if relaying => relaying = false,
             }
         }
-    }
-
-    /// Something about an interface.
-    fn link_event(&mut self, event: LinkEvent) -> Result<(), Fatal> {
-        match event {
-            LinkEvent::Added(link) => self.add(link),
-            LinkEvent::Removed(index) => self.remove(index),
-            LinkEvent::Carrier { index, up } => {
-                let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
-                our.link.carrier = up;
-                info!(interface = %our.link.name, up, "carrier");
-                self.notify(&Notice::Carrier { link: index, up })
-            }
-            LinkEvent::Renamed { index, name } => {
-                let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
-                info!(interface = %our.link.name, %name, "interface renamed");
-                let old = std::mem::replace(&mut our.link.name, name);
-                self.retract(&old);
-                self.publish(index);
-                Ok(())
-            }
-            LinkEvent::Mtu { index, mtu } => {
-                if let Some(our) = self.links.get_mut(&index) {
-                    our.link.mtu = mtu;
-                }
-                Ok(())
-            }
-            LinkEvent::Listed => {
-                self.listed = true;
-                self.retract_orphans();
-                Ok(())
-            }
-            LinkEvent::TooMany(name) => {
-                error!(interface = %name, "there are more interfaces than one daemon looks after; this one is left alone");
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes an interface into care. One that cannot be is left alone, and the others are not.
-    fn add(&mut self, link: Link) -> Result<(), Fatal> {
-        let now = clock::now();
-        let index = link.index;
-        let opened = (|| {
-            if !link.up {
-                self.equipment.netlink.set_up(index).map_err(|error| (error.doing, error.errno.into()))?;
-            }
-            let port = Port::open(&link.name)
-                .map_err(|cause| ("hold UDP port 68 (is another DHCP client running?)", cause))?;
-            let listener = open_listener(index.get(), &filter::program()).map_err(|cause| ("listen", cause))?;
-            Ok::<_, (&str, std::io::Error)>((port, listener))
-        })();
-        let (port, listener) = match opened {
-            Ok(opened) => opened,
-            Err((doing, cause)) => {
-                error!(interface = %link.name, %cause, "cannot {doing}; the interface is left alone");
-                return Ok(());
-            }
-        };
-        let config = self.config.link(link.name.as_str()).clone();
-        let mut our = OurLink {
-            link,
-            config,
-            port,
-            lease: None,
-            footprint: None,
-            progress: None,
-            refused: None,
-            since: now,
-            own_mtu: None,
-        };
-        let remembered = self.remember(&mut our, now);
-        if let Err(denied) = self.policy.adopt(now, index, our.lease.as_ref()) {
-            error!(interface = %our.link.name, %denied, "the interface is left alone");
-            return Ok(());
-        }
-        let OurLink { link, config, .. } = &our;
-        let settings = config.settings(link.hardware);
-        info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "interface taken into care");
-        let notice =
-            Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, settings, remembered };
-        self.links.insert(index, our);
-        self.channel.send_with(&notice, listener.as_fd()).map_err(worker_ended)
-    }
-
-    /// What an earlier process left behind about this interface: its lease file, and the address in the kernel.
-    fn remember(&mut self, our: &mut OurLink, now: Instant) -> Option<orlop_dhcp_contract::Remembered> {
-        let Equipment { netlink, own, boot, .. } = &mut self.equipment;
-        let name = our.link.name.clone();
-        let handover = lease_file::load(own.as_fd(), &name).unwrap_or_else(|error| {
-            warn!(interface = %name, %error, "the lease of before is lost; starting afresh");
-            None
-        })?;
-        let (addr, prefix) = (handover.lease.addr, handover.lease.prefix);
-        let observed = netlink.current(our.index()).unwrap_or_else(|error| {
-            warn!(interface = %name, %error, errno = %error.errno, "cannot see what is on the interface");
-            Default::default()
-        });
-        let in_force = observed.has(addr, prefix);
-        let remembered = handover.remember(&name, our.link.hardware, boot, now, in_force);
-        let remembered =
-            remembered.inspect_err(|error| warn!(interface = %name, %error, "the lease of before is not ours")).ok()?;
-        if remembered.in_force {
-            our.footprint = observed.footprints().into_iter().find(|footprint| footprint.addr == addr);
-            our.lease = Some(remembered.lease.clone());
-        }
-        Some(remembered)
-    }
-
-    /// An interface is gone, and the kernel has taken with it what was on it; or it is no longer wanted, and what is on
-    /// it stays, as it would if we ended.
-    fn remove(&mut self, index: IfIndex) -> Result<(), Fatal> {
-        self.policy.forget(index);
-        let Some(our) = self.links.remove(&index) else { return Ok(()) };
-        info!(interface = %our.link.name, "interface no longer in care");
-        self.retract(&our.link.name);
-        self.notify(&Notice::LinkRemoved { link: index })
     }
 
     /// Decides what the worker asks for, and does it.
@@ -326,61 +204,16 @@ impl Server {
             warn!(interface = %name, mtu, errno = %error.errno, "the MTU of before is not restored");
         }
         if let Some(lease) = our.lease.take() {
-            warn!(interface = %name, address = %lease.addr, ?why, "lease given up");
+            match why {
+                Withdrawal::Released => info!(interface = %name, address = %lease.addr, "lease given back"),
+                Withdrawal::Expired(_) | Withdrawal::Nak | Withdrawal::Conflict | Withdrawal::Replaced => {
+                    warn!(interface = %name, address = %lease.addr, ?why, "lease given up");
+                }
+            }
         }
         self.policy.withdrawn(index);
         self.forget(&name);
         self.retract(&name);
-    }
-
-    /// What an operator asked for.
-    fn order(&mut self, order: &Order) -> Result<Reply, Fatal> {
-        info!(%order, "order");
-        let (target, command) = match order {
-            Order::Reload => return self.reload(),
-            Order::Renew(target) => (target, Command::Renew),
-            Order::Release(target) => (target, Command::Release),
-        };
-        let included = self.links.values().filter(|our| target.includes(our.link.name.as_str()));
-        let links: Vec<IfIndex> = included.map(OurLink::index).collect();
-        if links.is_empty() {
-            return Ok(Reply::refused(&format!("no such interface in care: {target}")));
-        }
-        for link in links {
-            self.notify(&Notice::Command { link, command })?;
-        }
-        Ok(Reply::Done)
-    }
-
-    /// Reads the configuration again. A bad one changes nothing.
-    fn reload(&mut self) -> Result<Reply, Fatal> {
-        let config = match self.run.settings.load() {
-            Ok(loaded) => loaded.config,
-            Err(fatal) => {
-                warn!(problem = %fatal.problem, "the new configuration is not used");
-                let why = fatal.cause.unwrap_or_default();
-                return Ok(Reply::refused(&format!("{}: {why}", fatal.problem)));
-            }
-        };
-        if (&config.resolv_conf, config.require_landlock) != (&self.config.resolv_conf, self.config.require_landlock) {
-            return Ok(Reply::refused("resolv-conf and require-landlock change only when the daemon is started anew"));
-        }
-        let old = std::mem::replace(&mut self.config, config);
-        // An interface whose settings changed goes out of care and comes back, with its lease in force all the while.
-        let changed: Vec<Link> = self
-            .links
-            .values()
-            .filter(|our| self.config.link(our.link.name.as_str()) != &our.config)
-            .map(|our| our.link.clone())
-            .collect();
-        for link in changed {
-            self.remove(link.index)?;
-            self.add(link)?;
-        }
-        if selection(&old) != selection(&self.config) {
-            self.equipment.interfaces.select(selection(&self.config));
-        }
-        Ok(Reply::Done)
     }
 
     pub(super) fn notify(&self, notice: &Notice) -> Result<(), Fatal> {
@@ -388,14 +221,7 @@ impl Server {
     }
 }
 
-async fn next_order(control: &mut Option<crate::control::Server>) -> std::io::Result<Asked> {
-    match control {
-        Some(control) => control.next().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// The supervisor starts both anew; what is in force stays meanwhile.
-fn worker_ended(cause: ChannelError) -> Fatal {
+pub(super) fn worker_ended(cause: ChannelError) -> Fatal {
     Fatal::new(Exit::Software, "the conversation with the worker is over").cause(cause)
 }

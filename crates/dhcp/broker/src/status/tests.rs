@@ -201,7 +201,7 @@ fn every_family_of_metrics_has_its_help_and_type_once_and_before_its_values() {
 }
 
 #[test]
-fn only_news_is_written_and_not_more_than_once_a_second() {
+fn news_is_written_soon_and_counters_once_a_second() {
     let (own, metrics) = (Folder::new("status-own"), Folder::new("status-metrics"));
     let (own_fd, metrics_fd) = (own.open(), metrics.open());
     let mut writer = Writer::default();
@@ -211,14 +211,19 @@ fn only_news_is_written_and_not_more_than_once_a_second() {
         serde_json::from_str::<Document>(&text).unwrap().written
     };
     let (first, second) = (busy(), Status { restarts: 9, ..busy() });
+    let mut counted = busy();
+    let progress = counted.links.iter_mut().find_map(|link| link.progress.as_mut()).unwrap();
+    progress.discards.count(Discard::WrongXid);
     for (what, status, now, again, last) in [
         ("the first", &first, 1_000, None, 1.0),
         ("nothing new", &first, 9_000, None, 1.0),
         ("news", &second, 10_000, None, 10.0),
-        ("news too soon", &first, 10_400, Some(at(11_000)), 10.0),
-        ("taken back meanwhile", &second, 10_500, None, 10.0),
-        ("news in time", &first, 11_000, None, 11.0),
-        ("an outcome never waits", &over(), 11_001, None, 11.001),
+        ("news too soon", &first, 10_020, Some(at(10_050)), 10.0),
+        ("taken back meanwhile", &second, 10_030, None, 10.0),
+        ("news in time", &first, 10_050, None, 10.05),
+        ("only a counter", &counted, 10_900, Some(at(11_050)), 10.05),
+        ("a counter in time", &counted, 11_050, None, 11.05),
+        ("an outcome never waits", &over(), 11_051, None, 11.051),
     ] {
         assert_eq!(update(status, now), again, "{what}");
         assert_eq!(written(), last, "{what}");

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use orlop_dhcp_contract::Counters;
 use orlop_machine::Instant;
 use rustix::fs::Mode;
 
@@ -11,8 +12,10 @@ use super::document::{Document, Moment};
 use super::{METRICS_FILE, STATUS_FILE, Status, metrics};
 use crate::whole_file;
 
-/// Shortest time between two writes. A flood of bad packets changes the counters all the time.
+/// Shortest time between two writes when only counters changed. A flood of bad packets changes them all the time.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Shortest time between two writes. Whoever gives an order looks at the status next.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Remembers what was written last.
 #[derive(Debug, Default)]
@@ -38,7 +41,9 @@ impl Writer {
         if self.seen.as_ref() == Some(status) {
             return Ok(None);
         }
-        let next = self.tried.map(|at| at.after(PAUSE)).filter(|next| now < *next && status.outcome.is_none());
+        let news = self.seen.as_ref().is_some_and(|seen| !counts_only(seen, status));
+        let pause = if news { BREATH } else { PAUSE };
+        let next = self.tried.map(|at| at.after(pause)).filter(|next| now < *next && status.outcome.is_none());
         if next.is_some() {
             return Ok(next);
         }
@@ -50,6 +55,18 @@ impl Writer {
         self.seen = Some(status.clone());
         Ok(None)
     }
+}
+
+/// Whether nothing has changed but what is counted.
+fn counts_only(last: &Status, now: &Status) -> bool {
+    let uncounted = |status: &Status| {
+        let mut status = status.clone();
+        for progress in status.links.iter_mut().filter_map(|link| link.progress.as_mut()) {
+            (progress.sent, progress.discards) = (0, Counters::default());
+        }
+        status
+    };
+    uncounted(last) == uncounted(now)
 }
 
 /// How often broker and worker were started anew, which nobody but their files remembers.

@@ -1,0 +1,137 @@
+//! Interfaces that come into care and go out of it, with what an earlier process left on them.
+
+use std::os::fd::AsFd;
+
+use orlop_dhcp_contract::{IfIndex, Notice, Remembered};
+use orlop_machine::Instant;
+use orlop_sandbox::clock;
+use orlop_sandbox::fatal::Fatal;
+use orlop_sandbox::packet::open_listener;
+use tracing::{error, info, warn};
+
+use super::equipment::Equipment;
+use super::link::OurLink;
+use super::server::{Server, worker_ended};
+use crate::filter;
+use crate::interfaces::{Link, LinkEvent};
+use crate::lease_file;
+use crate::transmit::Port;
+
+impl Server {
+    /// Something about an interface.
+    pub(super) fn link_event(&mut self, event: LinkEvent) -> Result<(), Fatal> {
+        match event {
+            LinkEvent::Added(link) => self.add(link),
+            LinkEvent::Removed(index) => self.remove(index),
+            LinkEvent::Carrier { index, up } => {
+                let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
+                our.link.carrier = up;
+                info!(interface = %our.link.name, up, "carrier");
+                self.notify(&Notice::Carrier { link: index, up })
+            }
+            LinkEvent::Renamed { index, name } => {
+                let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
+                info!(interface = %our.link.name, %name, "interface renamed");
+                let old = std::mem::replace(&mut our.link.name, name);
+                self.retract(&old);
+                self.publish(index);
+                Ok(())
+            }
+            LinkEvent::Mtu { index, mtu } => {
+                if let Some(our) = self.links.get_mut(&index) {
+                    our.link.mtu = mtu;
+                }
+                Ok(())
+            }
+            LinkEvent::Listed => {
+                self.listed = true;
+                self.retract_orphans();
+                Ok(())
+            }
+            LinkEvent::TooMany(name) => {
+                error!(interface = %name, "there are more interfaces than one daemon looks after; this one is left alone");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an interface into care. One that cannot be is left alone, and the others are not.
+    pub(super) fn add(&mut self, link: Link) -> Result<(), Fatal> {
+        let now = clock::now();
+        let index = link.index;
+        let opened = (|| {
+            if !link.up {
+                self.equipment.netlink.set_up(index).map_err(|error| (error.doing, error.errno.into()))?;
+            }
+            let port = Port::open(&link.name)
+                .map_err(|cause| ("hold UDP port 68 (is another DHCP client running?)", cause))?;
+            let listener = open_listener(index.get(), &filter::program()).map_err(|cause| ("listen", cause))?;
+            Ok::<_, (&str, std::io::Error)>((port, listener))
+        })();
+        let (port, listener) = match opened {
+            Ok(opened) => opened,
+            Err((doing, cause)) => {
+                error!(interface = %link.name, %cause, "cannot {doing}; the interface is left alone");
+                return Ok(());
+            }
+        };
+        let config = self.config.link(link.name.as_str()).clone();
+        let mut our = OurLink {
+            link,
+            config,
+            port,
+            lease: None,
+            footprint: None,
+            progress: None,
+            refused: None,
+            since: now,
+            own_mtu: None,
+        };
+        let remembered = self.remember(&mut our, now);
+        if let Err(denied) = self.policy.adopt(now, index, our.lease.as_ref()) {
+            error!(interface = %our.link.name, %denied, "the interface is left alone");
+            return Ok(());
+        }
+        let OurLink { link, config, .. } = &our;
+        let settings = config.settings(link.hardware);
+        info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "interface taken into care");
+        let notice =
+            Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, settings, remembered };
+        self.links.insert(index, our);
+        self.channel.send_with(&notice, listener.as_fd()).map_err(worker_ended)
+    }
+
+    /// What an earlier process left behind about this interface: its lease file, and the address in the kernel.
+    fn remember(&mut self, our: &mut OurLink, now: Instant) -> Option<Remembered> {
+        let Equipment { netlink, own, boot, .. } = &mut self.equipment;
+        let name = our.link.name.clone();
+        let handover = lease_file::load(own.as_fd(), &name).unwrap_or_else(|error| {
+            warn!(interface = %name, %error, "the lease of before is lost; starting afresh");
+            None
+        })?;
+        let (addr, prefix) = (handover.lease.addr, handover.lease.prefix);
+        let observed = netlink.current(our.index()).unwrap_or_else(|error| {
+            warn!(interface = %name, %error, errno = %error.errno, "cannot see what is on the interface");
+            Default::default()
+        });
+        let in_force = observed.has(addr, prefix);
+        let remembered = handover.remember(&name, our.link.hardware, boot, now, in_force);
+        let remembered =
+            remembered.inspect_err(|error| warn!(interface = %name, %error, "the lease of before is not ours")).ok()?;
+        if remembered.in_force {
+            our.footprint = observed.footprints().into_iter().find(|footprint| footprint.addr == addr);
+            our.lease = Some(remembered.lease.clone());
+        }
+        Some(remembered)
+    }
+
+    /// An interface is gone, and the kernel has taken with it what was on it; or it is no longer wanted, and what is on
+    /// it stays, as it would if we ended.
+    fn remove(&mut self, index: IfIndex) -> Result<(), Fatal> {
+        self.policy.forget(index);
+        let Some(our) = self.links.remove(&index) else { return Ok(()) };
+        info!(interface = %our.link.name, "interface no longer in care");
+        self.retract(&our.link.name);
+        self.notify(&Notice::LinkRemoved { link: index })
+    }
+}

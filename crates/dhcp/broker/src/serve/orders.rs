@@ -1,0 +1,94 @@
+//! What an operator asks a running daemon for.
+
+use std::io;
+
+use orlop_dhcp_contract::{Command, IfIndex, Notice};
+use orlop_sandbox::fatal::Fatal;
+use tracing::{info, warn};
+
+use super::equipment::selection;
+use super::link::OurLink;
+use super::server::Server;
+use crate::control;
+use crate::control::{Asked, Order, Reply};
+use crate::interfaces::Link;
+use crate::settings::Loaded;
+
+/// Waits for the next order; for ever where none are taken.
+pub(super) async fn next(control: &mut Option<control::Server>) -> io::Result<Asked> {
+    match control {
+        Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Server {
+    /// What an operator asked for.
+    pub(super) fn order(&mut self, order: &Order) -> Result<Reply, Fatal> {
+        info!(%order, "order");
+        let (target, command) = match order {
+            Order::Reload => return self.reload(),
+            Order::Renew(target) => (target, Command::Renew),
+            Order::Release(target) => (target, Command::Release),
+        };
+        let included = self.links.values().filter(|our| target.includes(our.link.name.as_str()));
+        let links: Vec<IfIndex> = included.map(OurLink::index).collect();
+        if links.is_empty() {
+            return Ok(Reply::refused(&format!("no such interface in care: {target}")));
+        }
+        for link in links {
+            self.notify(&Notice::Command { link, command })?;
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Reads the configuration again. A bad one changes nothing.
+    fn reload(&mut self) -> Result<Reply, Fatal> {
+        let config = match self.run.settings.load() {
+            Ok(Loaded { config, warnings }) => {
+                for warning in warnings {
+                    warn!("{warning}");
+                }
+                config
+            }
+            Err(fatal) => {
+                warn!(problem = %fatal.problem, "the new configuration is not used");
+                let why = fatal.cause.unwrap_or_default();
+                return Ok(Reply::refused(&format!("{}: {why}", fatal.problem)));
+            }
+        };
+        if (&config.resolv_conf, config.require_landlock) != (&self.config.resolv_conf, self.config.require_landlock) {
+            return Ok(Reply::refused("resolv-conf and require-landlock change only when the daemon is started anew"));
+        }
+        let old = std::mem::replace(&mut self.config, config);
+        let changed: Vec<Link> = self
+            .links
+            .values()
+            .filter(|our| self.config.link(our.link.name.as_str()) != &our.config)
+            .map(|our| our.link.clone())
+            .collect();
+        for link in changed {
+            self.take_anew(link)?;
+        }
+        if selection(&old) != selection(&self.config) {
+            self.equipment.interfaces.select(selection(&self.config));
+        }
+        Ok(Reply::Done)
+    }
+
+    /// An interface whose settings changed begins afresh, with its lease in force all the while.
+    fn take_anew(&mut self, link: Link) -> Result<(), Fatal> {
+        let index = link.index;
+        let name = link.name.clone();
+        self.policy.forget(index);
+        self.links.remove(&index);
+        self.notify(&Notice::LinkRemoved { link: index })?;
+        self.add(link)?;
+        if self.links.get(&index).is_some_and(|our| our.lease.is_some()) {
+            self.publish(index);
+        } else {
+            self.retract(&name);
+        }
+        Ok(())
+    }
+}
