@@ -99,3 +99,23 @@ fn processes() -> Result<Vec<PathBuf>> {
         |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit));
     Ok(entries.filter(is_number).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orlop_testbed::Testbed;
+
+    #[test]
+    fn a_process_left_in_a_network_of_the_demo_is_found_until_it_is_gone() {
+        let Some(_) = Testbed::with(&["unshare"]) else { return };
+        let mark = format!("{}-test", std::process::id());
+        let mut left = Command::new("unshare").args(["--net", "sleep", "60"]).env(MARK, &mark).spawn().unwrap();
+        let networks =
+            eventually("its network", GONE, || Ok(networks_of(&mark).ok().filter(|found| !found.is_empty())));
+        let seen = networks.as_ref().map(|networks| processes_in(networks).unwrap().len());
+        left.kill().unwrap();
+        left.wait().unwrap();
+        assert_eq!(seen.unwrap(), 1);
+        assert_eq!(processes_in(&networks.unwrap()).unwrap(), Vec::<String>::new());
+    }
+}
