@@ -71,8 +71,10 @@ fn dhcp(workspace: &Workspace, rounds: u32, only: &[String], no_build: bool) -> 
     println!("{}", report.goals());
     let folder = workspace.metadata(build::HOST)?.target_directory.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for (name, content) in [("dhcp.svg", report.chart()), ("dhcp.json", report.json()?)] {
-        let path = folder.join(name);
+    // A partial result does not replace a whole one.
+    let stem = if only.is_empty() { "dhcp" } else { "dhcp-partial" };
+    for (extension, content) in [("svg", report.chart()), ("json", report.json()?)] {
+        let path = folder.join(format!("{stem}.{extension}"));
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
         println!("written: {}", path.display());
     }
