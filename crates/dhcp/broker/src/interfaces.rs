@@ -63,6 +63,15 @@ impl Interfaces {
         })
     }
 
+    /// Asks for the list of links ahead of the first [`Interfaces::next`]: the kernel answers while other things are
+    /// done.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn ask(&mut self) -> io::Result<()> {
+        if self.list == List::Wanted { self.ask_for_list() } else { Ok(()) }
+    }
+
     /// Waits for the next event. The links that are there come first, each as [`LinkEvent::Added`], and then
     /// [`LinkEvent::Listed`]. Nothing is lost when the returned future is dropped.
     ///

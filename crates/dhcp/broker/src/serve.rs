@@ -24,7 +24,7 @@ use crate::command_line::{Mode, Run};
 use crate::config::Config;
 use crate::role::Birth;
 use crate::settings::{Loaded, Settings};
-use crate::status::Postures;
+use crate::status::{Postures, Restarts};
 pub use equipment::OWN_FOLDER;
 use equipment::{Equipment, writable};
 use server::Server;
@@ -38,9 +38,12 @@ pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
     in_a_loop(async move {
         let broker = Broker::start(&BROKER, birth.worker, WORKER.name)?;
         let relay = broker.relay();
-        let equipment = Equipment::open(run.mode, &config)?;
+        let mut equipment = Equipment::open(run.mode, &config)?;
+        // What can be done while the worker locks itself in.
+        equipment.interfaces.ask().map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
+        let restarts = Restarts::since(equipment.own_folder(), birth.started).0;
         let (channel, postures) = confine(broker, &run.settings, &config).await?;
-        Server::new(run, config, birth.started, equipment, postures, channel).serve(relay).await
+        Server::new(run, config, birth.started, equipment, restarts, postures, channel).serve(relay).await
     })
 }
 

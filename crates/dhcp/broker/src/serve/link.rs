@@ -83,6 +83,11 @@ impl OurLink {
         facts_of(&self.link.name, metric.on(self.index()), self.lease.as_ref()?, *use_dns, *use_ntp)
     }
 
+    /// Whether a server granted or confirmed its lease to this process.
+    pub(super) fn is_leased(&self) -> bool {
+        self.progress.is_some_and(|progress| progress.phase.is_leased())
+    }
+
     /// What matters of it for the verdict of a one-shot run.
     pub(super) fn standing(&self) -> Standing<'_> {
         Standing {
@@ -90,7 +95,7 @@ impl OurLink {
             since: self.since,
             carrier: self.link.carrier,
             lease: self.lease.as_ref(),
-            confirmed: self.progress.is_some_and(|progress| progress.phase.is_leased()),
+            confirmed: self.is_leased(),
             refused: self.refused,
             naks: self.progress.map_or(0, |progress| progress.naks),
         }

@@ -20,7 +20,7 @@ use crate::command_line::Run;
 use crate::config::{Config, UseMtu};
 use crate::control::Asked;
 use crate::netlink::Footprint;
-use crate::status::{Postures, Restarts, Writer};
+use crate::status::{Postures, Writer};
 
 /// A broker at work.
 pub(super) struct Server {
@@ -47,11 +47,12 @@ impl Server {
         config: Config,
         started: Instant,
         equipment: Equipment,
+        restarts: u32,
         postures: Postures,
         channel: BrokerChannel<Notice, Request>,
     ) -> Self {
         Self {
-            restarts: Restarts::since(equipment.own_folder(), started).0,
+            restarts,
             run,
             config,
             started,
@@ -72,6 +73,9 @@ impl Server {
         let mut relaying = true;
         loop {
             if let Some(exit) = self.settle(clock::now())? {
+                // The kernel closes everything at once when the process ends, so that the worker sees the end while
+                // our packet sockets are still taken down, which takes milliseconds. Dropping would do it in turn.
+                std::mem::forget(self);
                 return Ok(exit);
             }
             let Equipment { interfaces, timer, control, .. } = &mut self.equipment;

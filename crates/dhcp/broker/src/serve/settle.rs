@@ -13,7 +13,7 @@ use crate::resolv_conf;
 use crate::status::{LinkStatus, Status};
 use crate::verdict::{Limits, Outcome, Verdict, judge};
 
-/// Until the first lease, or this long, no status is written: nothing may delay the boot.
+/// Until a server has granted or confirmed a lease, or this long, no status is written: nothing may delay the boot.
 const QUIET_START: Duration = Duration::from_secs(1);
 
 impl Server {
@@ -35,7 +35,7 @@ impl Server {
             },
         };
         let quiet_until = self.started.after(QUIET_START);
-        if outcome.is_some() || now >= quiet_until || self.links.values().any(|our| our.lease.is_some()) {
+        if outcome.is_some() || now >= quiet_until || self.links.values().any(OurLink::is_leased) {
             wakes.extend(self.write_status(outcome.as_ref(), now));
         } else {
             wakes.push(quiet_until);
