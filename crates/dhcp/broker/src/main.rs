@@ -11,10 +11,7 @@ use orlop_sandbox::fatal::Fatal;
 fn main() -> ExitCode {
     match run() {
         Ok(code) => ExitCode::from(code),
-        Err(fatal) => {
-            eprintln!("{fatal}");
-            fatal.exit.into()
-        }
+        Err(fatal) => fatal.report().into(),
     }
 }
 

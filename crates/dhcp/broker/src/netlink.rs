@@ -63,6 +63,15 @@ impl Netlink {
         self.single("set the link up", request::set_up(link))
     }
 
+    /// Has other addresses in the network of ours outlive ours: an operator's second address there belongs to the
+    /// first, and the kernel would remove both.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn promote_secondaries(&mut self, link: IfIndex) -> Result<(), NetlinkError> {
+        self.single("keep other addresses", request::promote_secondaries(link))
+    }
+
     /// Sets the MTU of the link itself. Some drivers reset the link for it, so it is not done unless asked for and
     /// not when it would change nothing: routes have their own limit.
     ///
@@ -134,6 +143,10 @@ impl Netlink {
     pub fn current(&mut self, link: IfIndex) -> Result<Observed, NetlinkError> {
         let mut observed = Observed::default();
         self.dump("read the addresses", request::dump_addresses(), |frame| observed.address(link, frame))?;
+        // A route of ours prefers an address of ours, and the kernel removes it with the address.
+        if observed.is_empty() {
+            return Ok(observed);
+        }
         self.dump("read the routes", request::dump_routes(), |frame| observed.route(link, frame))?;
         Ok(observed)
     }

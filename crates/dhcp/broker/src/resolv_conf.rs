@@ -116,12 +116,15 @@ impl ResolvConf {
     fn unclaimed(&self) -> Result<Option<Option<OwnedFd>>, ResolvConfError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let claim = match openat(&self.folder, CLAIM, flags, Mode::empty()) {
-            Ok(claim) => claim,
+            Ok(claim) => File::from(claim),
             Err(Errno::NOENT) => return Ok(Some(None)),
             Err(errno) => return Err(ResolvConfError::Claim(errno)),
         };
+        if claim.metadata()?.permissions().mode() & OF_OTHERS != 0 {
+            return Ok(Some(None));
+        }
         match flock(&claim, FlockOperation::NonBlockingLockShared) {
-            Ok(()) => Ok(Some(Some(claim))),
+            Ok(()) => Ok(Some(Some(claim.into()))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(ResolvConfError::Claim(errno)),
         }
@@ -194,6 +197,9 @@ pub enum ResolvConfError {
 
 /// The file that a local resolver locks (`flock`, exclusive) for as long as resolv.conf is its own. A resolver should wait
 /// for the lock rather than give up: we hold a shared one for the moment of a write.
+///
+/// Its mode is 0600. Whoever can open a file can lock it, so one that others than its owner can open is no claim: any
+/// user of this host could keep resolv.conf as it is with it.
 pub const CLAIM: &str = "orlop-resolver.claim";
 
 /// How often to look whether a claim began or ended: as long as a restarted resolver may leave names unresolved.
@@ -202,6 +208,8 @@ pub const POLL: Duration = Duration::from_secs(2);
 const NAME: &str = "resolv.conf";
 /// Everybody may read it.
 const MODE: u32 = 0o644;
+/// What a claim grants to nobody but its owner.
+const OF_OTHERS: u32 = 0o077;
 /// Of what was there before, in bytes: more than any resolv.conf that works.
 const MAX_OLD: usize = 64 * 1024;
 

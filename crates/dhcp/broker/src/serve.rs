@@ -8,7 +8,7 @@ mod outputs;
 mod server;
 mod settle;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
 use orlop_dhcp_profiles::{BROKER, WORKER};
@@ -68,8 +68,9 @@ async fn confine(
     settings: &Settings,
     config: &Config,
 ) -> Result<(BrokerChannel<Notice, Request>, Postures), Fatal> {
+    let read = readable(settings.path());
     let mut narrow = broker.narrow(Keep {
-        read: &readable(settings),
+        read: &read.each_ref().map(PathBuf::as_path),
         write: &writable(config),
         require_landlock: config.require_landlock,
     })?;
@@ -93,10 +94,39 @@ fn in_a_loop(serve: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, F
     runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?.block_on(serve)
 }
 
-/// What the broker reads once it is narrow: the folder of its configuration, for a reload. The folder, because an
-/// editor replaces the file.
-fn readable(settings: &Settings) -> Vec<&Path> {
-    let file = settings.path();
-    // LinuxKit's dhcpcd.conf lies in the root itself, and the root is everything.
-    vec![file.parent().filter(|folder| *folder != Path::new("/")).unwrap_or(file)]
+/// What the broker reads once it is narrow: the folder of its configuration `file`, for a reload, and the folder that a
+/// link there leads to. The folders, because an editor replaces the file.
+fn readable(file: &Path) -> [PathBuf; 2] {
+    let folder = |file: PathBuf| match file.parent() {
+        Some(folder) if folder != Path::new("/") => folder.to_owned(),
+        // LinuxKit's dhcpcd.conf lies in the root itself, and the root is everything.
+        _ => file,
+    };
+    let named = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let real = named.canonicalize().unwrap_or_else(|_| named.clone());
+    [folder(named), folder(real)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::whole_file::tests::Folder;
+
+    #[test]
+    fn a_reload_finds_the_configuration_where_it_was_found_at_first() {
+        let (named, real) = (Folder::new("serve-named"), Folder::new("serve-real"));
+        std::fs::write(real.0.join("dhcp.toml"), "").unwrap();
+        std::os::unix::fs::symlink(real.0.join("dhcp.toml"), named.0.join("dhcp.toml")).unwrap();
+        let (link, file) = (named.0.join("dhcp.toml"), real.0.join("dhcp.toml"));
+        let here = std::env::current_dir().unwrap();
+        for (what, path, want) in [
+            ("a file", file.as_path(), [&*real.0, &*real.0]),
+            ("a link", &link, [&*named.0, &*real.0]),
+            ("none yet", &named.0.join("none"), [&*named.0, &*named.0]),
+            ("relative", Path::new("none.toml"), [&*here, &*here]),
+            ("in the root", Path::new("/none.conf"), [Path::new("/none.conf"); 2]),
+        ] {
+            assert_eq!(readable(path), want, "{what}");
+        }
+    }
 }

@@ -24,7 +24,8 @@ impl Request {
     }
 }
 
-fn emitted(body: &impl Emitable) -> Vec<u8> {
+/// The bytes of a message or an attribute.
+pub(crate) fn emitted(body: &impl Emitable) -> Vec<u8> {
     let mut bytes = vec![0; body.buffer_len()];
     body.emit(&mut bytes);
     bytes

@@ -38,6 +38,11 @@ struct Route {
 }
 
 impl Observed {
+    /// Whether there is no address on the link at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
     /// Whether the address is on the link, whoever put it there.
     #[must_use]
     pub fn has(&self, addr: UnicastAddr, prefix: PrefixLen) -> bool {

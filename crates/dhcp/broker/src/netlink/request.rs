@@ -12,7 +12,7 @@ use netlink_packet_route::route::{
 use orlop_dhcp_contract::{IfIndex, KernelRoute, PrefixLen, UnicastAddr};
 
 use super::footprint::Change;
-use super::frame::Request;
+use super::frame::{Request, emitted};
 
 impl Change {
     pub(crate) fn request(&self, link: IfIndex) -> Request {
@@ -78,6 +78,15 @@ pub(crate) fn set_up(link: IfIndex) -> Request {
     header.flags = LinkFlags::Up;
     header.change_mask = LinkFlags::Up;
     Request::change(RTM_SETLINK, 0, &header)
+}
+
+/// Has the second address of a network take the place of the first when that goes, instead of going with it: the
+/// per-link setting `promote_secondaries`, which is off by default.
+pub(crate) fn promote_secondaries(link: IfIndex) -> Request {
+    let setting = DefaultNla::new(IPV4_DEVCONF_PROMOTE_SECONDARIES, 1_u32.to_ne_bytes().to_vec());
+    let settings = DefaultNla::new(IFLA_INET_CONF, emitted(&setting));
+    let inet = DefaultNla::new(AF_INET, emitted(&settings));
+    Request::change(RTM_SETLINK, 0, &With(link_header(link), DefaultNla::new(IFLA_AF_SPEC, emitted(&inet))))
 }
 
 /// Sets the MTU of the link, in bytes.
@@ -146,6 +155,10 @@ const RTM_DELROUTE: u16 = 25;
 const RTM_GETROUTE: u16 = 26;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
-// linux/if_link.h
+// linux/if_link.h, linux/ip.h, linux/socket.h
 const IFLA_MTU: u16 = 4;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_INET_CONF: u16 = 1;
+const IPV4_DEVCONF_PROMOTE_SECONDARIES: u16 = 20;
+const AF_INET: u16 = 2;
 const IFLA_EXT_MASK: u16 = 29;

@@ -144,6 +144,23 @@ fn another_address_in_the_same_network_survives_the_old_one() -> Result<()> {
 }
 
 #[test]
+fn an_operators_address_in_the_same_network_outlives_ours() -> Result<()> {
+    for kept in [true, false] {
+        let Some(scene) = Scene::new()? else { return Ok(()) };
+        let lease = footprint(9);
+        if kept {
+            scene.netlink(|netlink, link| Ok(netlink.promote_secondaries(link)?))?;
+        }
+        scene.apply(None, &lease)?;
+        scene.host.add_address("eth0", "192.0.2.200/24")?;
+        scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &lease)?))?;
+        let want: &[_] = if kept { &[([192, 0, 2, 200].into(), 24)] } else { &[] };
+        assert_eq!(scene.addresses()?, want, "promoted: {kept}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_address_of_another_network_comes_before_the_old_one_goes() -> Result<()> {
     let Some(scene) = Scene::new()? else { return Ok(()) };
     let old = footprint(9);

@@ -25,6 +25,7 @@ fn servers(folder: &Folder) -> Vec<String> {
 /// As a resolver does it.
 fn claim(folder: &Folder) -> File {
     let file = File::create(folder.0.join(CLAIM)).unwrap();
+    file.set_permissions(Permissions::from_mode(0o600)).unwrap();
     flock(&file, FlockOperation::LockExclusive).unwrap();
     file
 }
@@ -44,6 +45,20 @@ fn the_file_keeps_its_inode_and_becomes_readable() {
     let after = fs::metadata(file(&folder)).unwrap();
     assert_eq!(after.ino(), before);
     assert_eq!(after.permissions().mode() & 0o7777, 0o644);
+}
+
+#[test]
+fn a_lock_that_anybody_could_hold_is_no_claim() {
+    for (what, mode, want) in [
+        ("its owner's alone", 0o600, Outcome::Claimed),
+        ("readable by others", 0o604, Outcome::Written),
+        ("readable by a group", 0o640, Outcome::Written),
+    ] {
+        let folder = Folder::new("resolv-open-claim");
+        let claim = claim(&folder);
+        claim.set_permissions(Permissions::from_mode(mode)).unwrap();
+        assert_eq!(ResolvConf::inside(folder.open()).update(&facts(&["192.0.2.1"])).unwrap(), want, "{what}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::server::{Server, worker_ended};
 use crate::filter;
 use crate::interfaces::{Link, LinkEvent};
 use crate::lease_file;
+use crate::netlink::Footprint;
 use crate::transmit::Port;
 
 impl Server {
@@ -27,15 +28,21 @@ impl Server {
                 let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
                 our.link.carrier = up;
                 info!(interface = %our.link.name, up, "carrier");
+                if up {
+                    self.reinstate(index);
+                }
                 self.notify(&Notice::Carrier { link: index, up })
             }
             LinkEvent::Renamed { index, name } => {
                 let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
                 info!(interface = %our.link.name, %name, "interface renamed");
                 let old = std::mem::replace(&mut our.link.name, name);
+                let link = our.link.clone();
+                let same_settings = self.config.link(link.name.as_str()) == &our.config;
                 self.retract(&old);
+                self.forget(&old);
                 self.publish(index);
-                Ok(())
+                if same_settings { Ok(()) } else { self.take_anew(link) }
             }
             LinkEvent::Mtu { index, mtu } => {
                 if let Some(our) = self.links.get_mut(&index) {
@@ -62,6 +69,9 @@ impl Server {
         let opened = (|| {
             if !link.up {
                 self.equipment.netlink.set_up(index).map_err(|error| (error.doing, error.errno.into()))?;
+            }
+            if let Err(error) = self.equipment.netlink.promote_secondaries(index) {
+                warn!(interface = %link.name, errno = %error.errno, "{error} of its network when a lease ends");
             }
             let port = Port::open(&link.name)
                 .map_err(|cause| ("hold UDP port 68 (is another DHCP client running?)", cause))?;
@@ -105,15 +115,17 @@ impl Server {
     fn remember(&mut self, our: &mut OurLink, now: Instant) -> Option<Remembered> {
         let Equipment { netlink, own, boot, .. } = &mut self.equipment;
         let name = our.link.name.clone();
+        let observed = netlink.current(our.index()).unwrap_or_else(|error| {
+            warn!(interface = %name, %error, errno = %error.errno, "cannot see what is on the interface");
+            Default::default()
+        });
+        // Without a lease to go with it, it is what the first lease replaces.
+        our.footprint = observed.footprints().into_iter().next();
         let handover = lease_file::load(own.as_fd(), &name).unwrap_or_else(|error| {
             warn!(interface = %name, %error, "the lease of before is lost; starting afresh");
             None
         })?;
         let (addr, prefix) = (handover.lease.addr, handover.lease.prefix);
-        let observed = netlink.current(our.index()).unwrap_or_else(|error| {
-            warn!(interface = %name, %error, errno = %error.errno, "cannot see what is on the interface");
-            Default::default()
-        });
         let in_force = observed.has(addr, prefix);
         let remembered = handover.remember(&name, our.link.hardware, boot, now, in_force);
         let remembered =
@@ -123,6 +135,18 @@ impl Server {
             our.lease = Some(remembered.lease.clone());
         }
         Some(remembered)
+    }
+
+    /// Puts the lease in force once more: the kernel drops the routes of an interface that is set down, and whoever sets
+    /// it up again gets only the addresses back. Changes nothing where all is there.
+    fn reinstate(&mut self, index: IfIndex) {
+        let Some(our) = self.links.get_mut(&index) else { return };
+        let Some(lease) = &our.lease else { return };
+        let footprint = Footprint::of(&our.accepted(lease), our.settings());
+        match self.equipment.netlink.apply(index, our.footprint.as_ref(), &footprint, clock::now()) {
+            Ok(_applied) => our.footprint = Some(footprint),
+            Err(error) => warn!(interface = %our.link.name, errno = %error.errno, "lease not applied again: {error}"),
+        }
     }
 
     /// An interface is gone, and the kernel has taken with it what was on it; or it is no longer wanted, and what is on

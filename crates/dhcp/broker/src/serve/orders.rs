@@ -77,7 +77,7 @@ impl Server {
     }
 
     /// An interface whose settings changed begins afresh, with its lease in force all the while.
-    fn take_anew(&mut self, link: Link) -> Result<(), Fatal> {
+    pub(super) fn take_anew(&mut self, link: Link) -> Result<(), Fatal> {
         let index = link.index;
         let name = link.name.clone();
         self.policy.forget(index);

@@ -111,16 +111,15 @@ impl Server {
             (Err(denied @ Denied::TooManyDenials), _) => {
                 Err(Fatal::new(Exit::Software, "the worker asks for what it must not have").cause(denied))
             }
-            (Err(denied), Some(link)) => {
-                warn!(link = link.get(), %denied, "lease denied");
-                if let Some(our) = self.links.get_mut(&link) {
-                    our.refused = Some(Refusal::Policy);
-                }
+            (Err(denied), configured) => {
+                let Some(our) = configured.and_then(|link| self.links.get_mut(&link)) else {
+                    debug!(%denied, "request denied");
+                    return Ok(());
+                };
+                warn!(interface = %our.link.name, %denied, "lease denied");
+                our.refused = Some(Refusal::Policy);
+                let link = our.index();
                 self.notify(&Notice::Refused { link, why: Refusal::Policy })
-            }
-            (Err(denied), None) => {
-                debug!(%denied, "request denied");
-                Ok(())
             }
         }
     }
