@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::error::Error;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// How a process ended: one table for every daemon (numbers of `sysexits.h` where one fits).
@@ -112,6 +113,13 @@ impl Fatal {
     /// Adds what its reader can do about it.
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+
+    /// Tells the user on stderr, and gives what the process ends with. Unlike `eprintln!` it does not panic when nobody
+    /// reads that any more: the broker may be gone before its worker is.
+    pub fn report(&self) -> Exit {
+        let _unread = writeln!(io::stderr(), "{self}");
+        self.exit
     }
 
     /// The kernel refused `what`, which needs nothing that a user could grant.

@@ -8,6 +8,8 @@ use crate::profile::Limits;
 /// Sets every limit of `limits`, and forbids core dumps.
 pub(crate) fn apply(limits: Limits) -> Result<(), Fatal> {
     for (name, resource, most) in table(limits) {
+        // No process may raise a limit that it was started with.
+        let most = most.min(number(getrlimit(resource).maximum));
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(resource, limit).map_err(|errno| Fatal::os(format!("cannot set the limit of {name}"), errno))?;
     }
@@ -24,8 +26,12 @@ pub(crate) fn refuse_debuggers() -> Result<(), Fatal> {
 pub(crate) fn in_force(limits: Limits) -> bool {
     table(limits).into_iter().all(|(_, resource, most)| {
         let Rlimit { current, maximum } = getrlimit(resource);
-        [current, maximum].into_iter().all(|limit| limit.is_some_and(|limit| limit <= most))
+        number(current) <= most && number(maximum) <= most
     })
+}
+
+fn number(limit: Option<u64>) -> u64 {
+    limit.unwrap_or(Limits::NONE)
 }
 
 fn table(limits: Limits) -> [(&'static str, Resource, u64); 7] {

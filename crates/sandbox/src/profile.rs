@@ -201,7 +201,8 @@ pub enum Root {
     Keep,
 }
 
-/// Resource limits, soft and hard alike; they can never be raised again.
+/// Resource limits, soft and hard alike; they can never be raised again. Where the process was started with a lower
+/// one, that stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// `RLIMIT_NOFILE`: one more than the highest file descriptor number.
@@ -229,10 +230,13 @@ impl Limits {
         // A static binary maps about 2 MB; the rest is room for what a daemon caches.
         address_space: 256 << 20,
     };
-    /// A broker: it writes small files under `/run`.
+    /// No limit.
+    pub const NONE: u64 = u64::MAX;
+    /// A broker. It writes small files, but its log may be a file of any length: a write beyond a limit of
+    /// [`Limits::file_size`] would end it.
     pub const BROKER: Self = Self {
         open_files: 256,
-        file_size: 1 << 20,
+        file_size: Self::NONE,
         processes: 0,
         locked_memory: 0,
         queued_bytes: 0,

@@ -19,6 +19,8 @@ use bucket::Bucket;
 pub struct Policy {
     links: BTreeMap<IfIndex, Link>,
     denials: Option<Bucket>,
+    /// Denials because the link is not ours.
+    strays: Option<Bucket>,
 }
 
 /// A request that the policy allows. Nothing else makes one, and only one of these is ever applied.
@@ -73,6 +75,11 @@ impl Policy {
     pub const DENIAL_BURST: u32 = 32;
     /// See [`Policy::DENIAL_BURST`].
     pub const DENIAL_EVERY: Duration = Duration::from_secs(10);
+    /// As [`Policy::DENIAL_BURST`], for links that are not ours: one can go while requests for it are on their way. This
+    /// is more of them than fit into the channel.
+    pub const STRAY_BURST: u32 = 1024;
+    /// See [`Policy::STRAY_BURST`].
+    pub const STRAY_EVERY: Duration = Duration::from_millis(100);
     /// The shortest prefix an address may have: 10/8 is the widest network that exists; a shorter one would put
     /// half the Internet on the link.
     pub const MIN_PREFIX: u8 = 8;
@@ -148,11 +155,12 @@ impl Policy {
     }
 
     fn count_denial(&mut self, now: Instant, denied: Denied) -> Denied {
-        // A link can vanish while a request for it is on its way, any number of times at once.
-        if denied == Denied::UnknownLink {
-            return denied;
-        }
-        let bucket = self.denials.get_or_insert_with(|| Bucket::new(now, Self::DENIAL_BURST, Self::DENIAL_EVERY));
+        let (bucket, burst, every) = if denied == Denied::UnknownLink {
+            (&mut self.strays, Self::STRAY_BURST, Self::STRAY_EVERY)
+        } else {
+            (&mut self.denials, Self::DENIAL_BURST, Self::DENIAL_EVERY)
+        };
+        let bucket = bucket.get_or_insert_with(|| Bucket::new(now, burst, every));
         bucket.take(now).map_or(Denied::TooManyDenials, |()| denied)
     }
 }

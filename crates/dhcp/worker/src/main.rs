@@ -5,6 +5,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let Err(fatal) = orlop_dhcp_worker::start();
-    eprintln!("{fatal}");
-    fatal.exit.into()
+    fatal.report().into()
 }

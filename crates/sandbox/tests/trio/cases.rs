@@ -101,6 +101,27 @@ pub(crate) const CASES: &[Case] = &[
         assert!(line.starts_with("trio-worker| WARN worker a complaint what="), "{line}");
         assert!(line.contains("ERROR broker forged"), "on the same line: {line}");
     }),
+    ("a_log_in_a_file_may_be_of_any_length", || {
+        let log = std::env::temp_dir().join(format!("trio-{}.log", std::process::id()));
+        std::fs::write(&log, vec![b'x'; 2 << 20]).unwrap();
+        let into_log = format!("exec \"$@\" 2>>{}", log.display());
+        let mut daemon = Daemon::start_under(&["sh", "-c", &into_log, "sh"], &["--complain"]);
+        daemon.line("ready");
+        let until = Instant::now() + Duration::from_secs(5);
+        while !std::fs::read_to_string(&log).unwrap().contains("a complaint") {
+            assert!(Instant::now() < until, "the broker did not write its worker's line");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.wait().code(), Some(0));
+        assert!(!std::fs::read_to_string(&log).unwrap().contains("again_in"), "nothing was started anew");
+        std::fs::remove_file(log).unwrap();
+    }),
+    ("limits_lower_than_the_profiles_stay_and_are_no_error", || {
+        let mut daemon = Daemon::start_under(&["prlimit", "--nofile=128:128", "--as=300000000:300000000"], &[]);
+        assert!(daemon.line("broker uid=").contains("limits=yes"));
+        daemon.line("ready");
+    }),
     ("a_panic_ends_the_worker_with_a_line_and_the_pair_is_restarted", || {
         let mut daemon = Daemon::start(&["--panic"]);
         let line = daemon.line("panicked");

@@ -169,10 +169,7 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
     };
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(fatal) => {
-            eprintln!("{fatal}");
-            fatal.exit.into()
-        }
+        Err(fatal) => fatal.report().into(),
     }
 }
 

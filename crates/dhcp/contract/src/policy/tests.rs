@@ -199,6 +199,17 @@ fn a_talkative_worker_is_slowed_and_then_no_longer_trusted() {
 }
 
 #[test]
+fn a_link_may_go_while_requests_are_on_their_way_but_nobody_asks_for_strange_ones_for_ever() {
+    let stray = || Request::Deconfigure { link: eth0(), why: Withdrawal::Nak };
+    let mut policy = Policy::new();
+    for _ in 0..Policy::STRAY_BURST {
+        assert_eq!(verdict(&mut policy, at(1), stray()), Err(Denied::UnknownLink));
+    }
+    assert_eq!(verdict(&mut policy, at(1), stray()), Err(Denied::TooManyDenials));
+    assert_eq!(verdict(&mut policy, at(2), stray()), Err(Denied::UnknownLink), "a second later");
+}
+
+#[test]
 fn one_more_link_than_the_limit_is_not_adopted() {
     let mut policy = Policy::new();
     for index in 1..=u32::try_from(MAX_LINKS).unwrap() {
