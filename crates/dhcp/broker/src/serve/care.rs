@@ -81,10 +81,13 @@ impl Server {
         let (port, listener) = match opened {
             Ok(opened) => opened,
             Err((doing, cause)) => {
-                error!(interface = %link.name, %cause, "cannot {doing}; the interface is left alone");
+                if self.left_alone.insert(index) {
+                    error!(interface = %link.name, %cause, "cannot {doing}; the interface is left alone until that works");
+                }
                 return Ok(());
             }
         };
+        self.left_alone.remove(&index);
         let config = self.config.link(link.name.as_str()).clone();
         let mut our = OurLink {
             link,
@@ -109,6 +112,13 @@ impl Server {
             Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, settings, remembered };
         self.links.insert(index, our);
         self.channel.send_with(&notice, listener.as_fd()).map_err(worker_ended)
+    }
+
+    /// Tries those once more that could not be taken into care, as they are now.
+    pub(super) fn add_left_alone(&mut self) -> Result<(), Fatal> {
+        let known = self.equipment.interfaces.links();
+        let again: Vec<Link> = known.filter(|link| self.left_alone.contains(&link.index)).cloned().collect();
+        again.into_iter().try_for_each(|link| self.add(link))
     }
 
     /// What an earlier process left behind about this interface: its lease file, and the address in the kernel.
@@ -153,6 +163,7 @@ impl Server {
     /// it stays, as it would if we ended.
     fn remove(&mut self, index: IfIndex) -> Result<(), Fatal> {
         self.policy.forget(index);
+        self.left_alone.remove(&index);
         let Some(our) = self.links.remove(&index) else { return Ok(()) };
         info!(interface = %our.link.name, "interface no longer in care");
         self.retract(&our.link.name);

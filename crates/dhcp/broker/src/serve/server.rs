@@ -1,6 +1,6 @@
 //! The broker's loop: one event at a time, each decided by the policy or by the kernel's word, never by the worker's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use orlop_dhcp_contract::{
@@ -32,6 +32,8 @@ pub(super) struct Server {
     pub(super) channel: BrokerChannel<Notice, Request>,
     pub(super) policy: Policy,
     pub(super) links: BTreeMap<IfIndex, OurLink>,
+    /// Interfaces that should be among them and cannot: another DHCP client holds the port, say.
+    pub(super) left_alone: BTreeSet<IfIndex>,
     /// Whether every interface that was there at the start has been told.
     pub(super) listed: bool,
     pub(super) postures: Postures,
@@ -60,6 +62,7 @@ impl Server {
             channel,
             policy: Policy::new(),
             links: BTreeMap::new(),
+            left_alone: BTreeSet::new(),
             listed: false,
             postures,
             status: Writer::default(),
@@ -73,9 +76,11 @@ impl Server {
         let mut relaying = true;
         loop {
             if let Some(exit) = self.settle(clock::now())? {
-                // The kernel closes everything at once when the process ends, so that the worker sees the end while
-                // our packet sockets are still taken down, which takes milliseconds. Dropping would do it in turn.
-                std::mem::forget(self);
+                // The worker first, so that it ends while we do: to take a packet socket down costs the kernel 8 to 16 ms,
+                // and both of us hold one. The rest goes with the process.
+                let Self { channel, equipment, .. } = self;
+                drop(channel);
+                std::mem::forget(equipment);
                 return Ok(exit);
             }
             let Equipment { interfaces, timer, control, .. } = &mut self.equipment;

@@ -23,6 +23,7 @@ impl Server {
         if now >= self.next_claim_check {
             self.next_claim_check = now.after(resolv_conf::POLL);
             self.poll_resolv_conf();
+            self.add_left_alone()?;
         }
         let outcome = match self.run.mode {
             Mode::Service => None,
