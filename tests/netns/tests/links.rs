@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::script::Template;
-use orlop_testbed::{Capture, Daemon, Kind, Mode, Monitor, Phase, Script, Wire, eventually};
+use orlop_testbed::state::Item;
+use orlop_testbed::{Capture, Daemon, Kind, Lease, Mode, Monitor, Phase, Script, Wire, eventually};
 
 const UNCONFIGURED: Option<i32> = Some(69);
 
@@ -232,4 +234,104 @@ fn sixty_four_interfaces_are_configured_at_once() {
         assert_eq!(owner, seen.message.mac(), "two interfaces share a transaction");
     }
     assert!(owners.len() >= usize::from(LINKS));
+}
+
+// The kernel drops the routes of an interface that is set down, and gives only the addresses back.
+#[test]
+fn an_interface_that_is_set_down_and_up_has_its_routes_again_even_without_a_server() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    for (what, pause) in [("at once", Duration::ZERO), ("after a while", Duration::from_millis(1500))] {
+        let scene = Scene::new().unwrap();
+        let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+        let daemon = scene.service(&Daemon::new()).unwrap();
+        let routed = || Ok((!scene.client.default_routes()?.is_empty()).then_some(()));
+        eventually("the default route", SOON, routed).unwrap();
+        rogue.set(Script::silent());
+        scene.client.link_down("eth0").unwrap();
+        assert_eq!(scene.client.default_routes().unwrap(), [], "{what}: the kernel dropped it");
+        std::thread::sleep(pause);
+        scene.client.link_up("eth0").unwrap();
+        eventually("the default route again", SOON, routed)
+            .unwrap_or_else(|error| panic!("{what}: {error:#}\n{}", daemon.text()));
+        assert_eq!(leased(&scene.client).unwrap().address, ADDRESS, "{what}");
+    }
+}
+
+#[test]
+fn another_hardware_address_gets_its_own_lease_in_place_of_the_old_one() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    // For ever: nothing but us would ever remove it.
+    let rogue = scene.rogue(Script::serve(&lease_of(u32::MAX))).unwrap();
+    let daemon = scene.service(&Daemon::new()).unwrap();
+    let other = Ipv4Addr::new(192, 0, 2, 88);
+    rogue.set(Script::serve(&Lease { address: other, ..lease_of(600) }));
+    scene.client.shell("ip link set eth0 address 02:00:00:00:00:99").unwrap();
+    let alone = || {
+        let all: Vec<_> = scene.client.addresses("eth0")?.iter().map(|address| address.address).collect();
+        Ok((all == [other]).then_some(()))
+    };
+    eventually("the new address alone", SOON, alone).unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
+}
+
+#[test]
+fn a_renamed_interface_keeps_its_lease_under_the_new_name_and_takes_that_names_settings() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    let daemon = scene.service(&Daemon::new().config("[interface.eth7]\nmetric = 7\n")).unwrap();
+    let monitor = Monitor::start(&scene.client).unwrap();
+    scene.client.shell("ip link set eth0 down; ip link set eth0 name eth7; ip link set eth7 up").unwrap();
+    let with_metric = || Ok(scene.client.default_routes()?.iter().any(|route| route.metric == 7).then_some(()));
+    eventually("a default route of metric 7", SOON, with_metric)
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
+    let gone = monitor.deletions().unwrap().into_iter().any(|item| matches!(item, Item::Address(_)));
+    assert!(!gone, "the address stays: {}", daemon.text());
+    let files = scene.client.shell("ls /run/orlop/dhcp /run/orlop/netfacts").unwrap();
+    assert!(files.contains("lease.eth7") && files.contains("dhcp.eth7") && !files.contains("eth0"), "{files}");
+}
+
+#[test]
+fn what_others_have_on_the_interface_outlives_the_lease() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let rogue = scene.rogue(Script::serve(&lease_of(20).times(2, 15))).unwrap();
+    let daemon = scene.service(&Daemon::new()).unwrap();
+    scene
+        .client
+        .shell(
+            "ip address add 192.0.2.200/24 dev eth0
+             ip address add 10.9.9.9/24 dev eth0
+             ip route add 10.50.0.0/16 via 192.0.2.9
+             ip route add default via 10.9.9.1 metric 5",
+        )
+        .unwrap();
+    rogue.set(Script::silent().on(Phase::Renewing, [Template::nak(SERVER)]));
+    let addresses = || -> Result<Vec<_>, _> {
+        scene.client.addresses("eth0").map(|all| all.iter().map(|address| address.address).collect())
+    };
+    eventually("our address gone", SOON, || Ok((!addresses()?.contains(&ADDRESS)).then_some(()))).unwrap();
+    let mut left = addresses().unwrap();
+    left.sort_unstable();
+    assert_eq!(left, [Ipv4Addr::new(10, 9, 9, 9), Ipv4Addr::new(192, 0, 2, 200)], "{}", daemon.text());
+    let routes = scene.client.shell("ip -4 route").unwrap();
+    for route in ["10.50.0.0/16 via 192.0.2.9", "default via 10.9.9.1"] {
+        assert!(routes.contains(route), "{route} is not in\n{routes}");
+    }
+}
+
+#[test]
+fn an_interface_whose_port_another_client_holds_is_configured_once_that_is_gone() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    let holder = scene.client.inside(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68))?)).unwrap();
+    let daemon = Daemon::new().start(&scene.client).unwrap();
+    daemon.wait_for("another DHCP client", SOON).unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(scene.client.addresses("eth0").unwrap(), []);
+    assert_eq!(daemon.lines().len(), 1, "it says so once:\n{}", daemon.text());
+    drop(holder);
+    let address = leased(&scene.client).unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
+    assert_eq!(address.address, ADDRESS);
 }
