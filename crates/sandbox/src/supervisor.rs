@@ -73,6 +73,15 @@ struct Pair {
     since: Instant,
 }
 
+/// From here on a signal that ends the daemon waits until [`Supervisor::run`] looks. For the first line of a daemon: one
+/// that comes sooner is lost when the process is PID 1.
+///
+/// # Errors
+/// None on a kernel that works.
+pub fn hold_signals() -> Result<(), Fatal> {
+    sys::block_signals(&SIGNALS).map_err(|cause| Fatal::os("cannot block signals", cause))
+}
+
 impl Supervisor {
     /// Opens this executable, which is also the broker's, and the worker's at `worker`.
     ///
@@ -99,7 +108,7 @@ impl Supervisor {
     /// When the capabilities are missing that a supervisor needs.
     pub fn run(self, plan: &Plan) -> Result<u8, Fatal> {
         confine(plan.broker)?;
-        sys::block_signals(&SIGNALS).map_err(|cause| Fatal::os("cannot block signals", cause))?;
+        hold_signals()?;
         let mut backoff = Backoff::new();
         let mut life = if plan.oneshot { Life::OneShot } else { Life::Young };
         loop {
@@ -334,5 +343,7 @@ fn confine(broker: &Profile) -> Result<(), Fatal> {
     privileges::bound(all)?;
     privileges::hold(own, all)?;
     privileges::forbid_new_privileges()?;
+    // Of what a broker makes, the folders included, nobody else may change anything, whatever mask we were started with.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
     seccomp::install_inherited()
 }

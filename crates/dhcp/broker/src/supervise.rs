@@ -8,7 +8,7 @@ use std::time::Duration;
 use orlop_dhcp_profiles::{BROKER, WORKER};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::log;
-use orlop_sandbox::supervisor::{Plan, Supervisor};
+use orlop_sandbox::supervisor::{Plan, Supervisor, hold_signals};
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
@@ -22,6 +22,7 @@ use crate::settings::Settings;
 /// # Errors
 /// A mistake in the configuration, or a capability is missing.
 pub fn run(run: &Run) -> Result<u8, Fatal> {
+    hold_signals()?;
     let config = run.settings.load()?.config;
     log::init("dhcp-supervisor", LevelFilter::from_level(config.log));
     supervise(run.mode == Mode::OneShot, config.deadline)
@@ -32,6 +33,7 @@ pub fn run(run: &Run) -> Result<u8, Fatal> {
 /// # Errors
 /// As [`run`].
 pub fn posture(settings: &Settings) -> Result<u8, Fatal> {
+    hold_signals()?;
     let config = settings.load()?.config;
     log::init("dhcp-supervisor", LevelFilter::from_level(config.log));
     supervise(true, config.deadline)

@@ -78,15 +78,18 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("as_pid_1_it_ends_when_told", || {
         // `--kill-child` passes on the death of the wrapper; the signal itself goes to PID 1 of the namespace.
-        let mut daemon = Daemon::start_under(&["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"], &[]);
-        daemon.line("ready");
-        let supervisor = daemon.supervisor().as_raw_nonzero();
-        let children = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
-        let first = rustix::process::Pid::from_raw(children.trim().parse().unwrap()).unwrap();
-        let told = Instant::now();
-        kill_process(first, Signal::TERM).unwrap();
-        assert_eq!(daemon.wait().code(), Some(0));
-        assert!(told.elapsed() < Duration::from_secs(2), "took {:?}", told.elapsed());
+        let namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+        for (flags, when) in [(&[][..], "ready"), (&["--slow-to-start"], "starting")] {
+            let mut daemon = Daemon::start_under(&namespace, flags);
+            daemon.line(when);
+            let supervisor = daemon.supervisor().as_raw_nonzero();
+            let children = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+            let first = rustix::process::Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+            let told = Instant::now();
+            kill_process(first, Signal::TERM).unwrap();
+            assert_eq!(daemon.wait().code(), Some(0), "{when}");
+            assert!(told.elapsed() < Duration::from_secs(2), "{when}: took {:?}", told.elapsed());
+        }
     }),
     ("a_malformed_message_ends_the_conversation", || {
         let mut daemon = Daemon::start(&["--garble"]);
@@ -116,6 +119,14 @@ pub(crate) const CASES: &[Case] = &[
         assert_eq!(daemon.wait().code(), Some(0));
         assert!(!std::fs::read_to_string(&log).unwrap().contains("again_in"), "nothing was started anew");
         std::fs::remove_file(log).unwrap();
+    }),
+    ("what_a_broker_makes_is_its_own_whatever_mask_it_was_started_with", || {
+        for mask in ["000", "077"] {
+            let mut daemon = Daemon::start_under(&["sh", "-c", &format!("umask {mask}; exec \"$@\""), "sh"], &[]);
+            let (broker, _) = daemon.pids();
+            let status = std::fs::read_to_string(format!("/proc/{}/status", broker.as_raw_nonzero())).unwrap();
+            assert!(status.contains("Umask:\t0022"), "{mask}: {status}");
+        }
     }),
     ("limits_lower_than_the_profiles_stay_and_are_no_error", || {
         let mut daemon = Daemon::start_under(&["prlimit", "--nofile=128:128", "--as=300000000:300000000"], &[]);

@@ -17,7 +17,7 @@ use orlop_sandbox::profile::{
 };
 use orlop_sandbox::seccomp::{EVERYWHERE, IN_WORKERS, LEGACY, WORKER_BASE};
 use orlop_sandbox::signals::Signals;
-use orlop_sandbox::supervisor::{BROKER_OF, Plan, Supervisor};
+use orlop_sandbox::supervisor::{BROKER_OF, Plan, Supervisor, hold_signals};
 use orlop_sandbox::worker::{Context, Worker};
 use orlop_sandbox::{clock, log, syscall};
 use orlop_wire::MaxSize;
@@ -150,6 +150,11 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
             log::init("supervisor", LevelFilter::INFO);
             if has("--without-landlock") {
                 hide_landlock();
+            }
+            if has("--slow-to-start") {
+                hold_signals().unwrap();
+                say("starting");
+                std::thread::sleep(Duration::from_millis(300));
             }
             supervise(arguments, has("--oneshot"))
         }
