@@ -1,7 +1,7 @@
 //! UDP sockets: connected ones for workers, and one that is written but never read.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, sockopt};
@@ -47,22 +47,23 @@ impl Datagram {
 #[derive(Debug)]
 pub struct Guarded(OwnedFd);
 
-/// Opens a [`Guarded`] socket on `interface` and `port`.
+/// Opens a [`Guarded`] socket on `interface`, at `local`: an address of this host, or any of them with 0.0.0.0.
 ///
 /// The filter that drops everything is attached and locked before the port is bound.
 ///
 /// # Errors
-/// Without CAP_NET_BIND_SERVICE and CAP_NET_RAW, when the interface is gone, or when another process holds the port.
-pub fn open_guarded(interface: &str, port: u16) -> io::Result<Guarded> {
+/// Without CAP_NET_BIND_SERVICE and CAP_NET_RAW, when the interface or the address is gone, or when another process
+/// holds the port.
+pub fn open_guarded(interface: &str, local: SocketAddrV4) -> io::Result<Guarded> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, Some(ipproto::UDP))?;
     let fd = socket.as_fd();
     sys::attach_filter(fd, &DROP_ALL)?;
     sys::lock_filter(fd)?;
     SockRef::from(&fd).bind_device(Some(interface.as_bytes()))?;
-    // Several interfaces hold the same port, each on its own device.
+    // Several interfaces hold the same port, each on its own device, and one interface holds it at several addresses.
     sockopt::set_socket_reuseaddr(fd, true)?;
-    rustix::net::bind(fd, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
+    rustix::net::bind(fd, &local)?;
     Ok(Guarded(socket))
 }
 

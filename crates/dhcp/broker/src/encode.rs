@@ -40,6 +40,8 @@ pub enum Destination {
     },
     /// To one server, through the IP stack.
     Unicast {
+        /// Our address, the one that the message is about.
+        source: UnicastAddr,
         /// Which.
         server: UnicastAddr,
     },
@@ -54,7 +56,7 @@ impl Destination {
                 Self::Broadcast { source: Ipv4Addr::UNSPECIFIED }
             }
             Ask::Rebind { ciaddr } => Self::Broadcast { source: ciaddr.get() },
-            Ask::Renew { ciaddr: _, server } | Ask::Release { ciaddr: _, server } => Self::Unicast { server },
+            Ask::Renew { ciaddr, server } | Ask::Release { ciaddr, server } => Self::Unicast { source: ciaddr, server },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Sends what the worker asked for: the half of DHCP that the worker cannot do itself.
 
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use orlop_dhcp_contract::{IfIndex, Transmission};
 use orlop_sandbox::datagram::{Guarded, open_guarded};
@@ -23,11 +23,16 @@ impl Transmit {
         Transmitter::open().map(Self)
     }
 
-    /// Sends one message. `port` is the [`Port`] of the transmission's link.
+    /// Sends one message. `interface` is the name of the transmission's link now.
     ///
     /// # Errors
     /// What the kernel says. Nothing needs to be undone: for the protocol it is a lost packet.
-    pub fn send(&self, port: &Port, speaker: &Speaker, transmission: &Transmission) -> Result<(), TransmitError> {
+    pub fn send(
+        &self,
+        interface: &InterfaceName,
+        speaker: &Speaker,
+        transmission: &Transmission,
+    ) -> Result<(), TransmitError> {
         let link = transmission.link;
         let message = encode::message(speaker, transmission);
         match Destination::of(&transmission.ask) {
@@ -35,16 +40,22 @@ impl Transmit {
                 let packet = encode::datagram(source, &message);
                 self.0.send_to(link.get(), &ETHERNET_BROADCAST, &packet)
             }
-            Destination::Unicast { server } => port.0.send_to(SocketAddrV4::new(server.get(), SERVER_PORT), &message),
+            // From a socket of its own, at our address: left to itself the kernel takes any other of the same network.
+            Destination::Unicast { source, server } => {
+                open_guarded(interface.as_str(), SocketAddrV4::new(source.get(), CLIENT_PORT))
+                    .and_then(|socket| socket.send_to(SocketAddrV4::new(server.get(), SERVER_PORT), &message))
+            }
         }
         .map_err(|cause| TransmitError { link, cause })
     }
 }
 
 /// UDP port 68 of one link, held for as long as we speak DHCP there, so that the kernel does not answer replies with
-/// "port unreachable"; RENEW and RELEASE leave through it. It hears nothing either.
+/// "port unreachable". It hears nothing either.
 #[derive(Debug)]
-pub struct Port(Guarded);
+pub struct Port {
+    _held: Guarded,
+}
 
 impl Port {
     /// Takes the port.
@@ -52,7 +63,8 @@ impl Port {
     /// # Errors
     /// Another DHCP client holds it, the interface is gone, or CAP_NET_BIND_SERVICE or CAP_NET_RAW is missing.
     pub fn open(interface: &InterfaceName) -> io::Result<Self> {
-        open_guarded(interface.as_str(), CLIENT_PORT).map(Self)
+        let everywhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
+        open_guarded(interface.as_str(), everywhere).map(|held| Self { _held: held })
     }
 }
 

@@ -1,4 +1,4 @@
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -17,10 +17,15 @@ fn free_port() -> u16 {
     address(&UdpSocket::bind("127.0.0.1:0").unwrap()).port()
 }
 
+/// That port, at every address of this host.
+fn any(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)
+}
+
 #[test]
 fn a_guarded_socket_sends_from_its_port_and_never_hears() {
     let port = free_port();
-    let guarded = open_guarded("lo", port).unwrap();
+    let guarded = open_guarded("lo", any(port)).unwrap();
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     guarded.send_to(address(&peer), b"renew").unwrap();
@@ -40,7 +45,7 @@ fn a_guarded_socket_sends_from_its_port_and_never_hears() {
 
 #[test]
 fn a_guarded_socket_can_never_be_made_to_hear() {
-    let guarded = open_guarded("lo", free_port()).unwrap();
+    let guarded = open_guarded("lo", any(free_port())).unwrap();
     let error = SockRef::from(&guarded.0).detach_filter().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
 }

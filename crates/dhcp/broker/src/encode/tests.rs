@@ -218,8 +218,8 @@ fn unicast_messages_go_to_the_server_and_the_others_to_everybody() {
         ("reboot", Ask::Reboot { requested: us }, nobody),
         ("decline", Ask::Decline { requested: us, server }, nobody),
         ("rebind, from our address", Ask::Rebind { ciaddr: us }, Destination::Broadcast { source: us.get() }),
-        ("renew", Ask::Renew { ciaddr: us, server }, Destination::Unicast { server }),
-        ("release", Ask::Release { ciaddr: us, server }, Destination::Unicast { server }),
+        ("renew", Ask::Renew { ciaddr: us, server }, Destination::Unicast { source: us, server }),
+        ("release", Ask::Release { ciaddr: us, server }, Destination::Unicast { source: us, server }),
     ] {
         assert_eq!(Destination::of(&ask), want, "{what}");
     }

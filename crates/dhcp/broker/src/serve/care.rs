@@ -92,7 +92,7 @@ impl Server {
         let mut our = OurLink {
             link,
             config,
-            port,
+            _port: port,
             lease: None,
             footprint: None,
             progress: None,

@@ -18,8 +18,8 @@ use crate::verdict::Standing;
 pub(super) struct OurLink {
     pub(super) link: Link,
     pub(super) config: LinkConfig,
-    /// UDP port 68 on it.
-    pub(super) port: Port,
+    /// UDP port 68 on it, held while we speak DHCP there.
+    pub(super) _port: Port,
     /// What is in force.
     pub(super) lease: Option<Lease>,
     /// What of it is in the kernel.

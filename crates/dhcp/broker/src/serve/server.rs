@@ -147,7 +147,7 @@ impl Server {
     fn transmit(&self, transmission: &Transmission) {
         let Some(our) = self.links.get(&transmission.link) else { return };
         let own_name = self.own_name();
-        let sent = self.equipment.transmit.send(&our.port, &our.speaker(own_name.as_ref()), transmission);
+        let sent = self.equipment.transmit.send(&our.link.name, &our.speaker(own_name.as_ref()), transmission);
         match sent {
             Ok(()) => debug!(interface = %our.link.name, ask = ?transmission.ask, xid = transmission.xid, "sent"),
             // For the protocol it is a lost packet.

@@ -39,12 +39,13 @@ fn send(client: &Host, asks: Vec<Ask>) -> Result<Vec<Result<(), String>>> {
     };
     client.inside(move || {
         let transmit = Transmit::open()?;
-        let port = Port::open(&InterfaceName::new("eth0").expect("a name"))?;
+        let eth0 = InterfaceName::new("eth0").expect("a name");
+        let _held = Port::open(&eth0)?;
         Ok(asks
             .into_iter()
             .map(|ask| {
                 let transmission = Transmission { link, xid: 7, secs: 1, broadcast: false, ask };
-                transmit.send(&port, &speaker, &transmission).map_err(|error| error.to_string())
+                transmit.send(&eth0, &speaker, &transmission).map_err(|error| error.to_string())
             })
             .collect())
     })
@@ -65,6 +66,8 @@ fn a_discover_leaves_without_any_address_and_reaches_everybody() -> Result<()> {
 #[test]
 fn a_renewal_goes_from_our_address_to_the_server_alone() -> Result<()> {
     let Some((client, server)) = hosts()? else { return Ok(()) };
+    // An operator's address, which the kernel would prefer.
+    client.add_address("eth0", "192.0.2.200/24")?;
     client.add_address("eth0", "192.0.2.9/24")?;
     let capture = Capture::start(&server)?;
     assert_eq!(send(&client, vec![Ask::Renew { ciaddr: unicast(9), server: unicast(1) }])?, [Ok(())]);
@@ -81,9 +84,11 @@ fn what_cannot_be_sent_is_an_error_and_not_the_end() -> Result<()> {
         Ask::Discover { requested: None, rapid_commit: false },
         Ask::Renew { ciaddr: unicast(9), server: unicast(1) },
     ];
-    client.link_down("eth0")?;
     let refused = || Err(format!("cannot send on interface {}", 2));
     assert_eq!(client.link("eth0")?.ifindex, 2);
+    assert_eq!(send(&client, asks.clone())?, [Ok(()), refused()], "the address is not ours");
+    client.add_address("eth0", "192.0.2.9/24")?;
+    client.link_down("eth0")?;
     assert_eq!(send(&client, asks.clone())?, [refused(), refused()]);
     client.link_up("eth0")?;
     assert_eq!(send(&client, asks)?, [Ok(()), Ok(())]);
