@@ -50,6 +50,26 @@ impl Lease {
     /// Search domains kept. glibc takes six before 2.26, any number since.
     pub const MAX_SEARCH: usize = 16;
 
+    /// A lease of an address and of nothing else.
+    #[must_use]
+    pub const fn bare(addr: UnicastAddr, prefix: PrefixLen, server: UnicastAddr, term: Term) -> Self {
+        Self {
+            addr,
+            prefix,
+            server,
+            term,
+            broadcast: None,
+            routers: Bounded::new(),
+            routes: Bounded::new(),
+            mtu: None,
+            dns: Bounded::new(),
+            ntp: Bounded::new(),
+            hostname: None,
+            domain: None,
+            search: Bounded::new(),
+        }
+    }
+
     /// Whether another lease asks for the same kernel state and files, whatever its times say.
     #[must_use]
     pub fn same_configuration(&self, other: &Self) -> bool {

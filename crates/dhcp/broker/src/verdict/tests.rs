@@ -1,5 +1,4 @@
 use orlop_dhcp_contract::Term;
-use orlop_wire::Bounded;
 
 use super::*;
 
@@ -11,21 +10,7 @@ const LIMITS: Limits = Limits {
 
 fn lease() -> Lease {
     let addr = |last| UnicastAddr::new([192, 0, 2, last].into()).unwrap();
-    Lease {
-        addr: addr(9),
-        prefix: PrefixLen::new(24).unwrap(),
-        server: addr(1),
-        term: Term::Infinite { acquired: LIMITS.started },
-        broadcast: None,
-        routers: Bounded::new(),
-        routes: Bounded::new(),
-        mtu: None,
-        dns: Bounded::new(),
-        ntp: Bounded::new(),
-        hostname: None,
-        domain: None,
-        search: Bounded::new(),
-    }
+    Lease::bare(addr(9), PrefixLen::new(24).unwrap(), addr(1), Term::Infinite { acquired: LIMITS.started })
 }
 
 /// Milliseconds after the start.

@@ -1,4 +1,3 @@
-use orlop_wire::Bounded;
 use proptest::prelude::*;
 
 use super::*;
@@ -18,21 +17,12 @@ fn eth0() -> IfIndex {
 
 fn lease(addr: UnicastAddr, from: Instant) -> Lease {
     let after = |secs| from.after(Duration::from_secs(secs));
-    Lease {
+    Lease::bare(
         addr,
-        prefix: PrefixLen::new(24).unwrap(),
-        server: unicast(1),
-        term: Term::Finite { acquired: from, renew_at: after(30), rebind_at: after(50), expires_at: after(60) },
-        broadcast: None,
-        routers: Bounded::new(),
-        routes: Bounded::new(),
-        mtu: None,
-        dns: Bounded::new(),
-        ntp: Bounded::new(),
-        hostname: None,
-        domain: None,
-        search: Bounded::new(),
-    }
+        PrefixLen::new(24).unwrap(),
+        unicast(1),
+        Term::Finite { acquired: from, renew_at: after(30), rebind_at: after(50), expires_at: after(60) },
+    )
 }
 
 fn send(ask: Ask) -> Request {

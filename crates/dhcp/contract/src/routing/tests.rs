@@ -1,5 +1,4 @@
 use orlop_machine::Instant;
-use orlop_wire::Bounded;
 
 use super::*;
 use crate::Term;
@@ -9,21 +8,12 @@ fn unicast(addr: [u8; 4]) -> UnicastAddr {
 }
 
 fn lease(addr: [u8; 4], bits: u8) -> Lease {
-    Lease {
-        addr: unicast(addr),
-        prefix: PrefixLen::new(bits).unwrap(),
-        server: unicast([192, 0, 2, 1]),
-        term: Term::Infinite { acquired: Instant::from_nanos(0) },
-        broadcast: None,
-        routers: Bounded::new(),
-        routes: Bounded::new(),
-        mtu: None,
-        dns: Bounded::new(),
-        ntp: Bounded::new(),
-        hostname: None,
-        domain: None,
-        search: Bounded::new(),
-    }
+    Lease::bare(
+        unicast(addr),
+        PrefixLen::new(bits).unwrap(),
+        unicast([192, 0, 2, 1]),
+        Term::Infinite { acquired: Instant::from_nanos(0) },
+    )
 }
 
 fn route(destination: [u8; 4], bits: u8, gateway: Option<[u8; 4]>) -> Route {

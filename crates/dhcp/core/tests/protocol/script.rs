@@ -264,19 +264,10 @@ fn remembered(now: Instant, expired: bool) -> Lease {
     let acquired = Instant::from_nanos(now.as_nanos() - if expired { 4_000 } else { 1_000 } * 1_000_000_000);
     let after = |secs| acquired.after(Duration::from_secs(secs));
     let host = |last| UnicastAddr::new([192, 0, 2, last].into()).unwrap();
-    Lease {
-        addr: host(9),
-        prefix: PrefixLen::new(24).unwrap(),
-        server: host(1),
-        term: Term::Finite { acquired, renew_at: after(1_800), rebind_at: after(3_150), expires_at: after(3_600) },
-        broadcast: None,
-        routers: Bounded::new(),
-        routes: Bounded::new(),
-        mtu: None,
-        dns: Bounded::new(),
-        ntp: Bounded::new(),
-        hostname: None,
-        domain: None,
-        search: Bounded::new(),
-    }
+    Lease::bare(
+        host(9),
+        PrefixLen::new(24).unwrap(),
+        host(1),
+        Term::Finite { acquired, renew_at: after(1_800), rebind_at: after(3_150), expires_at: after(3_600) },
+    )
 }

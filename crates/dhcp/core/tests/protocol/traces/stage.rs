@@ -11,7 +11,6 @@ use orlop_dhcp_contract::{
 use orlop_dhcp_core::client::{Action, Client, Event};
 use orlop_dhcp_core::frame::PacketInfo;
 use orlop_machine::{Instant, Machine, Seed};
-use orlop_wire::Bounded;
 
 use super::line::{When, Words, write};
 use crate::bench::settings;
@@ -174,21 +173,7 @@ fn memory(words: &mut Words<'_>, start: Instant) -> Result<Remembered, String> {
     let acquired = Instant::from_nanos(start.as_nanos() - age * 1_000_000_000);
     let after = |eighths| acquired.after(Duration::from_secs(lease) * eighths / 8);
     let term = Term::Finite { acquired, renew_at: after(4), rebind_at: after(7), expires_at: after(8) };
-    let lease = Lease {
-        addr,
-        prefix: PrefixLen::new(24).ok_or("24 bits")?,
-        server,
-        term,
-        broadcast: None,
-        routers: Bounded::new(),
-        routes: Bounded::new(),
-        mtu: None,
-        dns: Bounded::new(),
-        ntp: Bounded::new(),
-        hostname: None,
-        domain: None,
-        search: Bounded::new(),
-    };
+    let lease = Lease::bare(addr, PrefixLen::new(24).ok_or("24 bits")?, server, term);
     Ok(Remembered { lease, in_force: words.take("in-force").is_some() })
 }
 
