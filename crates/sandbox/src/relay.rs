@@ -53,11 +53,10 @@ impl Relay {
             match pipe.read(|pipe| Ok(rustix::io::read(pipe, &mut chunk)?)).await {
                 Ok(0) | Err(_) => break,
                 Ok(len) => {
-                    for byte in chunk.get(..len).unwrap_or_default() {
-                        if let Some(line) = lines().take(*byte, clock::now()) {
-                            line.emit();
-                        }
-                    }
+                    // Once for all of it: a worker that floods should not cost us more than itself.
+                    let (now, mut lines) = (clock::now(), lines());
+                    let bytes = chunk.get(..len).unwrap_or_default();
+                    bytes.iter().filter_map(|byte| lines.take(*byte, now)).for_each(Line::emit);
                 }
             }
         }

@@ -215,7 +215,8 @@ impl Supervisor {
             if pair.is_gone() {
                 return Ok(Watched::Ended(ended));
             }
-            if patience.is_some_and(|patience| clock::now() >= patience) {
+            // Once: their end wakes us, and one that the kernel holds up takes its time.
+            if patience.take_if(|patience| clock::now() >= *patience).is_some() {
                 pair.kill();
             }
             if self.is_over(plan) {

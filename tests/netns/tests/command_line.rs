@@ -176,6 +176,37 @@ fn a_wrong_reload_is_refused_and_changes_nothing() {
     assert!(monitor.deletions().unwrap().is_empty());
 }
 
+// The process has locked itself in by then: the folder that the link leads to must have been named before.
+#[test]
+fn a_configuration_behind_a_link_is_read_again_also_when_another_replaces_it() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    scene
+        .client
+        .shell("mkdir /run/named /run/real; touch /run/real/a.toml; ln -s /run/real/a.toml /run/named")
+        .unwrap();
+    let daemon = scene.service(&Daemon::new().args(["--config", "/run/named/a.toml"])).unwrap();
+    scene.client.shell("echo metric=2000 >/run/real/new; mv /run/real/new /run/real/a.toml").unwrap();
+    let (code, run) = command(&scene, &["reload"]);
+    assert_eq!(code, Some(0), "{}\n{}", run.text(), daemon.text());
+    let ifindex = scene.client.link("eth0").unwrap().ifindex;
+    let metric = || Ok(scene.client.default_routes()?.iter().any(|route| route.metric == 2000 + ifindex).then_some(()));
+    eventually("the new metric", SOON, metric).unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
+}
+
+#[test]
+fn a_run_whose_outcome_cannot_be_printed_is_done_all_the_same() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let run = Daemon::new().args(["--oneshot", "--json"]);
+    let status = run.command(&scene.client).unwrap().stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(rogue.count(Phase::Rebooting), 0, "it was not done twice");
+}
+
 #[test]
 fn the_posture_names_every_layer_of_every_process() {
     let Some(_) = Daemon::testbed(&[]) else { return };

@@ -62,8 +62,11 @@ impl Server {
     }
 
     fn finish(&self, outcome: Outcome) -> Result<Exit, Fatal> {
-        if self.run.json {
-            crate::ask::print(&format!("{}\n", outcome.to_json()))?;
+        if self.run.json
+            && let Err(Fatal { cause, .. }) = crate::ask::print(&format!("{}\n", outcome.to_json()))
+        {
+            // The work is done all the same; to do it once more would not make room.
+            warn!(?cause, "the outcome is not printed");
         }
         let outcome = outcome.into_result()?;
         info!("{outcome}");
