@@ -4,7 +4,7 @@
 //! in order and answers each. It does so before `send` returns, so waiting for the answers takes no time; should one be
 //! missing all the same, [`ANSWER_TIMEOUT`] ends the wait. That is why nothing here is `async`.
 //!
-//! Renewing never makes anything flap: what stays is replaced by itself, which the kernel does not even announce, and
+//! Renewing never makes anything flap: what stays is put once more, which the kernel does not even announce, and
 //! what goes is removed after the new is in.
 
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ impl Netlink {
     }
 
     /// Makes all changes in as few datagrams as the receive buffer allows, and gives the answer to each. A removal
-    /// of what is not there is a success.
+    /// of what is not there is a success, and so is the addition of a route that is.
     fn changes(&mut self, link: IfIndex, changes: &[Change]) -> Result<Vec<Result<(), Errno>>, NetlinkError> {
         let mut answers = Vec::with_capacity(changes.len());
         for batch in changes.chunks(MAX_BATCH) {
@@ -161,6 +161,8 @@ impl Netlink {
             answers.extend(batch.iter().zip(batch_answers).map(|(change, answer)| match answer {
                 // In this order: no such route, no such address, no such link.
                 Err(Errno::SRCH | Errno::ADDRNOTAVAIL | Errno::NODEV) if change.is_removal() => Ok(()),
+                // The very same route is there.
+                Err(Errno::EXIST) if matches!(change, Change::PutRoute { .. }) => Ok(()),
                 answer => answer,
             }));
         }

@@ -153,9 +153,10 @@ impl Kind {
             Self::Partly => {
                 Some("orlop-dhcp --oneshot --log debug shows the exchange; or deny the interface that needs no address")
             }
-            Self::NoInterface => {
-                Some("name the interfaces: orlop-dhcp --oneshot IFACE, or interfaces = [...] in the configuration")
-            }
+            Self::NoInterface => Some(
+                "name the interfaces: orlop-dhcp --oneshot IFACE, or interfaces = [...] in the configuration; \
+                     one that the log above says was left alone must be freed first",
+            ),
             Self::NoCarrier => Some("connect the interface, or give it more time: carrier-wait in the configuration"),
             Self::NoServer => {
                 Some("is there a DHCP server on this network? more time: --deadline SECS; the exchange: --log debug")

@@ -70,12 +70,13 @@ impl Footprint {
 
     /// Last added, first removed: a gateway stays reachable for as long as a route needs it.
     fn drop_routes(&self) -> impl Iterator<Item = Change> {
-        self.routes.iter().rev().map(|route| Change::DropRoute { route: *route, metric: self.metric })
+        let Self { addr, metric, .. } = *self;
+        self.routes.iter().rev().map(move |route| Change::DropRoute { route: *route, source: addr, metric })
     }
 
-    fn has_key_of(&self, route: &KernelRoute, metric: u32) -> bool {
-        let same = |own: &KernelRoute| (own.destination, own.prefix) == (route.destination, route.prefix);
-        self.metric == metric && self.routes.iter().any(same)
+    /// What `other` puts on a route beside its way is the same here.
+    fn marks_routes_as(&self, other: &Self) -> bool {
+        (self.addr, self.metric, self.mtu) == (other.addr, other.metric, other.mtu)
     }
 
     fn has_address_of(&self, other: &Self) -> bool {
@@ -103,7 +104,8 @@ pub enum Change {
         /// Of the route to the network, which the kernel adds.
         metric: u32,
     },
-    /// Add the route, or put it in the place of the one to the same network with the same metric.
+    /// Add the route, beside any other to the same network with the same metric: that may be somebody else's. One that is
+    /// the same in all stays as it is.
     PutRoute {
         /// The route.
         route: KernelRoute,
@@ -118,6 +120,8 @@ pub enum Change {
     DropRoute {
         /// The route.
         route: KernelRoute,
+        /// Its source address.
+        source: UnicastAddr,
         /// Its metric.
         metric: u32,
     },
@@ -155,8 +159,9 @@ impl Plan {
         let put: Vec<Change> = core::iter::once(new.put_address(now)).chain(new.put_routes()).collect();
         let mut clean = Vec::new();
         if let Some(old) = old {
+            // Of two that differ in their MTU alone the kernel removes the first, which is the old one.
             let stale = |change: &Change| match change {
-                Change::DropRoute { route, metric } => !new.has_key_of(route, *metric),
+                Change::DropRoute { route, .. } => !(new.marks_routes_as(old) && new.routes.contains(route)),
                 Change::PutAddress { .. } | Change::PutRoute { .. } | Change::DropAddress { .. } => false,
             };
             clean.extend(old.drop_routes().filter(stale));

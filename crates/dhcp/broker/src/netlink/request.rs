@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use netlink_packet_core::{DefaultNla, Emitable, NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{DefaultNla, Emitable, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol, AddressScope, CacheInfo};
 use netlink_packet_route::link::{LinkFlags, LinkHeader};
@@ -37,9 +37,13 @@ impl Change {
                 if let Some(mtu) = mtu {
                     message.attributes.push(RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu.into())]));
                 }
-                Request::change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &message)
+                Request::change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, &message)
             }
-            Self::DropRoute { route: stale, metric } => Request::change(RTM_DELROUTE, 0, &route(link, stale, metric)),
+            Self::DropRoute { route: stale, source, metric } => {
+                let mut message = route(link, stale, metric);
+                message.attributes.push(RouteAttribute::PrefSource(source.get().into()));
+                Request::change(RTM_DELROUTE, 0, &message)
+            }
         }
     }
 }

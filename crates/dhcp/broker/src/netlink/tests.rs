@@ -237,6 +237,33 @@ fn two_links_in_one_network_each_keep_their_routes() -> Result<()> {
 }
 
 #[test]
+fn others_routes_of_the_same_metric_stay_and_ours_change_beside_them() -> Result<()> {
+    let Some(scene) = Scene::new()? else { return Ok(()) };
+    scene
+        .host
+        .shell(&format!("ip address add 10.9.9.9/24 dev eth0; ip route add default via 10.9.9.1 metric {METRIC}"))?;
+    let theirs = Some([10, 9, 9, 1].into());
+    let old = footprint(9);
+    scene.apply(None, &old)?;
+    assert_eq!(scene.default_gateways()?, [theirs, Some([192, 0, 2, 1].into())]);
+    // Another router, another MTU, another address: each leaves one route of ours.
+    let router = Footprint { routes: vec![route([0; 4], 0, Some([192, 0, 2, 3]))], ..old.clone() };
+    let mtu = Footprint { mtu: Some(1300), ..router.clone() };
+    let address = Footprint { addr: unicast([192, 0, 2, 10]), ..mtu.clone() };
+    for (what, before, after) in [("router", &old, &router), ("MTU", &router, &mtu), ("address", &mtu, &address)] {
+        let applied = scene.apply(Some(before), after)?;
+        assert_eq!(applied.refused_routes, [], "{what}");
+        assert_eq!(scene.default_gateways()?, [theirs, Some([192, 0, 2, 3].into())], "{what}");
+        let ours: Vec<_> = scene.host.routes()?.into_iter().filter(|route| route.protocol == 16).collect();
+        let marks: Vec<_> = ours.iter().map(|route| (route.source, route.mtu)).collect();
+        assert_eq!(marks, [(Some(after.addr.get()), after.mtu.map(u32::from))], "{what}");
+    }
+    scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &address)?))?;
+    assert_eq!(scene.default_gateways()?, [theirs]);
+    Ok(())
+}
+
+#[test]
 fn a_route_that_the_kernel_refuses_does_not_cost_the_lease() -> Result<()> {
     let Some(scene) = Scene::new()? else { return Ok(()) };
     // The broadcast address as a gateway: invalid on any kernel.

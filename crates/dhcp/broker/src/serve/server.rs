@@ -214,7 +214,8 @@ impl Server {
         if let Some(lease) = our.lease.take() {
             match why {
                 Withdrawal::Released => info!(interface = %name, address = %lease.addr, "lease given back"),
-                Withdrawal::Expired(_) | Withdrawal::Nak | Withdrawal::Conflict | Withdrawal::Replaced => {
+                Withdrawal::Expired(_) => warn!(interface = %name, address = %lease.addr, "lease expired"),
+                Withdrawal::Nak | Withdrawal::Conflict | Withdrawal::Replaced => {
                     warn!(interface = %name, address = %lease.addr, ?why, "lease given up");
                 }
             }

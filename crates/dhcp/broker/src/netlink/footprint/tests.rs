@@ -45,7 +45,7 @@ fn written(changes: &[Change]) -> Vec<String> {
             Change::PutAddress { addr, prefix, .. } => format!("+address {addr}/{prefix}"),
             Change::DropAddress { addr, prefix } => format!("-address {addr}/{prefix}"),
             Change::PutRoute { route: own, source, metric, .. } => format!("+{} src {source}", route(own, *metric)),
-            Change::DropRoute { route: own, metric } => format!("-{}", route(own, *metric)),
+            Change::DropRoute { route: own, source, metric } => format!("-{} src {source}", route(own, *metric)),
         })
         .collect()
 }
@@ -65,11 +65,11 @@ fn renewing_without_a_change_removes_nothing() {
 }
 
 #[test]
-fn another_router_takes_the_place_of_the_old_one() {
+fn another_router_comes_before_the_old_one_goes() {
     let (old, new) = (footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]), footprint([192, 0, 2, 9], 24, [192, 0, 2, 2]));
     let plan = Plan::replace(Some(&old), &new, NOW);
     assert_eq!(written(&plan.put), ["+address 192.0.2.9/24", "+0.0.0.0/0 via 192.0.2.2 metric 1002 src 192.0.2.9"]);
-    assert_eq!(plan.clean, []);
+    assert_eq!(written(&plan.clean), ["-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9"]);
 }
 
 #[test]
@@ -84,7 +84,12 @@ fn what_the_new_lease_lacks_goes_after_the_new_is_in() {
     let new = footprint([198, 51, 100, 7], 24, [198, 51, 100, 1]);
     assert_eq!(
         written(&Plan::replace(Some(&old), &new, NOW).clean),
-        ["-10.0.0.0/8 via 192.0.2.5 metric 1002", "-172.31.1.1/32 metric 1002", "-address 192.0.2.9/24",]
+        [
+            "-10.0.0.0/8 via 192.0.2.5 metric 1002 src 192.0.2.9",
+            "-0.0.0.0/0 via 172.31.1.1 metric 1002 src 192.0.2.9",
+            "-172.31.1.1/32 metric 1002 src 192.0.2.9",
+            "-address 192.0.2.9/24",
+        ]
     );
 }
 
@@ -94,7 +99,12 @@ fn a_second_address_in_the_same_network_is_put_again_after_the_first_went() {
     let plan = Plan::replace(Some(&old), &new, NOW);
     assert_eq!(
         written(&plan.clean),
-        ["-address 192.0.2.9/24", "+address 192.0.2.10/24", "+0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.10",]
+        [
+            "-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9",
+            "-address 192.0.2.9/24",
+            "+address 192.0.2.10/24",
+            "+0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.10",
+        ]
     );
 }
 
@@ -109,7 +119,15 @@ fn another_metric_leaves_no_route_behind() {
     let old = footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]);
     let new = Footprint { metric: 50, ..old.clone() };
     let plan = Plan::replace(Some(&old), &new, NOW);
-    assert_eq!(written(&plan.clean), ["-0.0.0.0/0 via 192.0.2.1 metric 1002"]);
+    assert_eq!(written(&plan.clean), ["-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9"]);
+}
+
+#[test]
+fn another_mtu_leaves_no_route_behind() {
+    let old = footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]);
+    let new = Footprint { mtu: Some(1400), ..old.clone() };
+    let plan = Plan::replace(Some(&old), &new, NOW);
+    assert_eq!(written(&plan.clean), ["-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9"]);
 }
 
 #[test]
@@ -117,7 +135,11 @@ fn withdrawing_undoes_in_reverse() {
     let cloud = footprint([10, 156, 0, 5], 32, [10, 156, 0, 1]);
     assert_eq!(
         written(&Plan::withdraw(&cloud)),
-        ["-0.0.0.0/0 via 10.156.0.1 metric 1002", "-10.156.0.1/32 metric 1002", "-address 10.156.0.5/32"]
+        [
+            "-0.0.0.0/0 via 10.156.0.1 metric 1002 src 10.156.0.5",
+            "-10.156.0.1/32 metric 1002 src 10.156.0.5",
+            "-address 10.156.0.5/32",
+        ]
     );
 }
 
