@@ -118,7 +118,8 @@ impl Fatal {
     /// Tells the user on stderr, and gives what the process ends with. Unlike `eprintln!` it does not panic when nobody
     /// reads that any more: the broker may be gone before its worker is.
     pub fn report(&self) -> Exit {
-        let _unread = writeln!(io::stderr(), "{self}");
+        // In one piece, so that nothing comes between its lines.
+        let _unread = io::stderr().write_all(format!("{self}\n").as_bytes());
         self.exit
     }
 

@@ -91,7 +91,11 @@ fn load(settings: &Settings) -> Result<Config, Fatal> {
 
 fn in_a_loop(serve: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, Fatal> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?.block_on(serve)
+    let runtime = runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?;
+    let result = runtime.block_on(serve);
+    // Taking the loop down would wake threads that it never had, which is not in the table. The process ends.
+    std::mem::forget(runtime);
+    result
 }
 
 /// What the broker reads once it is narrow: the folder of its configuration `file`, for a reload, and the folder that a
