@@ -236,7 +236,7 @@ Exit codes:
   69  nothing was configured in time: no interface, no carrier, or no server; or no daemon is running
   70  a bug in orlop-dhcp        71  the kernel refused something
   75  only some of the interfaces were configured in time
-  76  the servers refused, or their leases cannot be used
+  76  the servers refused, or their leases cannot be used; or the daemon refused an order
   77  a sandbox layer or a capability is missing
   78  the configuration is wrong
 

@@ -97,7 +97,6 @@ mod tests {
 
     use orlop_dhcp_contract::{DomainName, PrefixLen, Term, UnicastAddr};
     use orlop_machine::Instant;
-    use orlop_wire::Bounded;
 
     use super::*;
     use crate::whole_file::tests::Folder;
@@ -109,20 +108,13 @@ mod tests {
     fn lease() -> Lease {
         let addr = |last| UnicastAddr::new([192, 0, 2, last].into()).unwrap();
         let domain = |text| DomainName::new(text).unwrap();
+        let term = Term::Infinite { acquired: Instant::from_nanos(0) };
         Lease {
-            addr: addr(9),
-            prefix: PrefixLen::new(24).unwrap(),
-            server: addr(1),
-            term: Term::Infinite { acquired: Instant::from_nanos(0) },
-            broadcast: None,
-            routers: Bounded::new(),
-            routes: Bounded::new(),
-            mtu: None,
             dns: [addr(1), addr(2)].into_iter().collect(),
             ntp: [addr(3)].into_iter().collect(),
-            hostname: None,
             domain: Some(domain("example.com")),
             search: [domain("a.example"), domain("b.example")].into_iter().collect(),
+            ..Lease::bare(addr(9), PrefixLen::new(24).unwrap(), addr(1), term)
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use orlop_sandbox::fatal::Fatal;
 use tracing::Level;
 
-use crate::config::{Config, DEFAULT_PATH, Pattern};
+use crate::config::{Config, ConfigError, DEFAULT_PATH, Pattern};
 use crate::dhcpcd_compat::{self, DEFAULT_CONF, Directive};
 
 /// A configuration file and what the command line says over it.
@@ -27,7 +27,9 @@ impl Settings {
         let Loaded { config, warnings } = match &self.source {
             Source::Default => Config::load(Path::new(DEFAULT_PATH), false).map(Loaded::from)?,
             Source::Toml(path) => Config::load(path, true).map(Loaded::from)?,
-            Source::Dhcpcd { path, directives } => dhcpcd_compat::load(path.as_deref(), directives)?,
+            Source::Dhcpcd { path, directives } => {
+                dhcpcd_compat::load(path.as_deref(), directives).map_err(in_dhcpcds_words)?
+            }
         };
         Ok(Loaded { config: self.overrides.over(config), warnings })
     }
@@ -41,6 +43,13 @@ impl Settings {
             Source::Dhcpcd { path, directives: _ } => path.as_deref().unwrap_or(Path::new(DEFAULT_CONF)),
         }
     }
+}
+
+/// Our example and our `--config` are of no use to a user who wrote a dhcpcd.conf.
+fn in_dhcpcds_words(error: ConfigError) -> Fatal {
+    let is_absent = matches!(error, ConfigError::Open { .. });
+    let fatal = Fatal::from(error);
+    if is_absent { fatal.help("pass another file with -f, or leave -f out") } else { fatal }
 }
 
 /// Which file holds the configuration.
@@ -130,6 +139,20 @@ mod tests {
         };
         assert_eq!(overrides.over(config.clone()), want);
         assert_eq!(Overrides::default().over(config.clone()), config, "no option changes nothing");
+    }
+
+    #[test]
+    fn each_format_has_help_of_its_own_when_the_file_is_not_there() {
+        let path = PathBuf::from("/nonexistent/conf");
+        for (what, source, want) in [
+            ("ours", Source::Toml(path.clone()), "orlop-dhcp --example > /nonexistent/conf"),
+            ("dhcpcd's", Source::Dhcpcd { path: Some(path), directives: Vec::new() }, "with -f"),
+        ] {
+            let fatal = Settings { source, ..Settings::default() }.load().unwrap_err();
+            assert_eq!(fatal.problem, "cannot open /nonexistent/conf", "{what}");
+            let help = fatal.help.unwrap();
+            assert!(help.contains(want), "{what}: {help}");
+        }
     }
 
     #[test]

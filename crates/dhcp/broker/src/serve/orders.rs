@@ -9,8 +9,7 @@ use tracing::{info, warn};
 use super::equipment::selection;
 use super::link::OurLink;
 use super::server::Server;
-use crate::control;
-use crate::control::{Asked, Order, Reply};
+use crate::control::{self, Asked, Order, Reply, Target};
 use crate::interfaces::Link;
 use crate::settings::Loaded;
 
@@ -34,7 +33,10 @@ impl Server {
         let included = self.links.values().filter(|our| target.includes(our.link.name.as_str()));
         let links: Vec<IfIndex> = included.map(OurLink::index).collect();
         if links.is_empty() {
-            return Ok(Reply::refused(&format!("no such interface in care: {target}")));
+            return Ok(Reply::refused(&match target {
+                Target::All => "it looks after no interface now".to_owned(),
+                Target::One(name) => format!("it does not look after {name}"),
+            }));
         }
         for link in links {
             self.notify(&Notice::Command { link, command })?;

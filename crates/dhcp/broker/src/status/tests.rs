@@ -2,7 +2,6 @@ use std::os::fd::AsFd;
 
 use orlop_dhcp_contract::{Counters, Discard, DomainName, Mtu, Phase, PrefixLen, Route, Term, UnicastAddr};
 use orlop_sandbox::fatal::Exit;
-use orlop_wire::Bounded;
 use serde_json::{Value, json};
 
 use super::*;
@@ -20,25 +19,19 @@ fn addr(last: u8) -> UnicastAddr {
 
 fn lease() -> Lease {
     let name = |text| DomainName::new(text).unwrap();
+    let term = Term::Finite {
+        acquired: at(100_000),
+        renew_at: at(1_900_000),
+        rebind_at: at(3_250_000),
+        expires_at: at(3_700_500),
+    };
     Lease {
-        addr: addr(9),
-        prefix: PrefixLen::new(24).unwrap(),
-        server: addr(1),
-        term: Term::Finite {
-            acquired: at(100_000),
-            renew_at: at(1_900_000),
-            rebind_at: at(3_250_000),
-            expires_at: at(3_700_500),
-        },
-        broadcast: None,
         routers: [addr(1)].into_iter().collect(),
         routes: Route::new([10, 0, 0, 0].into(), PrefixLen::new(8).unwrap(), Some(addr(2))).into_iter().collect(),
         mtu: Mtu::new(1400),
         dns: [addr(53), addr(54)].into_iter().collect(),
-        ntp: Bounded::new(),
-        hostname: None,
         domain: Some(name("example.com")),
-        search: Bounded::new(),
+        ..Lease::bare(addr(9), PrefixLen::new(24).unwrap(), addr(1), term)
     }
 }
 

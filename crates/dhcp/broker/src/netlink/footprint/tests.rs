@@ -1,5 +1,4 @@
 use orlop_dhcp_contract::{Ipv4Broadcast, Mtu, Route, Term};
-use orlop_wire::Bounded;
 
 use super::*;
 
@@ -11,20 +10,10 @@ fn unicast(addr: [u8; 4]) -> UnicastAddr {
 }
 
 fn lease(addr: [u8; 4], bits: u8, router: [u8; 4]) -> Lease {
+    let (prefix, term) = (PrefixLen::new(bits).unwrap(), Term::Infinite { acquired: NOW });
     Lease {
-        addr: unicast(addr),
-        prefix: PrefixLen::new(bits).unwrap(),
-        server: unicast([192, 0, 2, 1]),
-        term: Term::Infinite { acquired: NOW },
-        broadcast: None,
         routers: [unicast(router)].into_iter().collect(),
-        routes: Bounded::new(),
-        mtu: None,
-        dns: Bounded::new(),
-        ntp: Bounded::new(),
-        hostname: None,
-        domain: None,
-        search: Bounded::new(),
+        ..Lease::bare(unicast(addr), prefix, unicast([192, 0, 2, 1]), term)
     }
 }
 
