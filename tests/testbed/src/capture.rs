@@ -2,29 +2,25 @@
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 
+use crate::background::{Background, STOP_EVERY};
 use crate::deadline::eventually;
 use crate::dhcp::{Kind, Message};
 use crate::frame::Udp;
 use crate::host::Host;
 use crate::packet::{Hears, Names, PacketSocket};
 
-/// How often the thread looks whether it should end.
-const STOP_EVERY: Duration = Duration::from_millis(20);
 /// Frames that are no DHCP are only counted beyond this many, so that a flood does not fill the memory.
 const MAX_FRAMES: usize = 100_000;
 
 /// Records all interfaces of a host until dropped.
 pub struct Capture {
     log: Arc<Mutex<Log>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<()>>>,
+    _thread: Background,
 }
 
 #[derive(Default)]
@@ -73,14 +69,12 @@ impl Capture {
     /// When the namespace or the socket cannot be had.
     pub fn start(host: &Host) -> Result<Self> {
         let log = Arc::new(Mutex::new(Log::default()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ready, is_ready) = mpsc::channel();
-        let (thread_log, thread_stop) = (Arc::clone(&log), Arc::clone(&stop));
-        let thread = host.thread(move || {
+        let thread_log = Arc::clone(&log);
+        let thread = Background::start(host, "the capture", move |life| {
             let socket = PacketSocket::open(Hears::Everything)?;
             let mut names = Names::default();
-            ready.send(())?;
-            while !thread_stop.load(Ordering::Relaxed) {
+            life.ready()?;
+            while life.goes_on() {
                 if let Some(heard) = socket.receive(STOP_EVERY)? {
                     let interface = names.of(heard.ifindex);
                     let captured = Captured { at: heard.at, interface, outgoing: heard.outgoing, frame: heard.frame };
@@ -89,8 +83,7 @@ impl Capture {
             }
             Ok(())
         })?;
-        is_ready.recv().map_err(|_| anyhow!("the capture on {} did not start", host.name()))?;
-        Ok(Self { log, stop, thread: Some(thread) })
+        Ok(Self { log, _thread: thread })
     }
 
     /// The DHCP messages so far, in order.
@@ -132,16 +125,6 @@ impl Capture {
     #[must_use]
     pub fn time_line(&self) -> String {
         time_line(&self.messages())
-    }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was printed already.
-            let _ = thread.join();
-        }
     }
 }
 

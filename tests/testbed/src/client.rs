@@ -32,12 +32,13 @@ pub enum Client {
     Dhclient,
 }
 
-/// What LinuxKit configures: no delay, no ARP check, client id from the hardware address, rapid commit. `slaac` and `waitip 4` are as
-/// there too; the former does nothing without router advertisements.
-const DHCPCD_CONF: &str = "\
+/// What LinuxKit ships as `/dhcpcd.conf`, without its explanations: no delay, no ARP check, client id from the hardware address, rapid
+/// commit. `slaac` does nothing without router advertisements.
+pub const LINUXKIT_DHCPCD_CONF: &str = "\
 allowinterfaces eth*
 hostname
 clientid
+#duid
 persistent
 option rapid_commit
 option domain_name_servers, domain_name, domain_search, host_name
@@ -93,7 +94,7 @@ impl Client {
                     .args(once.then_some(["-q", "-n"]).into_iter().flatten());
             }
             Self::Dhcpcd => {
-                host.write("/run/dhcpcd.conf", DHCPCD_CONF)?;
+                host.write("/run/dhcpcd.conf", LINUXKIT_DHCPCD_CONF)?;
                 command
                     .args(["--nobackground", "-4", "-f", "/run/dhcpcd.conf"])
                     .args(once.then_some("-1"))

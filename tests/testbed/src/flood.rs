@@ -1,12 +1,13 @@
 //! Many bad frames, fast.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 
+use crate::background::Background;
 use crate::dhcp::Message;
 use crate::frame::{SERVER_PORT, Udp};
 use crate::host::Host;
@@ -21,8 +22,7 @@ const XID_AT: usize = 46;
 pub struct Flood {
     sent: Arc<AtomicU64>,
     since: Instant,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<()>>>,
+    _thread: Background,
 }
 
 impl Flood {
@@ -34,20 +34,18 @@ impl Flood {
     pub fn start(host: &Host, interface: &str, frames: Vec<Vec<u8>>, per_second: u32) -> Result<Self> {
         ensure!(!frames.is_empty() && per_second > 0, "nothing to send");
         let sent = Arc::new(AtomicU64::new(0));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ready, is_ready) = mpsc::channel();
-        let (thread_sent, thread_stop) = (Arc::clone(&sent), Arc::clone(&stop));
+        let thread_sent = Arc::clone(&sent);
         let interface = interface.to_owned();
-        let thread = host.thread(move || {
+        let thread = Background::start(host, "the flood", move |life| {
             let port = Port::named(&interface)?;
             let (listener, socket) = (PacketSocket::open(Hears::IncomingIpv4)?, PacketSocket::open(Hears::Nothing)?);
             // Whole batches: the list repeated until each batch is a plain slice of it.
             let mut frames: Vec<Vec<u8>> =
                 frames.iter().cycle().take(frames.len().next_multiple_of(BATCH)).cloned().collect();
-            ready.send(())?;
+            life.ready()?;
             let start = Instant::now();
             let mut next = 0;
-            while !thread_stop.load(Ordering::Relaxed) {
+            while life.goes_on() {
                 while let Some(heard) = listener.try_receive()? {
                     if let Some(xid) = transaction(&heard.frame) {
                         frames
@@ -69,8 +67,7 @@ impl Flood {
             }
             Ok(())
         })?;
-        is_ready.recv().map_err(|_| anyhow!("the flood on {} did not start", host.name()))?;
-        Ok(Self { sent, since: Instant::now(), stop, thread: Some(thread) })
+        Ok(Self { sent, since: Instant::now(), _thread: thread })
     }
 
     /// Frames sent so far.
@@ -84,15 +81,6 @@ impl Flood {
     #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 frames")]
     pub fn rate(&self) -> f64 {
         self.sent() as f64 / self.since.elapsed().as_secs_f64()
-    }
-}
-
-impl Drop for Flood {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(Ok(Err(error))) = self.thread.take().map(JoinHandle::join) {
-            eprintln!("warning: a flood ended early: {error:#}");
-        }
     }
 }
 

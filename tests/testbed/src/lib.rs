@@ -26,6 +26,7 @@
 //! happens to the caller, SIGKILL included, its hosts end with every process in them (see [`host`]).
 #![forbid(unsafe_code)]
 
+mod background;
 pub mod capture;
 pub mod client;
 pub mod deadline;

@@ -1,8 +1,6 @@
 //! A record of every address, route and link change on a host, to prove that nothing flapped.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use std::os::fd::AsRawFd as _;
@@ -12,20 +10,18 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
+use crate::background::{Background, STOP_EVERY};
 use crate::deadline::eventually;
 use crate::host::Host;
 use crate::state::{self, Change, Item, RECEIVE_BUFFER};
 
 /// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE` (linux/rtnetlink.h).
 const GROUPS: u32 = 0x1 | 0x10 | 0x40;
-/// How often the thread looks whether it should end.
-const STOP_EVERY_MS: i64 = 20;
 
 /// Watches a host until dropped.
 pub struct Monitor {
     log: Arc<Mutex<Log>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<()>>>,
+    _thread: Background,
 }
 
 #[derive(Default)]
@@ -42,15 +38,17 @@ impl Monitor {
     /// When the namespace or the socket cannot be had.
     pub fn start(host: &Host) -> Result<Self> {
         let log = Arc::new(Mutex::new(Log::default()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ready, is_ready) = mpsc::channel();
-        let (thread_log, thread_stop) = (Arc::clone(&log), Arc::clone(&stop));
-        let thread = host.thread(move || {
+        let thread_log = Arc::clone(&log);
+        let thread = Background::start(host, "the monitor", move |life| {
             let netlink = state::open(GROUPS)?;
-            setsockopt(&netlink, sockopt::ReceiveTimeout, &TimeVal::milliseconds(STOP_EVERY_MS))?;
-            ready.send(())?;
+            setsockopt(
+                &netlink,
+                sockopt::ReceiveTimeout,
+                &TimeVal::milliseconds(i64::try_from(STOP_EVERY.as_millis())?),
+            )?;
+            life.ready()?;
             let mut buffer = vec![0; RECEIVE_BUFFER];
-            while !thread_stop.load(Ordering::Relaxed) {
+            while life.goes_on() {
                 let outcome = match recv(netlink.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
                     Ok(length) => state::decode(&buffer[..length]).map(|datagram| datagram.changes),
                     Err(Errno::EAGAIN | Errno::EINTR) => continue,
@@ -65,8 +63,7 @@ impl Monitor {
             }
             Ok(())
         })?;
-        is_ready.recv().map_err(|_| anyhow!("the monitor of {} did not start", host.name()))?;
-        Ok(Self { log, stop, thread: Some(thread) })
+        Ok(Self { log, _thread: thread })
     }
 
     /// Everything seen so far, in order.
@@ -111,15 +108,5 @@ impl Monitor {
     pub fn wait_for(&self, what: &str, within: Duration, wanted: impl Fn(&Change) -> bool) -> Result<Instant> {
         eventually(what, within, || Ok(self.changes()?.iter().find(|(_, change)| wanted(change)).map(|(at, _)| *at)))
             .with_context(|| format!("seen so far: {:#?}", self.changes()))
-    }
-}
-
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was printed already.
-            let _ = thread.join();
-        }
     }
 }

@@ -4,21 +4,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
+use crate::background::{Background, STOP_EVERY};
 use crate::dhcp::{Kind, Message};
 use crate::frame::{Udp, complete_udp_checksum};
 use crate::host::Host;
 use crate::packet::{Hears, PacketSocket, Port};
 use crate::wire::Wire;
-
-/// How often the thread looks whether it should end.
-const STOP_EVERY: Duration = Duration::from_millis(20);
 
 /// Which way a frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +91,8 @@ pub struct Counters {
 /// The running relay; its host and its legs go with it.
 pub struct Relay {
     shared: Arc<Mutex<Shared>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<()>>>,
+    // Before the host, so that it ends before its legs do.
+    _thread: Background,
     host: Host,
 }
 
@@ -124,19 +120,16 @@ impl Relay {
             end.wait_operational(name)?;
         }
         let shared = Arc::new(Mutex::new(Shared { rules: Rules::new(rules), counters: Counters::default() }));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ready, is_ready) = mpsc::channel();
-        let (thread_shared, thread_stop) = (Arc::clone(&shared), Arc::clone(&stop));
-        let thread = host.thread(move || {
+        let thread_shared = Arc::clone(&shared);
+        let thread = Background::start(&host, "the forwarder", move |life| {
             let mut forwarder = Forwarder::open()?;
-            ready.send(())?;
-            while !thread_stop.load(Ordering::Relaxed) {
+            life.ready()?;
+            while life.goes_on() {
                 forwarder.step(&thread_shared)?;
             }
             Ok(())
         })?;
-        is_ready.recv().map_err(|_| anyhow!("the relay did not start"))?;
-        Ok(Self { shared, stop, thread: Some(thread), host })
+        Ok(Self { shared, _thread: thread, host })
     }
 
     /// Replaces the rules and starts their counts anew.
@@ -156,16 +149,6 @@ impl Relay {
     /// When `ip` refuses.
     pub fn set_client_carrier(&self, up: bool) -> Result<()> {
         if up { self.host.link_up(CLIENT_LEG) } else { self.host.link_down(CLIENT_LEG) }
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // A panic in it was printed already.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! A DHCP server that follows a [`Script`], honest or not.
 
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 
+use crate::background::{Background, STOP_EVERY};
 use crate::deadline::eventually;
 use crate::dhcp::Message;
 use crate::frame::{SERVER_PORT, Udp};
@@ -15,14 +14,10 @@ use crate::host::Host;
 use crate::packet::{Hears, PacketSocket, Port};
 use crate::script::{Phase, Reply, Script};
 
-/// How often the thread looks whether it should end.
-const STOP_EVERY: Duration = Duration::from_millis(20);
-
 /// The running server; it ends when dropped.
 pub struct Rogue {
     shared: Arc<Mutex<Shared>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<()>>>,
+    _thread: Background,
 }
 
 struct Shared {
@@ -49,18 +44,16 @@ impl Rogue {
     /// When the namespace, the interface or a socket cannot be had.
     pub fn start(host: &Host, interface: &str, script: Script) -> Result<Self> {
         let shared = Arc::new(Mutex::new(Shared { script, asked: Vec::new() }));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ready, is_ready) = mpsc::channel();
-        let (thread_shared, thread_stop) = (Arc::clone(&shared), Arc::clone(&stop));
+        let thread_shared = Arc::clone(&shared);
         let interface = interface.to_owned();
-        let thread = host.thread(move || {
+        let thread = Background::start(host, "the scripted server", move |life| {
             let port = Port::named(&interface)?;
             let socket = PacketSocket::open(Hears::IncomingIpv4)?;
             // Another server of the test may hold the port of this host already; one is enough.
             let _holder = UdpSocket::bind(("0.0.0.0", SERVER_PORT));
-            ready.send(())?;
+            life.ready()?;
             let mut pending: Vec<(Instant, Vec<u8>)> = Vec::new();
-            while !thread_stop.load(Ordering::Relaxed) {
+            while life.goes_on() {
                 let now = Instant::now();
                 pending.sort_by_key(|(due, _)| *due);
                 while pending.first().is_some_and(|(due, _)| *due <= now) {
@@ -90,8 +83,7 @@ impl Rogue {
             }
             Ok(())
         })?;
-        is_ready.recv().map_err(|_| anyhow!("the scripted server on {} did not start", host.name()))?;
-        Ok(Self { shared, stop, thread: Some(thread) })
+        Ok(Self { shared, _thread: thread })
     }
 
     /// Replaces the script.
@@ -122,14 +114,5 @@ impl Rogue {
         .with_context(|| {
             format!("asked so far: {:?}", self.asked().iter().map(|asked| asked.phase).collect::<Vec<_>>())
         })
-    }
-}
-
-impl Drop for Rogue {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(Ok(Err(error))) = self.thread.take().map(JoinHandle::join) {
-            eprintln!("warning: a scripted server ended early: {error:#}");
-        }
     }
 }

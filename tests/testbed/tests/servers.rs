@@ -57,6 +57,15 @@ fn every_reference_client_takes_a_lease_from_dnsmasq() {
 }
 
 #[test]
+fn what_cannot_start_says_why() {
+    let Some(_) = Testbed::with(&[]) else { return };
+    let host = Host::new("bare").unwrap();
+    let started = Rogue::start(&host, "eth0", Script::silent());
+    let told = format!("{:#}", started.err().expect("there is no eth0"));
+    assert!(told.contains("the scripted server on bare did not start: ") && told.contains("eth0"), "{told}");
+}
+
+#[test]
 fn udhcpd_serves_too() {
     let Some(_) = Testbed::with(&["udhcpd", "udhcpc"]) else { return };
     let (client, server) = pair();

@@ -4,31 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
 
 /// The interface that every client configures.
 pub(super) const INTERFACE: &str = "eth0";
 
-/// What LinuxKit ships as `/dhcpcd.conf`, directive by directive: no delay, no ARP probing, the options it asks for.
-/// The last line is ours: Debian's dhcpcd waits for a udev that LinuxKit does not have, and a namespace neither.
-const LINUXKIT_DHCPCD_CONF: &str = "\
-allowinterfaces eth*
-hostname
-clientid
-persistent
-option rapid_commit
-option domain_name_servers, domain_name, domain_search, host_name
-option classless_static_routes
-option ntp_servers
-option interface_mtu
-require dhcp_server_identifier
-slaac private
-nodelay
-noarp
-waitip 4
-nodev
-";
-
-/// Where the host keeps it.
+/// Where the host keeps dhcpcd's configuration.
 const DHCPCD_CONF: &str = "/run/dhcpcd-linuxkit.conf";
 
 /// A DHCP client and how to run it.
@@ -45,7 +26,7 @@ pub(super) struct Client {
     /// Arguments for a run in the foreground that stays.
     pub(super) service: Vec<&'static str>,
     /// Files that must be there: path on the host, content.
-    pub(super) files: Vec<(&'static str, &'static str)>,
+    pub(super) files: Vec<(&'static str, String)>,
     /// What remembers a lease; removed before a cold start.
     pub(super) state: &'static str,
     /// Whether a second run makes use of that.
@@ -92,7 +73,8 @@ fn all(release: &Path) -> Result<Vec<Client>> {
             program: program("dhcpcd")?,
             oneshot: vec!["--nobackground", "-f", DHCPCD_CONF, "-1"],
             service: vec!["--nobackground", "-f", DHCPCD_CONF],
-            files: vec![(DHCPCD_CONF, LINUXKIT_DHCPCD_CONF)],
+            // Debian's dhcpcd waits for a udev that LinuxKit does not have, and a namespace neither.
+            files: vec![(DHCPCD_CONF, format!("{LINUXKIT_DHCPCD_CONF}nodev\n"))],
             state: "/var/lib/dhcpcd/* /run/dhcpcd",
             keeps_lease: true,
             binaries: vec![program("dhcpcd")?],

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
 use proptest::prelude::*;
 use tracing::Level;
 
@@ -9,11 +10,6 @@ use crate::config::{Config, LinkConfig, Metric, SendHostname, SetHostname, UseMt
 
 /// The configuration of the image, which has the directives of LinuxKit's own.
 const SHIPPED: &str = include_str!("../../../../../packaging/images/dhcp/dhcpcd.conf");
-
-/// The directives of `pkg/dhcpcd/dhcpcd.conf` in LinuxKit, in their order.
-const LINUXKIT: &str = "allowinterfaces eth*\nhostname\nclientid\n#duid\npersistent\noption rapid_commit\n\
-    option domain_name_servers, domain_name, domain_search, host_name\noption classless_static_routes\n\
-    option ntp_servers\noption interface_mtu\nrequire dhcp_server_identifier\nslaac private\nnodelay\nnoarp\nwaitip 4\n";
 
 fn line(text: &str) -> Result<Invocation, Fatal> {
     parse(text.split_whitespace().map(OsString::from))
@@ -59,7 +55,7 @@ fn linuxkits_two_command_lines_work_unchanged() {
 #[test]
 fn linuxkits_configuration_and_ours_mean_our_defaults() {
     let want = Config { resolv_conf: "/etc".into(), ..Config::default() };
-    assert_eq!(conf(LINUXKIT), want);
+    assert_eq!(conf(LINUXKIT_DHCPCD_CONF), want);
     assert_eq!(conf(SHIPPED), want);
 }
 
