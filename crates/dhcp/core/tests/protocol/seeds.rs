@@ -3,7 +3,6 @@
 //! again. A file that no recipe makes is a crash that was fixed: it is replayed like the others.
 
 use std::fs;
-use std::path::PathBuf;
 
 use core::time::Duration;
 
@@ -18,11 +17,10 @@ use serde::Serialize;
 use crate::bench::settings;
 use crate::malformed::{broken, unusual, wrong};
 use crate::packet::{ACK, NAK, OFFER, Packet};
+use crate::replay::{self, Target, folder};
 use crate::{script, targets};
 
-/// A fuzz target of this package, and what it does with a seed.
-type Target = (&'static str, fn(&[u8]));
-
+/// The fuzz targets of this package, and what each does with a seed.
 const TARGETS: [Target; 6] = [
     ("options", targets::options),
     ("frame", targets::frame),
@@ -32,22 +30,9 @@ const TARGETS: [Target; 6] = [
     ("ipc_from_broker", targets::ipc_from_broker),
 ];
 
-fn folder(target: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/seeds").join(target)
-}
-
 #[test]
 fn every_committed_seed_is_replayed() {
-    for (target, run) in TARGETS {
-        let folder = folder(target);
-        let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let mut seen = 0;
-        for file in files {
-            run(&fs::read(file.unwrap().path()).unwrap());
-            seen += 1;
-        }
-        assert!(seen > 0, "no seeds in {}: the test is checking nothing", folder.display());
-    }
+    replay::every_seed(&TARGETS);
 }
 
 #[test]
