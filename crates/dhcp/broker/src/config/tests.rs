@@ -36,6 +36,16 @@ fn the_shipped_example_shows_every_key() {
     }
 }
 
+#[test]
+fn the_readme_shows_only_configurations_that_load() {
+    let readme = include_str!("../../../../../README.md");
+    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty(), "README.md shows no configuration");
+    for block in blocks {
+        parse(block).unwrap_or_else(|error| panic!("{}\n{block}", Fatal::from(error)));
+    }
+}
+
 /// An example line without its comment sign, when it is a commented key or table.
 fn uncommented(line: &str) -> &str {
     let Some(rest) = line.strip_prefix("# ") else { return line };

@@ -1,4 +1,5 @@
-use orlop_dhcp_contract::Term;
+use orlop_dhcp_contract::{PrefixLen, Term, UnicastAddr};
+use orlop_sandbox::fatal::Exit;
 
 use super::*;
 
@@ -145,7 +146,7 @@ fn an_outcome_of_many_links_still_fits_a_log_line() {
     let lease = lease();
     let names: Vec<String> = (0..128).map(|n| format!("abcdefghijkl{n:03}")).collect();
     let links: Vec<Standing<'_>> = names.iter().map(|name| link(name, "leased", &lease)).collect();
-    let line = Outcome::of(&links, Duration::from_secs(3)).to_string();
+    let line = achieved(&links, Duration::from_secs(3)).to_string();
     assert!(line.len() < 900 && line.ends_with("; and 116 more"), "{line}");
 }
 
@@ -153,7 +154,7 @@ fn an_outcome_of_many_links_still_fits_a_log_line() {
 fn an_outcome_can_be_read_by_a_program() {
     let lease = lease();
     let links = [link("eth0", "leased", &lease), link("eth1", "naked", &lease), link("eth2", "dark", &lease)];
-    let outcome = Outcome::of(&links, Duration::from_millis(12));
+    let outcome = achieved(&links, Duration::from_millis(12));
     let json = "{\"outcome\":\"partly\",\"after_ms\":12,\"links\":[\
         {\"interface\":\"eth0\",\"state\":\"configured\",\"address\":\"192.0.2.9/24\",\"server\":\"192.0.2.1\"},\
         {\"interface\":\"eth1\",\"state\":\"refused\",\"why\":\"servers refused the address 3 times\"},\
