@@ -36,7 +36,7 @@ pub struct Status {
     pub started: Instant,
     /// How often broker and worker were started anew since then.
     pub restarts: u32,
-    /// The interfaces in care, in the order of their indices.
+    /// The interfaces it looks after, in the order of their indices.
     pub links: Vec<LinkStatus>,
     /// What a one-shot run achieved, once it is over.
     pub outcome: Option<Outcome>,

@@ -1,4 +1,4 @@
-//! Interfaces that come into care and go out of it, with what an earlier process left on them.
+//! Which interfaces we look after, as they come and go, with what an earlier process left on them.
 
 use std::os::fd::AsFd;
 
@@ -62,7 +62,7 @@ impl Server {
         }
     }
 
-    /// Takes an interface into care. One that cannot be is left alone, and the others are not.
+    /// Begins to look after an interface. One that cannot be looked after is left alone; the others are not.
     pub(super) fn add(&mut self, link: Link) -> Result<(), Fatal> {
         let now = clock::now();
         let index = link.index;
@@ -107,14 +107,14 @@ impl Server {
         }
         let OurLink { link, config, .. } = &our;
         let settings = config.settings(link.hardware);
-        info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "interface taken into care");
+        info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "looking after the interface");
         let notice =
             Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, settings, remembered };
         self.links.insert(index, our);
         self.channel.send_with(&notice, listener.as_fd()).map_err(worker_ended)
     }
 
-    /// Tries those once more that could not be taken into care, as they are now.
+    /// Tries those once more that were left alone, as they are now.
     pub(super) fn add_left_alone(&mut self) -> Result<(), Fatal> {
         let known = self.equipment.interfaces.links();
         let again: Vec<Link> = known.filter(|link| self.left_alone.contains(&link.index)).cloned().collect();
@@ -165,7 +165,7 @@ impl Server {
         self.policy.forget(index);
         self.left_alone.remove(&index);
         let Some(our) = self.links.remove(&index) else { return Ok(()) };
-        info!(interface = %our.link.name, "interface no longer in care");
+        info!(interface = %our.link.name, "no longer looking after the interface");
         self.retract(&our.link.name);
         self.notify(&Notice::LinkRemoved { link: index })
     }

@@ -25,7 +25,7 @@ pub struct Document {
     pub started: Moment,
     /// How often broker and worker were started anew since then.
     pub restarts: u32,
-    /// The interfaces in care.
+    /// The interfaces it looks after.
     pub interfaces: Vec<InterfaceDocument>,
     /// What a one-shot run achieved, once it is over.
     pub outcome: Option<Outcome>,

@@ -51,7 +51,7 @@ fn write_all(text: &mut String, document: &Document, life: Life, now: f64) -> fm
         writeln!(text, "{outcome}")?;
     }
     if interfaces.is_empty() {
-        writeln!(text, "\nno interface in care")?;
+        writeln!(text, "\nno interface to look after")?;
     }
     for interface in interfaces {
         write_interface(text, interface, now)?;
