@@ -1,4 +1,5 @@
 use super::*;
+use crate::frame::{BROADCAST_MAC, CLIENT_PORT, Checksum, Udp};
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 9];
 const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
