@@ -67,7 +67,7 @@ pub trait Raw {
 
 macro_rules! numbers {
     ($($number:ty),*) => { $(impl Raw for $number {
-        #[allow(clippy::cast_possible_wrap, clippy::cast_lossless, reason = "a register has no sign; the kernel reads the bits")]
+        // A register has no sign: the kernel reads the bits.
         fn raw(self) -> c_long { self as c_long }
     })* };
 }

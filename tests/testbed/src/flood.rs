@@ -56,7 +56,6 @@ impl Flood {
                 }
                 let so_far = thread_sent.load(Ordering::Relaxed);
                 let due = start.elapsed().as_secs_f64() * f64::from(per_second);
-                #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 frames")]
                 if so_far as f64 > due {
                     thread::sleep(Duration::from_micros(200));
                     continue;
@@ -78,7 +77,6 @@ impl Flood {
 
     /// Frames per second since the start.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 frames")]
     pub fn rate(&self) -> f64 {
         self.sent() as f64 / self.since.elapsed().as_secs_f64()
     }

@@ -60,7 +60,6 @@ pub(super) fn svg(title: &str, subtitle: &str, bars: &[Bar]) -> String {
     svg + "</svg>\n"
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a chart has a handful of rows")]
 fn count(rows: usize) -> f64 {
     rows as f64
 }

@@ -183,7 +183,6 @@ fn shown(summary: Option<Summary>) -> String {
     summary.map_or_else(|| "–".to_owned(), |Summary { min, median, max }| format!("{median:>6.1} ({min:.1}–{max:.1})"))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
 fn mb(bytes: u64) -> f64 {
     bytes as f64 / 1_000_000.0
 }

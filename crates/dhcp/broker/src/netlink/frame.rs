@@ -82,7 +82,7 @@ impl Frame<'_> {
     }
 }
 
-#[expect(clippy::as_conversions, reason = "u16 to usize, for which there is no const `From`")]
+// `as`, because there is no const `From` for u16 to usize.
 const ALIGNMENT: usize = NLMSG_ALIGNTO as usize;
 
 #[cfg(test)]
