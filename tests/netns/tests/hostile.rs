@@ -20,10 +20,12 @@ fn every_malformed_frame_is_dropped_and_a_good_lease_taken_after_it() {
     // The frames come as the answer to the first message; the second, a second later, is answered well.
     let bad = frames.into_iter().map(|malformed| Reply::Frame(malformed.frame)).collect();
     let rogue = scene.rogue(Script::silent().always(Phase::Discover, bad)).unwrap();
+    let capture = Capture::start(&scene.client).unwrap();
     let daemon = Daemon::new().start(&scene.client).unwrap();
     let before = Trio::find(&scene.client, daemon.pid(), SOON).unwrap();
     rogue.wait_for(Phase::Discover, 1, SOON).unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    let arrived = || capture.frames().iter().filter(|frame| !frame.outgoing).count();
+    eventually("every frame's arrival", SOON, || Ok((arrived() >= count).then_some(()))).unwrap();
     rogue.set(Script::serve(&lease_of(600)));
     let address = leased(&scene.client).unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
     assert_eq!(address.address, ADDRESS);
