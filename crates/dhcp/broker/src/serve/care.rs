@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::equipment::Equipment;
 use super::link::OurLink;
 use super::server::{Server, worker_ended};
+use crate::config::Pattern;
 use crate::filter;
 use crate::interfaces::{Link, LinkEvent};
 use crate::lease_file;
@@ -52,6 +53,10 @@ impl Server {
             }
             LinkEvent::Listed => {
                 self.listed = true;
+                if self.links.is_empty() {
+                    let wanted: Vec<&str> = self.config.interfaces.iter().map(Pattern::as_str).collect();
+                    info!(wanted = wanted.join(" "), "no such interface yet");
+                }
                 self.retract_orphans();
                 Ok(())
             }
