@@ -98,6 +98,7 @@ impl Supervisor {
     /// # Errors
     /// When the capabilities are missing that a supervisor needs.
     pub fn run(self, plan: &Plan) -> Result<u8, Fatal> {
+        sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
         confine(plan.broker)?;
         sys::block_signals(&SIGNALS).map_err(|cause| Fatal::os("cannot block signals", cause))?;
         let mut backoff = Backoff::new();
