@@ -101,6 +101,7 @@ impl Broker {
                 .help("--broker-of is for the supervisor's own use; run the daemon without it"));
         }
         sys::set_name(profile.name);
+        sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
         let channel = sys::take_inherited(channel::SLOT).map_err(os("there is no channel"))?;
         let socket = Socket::new(channel).map_err(os("cannot watch the channel"))?;

@@ -42,7 +42,7 @@ pub const SUPERVISOR: [Capability; 5] =
 
 impl Capability {
     /// All of these, in the order of their numbers.
-    const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::Kill,
         Self::Setgid,
         Self::Setuid,

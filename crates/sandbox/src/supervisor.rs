@@ -107,6 +107,7 @@ impl Supervisor {
     /// # Errors
     /// When the capabilities are missing that a supervisor needs.
     pub fn run(self, plan: &Plan) -> Result<u8, Fatal> {
+        sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
         confine(plan.broker)?;
         hold_signals()?;
         let mut backoff = Backoff::new();

@@ -1,11 +1,13 @@
 //! The unsafe wrappers: the only unsafe code of the daemons.
 //!
 //! What rustix offers safely is used from there. Here is what it lacks: starting a program by descriptor, closing
-//! a range of descriptors, installing a filter, packet sockets, and registering a descriptor with tokio.
+//! a range of descriptors, installing a filter, protecting what was relocated, packet sockets, and registering a
+//! descriptor with tokio.
 
 mod inherited;
 mod process;
 mod reactor;
+mod relocated;
 mod socket;
 
 /// The system call and flag numbers of this architecture, for tables.
@@ -18,6 +20,7 @@ pub(crate) use process::{
     set_name, signal_descriptor, spawn, wait_for_signal,
 };
 pub(crate) use reactor::Watched;
+pub(crate) use relocated::protect_relocated;
 pub(crate) use socket::{
     AuxiliaryData, attach_filter, bind_packet, lock_filter, pass_rights, recv_packet, request_auxiliary_data,
     send_packet,

@@ -139,6 +139,7 @@ impl Worker<Opened> {
         }
         sys::set_name(profile.name);
         sys::default_fault_signals();
+        sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
         let channel = sys::take_inherited(channel::SLOT).map_err(|cause| Fatal::os("there is no channel", cause))?;
         // Its death ends us (the supervisor asked for that before it started us), so whoever this is lives.
         Ok(Self { profile, rung: Opened { parent: rustix::process::getppid(), channel } })

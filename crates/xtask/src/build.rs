@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::check::role::Role;
 use crate::command;
+use crate::compiler::Compiler;
 use crate::workspace::Workspace;
 
 /// The target of developers' machines and of continuous integration.
@@ -46,9 +48,21 @@ const RECIPES: &[Recipe] = &[
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// The Rust target to build for
-    #[arg(long, value_name = "TRIPLE", default_value = HOST)]
+    /// The Rust target: `host`, or one of x86_64- and aarch64-unknown-linux-musl and -gnu
+    #[arg(long, value_name = "TRIPLE", default_value = "host", value_parser = triple)]
     pub(crate) target: String,
+}
+
+fn triple(typed: &str) -> Result<String> {
+    let typed = if typed == "host" { HOST } else { typed };
+    recipe(typed).map(|recipe| recipe.target.to_owned())
+}
+
+impl Options {
+    /// For this target.
+    pub(crate) fn of(target: &str) -> Self {
+        Self { target: target.to_owned() }
+    }
 }
 
 impl Default for Options {
@@ -88,31 +102,31 @@ impl Binary {
 /// When the target is unknown, cargo fails, or a binary is larger than the limit.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Vec<Binary>> {
     let target = &options.target;
-    let recipe = recipe(target)?;
-    let packages = released_packages(workspace)?;
-    let variable = target.to_uppercase().replace('-', "_");
-    let mut cargo = workspace.cargo("build");
-    cargo.args(["--release", "--locked", "--target", target]);
-    for (name, _) in &packages {
-        cargo.args(["--package", name]);
-    }
-    // Per target, because proc macros cannot be built with crt-static; RUSTFLAGS would override it.
-    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    if !recipe.flags.is_empty() {
-        cargo.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), recipe.flags.join(" "));
-    }
-    // On such a machine itself the native linker is the right one.
-    if let Some(linker) = recipe.linker.filter(|_| target != HOST) {
-        cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), linker);
-    }
-    let help =
-        if target == HOST { String::new() } else { format!("; help: is it installed? rustup target add {target}") };
-    command::run(&mut cargo).with_context(|| format!("cannot build for {target}{help}"))?;
+    compile(workspace, target, &mut workspace.cargo("build"))?;
     let binaries = binaries(workspace, target)?;
     let sizes = binaries.iter().map(|binary| Ok((binary.name(), binary.size()?))).collect::<Result<Vec<_>>>()?;
     println!("\nsizes ({target}):\n{}", size_table(&sizes));
     within_limit(&sizes)?;
     Ok(binaries)
+}
+
+/// Builds every daemon's binaries with `cargo`, which may stand in another folder that holds the same sources.
+///
+/// # Errors
+/// When the target is unknown or cargo fails.
+pub(crate) fn compile(workspace: &Workspace, target: &str, cargo: &mut Command) -> Result<()> {
+    let recipe = recipe(target)?;
+    let compiler = Compiler::of(target)?;
+    // All sources are there before the compiler is told where they are.
+    command::run(workspace.cargo("fetch").args(["--locked", "--target", target]))?;
+    cargo.args(["--release", "--locked", "--target", target]);
+    for (name, _) in &released_packages(workspace)? {
+        cargo.args(["--package", name]);
+    }
+    // On such a machine itself the native linker is the right one.
+    let linker = recipe.linker.filter(|_| target.split('-').next() != HOST.split('-').next());
+    compiler.apply(cargo, workspace, target, recipe.flags, linker)?;
+    command::run(cargo).with_context(|| format!("cannot build for {target}"))
 }
 
 /// The folder that holds the release binaries of `target`.

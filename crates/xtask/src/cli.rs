@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, check, demo, fuzz, setup, symbols, test};
+use crate::{bench, build, check, demo, fuzz, harden, reproduce, setup, symbols, test};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -37,6 +37,10 @@ enum Task {
     Build(build::Options),
     /// Search the release binaries: no parser of network bytes in a broker, and (control) one in each worker
     Symbols(build::Options),
+    /// Look into the release binaries: position-independent, static, stripped, nothing writable and executable, …
+    Harden(build::Options),
+    /// Build the release binaries in two folders of other names, and compare them byte by byte
+    Reproduce(build::Options),
     /// Compare the dependencies with the database of known vulnerabilities (needs the internet)
     Advisories,
     /// Install the Debian packages and cargo tools that a task needs, where missing (root)
@@ -58,8 +62,10 @@ impl Cli {
             Task::Fuzz(options) => fuzz::run(&workspace, &options),
             Task::Build(options) => build::run(&workspace, &options).map(drop),
             Task::Symbols(options) => symbols::run(&workspace, &options),
+            Task::Harden(options) => harden::run(&workspace, &options),
+            Task::Reproduce(options) => reproduce::run(&workspace, &options),
             Task::Advisories => check::advisories::run(&workspace),
-            Task::Setup(options) => setup::run(&options),
+            Task::Setup(options) => setup::run(&workspace, &options),
         }
     }
 

@@ -5,6 +5,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command;
+use crate::compiler::Compiler;
+use crate::compiler::sysroot::{self, AARCH64_GNU, AARCH64_MUSL, NATIVE_MUSL, Target};
+use crate::workspace::Workspace;
 
 /// What a task needs besides the Rust toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +20,14 @@ pub(crate) enum Need {
     Bench,
     /// cargo-fuzz and the nightly toolchain.
     Fuzz,
+    /// The musl target of this machine's architecture.
+    Musl,
+    /// 64-bit ARM, and a program that runs its binaries.
+    Aarch64,
+    /// 64-bit ARM with musl.
+    Aarch64Musl,
+    /// The tools and runtimes that images are tried with.
+    Images,
 }
 
 /// A Debian package and why it is wanted.
@@ -31,6 +42,13 @@ const NETWORKS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
 /// Everything that compares with other clients: tests validate the testbed with them.
 const RIVALS: &[Need] = &[Need::Tests, Need::Bench];
 
+/// Everything that builds for an architecture that is not this machine's.
+#[cfg(not(target_arch = "aarch64"))]
+const ARM: &[Need] = &[Need::Aarch64, Need::Aarch64Musl];
+/// This machine has what it needs for itself.
+#[cfg(target_arch = "aarch64")]
+const ARM: &[Need] = &[];
+
 const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "iproute2", why: "ip: builds and reads the test networks", needs: NETWORKS },
     DebianPackage { name: "util-linux", why: "unshare, nsenter, setpriv: hold the namespaces", needs: NETWORKS },
@@ -43,6 +61,15 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
     DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
     DebianPackage { name: "g++", why: "libFuzzer is C++", needs: &[Need::Fuzz] },
+    DebianPackage { name: "gcc-aarch64-linux-gnu", why: "links for 64-bit ARM", needs: ARM },
+    DebianPackage { name: "libc6-dev-arm64-cross", why: "the GNU C library for 64-bit ARM", needs: ARM },
+    DebianPackage { name: "skopeo", why: "reads images", needs: &[Need::Images] },
+    DebianPackage { name: "umoci", why: "unpacks images", needs: &[Need::Images] },
+    DebianPackage { name: "runc", why: "runs images, as LinuxKit's onboot does", needs: &[Need::Images] },
+    DebianPackage { name: "containerd", why: "runs images, as LinuxKit's services are run", needs: &[Need::Images] },
+    DebianPackage { name: "podman", why: "runs images", needs: &[Need::Images] },
+    DebianPackage { name: "busybox", why: "part of what an image's size is compared with", needs: &[Need::Images] },
+    DebianPackage { name: "qemu-user-static", why: "runs the binaries for 64-bit ARM", needs: ARM },
 ];
 
 /// A program that `cargo install` builds, with the version everybody uses.
@@ -71,22 +98,38 @@ pub(crate) struct Options {
     /// What `cargo xtask fuzz` needs
     #[arg(long)]
     fuzz: bool,
+    /// The musl target of this machine's architecture: rustup's if it is installed, else made once from Debian's packages
+    #[arg(long)]
+    musl: bool,
+    /// The target aarch64-unknown-linux-gnu, in the same way; with --musl, aarch64-unknown-linux-musl as well
+    #[arg(long)]
+    aarch64: bool,
+    /// The tools and runtimes that images are tried with: skopeo, umoci, runc, containerd, podman
+    #[arg(long)]
+    images: bool,
 }
 
 /// Installs what the chosen tasks need; without a choice, what `demo` and `test` need.
 ///
 /// # Errors
 /// When something is missing and cannot be installed.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let Options { demo, tests, bench, fuzz } = *options;
-    let chosen = [(demo, Need::Demo), (tests, Need::Tests), (bench, Need::Bench), (fuzz, Need::Fuzz)];
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let Options { demo, tests, bench, fuzz, musl, aarch64, images } = *options;
+    let chosen = [
+        (demo, Need::Demo),
+        (tests, Need::Tests),
+        (bench, Need::Bench),
+        (fuzz, Need::Fuzz),
+        (musl, Need::Musl),
+        (aarch64, Need::Aarch64),
+        (musl && aarch64, Need::Aarch64Musl),
+        (images, Need::Images),
+    ];
     let mut needs: Vec<Need> = chosen.iter().filter(|(wanted, _)| *wanted).map(|(_, need)| *need).collect();
     if needs.is_empty() {
         needs = vec![Need::Demo, Need::Tests];
     }
-    for need in needs {
-        ensure(need)?;
-    }
+    ensure_targets(workspace, &needs)?;
     println!("setup: everything is there");
     Ok(())
 }
@@ -108,6 +151,42 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
         cargo_tool(tool)?;
     }
     Ok(())
+}
+
+/// As [`ensure`] for each, and the standard library of each target among them.
+///
+/// # Errors
+/// When something is missing and cannot be installed or made.
+pub(crate) fn ensure_targets(workspace: &Workspace, needs: &[Need]) -> Result<()> {
+    for need in needs {
+        ensure(*need)?;
+    }
+    let targets: Vec<Target> = needs.iter().copied().filter_map(target).collect();
+    libraries(workspace, &targets)
+}
+
+/// The target whose standard library a task needs.
+fn target(need: Need) -> Option<Target> {
+    match need {
+        Need::Musl => Some(NATIVE_MUSL),
+        Need::Aarch64 => Some(AARCH64_GNU),
+        Need::Aarch64Musl => Some(AARCH64_MUSL),
+        Need::Demo | Need::Tests | Need::Bench | Need::Fuzz | Need::Images => None,
+    }
+}
+
+/// Makes sure that there is a compiler for each target: rustup's, else our own of Debian's packages.
+///
+/// # Errors
+/// When one cannot be made.
+fn libraries(workspace: &Workspace, targets: &[Target]) -> Result<()> {
+    let lacking = |target: &Target| Ok::<_, anyhow::Error>((*target, !Compiler::comes_with_rust(target.triple)?));
+    let judged: Vec<(Target, bool)> = targets.iter().map(lacking).collect::<Result<_>>()?;
+    for (target, _) in judged.iter().filter(|(_, lacks)| !lacks) {
+        println!("  {}: comes with the Rust that is installed", target.triple);
+    }
+    let lacking: Vec<Target> = judged.into_iter().filter(|(_, lacks)| *lacks).map(|(target, _)| target).collect();
+    if lacking.is_empty() { Ok(()) } else { sysroot::ensure(workspace, &lacking) }
 }
 
 /// Whether a nightly toolchain is installed.

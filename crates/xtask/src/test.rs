@@ -7,7 +7,10 @@ use anyhow::{Result, bail};
 use crate::build;
 use crate::check;
 use crate::command;
+use crate::compiler::sysroot::{AARCH64_GNU, AARCH64_MUSL, NATIVE_MUSL};
 use crate::demo::leftovers::{self, Ending};
+use crate::emulate;
+use crate::harden;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
 use crate::symbols;
@@ -37,14 +40,30 @@ pub(crate) struct Options {
     /// Only what needs neither root nor a release build: checks and the default members' tests
     #[arg(long)]
     quick: bool,
+    /// Also build for 64-bit ARM, look into the binaries, and start them under an emulator
+    #[arg(long, conflicts_with = "quick")]
+    aarch64: bool,
 }
+
+/// The tests of the whole daemon, run once more with the binaries of another C library, and those of the images.
+const WITH_MUSL: &[RootTests] = &[
+    RootTests { package: "orlop-test-netns", threads: 2 },
+    // Images are made of these binaries, and the specs are locked to such images.
+    RootTests { package: "orlop-test-images", threads: 1 },
+];
+
+/// The targets of another architecture, and what they need.
+const FOREIGN: &[(&str, Need)] = &[(AARCH64_GNU.triple, Need::Aarch64), (AARCH64_MUSL.triple, Need::Aarch64Musl)];
+
+/// Steps of one target beside the host's: build, look into the binaries, run them.
+const STEPS_PER_TARGET: usize = 3;
 
 /// Runs all tests, goes on after a failure, and ends with a summary.
 ///
 /// # Errors
 /// When any step failed or could not be run.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    if options.quick { quick(workspace) } else { full(workspace) }
+    if options.quick { quick(workspace) } else { full(workspace, options.aarch64) }
 }
 
 fn quick(workspace: &Workspace) -> Result<()> {
@@ -52,12 +71,14 @@ fn quick(workspace: &Workspace) -> Result<()> {
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
     steps.run("unit tests", || cargo_test(&mut unit_tests(workspace)));
     let left_out = ROOT_TESTS.iter().map(|tests| tests.package).collect::<Vec<_>>().join(", ");
-    println!("\n--quick left out: release build, symbols, {left_out}, demo");
+    println!("\n--quick left out: release build, symbols, hardening, musl, images, {left_out}, demo");
     steps.finish("test --quick")
 }
 
-fn full(workspace: &Workspace) -> Result<()> {
-    let mut steps = Steps::new(5 + ROOT_TESTS.len() + DEMOS.len() + 1);
+fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
+    let foreign = if aarch64 { FOREIGN } else { &[] };
+    let targets = STEPS_PER_TARGET * (1 + foreign.len());
+    let mut steps = Steps::new(6 + ROOT_TESTS.len() + DEMOS.len() + 1 + targets);
     steps.run("set-up", || setup::ensure(Need::Tests).map(|()| String::new()));
     let built = steps.run("release build", || {
         let binaries = build::run(workspace, &build::Options::default())?;
@@ -70,15 +91,28 @@ fn full(workspace: &Workspace) -> Result<()> {
     } else {
         steps.not_run("no parser in a broker binary", "no release build");
     }
+    if built {
+        steps.run("hardening of the release binaries", || hardening(workspace, build::HOST));
+    } else {
+        steps.not_run("hardening of the release binaries", "no release build");
+    }
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
     // Some of them look at this machine's kernel as root: here none may skip itself.
     steps.run("unit tests", || cargo_test(unit_tests(workspace).env("SYSTEM_TESTS", "require")));
     for tests in ROOT_TESTS {
         if built {
-            steps.run(tests.package, || root_tests(workspace, tests));
+            steps.run(tests.package, || root_tests(workspace, tests, build::HOST));
         } else {
             steps.not_run(tests.package, "no release build");
         }
+    }
+    target(workspace, &mut steps, NATIVE_MUSL.triple, Need::Musl, |triple| {
+        setup::ensure(Need::Images)?;
+        let ran: Vec<_> = WITH_MUSL.iter().map(|tests| root_tests(workspace, tests, triple)).collect();
+        Ok(ran.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
+    });
+    for (triple, need) in foreign {
+        target(workspace, &mut steps, triple, *need, |triple| emulate::run(workspace, triple));
     }
     for (name, ending) in DEMOS {
         if built {
@@ -91,6 +125,32 @@ fn full(workspace: &Workspace) -> Result<()> {
     steps.finish("test")
 }
 
+/// Builds for one more target, looks into its binaries, and tries them.
+fn target(
+    workspace: &Workspace,
+    steps: &mut Steps,
+    triple: &str,
+    need: Need,
+    tried: impl FnOnce(&str) -> Result<String>,
+) {
+    let built = steps.run(&format!("release build for {triple}"), || {
+        setup::ensure_targets(workspace, &[need])?;
+        Ok(format!("{} binaries", build::run(workspace, &build::Options::of(triple))?.len()))
+    });
+    let (hardened, run) = (format!("hardening for {triple}"), format!("the binaries for {triple} at work"));
+    if built {
+        steps.run(&hardened, || hardening(workspace, triple));
+        steps.run(&run, || tried(triple));
+    } else {
+        steps.not_run(&hardened, "no release build");
+        steps.not_run(&run, "no release build");
+    }
+}
+
+fn hardening(workspace: &Workspace, triple: &str) -> Result<String> {
+    harden::run(workspace, &build::Options::of(triple)).map(|()| String::new())
+}
+
 /// The default members: no root needed, under a minute; the fuzz seeds are replayed here too.
 fn unit_tests(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo("test");
@@ -98,7 +158,7 @@ fn unit_tests(workspace: &Workspace) -> Command {
     cargo
 }
 
-fn root_tests(workspace: &Workspace, tests: &RootTests) -> Result<String> {
+fn root_tests(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<String> {
     if !rustix::process::geteuid().is_root() {
         bail!(
             "{} needs root: it builds network namespaces; help: run this as root, or `cargo xtask test --quick`",
@@ -108,7 +168,7 @@ fn root_tests(workspace: &Workspace, tests: &RootTests) -> Result<String> {
     let mut cargo = workspace.cargo("test");
     cargo.args(["--locked", "--no-fail-fast", "--package", tests.package, "--", "--test-threads"]);
     cargo.arg(tests.threads.to_string());
-    cargo.env("SYSTEM_TESTS", "require").env("ORLOP_BIN_DIR", build::release_folder(workspace, build::HOST)?);
+    cargo.env("SYSTEM_TESTS", "require").env("ORLOP_BIN_DIR", build::release_folder(workspace, triple)?);
     cargo_test(&mut cargo)
 }
 
@@ -196,9 +256,10 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let metadata = workspace.metadata(build::HOST).unwrap();
         let folders: Vec<_> = metadata.members().filter(|p| p.folder(&workspace.root).starts_with("tests/")).collect();
-        let mut named: Vec<_> = ROOT_TESTS.iter().map(|tests| tests.package).collect();
+        let mut named: Vec<_> = ROOT_TESTS.iter().chain(WITH_MUSL).map(|tests| tests.package).collect();
         let mut present: Vec<_> = folders.iter().map(|package| package.name.as_str()).collect();
         named.sort_unstable();
+        named.dedup();
         present.sort_unstable();
         assert_eq!(named, present);
     }

@@ -5,10 +5,12 @@
 //! They need root and the release binaries (`cargo xtask build`); without them they say so, and fail with `SYSTEM_TESTS=require`.
 #![forbid(unsafe_code)]
 
+mod memory;
 mod players;
 mod processes;
 mod scene;
 
+pub use memory::relocated;
 pub use players::clients;
 pub use processes::{Trio, alive, murder};
 pub use scene::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on, unleased};

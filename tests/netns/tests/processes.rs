@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use orlop_test_netns::{ADDRESS, SOON, Scene, Trio, alive, lease_of, leased, murder};
+use orlop_test_netns::{ADDRESS, SOON, Scene, Trio, alive, lease_of, leased, murder, relocated};
 use orlop_testbed::{Daemon, Mode, Monitor, Phase, Script, eventually};
 
 /// A restart has to be over by then.
@@ -135,4 +135,21 @@ fn a_oneshot_run_survives_the_death_of_its_worker() {
     rogue.set(Script::serve(&lease_of(600)));
     assert!(run.wait_exit(SOON).unwrap().success(), "{}", run.text());
     assert_eq!(leased(&scene.client).unwrap().address, ADDRESS);
+}
+
+#[test]
+fn what_was_relocated_is_read_only_in_every_process() {
+    let Some(_) = Daemon::testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    let daemon = scene.service(&Daemon::new()).unwrap();
+    let Trio { supervisor, broker, worker } = Trio::find(&scene.client, daemon.pid(), SOON).unwrap();
+    leased(&scene.client).unwrap();
+    for (name, pid) in [("supervisor", supervisor), ("broker", broker), ("worker", worker)] {
+        let mappings = relocated(pid).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        assert!(!mappings.is_empty(), "{name}: nothing is mapped there");
+        for (line, rights) in mappings {
+            assert_eq!(rights, "r--p", "{name}: {line}");
+        }
+    }
 }

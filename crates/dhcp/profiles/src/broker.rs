@@ -70,7 +70,7 @@ const SYSCALLS: [Rule; 31] = [
     Rule::any(syscall!(SYS_pwrite64), "resolv.conf in place, in one piece"),
     Rule::any(syscall!(SYS_openat), "status, lease, resolv.conf, settings of an interface under /proc/sys"),
     Rule::any(syscall!(SYS_close), "a file or socket is no longer needed"),
-    Rule::any(syscall!(SYS_statx), "what kind of file resolv.conf is"),
+    Rule::any(syscall!(SYS_fstat), "what kind of file resolv.conf is"),
     Rule::any(syscall!(SYS_ftruncate), "resolv.conf became shorter"),
     Rule::any(syscall!(SYS_flock), "who owns resolv.conf"),
     Rule::any(syscall!(SYS_fchmod), "status and lease files have their mode before they have their name"),

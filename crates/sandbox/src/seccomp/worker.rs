@@ -21,7 +21,8 @@ const LAST_HONEST_EXIT: u32 = 76;
 /// The rules of every worker. A profile appends what its daemon needs, and never replaces one.
 ///
 /// No `open`, no `socket`, no `mprotect`: what a worker holds when it locks, and what its broker grants, is all it
-/// will ever have. Nothing for `abort` either: refused its signal, it dies of the trap behind it.
+/// will ever have. Nothing for `abort` either: refused its signal, it dies of the trap behind it. musl's allocator
+/// would call `mprotect` when `brk` fails, which is when the limit on address space is reached: the end in any case.
 pub const BASE: [Rule; 13] = [
     Rule::any(EPOLL_WAIT, "the loop waits for the channel, packets and timers"),
     Rule::any(syscall!(SYS_epoll_ctl), "a granted descriptor joins the loop, a closed one leaves it"),

@@ -4,7 +4,11 @@ use crate::profile::{Denied, Syscall};
 use crate::syscall;
 
 /// How a loop waits here.
+#[cfg(not(target_env = "musl"))]
 pub const EPOLL_WAIT: Syscall = syscall!(SYS_epoll_wait);
+/// How a loop waits here: musl makes this call first, and `epoll_wait` only where the kernel does not know it.
+#[cfg(target_env = "musl")]
+pub const EPOLL_WAIT: Syscall = syscall!(SYS_epoll_pwait);
 
 const fn deny(syscall: Syscall, why: &'static str) -> Denied {
     Denied { syscall, why }

@@ -191,7 +191,7 @@ pub(crate) fn wait_for_signal(signals: &[c_int], timeout: Duration) -> io::Resul
     let set = signal_set(signals);
     // SAFETY: timespec is two integers; all zero is a value of it.
     let mut limit: libc::timespec = unsafe { zeroed() };
-    limit.tv_sec = timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    limit.tv_sec = timeout.as_secs().try_into().unwrap_or(i64::MAX);
     limit.tv_nsec = timeout.subsec_nanos().into();
     // SAFETY: set and timespec live through the call; information about the signal is not asked for.
     let signal = unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const limit) };

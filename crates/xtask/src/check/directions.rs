@@ -8,7 +8,7 @@ use super::role::Role;
 use crate::workspace::{Metadata, Package};
 
 const ANYTHING: &[&str] =
-    &["test", "machine", "wire", "netfacts", "sandbox", "contract", "core", "profiles", "worker", "broker"];
+    &["test", "image", "machine", "wire", "netfacts", "sandbox", "contract", "core", "profiles", "worker", "broker"];
 
 /// From a role to the roles of ours it may be linked with; within one daemon, or shared.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -21,6 +21,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("profiles", &["sandbox"]),
     ("worker", &["core", "contract", "profiles", "machine", "wire", "sandbox"]),
     ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox"]),
+    // It speaks of errors and capabilities as daemons do, and is part of none.
+    ("image", &["sandbox"]),
     // Tests and tasks look at everything.
     ("test", ANYTHING),
     ("xtask", ANYTHING),

@@ -15,7 +15,7 @@ pub(crate) enum Role {
     Worker(String),
     /// `crates/DAEMON/broker`
     Broker(String),
-    /// `crates/xtask`
+    /// `crates/image` and `crates/xtask`
     Tool(String),
     /// `tests/NAME`
     Test(String),
@@ -26,7 +26,7 @@ impl Role {
     pub(crate) fn of_folder(folder: &str) -> Option<Self> {
         let parts: Vec<&str> = folder.split('/').collect();
         match parts.as_slice() {
-            ["crates", "xtask"] => Some(Self::Tool("xtask".to_owned())),
+            ["crates", tool @ ("image" | "xtask")] => Some(Self::Tool((*tool).to_owned())),
             ["crates", shared @ ("machine" | "wire" | "netfacts" | "sandbox")] => {
                 Some(Self::Shared((*shared).to_owned()))
             }
@@ -91,6 +91,7 @@ mod tests {
             ("crates/ntp/broker", Some(Role::Broker("ntp".into()))),
             ("crates/sandbox", Some(Role::Shared("sandbox".into()))),
             ("tests/netns", Some(Role::Test("netns".into()))),
+            ("crates/image", Some(Role::Tool("image".into()))),
             ("crates/dhcp", None),
             ("crates/dhcp/stuff", None),
             ("vendor/thing", None),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::timer::BootTimer;
+use rustix::fs::Access;
 
 use crate::command_line::Mode;
 use crate::config::Config;
@@ -107,9 +108,14 @@ fn orders() -> Result<control::Server, Fatal> {
 const ROOT: u32 = 0;
 
 fn folder<T>(path: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, Fatal> {
-    open(path).map_err(|cause| {
+    // A folder of a read-only image, on which nothing was bound, can be opened like any other.
+    let writable = |opened| rustix::fs::access(path, Access::WRITE_OK).map(|()| opened).map_err(io::Error::from);
+    open(path).and_then(writable).map_err(|cause| {
         let name = path.display();
-        Fatal::os(format!("cannot write to the folder {name}"), cause)
+        // Nothing was bound over a folder of the image: to try again is of no use.
+        let exit = if cause.kind() == io::ErrorKind::ReadOnlyFilesystem { Exit::Permission } else { Exit::Os };
+        Fatal::new(exit, format!("cannot write to the folder {name}"))
+            .cause(cause)
             .help(format!("binds: [\"{name}:{name}\"] and runtime: {{mkdir: [\"{name}\"]}}"))
     })
 }

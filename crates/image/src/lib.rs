@@ -1,0 +1,27 @@
+//! OCI images without an engine.
+//!
+//! A recipe (`packaging/images/NAME/recipe.toml`) and static programs become an OCI image layout, as a folder and as a
+//! tar archive: the same bytes wherever it is built. Covered: image manifest, index, configuration and layout of the OCI
+//! image specification 1.1, with an SBOM attached as a referrer. Left out: registries, and layers on top of others.
+//!
+//! Start at [`build::build`]. This crate never uses the network and runs no program but `cargo metadata` (for the SBOM)
+//! and, to compare, `dpkg-query` and `ldd`.
+#![forbid(unsafe_code)]
+
+pub mod build;
+pub mod command_line;
+pub mod compare;
+pub mod digest;
+pub mod elf;
+pub mod image;
+pub mod inspect;
+pub mod label;
+pub mod layer;
+pub mod layout;
+pub mod lock;
+pub mod platform;
+pub mod recipe;
+pub mod reference;
+pub mod sbom;
+pub mod tree;
+pub mod workspace;

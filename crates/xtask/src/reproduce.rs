@@ -1,0 +1,110 @@
+//! `reproduce`: the release binaries built twice, in folders whose names differ in length, and compared byte by byte.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::build::{self, Options};
+use crate::command;
+use crate::workspace::Workspace;
+
+/// Where the two builds take place, below the target folder.
+const FOLDERS: [&str; 2] = ["reproduce/a", "reproduce/another-folder-with-a-longer-name"];
+
+/// Builds twice and compares.
+///
+/// # Errors
+/// When a build fails or a binary differs.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let parent = workspace.metadata(build::HOST)?.target_directory;
+    let files = tracked_files(workspace)?;
+    let mut builds = Vec::new();
+    for folder in FOLDERS {
+        let copy = Workspace { root: parent.join(folder).join("orlop") };
+        copy_files(&workspace.root, &files, &copy.root)?;
+        let output = parent.join(folder).join("target");
+        let mut cargo = copy.cargo("build");
+        build::compile(&copy, &options.target, cargo.env("CARGO_TARGET_DIR", &output))?;
+        let release = output.join(&options.target).join("release");
+        builds.push(digests(workspace, &options.target, &release)?);
+    }
+    let (first, second) = (&builds[0], &builds[1]);
+    for (name, digest) in first {
+        println!("  {digest}  {name} ({})", options.target);
+    }
+    let differing = differing(first, second);
+    fs::remove_dir_all(parent.join("reproduce")).context("cannot remove what was built twice")?;
+    if !differing.is_empty() {
+        bail!("built twice, and not the same: {}", differing.join(", "));
+    }
+    println!("reproduce: {} binaries are the same, built in two folders", first.len());
+    Ok(())
+}
+
+/// Name and SHA-256 of each binary.
+type Digests = Vec<(String, String)>;
+
+fn digests(workspace: &Workspace, target: &str, release: &Path) -> Result<Digests> {
+    let binaries = build::binaries(workspace, target)?;
+    ensure!(!binaries.is_empty(), "no binaries: the step is comparing nothing");
+    let digest = |name: String| {
+        let path = release.join(&name);
+        let bytes = fs::read(&path).with_context(|| format!("no {}", path.display()))?;
+        let hex = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((name, hex))
+    };
+    binaries.iter().map(|binary| digest(binary.name())).collect()
+}
+
+fn differing(first: &Digests, second: &Digests) -> Vec<String> {
+    let same =
+        |(name, digest): &&(String, String)| !second.iter().any(|other| other == &(name.clone(), digest.clone()));
+    first.iter().filter(same).map(|(name, _)| name.clone()).collect()
+}
+
+/// What a checkout of this folder would hold, changes included.
+fn tracked_files(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    let listing = command::captured(Command::new("git").args(arguments).current_dir(&workspace.root))?;
+    Ok(listing.split_terminator('\0').map(PathBuf::from).collect())
+}
+
+fn copy_files(from: &Path, files: &[PathBuf], to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
+    }
+    for file in files {
+        let (source, copy) = (from.join(file), to.join(file));
+        let parent = copy.parent().with_context(|| format!("{} has no folder", copy.display()))?;
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        // A file that was deleted and not yet committed is not part of the sources.
+        if source.is_file() {
+            fs::copy(&source, &copy).with_context(|| format!("cannot copy {}", source.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_that_differs_or_is_missing_is_named() {
+        let digests = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let first: Digests = digests(&[("broker", "00"), ("worker", "01")]);
+        assert_eq!(differing(&first, &first), Vec::<String>::new());
+        assert_eq!(differing(&first, &digests(&[("broker", "00"), ("worker", "02")])), ["worker"]);
+        assert_eq!(differing(&first, &digests(&[("worker", "01")])), ["broker"]);
+    }
+
+    #[test]
+    fn the_sources_are_copied_with_their_lock_file_and_without_what_was_built() {
+        let files = tracked_files(&Workspace::find().unwrap()).unwrap();
+        assert!(files.contains(&PathBuf::from("Cargo.lock")));
+        assert!(!files.iter().any(|file| file.starts_with("target")));
+    }
+}
