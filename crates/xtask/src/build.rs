@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::check::role::Role;
 use crate::command;
-use crate::compiler::Compiler;
+use crate::compiler::{Compiler, linker};
 use crate::workspace::Workspace;
 
 /// The target of developers' machines and of continuous integration.
@@ -25,24 +25,24 @@ const MAX_BINARY: u64 = 2_800_000;
 struct Recipe {
     target: &'static str,
     flags: &'static [&'static str],
-    /// `None`: the one cargo takes by itself.
-    linker: Option<&'static str>,
+    /// gcc for it on another machine, where rustc has to be told how to link a static program that is position-independent.
+    gcc: Option<&'static str>,
 }
 
 const RECIPES: &[Recipe] = &[
-    Recipe { target: "x86_64-unknown-linux-gnu", flags: &["-C", "target-feature=+crt-static"], linker: None },
+    Recipe { target: "x86_64-unknown-linux-gnu", flags: &["-C", "target-feature=+crt-static"], gcc: None },
     // Static by default.
-    Recipe { target: "x86_64-unknown-linux-musl", flags: &[], linker: None },
-    // Without the relocation model this target links a static executable at a fixed address.
+    Recipe { target: "x86_64-unknown-linux-musl", flags: &[], gcc: None },
+    // By themselves these targets link a static executable at a fixed address: see `compiler::linker`.
     Recipe {
         target: "aarch64-unknown-linux-gnu",
         flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie"],
-        linker: Some("aarch64-linux-gnu-gcc"),
+        gcc: Some("aarch64-linux-gnu-gcc"),
     },
     Recipe {
         target: "aarch64-unknown-linux-musl",
         flags: &["-C", "relocation-model=pie"],
-        linker: Some("aarch64-linux-gnu-gcc"),
+        gcc: Some("aarch64-linux-gnu-gcc"),
     },
 ];
 
@@ -123,9 +123,11 @@ pub(crate) fn compile(workspace: &Workspace, target: &str, cargo: &mut Command) 
     for (name, _) in &released_packages(workspace)? {
         cargo.args(["--package", name]);
     }
-    // On such a machine itself the native linker is the right one.
-    let linker = recipe.linker.filter(|_| target.split('-').next() != HOST.split('-').next());
-    compiler.apply(cargo, workspace, target, recipe.flags, linker)?;
+    let native = target.split('-').next() == HOST.split('-').next();
+    let folder = workspace.metadata(HOST)?.target_directory.join("linkers");
+    // On such a machine itself the native gcc is the right one.
+    let linker = recipe.gcc.map(|gcc| linker::static_pie(if native { "gcc" } else { gcc }, &folder)).transpose()?;
+    compiler.apply(cargo, workspace, target, recipe.flags, linker.as_deref())?;
     command::run(cargo).with_context(|| format!("cannot build for {target}"))
 }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, check, demo, fuzz, harden, reproduce, setup, symbols, test};
+use crate::{bench, build, check, demo, emulate, fuzz, harden, reproduce, setup, symbols, test};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -39,6 +39,8 @@ enum Task {
     Symbols(build::Options),
     /// Look into the release binaries: position-independent, static, stripped, nothing writable and executable, …
     Harden(build::Options),
+    /// Start the release binaries of another architecture under qemu's user emulation (no sandbox there: no daemon runs)
+    Emulate(build::Options),
     /// Build the release binaries in two folders of other names, and compare them byte by byte
     Reproduce(build::Options),
     /// Compare the dependencies with the database of known vulnerabilities (needs the internet)
@@ -63,6 +65,9 @@ impl Cli {
             Task::Build(options) => build::run(&workspace, &options).map(drop),
             Task::Symbols(options) => symbols::run(&workspace, &options),
             Task::Harden(options) => harden::run(&workspace, &options),
+            Task::Emulate(options) => {
+                emulate::run(&workspace, &options.target).map(|answers| println!("emulate: {answers}"))
+            }
             Task::Reproduce(options) => reproduce::run(&workspace, &options),
             Task::Advisories => check::advisories::run(&workspace),
             Task::Setup(options) => setup::run(&workspace, &options),

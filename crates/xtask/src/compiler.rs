@@ -4,6 +4,7 @@
 //! makes one from Debian's packages, once, in a cache: see [`debian`] and [`sysroot`].
 
 pub(crate) mod debian;
+pub(crate) mod linker;
 pub(crate) mod sysroot;
 
 use std::ffi::OsString;
@@ -79,7 +80,7 @@ impl Compiler {
         workspace: &Workspace,
         target: &str,
         flags: &[&str],
-        linker: Option<&str>,
+        linker: Option<&Path>,
     ) -> Result<()> {
         let variable = target.to_uppercase().replace('-', "_");
         let mut words: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();

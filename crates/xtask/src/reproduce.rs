@@ -21,25 +21,28 @@ const FOLDERS: [&str; 2] = ["reproduce/a", "reproduce/another-folder-with-a-long
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let parent = workspace.metadata(build::HOST)?.target_directory;
     let files = tracked_files(workspace)?;
-    let mut builds = Vec::new();
-    for folder in FOLDERS {
-        let copy = Workspace { root: parent.join(folder).join("orlop") };
+    let copies = FOLDERS.map(|folder| Workspace { root: parent.join(folder).join("orlop") });
+    // Both before either build: who works here meanwhile must not change one of them.
+    for copy in &copies {
         copy_files(&workspace.root, &files, &copy.root)?;
-        let output = parent.join(folder).join("target");
+    }
+    let mut builds = Vec::new();
+    for copy in &copies {
+        let output = copy.root.with_file_name("target");
         let mut cargo = copy.cargo("build");
-        build::compile(&copy, &options.target, cargo.env("CARGO_TARGET_DIR", &output))?;
-        let release = output.join(&options.target).join("release");
-        builds.push(digests(workspace, &options.target, &release)?);
+        build::compile(copy, &options.target, cargo.env("CARGO_TARGET_DIR", &output))?;
+        builds.push(digests(workspace, &options.target, &output.join(&options.target).join("release"))?);
     }
     let (first, second) = (&builds[0], &builds[1]);
     for (name, digest) in first {
         println!("  {digest}  {name} ({})", options.target);
     }
     let differing = differing(first, second);
-    fs::remove_dir_all(parent.join("reproduce")).context("cannot remove what was built twice")?;
+    let folder = parent.join("reproduce");
     if !differing.is_empty() {
-        bail!("built twice, and not the same: {}", differing.join(", "));
+        bail!("built twice, and not the same: {}; both are left in {}", differing.join(", "), folder.display());
     }
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     println!("reproduce: {} binaries are the same, built in two folders", first.len());
     Ok(())
 }
