@@ -46,7 +46,7 @@ fn a_good_lease_is_taken_while_fifty_thousand_bad_frames_a_second_arrive() {
     let lease = lease_of(20).times(2, 15);
     let rogue = Rogue::start(&scene.server, "eth0", Script::serve(&lease)).unwrap();
     scene.client.link_up("eth0").unwrap();
-    let flood = Flood::start(&scene.server, "eth0", frames, 55_000).unwrap();
+    let flood = Flood::start(&scene.server, "eth0", frames, 65_000).unwrap();
     eventually("the flood", SOON, || Ok((flood.sent() > 5_000).then_some(()))).unwrap();
     let daemon = Daemon::new().start(&scene.client).unwrap();
     let before = Trio::find(&scene.client, daemon.pid(), SOON).unwrap();
