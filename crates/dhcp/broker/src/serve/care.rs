@@ -53,7 +53,7 @@ impl Server {
             }
             LinkEvent::Listed => {
                 self.listed = true;
-                if self.links.is_empty() {
+                if self.equipment.interfaces.links().next().is_none() {
                     let wanted: Vec<&str> = self.config.interfaces.iter().map(Pattern::as_str).collect();
                     info!(wanted = wanted.join(" "), "no such interface yet");
                 }
