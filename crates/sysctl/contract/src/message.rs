@@ -1,0 +1,179 @@
+use orlop_wire::{Bounded, MaxSize, Str};
+use serde::{Deserialize, Serialize};
+
+use crate::{Directory, Key, KeyError, Name, Prefix, Value, ValueError};
+
+/// Bytes of text in one notice.
+pub const TEXT_AT_ONCE: usize = 16 << 10;
+
+/// Names in one notice.
+pub const NAMES_AT_ONCE: usize = 32;
+
+/// `--prefix` options, at most.
+pub const MAX_PREFIXES: usize = 32;
+
+/// What a broker tells its worker: first [`Notice::Rules`], then the texts in order, then [`Notice::EndOfTexts`]; after
+/// that only names, when they were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Notice {
+    /// How to read what follows.
+    Rules(Rules),
+    /// The next piece of a source. A source has one piece at least; its last one says so.
+    Text {
+        /// Which: they are numbered from 0, in the order in which they count.
+        source: u16,
+        /// The bytes, as they are in the file.
+        bytes: Bounded<u8, TEXT_AT_ONCE>,
+        /// Whether the source ends here.
+        last: bool,
+    },
+    /// There are no more sources.
+    EndOfTexts,
+    /// The answer to [`Request::List`], in one or more pieces: what is in the folder, sorted. Nothing when there is no
+    /// such folder.
+    Names {
+        /// Names of settings and folders.
+        names: Bounded<Name, NAMES_AT_ONCE>,
+        /// Whether there are no more.
+        last: bool,
+    },
+}
+
+/// How a worker reads its texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize, Default)]
+pub struct Rules {
+    /// Whose files they are.
+    pub dialect: Dialect,
+    /// Only keys that begin with one of these; all keys when there is none.
+    pub prefixes: Bounded<Prefix, MAX_PREFIXES>,
+}
+
+/// Where `.` and `/` differ between the programs whose files we read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize, Default)]
+pub enum Dialect {
+    /// sysctl.d(5): whichever of `.` and `/` comes first in a key separates, and the other one stands for a dot in a name.
+    #[default]
+    SysctlD,
+    /// LinuxKit's sysctl: both separate.
+    LinuxKit,
+}
+
+/// What a worker asks and tells: any number of lists, findings and steps, then [`Request::Done`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Request {
+    /// What is in this folder? Answered by [`Notice::Names`]. At most one is open.
+    List(Directory),
+    /// Something about the text that its author should know.
+    Finding(Finding),
+    /// The next setting, in the order in which they are applied. No key comes twice.
+    Step(Step),
+    /// That was all.
+    Done {
+        /// Findings that there was no room for.
+        unsaid: u32,
+    },
+}
+
+/// One setting of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct Step {
+    /// Which.
+    pub key: Key,
+    /// What it shall be.
+    pub want: Want,
+    /// Where that was said.
+    pub origin: Origin,
+    /// Where something else was said, if it was: the last of those.
+    pub replaces: Option<Origin>,
+    /// `-key = value`: failure is nobody's business.
+    pub lenient: bool,
+    /// Found by a pattern, not by its name.
+    pub by_pattern: bool,
+}
+
+/// What a setting shall be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Want {
+    /// This.
+    Exactly(Value),
+    /// This number, or the larger one that it is already. Written as `# orlop: at-least` on the line before, which is a comment to every other program.
+    AtLeast(u64),
+}
+
+/// A line of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, MaxSize)]
+pub struct Origin {
+    /// Which source, as the broker numbered it.
+    pub source: u16,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+/// Something about a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct Finding {
+    /// Which line.
+    pub origin: Origin,
+    /// What about it.
+    pub problem: Problem,
+}
+
+/// What can be said about a line without looking at the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize, thiserror::Error)]
+pub enum Problem {
+    /// Not UTF-8.
+    #[error("the line is not UTF-8")]
+    NotText,
+    /// Longer than a key and a value can be together.
+    #[error("the line is longer than any setting")]
+    LongLine,
+    /// Neither a comment, nor `key = value`, nor `-key`.
+    #[error("the line is neither a comment nor a setting: it has no '='")]
+    NoAssignment,
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The value.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// A `[` without its `]`, or too many stars.
+    #[error("the pattern cannot be understood")]
+    Pattern,
+    /// `# orlop: at-least` before something that is no single number.
+    #[error("'at-least' needs a single number")]
+    NotANumber,
+    /// A comment begins with `# orlop:` and says nothing known.
+    #[error("the directive {0:?} is not known; there is only at-least")]
+    Directive(Str<32>),
+    /// More settings than a plan can hold.
+    #[error("there are more settings than a plan can hold")]
+    TooMany,
+    /// A hint: what looks like a comment after the value is part of the value.
+    #[error("' #' does not begin a comment here: it is part of the value")]
+    CommentInValue,
+    /// A hint: no setting matches the pattern.
+    #[error("no setting matches the pattern")]
+    NoMatch,
+    /// A hint: the key does not exist, and one whose name has dots in it does.
+    #[error("there is no such key; did you mean {0}?")]
+    DidYouMean(Str<255>),
+}
+
+impl Problem {
+    /// Whether the line is of no effect because of it: an error, not a hint.
+    #[must_use]
+    pub const fn is_error(&self) -> bool {
+        match self {
+            Self::NotText
+            | Self::LongLine
+            | Self::NoAssignment
+            | Self::Key(_)
+            | Self::Value(_)
+            | Self::Pattern
+            | Self::NotANumber
+            | Self::Directive(_)
+            | Self::TooMany => true,
+            Self::CommentInValue | Self::NoMatch | Self::DidYouMean(_) => false,
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! sysctl.d text to a plan.
+#![forbid(unsafe_code)]
