@@ -255,8 +255,9 @@ fn frame_size<T: MaxSize>() -> usize {
     orlop_wire::max_size::<T>()
 }
 
-/// Far below what a socket takes as one frame (212 kB by default), and enough for every request of a daemon.
-const MAX_FRAME: usize = 16 << 10;
+/// Far below what a socket takes as one frame (212 kB by default), and enough for every request of a daemon: the largest
+/// are 16 KiB of a text, with where they belong.
+const MAX_FRAME: usize = 17 << 10;
 
 fn frame_of<'b, T: Message>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], ChannelError> {
     // The buffer has the type's own maximum; a type whose maximum is wrong is a bug that must not send half a frame.

@@ -8,6 +8,7 @@ const CHANNEL: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why
 
 const WHOLE: Profile = Profile {
     name: "whole",
+    role: Role::Worker,
     ids: Ids { uid: 64_101, gid: 64_101 },
     keep: &[],
     slots: &[CHANNEL],
@@ -19,9 +20,17 @@ const WHOLE: Profile = Profile {
     layers: Layers::ALL,
 };
 
+/// Root, with one capability.
+const APPLIER: Profile =
+    Profile { role: Role::Applier, ids: Ids { uid: 0, gid: 0 }, keep: &[Capability::SysAdmin], ..WHOLE };
+const NAMED: Landlock = Landlock { need: Need::Prefer, spec: LandlockSpec::NamedPaths };
+
 #[test]
 fn a_whole_profile_is_complete() {
-    assert_eq!(WHOLE.incomplete(), None);
+    let broker = Profile { role: Role::Broker, root: Root::Keep, landlock: NAMED, ..APPLIER };
+    for profile in [WHOLE, APPLIER, broker] {
+        assert_eq!(profile.incomplete(), None, "{:?}", profile.role);
+    }
 }
 
 #[test]
@@ -39,8 +48,12 @@ fn a_profile_without_any_one_piece_is_incomplete() {
         ("reason", Profile { syscalls: &[UNREASONED], ..WHOLE }),
         ("denied", Profile { denied: &[], ..WHOLE }),
         ("allowed and denied", Profile { syscalls: &[RULE, CONTRARY], ..WHOLE }),
-        ("capability", Profile { keep: &[Capability::NetRaw], ..WHOLE }),
+        ("own user", Profile { ids: Ids { uid: 0, gid: 0 }, ..WHOLE }),
+        ("giving up capabilities", Profile { keep: &[Capability::NetRaw], ..WHOLE }),
         ("empty root", Profile { root: Root::Keep, ..WHOLE }),
+        ("giving up paths", Profile { landlock: NAMED, ..WHOLE }),
+        ("giving up more", Profile { keep: &[Capability::NetAdmin, Capability::NetRaw], ..APPLIER }),
+        ("empty root, as an applier", Profile { root: Root::Keep, ..APPLIER }),
         ("Landlock", Profile { landlock, ..WHOLE }),
         ("ids", layers(|layers| layers.ids = Need::Off)),
         ("capabilities", layers(|layers| layers.capabilities = Need::Prefer)),

@@ -13,7 +13,7 @@ use orlop_sandbox::datagram::Datagram;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::posture::Status;
 use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Root, Rule, Slot, Usage, join,
+    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Role, Root, Rule, Slot, Usage, join,
 };
 use orlop_sandbox::seccomp::{EVERYWHERE, IN_WORKERS, LEGACY, WORKER_BASE};
 use orlop_sandbox::signals::Signals;
@@ -64,6 +64,7 @@ const SLOT: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "
 
 const WORKER: Profile = Profile {
     name: "trio-worker",
+    role: Role::Worker,
     ids: Ids { uid: 64_100, gid: 64_100 },
     keep: &[],
     slots: &[SLOT],
@@ -109,6 +110,7 @@ const fn unpinned() -> [Rule; WORKER_BASE.len() - 2] {
 
 const BROKER: Profile = Profile {
     name: "trio-broker",
+    role: Role::Broker,
     ids: Ids { uid: 0, gid: 0 },
     keep: &[],
     slots: &[SLOT],
