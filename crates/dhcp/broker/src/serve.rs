@@ -114,7 +114,7 @@ fn readable(file: &Path) -> [PathBuf; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::whole_file::tests::Folder;
+    use orlop_testbed::Folder;
 
     #[test]
     fn a_reload_finds_the_configuration_where_it_was_found_at_first() {
