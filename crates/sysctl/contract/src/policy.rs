@@ -99,7 +99,6 @@ impl Arranged {
     }
 
     /// The locks before anything has been tried, to be shown.
-    #[must_use]
     pub fn planned_locks(&self) -> &[Permitted] {
         &self.locks
     }
