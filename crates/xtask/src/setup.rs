@@ -60,12 +60,14 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "udhcpc", why: "rival client: busybox", needs: RIVALS },
     DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
     DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
+    DebianPackage { name: "qemu-system-x86", why: "boots machines of tests' own", needs: &[Need::Tests] },
     DebianPackage { name: "g++", why: "libFuzzer is C++", needs: &[Need::Fuzz] },
     DebianPackage { name: "gcc-aarch64-linux-gnu", why: "links for 64-bit ARM", needs: ARM },
     DebianPackage { name: "libc6-dev-arm64-cross", why: "the GNU C library for 64-bit ARM", needs: ARM },
     DebianPackage { name: "skopeo", why: "reads images", needs: &[Need::Images] },
     DebianPackage { name: "umoci", why: "unpacks images", needs: &[Need::Images] },
     DebianPackage { name: "runc", why: "runs images, as LinuxKit's onboot does", needs: &[Need::Images] },
+    DebianPackage { name: "crun", why: "runs images: a second runtime beside runc", needs: &[Need::Images] },
     DebianPackage { name: "containerd", why: "runs images, as LinuxKit's services are run", needs: &[Need::Images] },
     DebianPackage { name: "podman", why: "runs images", needs: &[Need::Images] },
     DebianPackage { name: "busybox", why: "part of what an image's size is compared with", needs: &[Need::Images] },
@@ -104,7 +106,7 @@ pub(crate) struct Options {
     /// The target aarch64-unknown-linux-gnu, in the same way; with --musl, aarch64-unknown-linux-musl as well
     #[arg(long)]
     aarch64: bool,
-    /// The tools and runtimes that images are tried with: skopeo, umoci, runc, containerd, podman
+    /// The tools and runtimes that images are tried with: skopeo, umoci, runc, crun, containerd, podman
     #[arg(long)]
     images: bool,
 }

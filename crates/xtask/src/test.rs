@@ -27,6 +27,7 @@ const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },
     RootTests { package: "orlop-test-sandbox", threads: 1 },
     RootTests { package: "orlop-test-netns", threads: 2 },
+    RootTests { package: "orlop-test-vm", threads: 2 },
 ];
 
 /// The demo, run as a test.
