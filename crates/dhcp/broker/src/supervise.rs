@@ -47,6 +47,7 @@ fn supervise(oneshot: bool, deadline: Duration) -> Result<u8, Fatal> {
         broker_args: std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect(),
         broker: &BROKER,
         worker: &WORKER,
+        lent: &[],
         oneshot,
         hard_stop: Some(deadline.saturating_add(OVERTIME)),
     };

@@ -33,16 +33,15 @@ pub(super) enum Life {
 }
 
 impl Ended {
-    /// A final code of the broker is final, until a service has proven itself. So is a worker that cannot confine
+    /// The result of a one-shot run is final. A final code of the broker is, until a service has proven itself. So is a worker that cannot confine
     /// itself: it says so with a code that its own filter forbids once it is confined, so an intruder cannot end the
     /// service with it.
     pub(super) fn verdict(self, life: Life) -> Verdict {
-        match (life, self.broker) {
-            (Life::OneShot, Some(Waited::Exited(0))) => return Verdict::Final(0),
+        let of_broker = match (life, exit(self.broker)) {
+            (Life::OneShot, Some(exit)) if exit.is_result() => return Verdict::Final(exit.code()),
             (Life::Proven, _) => return Verdict::Restart,
-            (Life::OneShot | Life::Young, _) => {}
-        }
-        let of_broker = exit(self.broker).filter(|exit| exit.is_final());
+            (Life::OneShot | Life::Young, of_broker) => of_broker.filter(|exit| exit.is_final()),
+        };
         let of_worker = exit(self.worker).filter(|exit| matches!(exit, Exit::Permission | Exit::Config));
         match of_broker.or(of_worker) {
             Some(exit) => Verdict::Final(exit.code()),
@@ -89,6 +88,9 @@ mod tests {
         for (what, broker, worker, life, want) in [
             ("done", exited(0), killed, Life::OneShot, Verdict::Final(0)),
             ("done, but a service", exited(0), killed, Life::Young, Verdict::Restart),
+            ("done, and not all is as asked for", exited(1), killed, Life::OneShot, Verdict::Final(1)),
+            ("done, but for a mistake", exited(2), exited(77), Life::OneShot, Verdict::Final(2)),
+            ("a result, but a service", exited(1), killed, Life::Young, Verdict::Restart),
             ("not in time", exited(69), killed, Life::OneShot, Verdict::Final(69)),
             ("bad configuration", exited(78), killed, Life::Young, Verdict::Final(78)),
             ("configuration broken while it ran", exited(78), killed, Life::Proven, Verdict::Restart),
