@@ -88,11 +88,11 @@ impl Tree {
 
 /// `file`, if it is one: in a folder that is only shaped like `/proc/sys` there may be anything.
 fn whole(file: OwnedFd) -> Result<OwnedFd, Errno> {
-    match FileType::from_raw_mode(fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file),
-        FileType::Directory => Err(Errno::ISDIR),
-        _ => Err(Errno::NODEV),
+    let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
+    if kind == FileType::RegularFile {
+        return Ok(file);
     }
+    Err(if kind == FileType::Directory { Errno::ISDIR } else { Errno::NODEV })
 }
 
 /// Whether the kernel has this way of opening at all, which it has since Linux 5.6.
