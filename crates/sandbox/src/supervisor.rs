@@ -54,6 +54,8 @@ pub struct Plan {
     pub lent: &'static [Capability],
     /// Whether the daemon ends when its work is done.
     pub oneshot: bool,
+    /// Whether a one-shot run that failed is not tried again: what it read cannot be read twice, or it would fail again.
+    pub once: bool,
     /// When a one-shot run ends at the latest, broker or no broker, after it was started.
     pub hard_stop: Option<Duration>,
 }
@@ -141,6 +143,10 @@ impl Supervisor {
             };
             let wait = match ended.verdict(life) {
                 Verdict::Final(code) => return Ok(code),
+                Verdict::Restart if plan.oneshot && plan.once => {
+                    tracing::error!(broker = %ended.broker(), worker = %ended.worker(), "broker and worker have ended");
+                    return Ok(ended.code());
+                }
                 Verdict::Restart => backoff.next(),
             };
             tracing::warn!(broker = %ended.broker(), worker = %ended.worker(), again_in = ?wait, "broker and worker have ended");

@@ -49,6 +49,7 @@ fn supervise(oneshot: bool, deadline: Duration) -> Result<u8, Fatal> {
         worker: &WORKER,
         lent: &[],
         oneshot,
+        once: false,
         hard_stop: Some(deadline.saturating_add(OVERTIME)),
     };
     Supervisor::open(&worker_path()?)?.run(&plan)

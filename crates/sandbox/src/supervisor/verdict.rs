@@ -49,6 +49,11 @@ impl Ended {
         }
     }
 
+    /// The code of a run that failed and is not tried again.
+    pub(super) fn code(self) -> u8 {
+        exit(self.broker).filter(|exit| !exit.is_result()).unwrap_or(Exit::Software).code()
+    }
+
     pub(super) fn broker(self) -> impl fmt::Display {
         How(self.broker)
     }
@@ -80,6 +85,19 @@ impl fmt::Display for How {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_is_not_tried_again_never_looks_like_a_result() {
+        for (what, broker, want) in [
+            ("the broker says why", Some(Waited::Exited(71)), 71),
+            ("the broker was killed", Some(Waited::Killed(9)), 70),
+            ("nothing started", None, 70),
+            ("a code of no table", Some(Waited::Exited(42)), 70),
+            ("a result that is none", Some(Waited::Exited(0)), 70),
+        ] {
+            assert_eq!(Ended { broker, worker: None }.code(), want, "{what}");
+        }
+    }
 
     #[test]
     fn only_a_final_end_is_the_end() {

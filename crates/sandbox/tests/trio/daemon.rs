@@ -187,6 +187,7 @@ fn supervise(arguments: &[String], oneshot: bool) -> Result<u8, Fatal> {
         worker: if arguments.iter().any(|argument| argument == "--other-worker") { &OTHER_WORKER } else { &WORKER },
         lent: &appliers::LENT,
         oneshot,
+        once: false,
         hard_stop: Some(Duration::from_secs(2)),
     })
 }

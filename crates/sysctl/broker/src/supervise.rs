@@ -30,6 +30,8 @@ pub fn run(run: &Run) -> Result<u8, Fatal> {
         worker: &WORKER,
         lent: &LENT,
         oneshot: true,
+        // Its parts are only reading, and what is in the kernel stays there. Standard input is read by then.
+        once: true,
         hard_stop: Some(HARD_STOP),
     };
     Supervisor::open(&worker_path()?)?.run(&plan)
