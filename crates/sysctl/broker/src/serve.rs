@@ -50,6 +50,13 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let relay = broker.relay();
     tree::require_openat2().map_err(|cause| Fatal::os("this kernel cannot open safely (openat2)", cause))?;
     let tree = Tree::open(&run.sysctl_dir)?;
+    if run.mode == Mode::Apply && tree.is_mounted_read_only() {
+        tracing::warn!(
+            "{} is mounted read-only: nothing can be changed; take it out of linux.readonlyPaths of the container's \
+             configuration (podman: --security-opt unmask=/proc/sys, Docker: --security-opt systempaths=unconfined)",
+            run.sysctl_dir.display()
+        );
+    }
     let Some(sources) = read(run)? else { return Ok(Exit::Unmet) };
     let outputs = Outputs::open(run.mode);
     let mut timings = Timings { read: since(birth.started), ..Timings::default() };

@@ -12,6 +12,7 @@ use orlop_sysctl_profiles::{BROKER, LENT, WORKER};
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::Run;
+use crate::sources::Input;
 
 /// When a run ends at the latest, so that `onboot` always ends. Some settings make the kernel tidy up its memory, which
 /// takes seconds on a large machine.
@@ -32,7 +33,8 @@ pub fn run(run: &Run) -> Result<u8, Fatal> {
         oneshot: true,
         // Its parts are only reading, and what is in the kernel stays there. Standard input is read by then.
         once: true,
-        hard_stop: Some(HARD_STOP),
+        // Somebody may be typing.
+        hard_stop: Some(HARD_STOP).filter(|_| !run.wanted.inputs.contains(&Input::Stdin)),
     };
     Supervisor::open(&worker_path()?)?.run(&plan)
 }

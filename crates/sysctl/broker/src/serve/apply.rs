@@ -3,18 +3,42 @@
 //! In the order of the plan, with one liberty: while keys of one class follow each other, several are under way.
 
 use std::collections::VecDeque;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use orlop_sandbox::applier::AT_ONCE;
-use orlop_sysctl_contract::{Arranged, Attempt, Class, Job, Outcome, Permitted, Wrote, judge};
+use orlop_sysctl_contract::{Access, Arranged, Attempt, Class, Job, Outcome, Permitted, Trial, Wrote, judge};
 use rustix::io::Errno;
 
-use super::crew::{Crew, Hand};
 use crate::report::Record;
 use crate::tree::Tree;
 
+/// Who writes settings.
+pub(super) trait Writers {
+    /// One of them.
+    type Writer: Writer;
+
+    /// Who writes keys of `class`: the one with its capability; where that was not granted, the one without any, so that
+    /// the kernel decides.
+    fn of(&mut self, class: Class) -> Option<&mut Self::Writer>;
+
+    /// Who tries once more when the kernel asked for a capability that the writer of `class` does not have.
+    fn second(&mut self, class: Class) -> Option<&mut Self::Writer>;
+}
+
+/// A process that writes settings, several at a time, and answers in order.
+pub(super) trait Writer {
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
+    /// Hands it a job. `None` when it has ended; `Some(false)` when it has too many already.
+    fn send(&mut self, job: &Job, setting: BorrowedFd<'_>) -> Option<bool>;
+
+    /// Waits for the answer to the oldest job. `None` when it has ended.
+    fn recv(&mut self) -> Option<Trial>;
+}
+
 /// Tries every setting, and the locks after all others. `dry`: nothing is written.
-pub(super) fn all(tree: &Tree, crew: &mut Crew, mut plan: Arranged, dry: bool) -> Vec<Record> {
+pub(super) fn all(tree: &Tree, crew: &mut impl Writers, mut plan: Arranged, dry: bool) -> Vec<Record> {
     let settings = std::mem::take(&mut plan.settings);
     let mut records = Vec::with_capacity(settings.len());
     try_all(tree, crew, settings, dry, &mut records);
@@ -31,7 +55,7 @@ pub(super) fn none(mut plan: Arranged) -> Vec<Record> {
     settings.into_iter().chain(plan.locks(false)).map(record).collect()
 }
 
-fn try_all(tree: &Tree, crew: &mut Crew, steps: Vec<Permitted>, dry: bool, records: &mut Vec<Record>) {
+fn try_all(tree: &Tree, crew: &mut impl Writers, steps: Vec<Permitted>, dry: bool, records: &mut Vec<Record>) {
     let mut steps = VecDeque::from(steps);
     while let Some(class) = steps.front().map(Permitted::class) {
         let end = steps.iter().position(|step| step.class() != class).unwrap_or(steps.len());
@@ -48,7 +72,7 @@ fn try_all(tree: &Tree, crew: &mut Crew, steps: Vec<Permitted>, dry: bool, recor
 /// Tries steps of one class.
 fn try_run(
     tree: &Tree,
-    crew: &mut Crew,
+    crew: &mut impl Writers,
     class: Class,
     steps: impl Iterator<Item = Permitted>,
     dry: bool,
@@ -64,6 +88,7 @@ fn try_run(
             (Err(errno), _) => settle(&mut record, Attempt::Unopened(errno.raw_os_error())),
             (Ok(_), None) => lost(&mut record),
             (Ok((setting, access)), Some(hand)) => {
+                let hand = &mut **hand;
                 record.by = by;
                 // One that must not be written may be in force already.
                 let dry = dry || record.permitted.hold().is_some();
@@ -90,10 +115,10 @@ fn try_run(
     }
 }
 
-type UnderWay = VecDeque<(usize, orlop_sysctl_contract::Access)>;
+type UnderWay = VecDeque<(usize, Access)>;
 
 /// Takes the answer to the oldest job.
-fn take(hand: &mut Hand, under_way: &mut UnderWay, records: &mut [Record]) {
+fn take(hand: &mut impl Writer, under_way: &mut UnderWay, records: &mut [Record]) {
     let Some((at, access)) = under_way.pop_front() else { return };
     let Some(record) = records.get_mut(at) else { return };
     match hand.recv() {
@@ -103,7 +128,7 @@ fn take(hand: &mut Hand, under_way: &mut UnderWay, records: &mut [Record]) {
 }
 
 /// Tries once more, elsewhere, what failed for want of a capability that our table does not know of.
-fn again(tree: &Tree, crew: &mut Crew, record: &mut Record) {
+fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
     let Some(Attempt::Tried(_, trial)) = &record.attempt else { return };
     let refused = [Errno::PERM, Errno::ACCESS].map(|errno| Wrote::Refused(errno.raw_os_error()));
     if !refused.contains(&trial.wrote) || record.outcome == Some(Outcome::Locked) {
@@ -130,3 +155,6 @@ fn settle(record: &mut Record, attempt: Attempt) {
 fn lost(record: &mut Record) {
     record.outcome = Some(Outcome::Failed(Errno::PIPE.raw_os_error()));
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use orlop_sysctl_profiles::{
     APPLIER_ADMIN, APPLIER_NET, APPLIER_PTRACE, APPLIER_RAWIO, APPLIER_RESOURCE, APPLIER_ROOT, BROKER, BROKER_RESOURCE,
 };
 
+use super::apply::{Writer, Writers};
 use crate::write::work;
 
 /// Which applier writes the keys of which class.
@@ -89,27 +90,29 @@ pub(super) fn broker_profile() -> Result<&'static Profile, Fatal> {
     Ok(if is_permitted(Capability::SysResource)? { &BROKER_RESOURCE } else { &BROKER })
 }
 
-impl Crew {
-    /// Who writes keys of `class`: the one with its capability; where that was not granted, the one without any, so that
-    /// the kernel decides.
-    pub(super) fn of(&mut self, class: Class) -> Option<&mut Hand> {
+impl Writers for Crew {
+    type Writer = Hand;
+
+    fn of(&mut self, class: Class) -> Option<&mut Hand> {
         let at = self.position(class).or_else(|| self.position(Class::Root))?;
         self.0.get_mut(at)
     }
 
-    /// Who tries once more when the kernel asked `class` for a capability that the class does not have: a key may need more
-    /// than our table says, or a file below `net/` be only root's.
-    pub(super) fn second(&mut self, class: Class) -> Option<&mut Hand> {
+    fn second(&mut self, class: Class) -> Option<&mut Hand> {
+        // A key may need more than our table says, and a file below `net/` may be only root's.
         let other = match class {
             Class::Root => Class::SysAdmin,
             Class::NetAdmin => Class::Root,
             Class::SysAdmin | Class::SysRawio | Class::SysResource | Class::SysPtrace => return None,
         };
+        // Where the class has no writer of its own, its first one was root's.
         self.position(class)?;
         let at = self.position(other)?;
         self.0.get_mut(at)
     }
+}
 
+impl Crew {
     fn position(&self, class: Class) -> Option<usize> {
         self.0.iter().position(|hand| hand.class == class)
     }
@@ -120,14 +123,12 @@ impl Crew {
     }
 }
 
-impl Hand {
-    /// What it is called.
-    pub(super) const fn name(&self) -> &'static str {
+impl Writer for Hand {
+    fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Hands it a job. `None` when it has ended; `Some(false)` when it has too many already.
-    pub(super) fn send(&mut self, job: &Job, setting: BorrowedFd<'_>) -> Option<bool> {
+    fn send(&mut self, job: &Job, setting: BorrowedFd<'_>) -> Option<bool> {
         match self.applier.as_mut()?.send(job, Some(setting)) {
             Ok(()) => Some(true),
             Err(ChannelError::Full) => Some(false),
@@ -135,14 +136,15 @@ impl Hand {
         }
     }
 
-    /// Waits for the answer to the oldest job. `None` when it has ended.
-    pub(super) fn recv(&mut self) -> Option<Trial> {
+    fn recv(&mut self) -> Option<Trial> {
         match self.applier.as_mut()?.recv() {
             Ok(trial) => Some(trial),
             Err(cause) => self.ended(&cause),
         }
     }
+}
 
+impl Hand {
     fn ended<T>(&mut self, cause: &ChannelError) -> Option<T> {
         tracing::error!(applier = self.name, %cause, "an applier has ended: its settings are not in force");
         self.applier = None;

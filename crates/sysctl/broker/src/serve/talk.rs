@@ -37,9 +37,9 @@ pub(super) async fn plan(
     texts: Vec<Text>,
     policy: &mut Policy,
 ) -> Result<Said, Fatal> {
-    let sources = texts.len();
+    let hearing = Hearing::new(texts.len(), policy);
     // At once: it may have much to say before it has heard everything.
-    let ((), said) = tokio::try_join!(tell(channel, rules, texts), hear(channel, tree, sources, policy))?;
+    let ((), said) = tokio::try_join!(tell(channel, rules, texts), hear(channel, tree, hearing))?;
     Ok(said)
 }
 
@@ -59,33 +59,73 @@ async fn tell(channel: &Channel, rules: Rules, texts: Vec<Text>) -> Result<(), F
     send(Notice::EndOfTexts).await
 }
 
-async fn hear(channel: &Channel, tree: &Tree, sources: usize, policy: &mut Policy) -> Result<Said, Fatal> {
-    let mut said = Said::default();
-    let mut lists = 0;
-    let is_source = |origin: &Origin| usize::from(origin.source) < sources;
+async fn hear(channel: &Channel, tree: &Tree, mut hearing: Hearing<'_>) -> Result<Said, Fatal> {
     loop {
-        match channel.recv().await.map_err(worker_ended)?.message {
-            Request::List(_) if lists == MAX_LISTS => return Err(unheard_of("it asks for too many folders")),
+        match hearing.take(channel.recv().await.map_err(worker_ended)?.message)? {
+            Next::Listen => {}
+            Next::Answer(folder) => answer(channel, tree, &folder).await?,
+            Next::End => return Ok(hearing.said),
+        }
+    }
+}
+
+/// What has been heard so far, and what may still be said.
+#[derive(Debug)]
+struct Hearing<'p> {
+    /// How many texts there are.
+    sources: usize,
+    policy: &'p mut Policy,
+    lists: usize,
+    said: Said,
+}
+
+/// What to do after a message of the worker.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// Wait for the next one.
+    Listen,
+    /// Say what is in this folder.
+    Answer(Directory),
+    /// It has said everything.
+    End,
+}
+
+impl<'p> Hearing<'p> {
+    fn new(sources: usize, policy: &'p mut Policy) -> Self {
+        Self { sources, policy, lists: 0, said: Said::default() }
+    }
+
+    /// Believes nothing that a worker of ours never says.
+    fn take(&mut self, request: Request) -> Result<Next, Fatal> {
+        match request {
+            Request::List(_) if self.lists == MAX_LISTS => return Err(unheard_of("it asks for too many folders")),
             Request::List(folder) => {
-                lists += 1;
-                answer(channel, tree, &folder).await?;
+                self.lists += 1;
+                return Ok(Next::Answer(folder));
             }
-            Request::Finding(_) if said.findings.len() == MAX_FINDINGS => {
+            Request::Finding(_) if self.said.findings.len() == MAX_FINDINGS => {
                 return Err(unheard_of("it has too much to say about the text"));
             }
-            Request::Finding(finding) if !is_source(&finding.origin) => {
+            Request::Finding(finding) if !self.is_ours(finding.origin) => {
                 return Err(unheard_of("it found something in a text that there is not"));
             }
-            Request::Finding(finding) => said.findings.push(finding),
-            Request::Step(step) if ![Some(step.origin), step.replaces].iter().flatten().all(is_source) => {
+            Request::Finding(finding) => self.said.findings.push(finding),
+            Request::Step(step)
+                if ![Some(step.origin), step.replaces].into_iter().flatten().all(|o| self.is_ours(o)) =>
+            {
                 return Err(unheard_of("it has a setting from a text that there is not"));
             }
-            Request::Step(step) => said.plan.push(policy.permit(step).map_err(unheard_of)?),
+            Request::Step(step) => self.said.plan.push(self.policy.permit(step).map_err(unheard_of)?),
             Request::Done { unsaid } => {
-                said.unsaid = unsaid;
-                return Ok(said);
+                self.said.unsaid = unsaid;
+                return Ok(Next::End);
             }
         }
+        Ok(Next::Listen)
+    }
+
+    fn is_ours(&self, origin: Origin) -> bool {
+        usize::from(origin.source) < self.sources
     }
 }
 
@@ -111,3 +151,6 @@ fn worker_ended(cause: ChannelError) -> Fatal {
 fn unheard_of(cause: impl std::fmt::Display) -> Fatal {
     Fatal::new(Exit::Software, "the worker is not to be believed: nothing was changed").cause(cause)
 }
+
+#[cfg(test)]
+mod tests;
