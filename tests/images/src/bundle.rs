@@ -85,7 +85,9 @@ pub fn config(grants: &Grants, rootfs: &Path, machine: &Path, host: &Host) -> Va
     ];
     mounts.extend(label.binds().map(|bind| {
         let source = machine.join(bind.source.trim_start_matches('/'));
-        json!({ "destination": bind.destination, "type": "bind", "source": source, "options": ["rw", "rbind", "rshared"] })
+        let options: Vec<&str> =
+            bind.options.map_or(vec!["rw", "rbind", "rshared"], |own| own.split(',').chain(["rbind"]).collect());
+        json!({ "destination": bind.destination, "type": "bind", "source": source, "options": options })
     }));
     let mut namespaces = vec![json!({ "type": "mount" }), namespace("network"), namespace("uts")];
     if label.pid == Namespace::New {

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, Name};
-use rustix::fs::{Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, openat2};
+use rustix::fs::{
+    Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, openat2,
+};
 use rustix::io::Errno;
 
 use crate::command_line::PROC_SYS;
