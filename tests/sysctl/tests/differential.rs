@@ -3,7 +3,7 @@
 //! `ORLOP_SYSCTL_CASES=10000` tries as many, `ORLOP_SYSCTL_SEED=1234` begins with another one.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -64,6 +64,15 @@ fn a_random_tree_comes_to_what_systemd_sysctl_makes_of_it() {
         );
     }
     assert!(alike * 10 > count, "hardly a tree is alike: the comparison shows nothing");
+}
+
+#[test]
+fn every_difference_that_is_meant_is_on_the_page_and_no_other() {
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/sysctl/DIFFERENCES.md")).unwrap();
+    let headings: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let rules: BTreeSet<&str> = RULES.iter().map(|rule| rule.name).collect();
+    assert_eq!(headings, rules);
 }
 
 /// The controls: the same program twice makes no difference, and another one makes many.

@@ -246,6 +246,23 @@ fn a_wrong_command_line_or_a_missing_file_has_the_exit_code_of_every_daemon() {
     }
 }
 
+/// As most containers have it, unless somebody says otherwise.
+#[test]
+fn settings_that_are_mounted_read_only_are_said_to_be() {
+    let Some(place) = Place::with(&[Program::Orlop]) else { return };
+    place.configure_one("net.ipv4.ip_default_ttl = 70\nkernel.hostname = localhost\n").unwrap();
+    let script = "mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys";
+    place.host.shell(script).unwrap();
+    let ran = place.run(Program::Orlop, &[]).unwrap();
+    let audit = Audit::of(&place).unwrap();
+    assert_eq!(audit.of_key("net.ipv4.ip_default_ttl").unwrap().result, "readonly", "{}", ran.stderr);
+    assert_eq!(audit.of_key("kernel.hostname").unwrap().result, "unchanged", "what is so already can be read");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("/proc/sys is mounted read-only"), "{}", ran.stderr);
+    place.host.shell("umount /proc/sys").unwrap();
+    assert_eq!(place.run(Program::Orlop, &[]).unwrap().code, 0, "the control");
+}
+
 #[test]
 fn a_report_that_cannot_be_left_is_a_warning() {
     let Some(place) = Place::with(&[Program::Orlop]) else { return };

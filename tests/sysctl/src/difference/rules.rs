@@ -25,8 +25,12 @@ pub const RULES: &[Rule] = &[
         explains: |case| case.exits(0, 1) && case.failed("mismatch"),
     },
     Rule {
-        name: "A setting that nobody may write is a failure",
-        explains: |case| case.exits(0, 1) && case.failed("readonly"),
+        name: "A setting that may not be written is a failure",
+        explains: |case| case.exits(0, 1) && (case.failed("readonly") || case.failed("denied")),
+    },
+    Rule {
+        name: "A value that names nothing is a failure",
+        explains: |case| case.exits(0, 1) && case.failed("invalid"),
     },
     Rule {
         name: "A line in error ends with 2",
