@@ -21,7 +21,8 @@ pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
 /// No binary may be larger than this on a gnu target, static (issue A1: ≤ 2.8 MB each).
 const MAX_BINARY: u64 = 2_800_000;
 
-/// What a target needs on rustc's command line to give a static, position-independent executable.
+/// What a target needs on rustc's command line to give a static, position-independent executable. Without tables for
+/// unwinding: a panic is logged in one line and aborts, and they would be a twentieth of every binary.
 struct Recipe {
     target: &'static str,
     flags: &'static [&'static str],
@@ -30,18 +31,22 @@ struct Recipe {
 }
 
 const RECIPES: &[Recipe] = &[
-    Recipe { target: "x86_64-unknown-linux-gnu", flags: &["-C", "target-feature=+crt-static"], gcc: None },
+    Recipe {
+        target: "x86_64-unknown-linux-gnu",
+        flags: &["-C", "target-feature=+crt-static", "-C", "force-unwind-tables=no"],
+        gcc: None,
+    },
     // Static by default.
-    Recipe { target: "x86_64-unknown-linux-musl", flags: &[], gcc: None },
+    Recipe { target: "x86_64-unknown-linux-musl", flags: &["-C", "force-unwind-tables=no"], gcc: None },
     // By themselves these targets link a static executable at a fixed address: see `compiler::linker`.
     Recipe {
         target: "aarch64-unknown-linux-gnu",
-        flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie"],
+        flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie", "-C", "force-unwind-tables=no"],
         gcc: Some("aarch64-linux-gnu-gcc"),
     },
     Recipe {
         target: "aarch64-unknown-linux-musl",
-        flags: &["-C", "relocation-model=pie"],
+        flags: &["-C", "relocation-model=pie", "-C", "force-unwind-tables=no"],
         gcc: Some("aarch64-linux-gnu-gcc"),
     },
 ];
@@ -115,12 +120,26 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Vec<Binary
 /// # Errors
 /// When the target is unknown or cargo fails.
 pub(crate) fn compile(workspace: &Workspace, target: &str, cargo: &mut Command) -> Result<()> {
+    let packages = released_packages(workspace)?;
+    compile_packages(workspace, target, cargo, packages.iter().map(|(name, _)| name.as_str()))
+}
+
+/// Builds these packages as the daemons are built.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_packages<'n>(
+    workspace: &Workspace,
+    target: &str,
+    cargo: &mut Command,
+    packages: impl Iterator<Item = &'n str>,
+) -> Result<()> {
     let recipe = recipe(target)?;
     let compiler = Compiler::of(target)?;
     // All sources are there before the compiler is told where they are.
     command::run(workspace.cargo("fetch").args(["--locked", "--target", target]))?;
     cargo.args(["--release", "--locked", "--target", target]);
-    for (name, _) in &released_packages(workspace)? {
+    for name in packages {
         cargo.args(["--package", name]);
     }
     let native = target.split('-').next() == HOST.split('-').next();
