@@ -8,9 +8,13 @@
 //! and, to compare, `dpkg-query` and `ldd`.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod build;
+pub mod bundle;
 pub mod command_line;
 pub mod compare;
+pub mod container;
+pub mod cpio;
 pub mod digest;
 pub mod elf;
 pub mod filesystem;
@@ -21,6 +25,7 @@ pub mod label;
 pub mod layer;
 pub mod layout;
 pub mod lock;
+pub mod merge;
 pub mod platform;
 pub mod recipe;
 pub mod reference;
