@@ -39,6 +39,9 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// It cannot be written, or is larger than the format's 4 GiB.
     pub fn append(&mut self, path: &str, entry: &Entry) -> io::Result<()> {
+        if path == TRAILER {
+            return Err(io::Error::other(format!("{TRAILER} is how an archive ends and cannot be a file's name")));
+        }
         let [directory, file, link] = TYPES;
         let (kind, links, content): (_, _, &[u8]) = match &entry.kind {
             // A folder has its own "." as a second name.
@@ -141,5 +144,12 @@ mod tests {
         ];
         assert_eq!(text.trim_end_matches('\0'), want.concat().trim_end_matches('\0'));
         assert_eq!(text.len() % 512, 0);
+    }
+
+    #[test]
+    fn a_file_that_would_end_the_archive_is_refused() {
+        let mut writer = Writer::new(Vec::new());
+        assert!(writer.append("TRAILER!!!", &Entry::file(b"".as_slice(), 0o644, 7)).is_err());
+        assert!(writer.append("a/TRAILER!!!", &Entry::file(b"".as_slice(), 0o644, 7)).is_ok());
     }
 }

@@ -25,6 +25,7 @@ pub mod label;
 pub mod layer;
 pub mod layout;
 pub mod lock;
+pub mod machine;
 pub mod merge;
 pub mod platform;
 pub mod recipe;

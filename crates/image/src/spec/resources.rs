@@ -18,7 +18,7 @@ pub struct Resources {
     pub cpu: Option<Cpu>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<Pids>,
-    #[serde(rename(serialize = "blockIO", deserialize = "blockio"), skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "blockIO", alias = "blockio", skip_serializing_if = "Option::is_none")]
     pub block_io: Option<BlockIo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hugepage_limits: Vec<HugepageLimit>,

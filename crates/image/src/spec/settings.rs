@@ -111,10 +111,10 @@ pub struct Mount {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<String>>,
     /// For a mount that maps users.
-    #[serde(rename(serialize = "uidMappings", deserialize = "uidmappings"), skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "uidMappings", alias = "uidmappings", skip_serializing_if = "Option::is_none")]
     pub uid_mappings: Option<Vec<IdMapping>>,
     /// For a mount that maps groups.
-    #[serde(rename(serialize = "gidMappings", deserialize = "gidmappings"), skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "gidMappings", alias = "gidmappings", skip_serializing_if = "Option::is_none")]
     pub gid_mappings: Option<Vec<IdMapping>>,
 }
 
