@@ -14,6 +14,8 @@ use crate::lock;
 use crate::platform::Platform;
 use crate::workspace::Workspace;
 
+mod assemble;
+
 /// OCI images without an engine and without the network: the same bytes wherever they are built.
 #[derive(Debug, Parser)]
 #[command(name = "orlop-image", version, disable_help_subcommand = true, after_help = AFTER_HELP)]
@@ -38,6 +40,8 @@ enum Verb {
     },
     /// Pin the references of LinuxKit specs to the digests of the images that were built
     Lock(Lock),
+    /// Make a machine from LinuxKit specs: kernel, initrd and command line, or a tar archive
+    Assemble(assemble::Assemble),
     /// Compare an image's size with that of installed Debian packages and their libraries, packed the same way
     Compare {
         /// A name, a layout folder or a .tar file
@@ -126,6 +130,7 @@ impl Verb {
             Self::Inspect { image } => inspect::report(&place(&image)?),
             Self::Digest { image } => digest(&place(&image)?),
             Self::Lock(lock) => lock.run(),
+            Self::Assemble(assemble) => assemble.run(),
             Self::Compare { image, with } => compared(&place(&image)?, &with),
         }
     }

@@ -34,6 +34,11 @@ impl<W: Write> Writer<W> {
         Self { to, written: 0, inode: 0 }
     }
 
+    /// What it is written to: to flush it between entries.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.to
+    }
+
     /// Appends an entry; folders before what is in them.
     ///
     /// # Errors

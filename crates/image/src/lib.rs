@@ -27,6 +27,7 @@ pub mod layout;
 pub mod lock;
 pub mod machine;
 pub mod merge;
+pub mod output;
 pub mod platform;
 pub mod recipe;
 pub mod reference;
