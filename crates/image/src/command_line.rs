@@ -15,6 +15,7 @@ use crate::platform::Platform;
 use crate::workspace::Workspace;
 
 mod assemble;
+mod kernel;
 
 /// OCI images without an engine and without the network: the same bytes wherever they are built.
 #[derive(Debug, Parser)]
@@ -42,6 +43,8 @@ enum Verb {
     Lock(Lock),
     /// Make a machine from LinuxKit specs: kernel, initrd and command line, or a tar archive
     Assemble(assemble::Assemble),
+    /// Make an image of a kernel and only the modules asked for, from an unpacked Debian package
+    Kernel(kernel::Kernel),
     /// Compare an image's size with that of installed Debian packages and their libraries, packed the same way
     Compare {
         /// A name, a layout folder or a .tar file
@@ -131,6 +134,7 @@ impl Verb {
             Self::Digest { image } => digest(&place(&image)?),
             Self::Lock(lock) => lock.run(),
             Self::Assemble(assemble) => assemble.run(),
+            Self::Kernel(kernel) => kernel.run(),
             Self::Compare { image, with } => compared(&place(&image)?, &with),
         }
     }

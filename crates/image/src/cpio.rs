@@ -19,6 +19,8 @@ const TYPES: [u32; 3] = [0o040_000, 0o100_000, 0o120_000];
 const ALIGNMENT: u64 = 4;
 /// A whole archive is padded to a block, as cpio(1) does.
 const BLOCK: u64 = 512;
+/// As many zeros as padding ever takes.
+const ZEROS: [u8; 512] = [0; 512];
 
 /// Writes an archive, entry by entry.
 #[derive(Debug)]
@@ -100,7 +102,6 @@ impl<W: Write> Writer<W> {
     }
 
     fn pad(&mut self, to: u64) -> io::Result<()> {
-        const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
         let missing = self.written.next_multiple_of(to) - self.written;
         let missing = usize::try_from(missing).unwrap_or_default();
         self.bytes(&ZEROS[..missing])

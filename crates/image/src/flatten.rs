@@ -189,26 +189,27 @@ fn understood(mut entry: tar::Entry<'_, &[u8]>, budget: &mut Budget) -> Result<O
     let mode = header.mode()? & 0o7777;
     // A time after 2106 is a time all the same.
     let mtime = u32::try_from(header.mtime()?).unwrap_or(u32::MAX);
-    let kind = match kind {
-        EntryType::Directory => Kind::Directory,
-        EntryType::Symlink => Kind::Link(target(&entry)?),
-        EntryType::Link => return Ok(Some(Change::HardLink { to: target(&entry)?, path })),
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-            // A sparse file can be larger than its archive.
-            let mut content = Vec::new();
-            let is_sparse = kind == EntryType::GNUSparse;
+    let is_sparse = kind == EntryType::GNUSparse;
+    let kind = if kind.is_dir() {
+        Kind::Directory
+    } else if kind.is_symlink() {
+        Kind::Link(target(&entry)?)
+    } else if kind.is_hard_link() {
+        return Ok(Some(Change::HardLink { to: target(&entry)?, path }));
+    } else if kind.is_file() || kind.is_contiguous() || is_sparse {
+        let mut content = Vec::new();
+        if is_sparse {
+            // It can be larger than its archive, which is all that has been counted.
             entry.by_ref().take(budget.bytes.saturating_add(1)).read_to_end(&mut content)?;
-            let size = content.len() as u64;
-            if size > budget.bytes {
-                return Err(BadLayer::Bytes);
-            }
-            if is_sparse {
-                budget.bytes -= size;
-            }
-            Kind::File(content.into())
+            budget.bytes = budget.bytes.checked_sub(content.len() as u64).ok_or(BadLayer::Bytes)?;
+        } else {
+            entry.read_to_end(&mut content)?;
         }
-        _ if is_below_dev(&path) => return Ok(None),
-        kind => return Err(BadLayer::Special { path, kind }),
+        Kind::File(content.into())
+    } else if is_below_dev(&path) {
+        return Ok(None);
+    } else {
+        return Err(BadLayer::Special { path, kind });
     };
     Ok(Some(Change::Put(path, Entry { kind, mode, uid, gid, mtime, part: 0 })))
 }

@@ -21,6 +21,7 @@ pub mod filesystem;
 pub mod flatten;
 pub mod image;
 pub mod inspect;
+pub mod kernel;
 pub mod label;
 pub mod layer;
 pub mod layout;

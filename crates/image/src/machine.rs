@@ -113,7 +113,12 @@ impl Assembly<'_> {
                 ),
                 BadImage::Ambiguous(..) => "pin it by digest: orlop-image lock SPEC".to_owned(),
                 BadImage::Platform { .. } => "orlop-image build --platform, or assemble --platform another".to_owned(),
-                _ => "the image is damaged or not what Linux can use: make it again".to_owned(),
+                BadImage::Layout { .. }
+                | BadImage::Size { .. }
+                | BadImage::Digest(_)
+                | BadImage::Layers(_)
+                | BadImage::Layer { .. }
+                | BadImage::DiffId(_) => "the image is damaged or not what Linux can use: make it again".to_owned(),
             };
             Fatal::new(Exit::Config, format!("{at}: cannot take {reference}")).cause(error).help(help)
         })?;

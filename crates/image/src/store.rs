@@ -265,11 +265,8 @@ fn folder(path: &Path) -> Result<Place, BadLayout> {
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 fn load(place: &Place, root: &Descriptor, platform: Platform) -> Result<(Config, Filesystem), BadImage> {
-    let is_index = match root.media_type() {
-        MediaType::ImageIndex => true,
-        MediaType::Other(name) => name == DOCKER_INDEX,
-        _ => false,
-    };
+    let media_type = root.media_type();
+    let is_index = *media_type == MediaType::ImageIndex || media_type.to_string() == DOCKER_INDEX;
     let manifest = if is_index { of_platform(&place.json(root)?, platform)? } else { root.clone() };
     let manifest: ImageManifest = place.json(&manifest)?;
     let configuration: ImageConfiguration = place.json(manifest.config())?;

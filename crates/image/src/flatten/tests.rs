@@ -157,6 +157,11 @@ fn entries_and_bytes_are_bounded() {
     assert!(matches!(tight(1, 1 << 20), Err(BadLayer::Entries)));
     assert!(matches!(tight(9, 1000), Err(BadLayer::Bytes)));
     assert!(tight(2, 1 << 20).is_ok());
+    let large = "x".repeat(4000);
+    let layer = archive(&[("a", FILE, &large)]);
+    let mut budget = Budget { entries: 9, bytes: layer.len() as u64 };
+    let whole = decompress(&layer, &mut budget).unwrap();
+    assert!(apply(&mut Filesystem::default(), &whole, &mut budget).is_ok(), "a file's bytes are counted once");
     let links = archive(&[("a", FILE, "xxxxxxxx"), ("b", HARD, "a"), ("c", HARD, "a")]);
     let mut budget = Budget { entries: 9, bytes: 15 };
     assert!(matches!(apply(&mut Filesystem::default(), &links, &mut budget), Err(BadLayer::Bytes)), "copies count");
