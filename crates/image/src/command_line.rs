@@ -224,10 +224,14 @@ From sources to a LinuxKit spec:
   orlop-image lock packaging/specs/dhcp.yml      pin the spec to what was built
   linuxkit cache import target/images/dhcp.tar   make it known to LinuxKit's tool
 
+From a LinuxKit spec to a machine, without LinuxKit's tool:
+  orlop-image kernel unpacked --module virtio_net   an image of Debian's kernel
+  orlop-image assemble SPEC.yml                     kernel, initrd and command line
+
 The archive is also what `ctr image import` reads; the folder is what skopeo and podman (pull) call
 oci:target/images/NAME:TAG, and umoci target/images/NAME:TAG.
 
-Exit codes:  64 the command line   71 the system refused   78 a recipe, program, image or lock is wrong";
+Exit codes:  64 the command line   71 the system refused   78 a recipe, program, image, spec or lock is wrong";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,7 @@
 //! A machine from a spec: kernel, init images, containers and files in one root, in LinuxKit's order.
+//!
+//! Later ones overwrite files of earlier ones. Unlike LinuxKit's tool this does not merge the package databases of several
+//! Alpine `init` images: the last one's is there.
 
 use std::sync::Arc;
 
@@ -60,11 +63,16 @@ pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>
     let mut assembly = Assembly { machine: Machine::default(), placed: Placed::new(), store, platform, say };
     // What is written into the machine about itself names exactly what is in it.
     let mut exact = spec.clone();
+    let mut modules = Filesystem::default();
     if let Some(reference) = &mut exact.kernel.image {
-        *reference = assembly.kernel(spec, reference)?;
+        (*reference, modules) = assembly.kernel(spec, reference)?;
     }
     for (index, reference) in exact.init.iter_mut().enumerate() {
         *reference = assembly.init(index, reference)?;
+    }
+    // After the init images, whose /lib may be a link to /usr/lib: a folder could no longer become one.
+    if let Some(reference) = &exact.kernel.image {
+        assembly.modules(&modules, &reference.to_string())?;
     }
     let containers = Section::ALL.into_iter().flat_map(|section| spec.containers(section));
     let ids = files::number(containers.map(|container| container.name.as_str()));
@@ -133,7 +141,8 @@ impl Assembly<'_> {
         Ok((found, digest))
     }
 
-    fn kernel(&mut self, spec: &Spec, reference: &Reference) -> Result<Reference, Fatal> {
+    /// Takes the kernel, and gives back what its image is and the modules in it.
+    fn kernel(&mut self, spec: &Spec, reference: &Reference) -> Result<(Reference, Filesystem), Fatal> {
         let (image, _) = self.image("kernel", reference)?;
         let wrong = |cause: String| {
             Fatal::new(Exit::Config, format!("kernel: {reference} is not an image of a kernel"))
@@ -145,14 +154,18 @@ impl Assembly<'_> {
             Some(_) | None => Err(wrong(format!("it has no file /{name}"))),
         };
         let binary = file(spec.kernel.binary())?;
-        let part = self.part("kernel".to_owned(), image.reference.to_string(), "kernel modules".to_owned());
-        if let Some(name) = spec.kernel.tar() {
-            let modules = unpacked(&file(name)?).map_err(|error| wrong(format!("/{name}: {error}")))?;
-            self.machine.files.graft("", &modules, part).map_err(|error| wrong(format!("/{name}: {error}")))?;
-        }
+        let modules = match spec.kernel.tar() {
+            Some(name) => unpacked(&file(name)?).map_err(|error| wrong(format!("/{name}: {error}")))?,
+            None => Filesystem::default(),
+        };
         let cmdline = spec.kernel.cmdline.clone().unwrap_or_default();
         self.machine.kernel = Some(Kernel { binary, cmdline });
-        Ok(image.reference)
+        Ok((image.reference, modules))
+    }
+
+    fn modules(&mut self, modules: &Filesystem, source: &str) -> Result<(), Fatal> {
+        let part = self.part("kernel".to_owned(), source.to_owned(), "kernel modules".to_owned());
+        self.machine.files.graft("", modules, part).map_err(|error| clash("the kernel's archive", &error))
     }
 
     fn init(&mut self, index: usize, reference: &Reference) -> Result<Reference, Fatal> {

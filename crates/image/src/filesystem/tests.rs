@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn file(text: &str) -> Entry {
     Entry::file(text.as_bytes(), 0o644, 7)
@@ -113,4 +114,39 @@ fn a_graft_keeps_everything_and_belongs_to_its_part() {
     let entry = all.at("containers/services/n/rootfs/etc/a").unwrap();
     assert_eq!((entry.uid, entry.part, entry.size()), (5, 3, 1));
     assert_eq!(all.at("containers").unwrap().part, 3);
+}
+
+/// Names and targets that meet each other often, and those that try to get out.
+fn word() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(vec!["a", "b", "c", ".", "..", "", "a.b"]), 1..5)
+        .prop_map(|parts| parts.join("/"))
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_put_or_removed_nothing_lies_below_what_is_no_folder(
+        steps in prop::collection::vec((word(), word(), 0..5_u8), 1..40)
+    ) {
+        let mut all = Filesystem::default();
+        for (path, to, what) in steps {
+            let before = all.clone();
+            let done = match what {
+                0 => all.put(&path, folder()),
+                1 => all.put(&path, file("x")),
+                2 => all.put(&path, Entry::link(to, 7)),
+                3 => all.remove(&path),
+                _ => all.clear(&path),
+            };
+            if done.is_err() && what != 0 {
+                prop_assert!(all.len() >= before.len(), "what fails takes nothing away");
+            }
+            for (path, _) in all.iter() {
+                let clean = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+                prop_assert!(clean, "{path}");
+                if let Some((above, _)) = path.rsplit_once('/') {
+                    prop_assert_eq!(all.at(above).map(|entry| &entry.kind), Some(&Kind::Directory), "{}", path);
+                }
+            }
+        }
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use std::io::Write as _;
 use tar::Header;
 
@@ -179,5 +180,31 @@ fn what_is_no_archive_is_refused() {
         let result =
             decompress(bytes, &mut budget).and_then(|archive| apply(&mut Filesystem::default(), &archive, &mut budget));
         assert!(matches!(result, Err(BadLayer::Archive(_))), "{what}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_archive_is_refused_or_stays_in_its_root(changes in prop::collection::vec((0..3072_usize, any::<u8>()), 1..12)) {
+        let mut bytes = archive(&[("a/", DIR, ""), ("a/b", FILE, "content"), ("l", LINK, "/a"), ("h", HARD, "a/b")]);
+        for (at, to) in changes {
+            let length = bytes.len();
+            bytes[at % length] = to;
+            // A header whose sum is wrong is refused before anything in it is looked at.
+            for header in 0..length / 512 {
+                let header = &mut bytes[header * 512..][..512];
+                if header[257..262] == *b"ustar" {
+                    header[148..156].fill(b' ');
+                    let sum: u32 = header.iter().copied().map(u32::from).sum();
+                    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+                }
+            }
+        }
+        let (mut all, mut budget) = (Filesystem::default(), Budget { entries: 100, bytes: 1 << 20 });
+        if apply(&mut all, &bytes, &mut budget).is_ok() {
+            for (path, _) in all.iter() {
+                prop_assert!(path.split('/').all(|part| !matches!(part, "" | "." | "..")), "{path:?}");
+            }
+        }
     }
 }

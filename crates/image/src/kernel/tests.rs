@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::filesystem::{Filesystem, Kind};
@@ -172,4 +173,22 @@ fn a_folder_without_one_kernel_is_refused() {
     assert!(matches!(release(Some("5.0")), Err(BadKernel::NoModules(_))));
     assert!(matches!(release(Some("4")), Err(BadKernel::Release(_))));
     assert!(matches!(Package::open(&folder.0.join("boot"), None), Err(BadKernel::NoKernel(_))));
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_module_is_read_or_refused(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8)) {
+        let plain = module::sample(Platform::Amd64, &["depends=x", "softdep=pre: y"]);
+        for (path, original) in [("a.ko", &plain[..]), ("a.ko.xz", include_bytes!("sample.ko.xz"))] {
+            let mut bytes = original.to_vec();
+            for (at, to) in &changes {
+                let length = bytes.len();
+                bytes[at.index(length)] = *to;
+            }
+            match Module::read("a", path, &bytes) {
+                Ok(module) => prop_assert_eq!(module.path, "a.ko"),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
 }

@@ -148,7 +148,10 @@ fn described(spec: &Spec, kind: &str) -> Result<Vec<u8>, BadFile> {
     match kind {
         "json" => Ok(json(spec)),
         "yaml" => {
-            serde_saphyr::to_string(spec).map(String::into_bytes).map_err(|error| BadFile::Yaml(error.to_string()))
+            // One line for each value, as long as it is: a lock looks for references line by line.
+            let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+            let text = serde_saphyr::to_string_with_options(spec, options);
+            text.map(String::into_bytes).map_err(|error| BadFile::Yaml(error.to_string()))
         }
         _ => Err(BadFile::Metadata(kind.to_owned())),
     }

@@ -106,6 +106,25 @@ fn a_kernel_without_modules_is_beside_the_root() {
 }
 
 #[test]
+fn modules_of_a_kernel_lie_where_an_init_images_links_lead() {
+    let sample = Sample::new("merged", "orlop.example/a:1", "{}");
+    let mut store = sample.store();
+    let mut assembly = Assembly {
+        machine: Machine::default(),
+        placed: Placed::new(),
+        store: &mut store,
+        platform: Platform::Amd64,
+        say: &mut |_| (),
+    };
+    assembly.machine.files.put("usr/lib", Entry::directory(0o755, 7)).unwrap();
+    assembly.machine.files.put("lib", Entry::link("usr/lib", 7)).unwrap();
+    let mut modules = Filesystem::default();
+    modules.put("lib/modules/1/a.ko", Entry::file(b"".as_slice(), 0o644, 7)).unwrap();
+    assembly.modules(&modules, "orlop.example/k:1").unwrap();
+    assert!(assembly.machine.files.at("usr/lib/modules/1/a.ko").is_some());
+}
+
+#[test]
 fn files_are_put_with_their_modes_and_owners() {
     let (machine, _) = with_files(
         "  - {path: /etc/secret, contents: 'x'}\n  - {path: srv/data, directory: true}\n  \
@@ -189,5 +208,6 @@ fn the_spec_in_the_machine_reads_back_and_names_images_by_digest() {
     let mut want = spec(given);
     want.services[0].image = sample.reference.clone();
     assert_eq!(spec(&yaml), want, "{yaml}");
+    assert!(yaml.contains(&format!("image: {}\n", sample.reference)), "on one line, as a lock wants it: {yaml}");
     assert_eq!(spec(&json), want, "JSON is YAML: {json}");
 }

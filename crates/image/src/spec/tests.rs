@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn spec(texts: &[&str]) -> Result<Spec, BadSpec> {
     let mut spec = Spec::default();
@@ -104,5 +105,20 @@ fn a_name_is_compared_in_full() {
         (&format!("linuxkit/init@{digest}"), format!("docker.io/linuxkit/init@{digest}")),
     ] {
         assert_eq!(expanded(&Reference::parse(text).unwrap()).to_string(), want, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_spec_is_read_or_refused_in_one_line(cuts in prop::collection::vec((any::<prop::sample::Index>(), ".{0,3}"), 1..6)) {
+        let mut text = include_str!("every-key.yml").to_owned();
+        for (at, with) in cuts {
+            let at = at.index(text.len());
+            let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            text.insert_str(at, &with);
+        }
+        if let Err(error) = spec(&[&text]) {
+            prop_assert!(!error.to_string().contains('\n'), "{error}");
+        }
     }
 }
