@@ -28,10 +28,16 @@ pub enum Capability {
     NetAdmin = 12,
     /// Packet sockets.
     NetRaw = 13,
+    /// The hardware's ports and the lowest addresses: one setting of the kernel asks for it.
+    SysRawio = 17,
     /// `chroot`.
     SysChroot = 18,
+    /// Look into other processes: one setting of the kernel asks for it.
+    SysPtrace = 19,
     /// The rest of root; only the sysctl daemon needs it.
     SysAdmin = 21,
+    /// Go beyond limits: the kernel asks for it where settings below `user/` are opened.
+    SysResource = 24,
     /// The clock.
     SysTime = 25,
 }
@@ -42,7 +48,7 @@ pub const SUPERVISOR: [Capability; 5] =
 
 impl Capability {
     /// All of these, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Kill,
         Self::Setgid,
         Self::Setuid,
@@ -50,8 +56,11 @@ impl Capability {
         Self::NetBindService,
         Self::NetAdmin,
         Self::NetRaw,
+        Self::SysRawio,
         Self::SysChroot,
+        Self::SysPtrace,
         Self::SysAdmin,
+        Self::SysResource,
         Self::SysTime,
     ];
 
@@ -66,8 +75,11 @@ impl Capability {
             Self::NetBindService => "CAP_NET_BIND_SERVICE",
             Self::NetAdmin => "CAP_NET_ADMIN",
             Self::NetRaw => "CAP_NET_RAW",
+            Self::SysRawio => "CAP_SYS_RAWIO",
             Self::SysChroot => "CAP_SYS_CHROOT",
+            Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::SysResource => "CAP_SYS_RESOURCE",
             Self::SysTime => "CAP_SYS_TIME",
         }
     }
@@ -100,6 +112,12 @@ impl CapabilitySet {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Those in both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Those in either.
@@ -136,6 +154,19 @@ impl fmt::Debug for CapabilitySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Whether this process may have `capability`: only then can a process that it forks be given it.
+///
+/// # Errors
+/// None on a kernel that works.
+pub fn is_permitted(capability: Capability) -> Result<bool, Fatal> {
+    Ok(CapabilitySet(permitted()?.bits()).contains([capability].into_iter().collect()))
+}
+
+/// Those of `optional` that this process may have.
+pub(crate) fn available(optional: &[Capability]) -> Result<CapabilitySet, Fatal> {
+    Ok(CapabilitySet(permitted()?.bits()).intersection(optional.iter().copied().collect()))
 }
 
 /// Makes sure that this process has all of `needed`, or says which line of the image's YAML grants them.
@@ -218,12 +249,12 @@ pub(crate) fn forbid_new_privileges() -> Result<(), Fatal> {
 /// Dies when `parent` does. Changing the user takes this back, so it comes after.
 pub(crate) fn die_with(parent: Option<Pid>) -> Result<(), Fatal> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|errno| Fatal::os("cannot ask to die with the supervisor", errno))?;
+        .map_err(|errno| Fatal::os("cannot ask to die with the process that started this one", errno))?;
     // It may have died just before.
     if rustix::process::getppid() == parent {
         return Ok(());
     }
-    Err(Fatal::new(Exit::Os, "the supervisor is gone"))
+    Err(Fatal::new(Exit::Os, "the process that started this one is gone"))
 }
 
 fn permitted() -> Result<RawSet, Fatal> {

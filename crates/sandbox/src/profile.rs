@@ -9,11 +9,13 @@ use crate::privileges::{Capability, CapabilitySet};
 /// Everything that one process is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
-    /// Role, as it appears in logs, in `ps` and in the posture report.
+    /// What it is called in logs, in `ps` and in the posture report.
     pub name: &'static str,
+    /// Its part in the daemon.
+    pub role: Role,
     /// User and group it runs as.
     pub ids: Ids,
-    /// Capabilities it keeps. A worker keeps none.
+    /// Capabilities it keeps. A worker keeps none, an applier at most one.
     pub keep: &'static [Capability],
     /// File descriptors it is started with; every other number is closed.
     pub slots: &'static [Slot],
@@ -29,6 +31,17 @@ pub struct Profile {
     pub landlock: Landlock,
     /// How much each of the other layers is needed. A daemon's profiles all say [`Layers::ALL`].
     pub layers: Layers,
+}
+
+/// The part that a process plays in its daemon, which decides what it may have at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads what strangers wrote. It has no capability and no path.
+    Worker,
+    /// Acts on what its worker asks.
+    Broker,
+    /// Does one thing that needs one capability, for its broker, on descriptors that it is handed. It has no path.
+    Applier,
 }
 
 /// Whether a layer must be there.
@@ -318,8 +331,11 @@ impl Profile {
             (self.syscalls.iter().any(|rule| rule.why.is_empty()), "a rule has no reason"),
             (self.denied.is_empty(), "it denies no system call"),
             (self.syscalls.iter().any(|rule| self.denies(rule.syscall)), "a system call is both allowed and denied"),
-            (self.ids.uid != 0 && !self.keep.is_empty(), "a worker keeps a capability"),
-            (self.ids.uid != 0 && self.root != Root::Empty, "a worker keeps its root"),
+            (self.role == Role::Worker && self.ids.uid == 0, "a worker is root"),
+            (self.role == Role::Worker && !self.keep.is_empty(), "a worker keeps a capability"),
+            (self.role == Role::Applier && self.keep.len() > 1, "an applier keeps more than one capability"),
+            (self.role != Role::Broker && self.root != Root::Empty, "a worker or an applier keeps its root"),
+            (self.role != Role::Broker && self.landlock.spec != LandlockSpec::Nothing, "Landlock leaves it paths"),
         ];
         missing.into_iter().find_map(|(is, what)| is.then_some(what))
     }
@@ -367,6 +383,30 @@ pub const fn join<T: Copy, const N: usize>(parts: &[&[T]]) -> [T; N] {
     }
     assert!(next == N, "the declared length of the joined table is wrong");
     joined
+}
+
+/// `rules` without these calls, at compile time.
+///
+/// # Panics
+/// When one of them is not in `rules`, or in it twice: the build stops.
+#[must_use]
+pub const fn without<const N: usize>(rules: &[Rule], calls: &[Syscall]) -> [Rule; N] {
+    let mut rest = [rules[0]; N];
+    let (mut from, mut to) = (0, 0);
+    while from < rules.len() {
+        let (mut call, mut unwanted) = (0, false);
+        while call < calls.len() {
+            unwanted = unwanted || calls[call].number == rules[from].syscall.number;
+            call += 1;
+        }
+        if !unwanted {
+            rest[to] = rules[from];
+            to += 1;
+        }
+        from += 1;
+    }
+    assert!(to == N && N + calls.len() == rules.len(), "a call is not in the table, or twice");
+    rest
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! something new does not take the network down. The second ends the process for the table of
 //! [`Profile::denied`]: calls that no version of a correct process makes.
 //!
-//! What every worker may do is [`WORKER_BASE`]; what kills is [`EVERYWHERE`], [`IN_WORKERS`] and, per architecture,
-//! [`LEGACY`]: the older names of calls that newer architectures never had.
+//! What every worker may do is [`WORKER_BASE`], and what every applier [`APPLIER_BASE`]; what kills is [`EVERYWHERE`],
+//! [`IN_WORKERS`] or [`IN_APPLIERS`] and, per architecture, [`LEGACY`]: the older names of calls that newer architectures never had.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,7 @@ use crate::sys;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+mod applier;
 mod denied;
 mod worker;
 #[cfg(target_arch = "x86_64")]
@@ -30,6 +31,7 @@ mod x86_64;
 use aarch64::LEGACY_UNTIL_CONFINED;
 #[cfg(target_arch = "aarch64")]
 pub use aarch64::{EPOLL_WAIT, LEGACY};
+pub use applier::{BASE as APPLIER_BASE, IN_APPLIERS};
 pub use denied::{EVERYWHERE, IN_WORKERS};
 pub use worker::{BASE as WORKER_BASE, WAKE_FD};
 #[cfg(target_arch = "x86_64")]

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 /// What a task needs besides the Rust toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Two namespaces, a veth and a DHCP server.
+    /// Namespaces, a veth and a DHCP server.
     Demo,
     /// The demo's, the other server, the rival clients that validate the testbed, and cargo-deny.
     Tests,
@@ -42,6 +42,9 @@ const NETWORKS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
 /// Everything that compares with other clients: tests validate the testbed with them.
 const RIVALS: &[Need] = &[Need::Tests, Need::Bench];
 
+/// The rivals and the images.
+const WITH_BUSYBOX: &[Need] = &[Need::Tests, Need::Bench, Need::Images];
+
 /// Everything that builds for an architecture that is not this machine's.
 #[cfg(not(target_arch = "aarch64"))]
 const ARM: &[Need] = &[Need::Aarch64, Need::Aarch64Musl];
@@ -54,22 +57,34 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "util-linux", why: "unshare, nsenter, setpriv: hold the namespaces", needs: NETWORKS },
     DebianPackage { name: "mount", why: "file systems of their own for the test hosts", needs: NETWORKS },
     DebianPackage { name: "hostname", why: "names of their own for the test hosts", needs: NETWORKS },
-    DebianPackage { name: "procps", why: "sysctl: settings of the test hosts", needs: NETWORKS },
+    DebianPackage { name: "procps", why: "sysctl: settings of the test hosts, and a rival", needs: NETWORKS },
     DebianPackage { name: "dnsmasq-base", why: "the DHCP server of demo, tests and bench", needs: NETWORKS },
     DebianPackage { name: "udhcpd", why: "a second, independent DHCP server", needs: &[Need::Tests] },
     DebianPackage { name: "udhcpc", why: "rival client: busybox", needs: RIVALS },
     DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
     DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
     DebianPackage { name: "cpio", why: "takes assembled machines apart", needs: &[Need::Tests] },
+    DebianPackage { name: "qemu-system-x86", why: "boots machines of tests' own", needs: &[Need::Tests] },
     DebianPackage { name: "g++", why: "libFuzzer is C++", needs: &[Need::Fuzz] },
     DebianPackage { name: "gcc-aarch64-linux-gnu", why: "links for 64-bit ARM", needs: ARM },
     DebianPackage { name: "libc6-dev-arm64-cross", why: "the GNU C library for 64-bit ARM", needs: ARM },
     DebianPackage { name: "skopeo", why: "reads images", needs: &[Need::Images] },
     DebianPackage { name: "umoci", why: "unpacks images", needs: &[Need::Images] },
     DebianPackage { name: "runc", why: "runs images, as LinuxKit's onboot does", needs: &[Need::Images] },
+    DebianPackage { name: "crun", why: "runs images: a second runtime beside runc", needs: &[Need::Images] },
     DebianPackage { name: "containerd", why: "runs images, as LinuxKit's services are run", needs: &[Need::Images] },
     DebianPackage { name: "podman", why: "runs images", needs: &[Need::Images] },
-    DebianPackage { name: "busybox", why: "part of what an image's size is compared with", needs: &[Need::Images] },
+    DebianPackage {
+        name: "systemd",
+        why: "rival: systemd-sysctl, whose meaning of sysctl.d files is ours",
+        needs: RIVALS,
+    },
+    DebianPackage {
+        name: "busybox",
+        why: "rival: sysctl; part of what an image's size is compared with",
+        needs: WITH_BUSYBOX,
+    },
+    DebianPackage { name: "strace", why: "shows which process makes which system call", needs: &[Need::Tests] },
     DebianPackage { name: "qemu-user-static", why: "runs the binaries for 64-bit ARM", needs: ARM },
 ];
 
@@ -105,7 +120,7 @@ pub(crate) struct Options {
     /// The target aarch64-unknown-linux-gnu, in the same way; with --musl, aarch64-unknown-linux-musl as well
     #[arg(long)]
     aarch64: bool,
-    /// The tools and runtimes that images are tried with: skopeo, umoci, runc, containerd, podman
+    /// The tools and runtimes that images are tried with: skopeo, umoci, runc, crun, containerd, podman
     #[arg(long)]
     images: bool,
 }

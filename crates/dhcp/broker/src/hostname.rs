@@ -98,7 +98,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::whole_file::tests::Folder;
+    use orlop_testbed::Folder;
 
     fn name(text: &str) -> DomainName {
         DomainName::new(text).unwrap()

@@ -15,7 +15,7 @@ use orlop_wire::Str;
 use rustix::fs::Mode;
 
 use crate::interface_name::InterfaceName;
-use crate::whole_file;
+use orlop_wholefile as whole_file;
 use stored::Stored;
 
 /// Largest file that is read, in bytes: every list full of the longest entries comes to less than 9,000.

@@ -24,4 +24,3 @@ pub mod status;
 pub mod supervise;
 pub mod transmit;
 pub mod verdict;
-pub mod whole_file;

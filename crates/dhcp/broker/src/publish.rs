@@ -10,7 +10,7 @@ use orlop_netfacts::{Domain, Facts, Interface};
 use rustix::fs::{Dir, Mode};
 
 use crate::interface_name::InterfaceName;
-use crate::whole_file;
+use orlop_wholefile as whole_file;
 
 /// Where netfacts are, for readers and writers alike.
 pub const FOLDER: &str = "/run/orlop/netfacts";
@@ -99,7 +99,7 @@ mod tests {
     use orlop_machine::Instant;
 
     use super::*;
-    use crate::whole_file::tests::Folder;
+    use orlop_testbed::Folder;
 
     fn name(text: &str) -> InterfaceName {
         InterfaceName::new(text).unwrap()

@@ -71,6 +71,7 @@ async fn confine(
     let read = readable(settings.path());
     let mut narrow = broker.narrow(Keep {
         read: &read.each_ref().map(PathBuf::as_path),
+        adjust: &[],
         write: &writable(config),
         require_landlock: config.require_landlock,
     })?;
@@ -114,7 +115,7 @@ fn readable(file: &Path) -> [PathBuf; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::whole_file::tests::Folder;
+    use orlop_testbed::Folder;
 
     #[test]
     fn a_reload_finds_the_configuration_where_it_was_found_at_first() {

@@ -2,7 +2,7 @@ use orlop_sandbox::broker::STDERR_SLOT;
 use orlop_sandbox::channel;
 use orlop_sandbox::privileges::Capability;
 use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Pin, Profile, Root, Rule, Slot, Usage, Value, join,
+    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Pin, Profile, Role, Root, Rule, Slot, Usage, Value, join,
 };
 use orlop_sandbox::seccomp::{EPOLL_WAIT, EVERYWHERE, LEGACY};
 use orlop_sandbox::sys::numbers;
@@ -14,6 +14,7 @@ use orlop_sandbox::syscall;
 /// network and links no parser of one.
 pub const BROKER: Profile = Profile {
     name: "dhcp-broker",
+    role: Role::Broker,
     ids: Ids { uid: 0, gid: 0 },
     keep: &[Capability::NetAdmin, Capability::NetRaw, Capability::NetBindService],
     slots: &SLOTS,

@@ -1,6 +1,6 @@
 use orlop_sandbox::channel;
 use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Root, Rule, Slot, Usage, join,
+    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Role, Root, Rule, Slot, Usage, join,
 };
 use orlop_sandbox::seccomp::{EVERYWHERE, IN_WORKERS, LEGACY, WORKER_BASE};
 use orlop_sandbox::syscall;
@@ -11,6 +11,7 @@ use orlop_sandbox::syscall;
 /// are pinned: it writes to stderr and to its own eventfd, and sends to the broker without an address.
 pub const WORKER: Profile = Profile {
     name: "dhcp-worker",
+    role: Role::Worker,
     ids: Ids { uid: USER, gid: USER },
     keep: &[],
     slots: &SLOTS,

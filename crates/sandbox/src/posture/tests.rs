@@ -1,5 +1,5 @@
 use super::*;
-use crate::profile::{Denied, Ids, Landlock, LandlockSpec, Limits, Rule};
+use crate::profile::{Denied, Ids, Landlock, LandlockSpec, Limits, Role, Rule};
 use crate::syscall;
 
 const RULES: &[Rule] = &[Rule::any(syscall!(SYS_close), "because")];
@@ -7,6 +7,7 @@ const DENIED: &[Denied] = &[Denied { syscall: syscall!(SYS_execve), why: "becaus
 
 pub(crate) const PROFILE: Profile = Profile {
     name: "test",
+    role: Role::Worker,
     ids: Ids { uid: 64_101, gid: 64_101 },
     keep: &[],
     slots: &[],

@@ -3,11 +3,13 @@ use super::*;
 const RULE: Rule = Rule::any(syscall!(SYS_close), "because");
 const KILL: Denied = Denied { syscall: syscall!(SYS_execve), why: "because" };
 const UNREASONED: Rule = Rule::any(RULE.syscall, "");
+const UNREASONED_READ: Rule = Rule::any(syscall!(SYS_read), "");
 const CONTRARY: Rule = Rule::any(KILL.syscall, "because");
 const CHANNEL: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "because" };
 
 const WHOLE: Profile = Profile {
     name: "whole",
+    role: Role::Worker,
     ids: Ids { uid: 64_101, gid: 64_101 },
     keep: &[],
     slots: &[CHANNEL],
@@ -19,9 +21,17 @@ const WHOLE: Profile = Profile {
     layers: Layers::ALL,
 };
 
+/// Root, with one capability.
+const APPLIER: Profile =
+    Profile { role: Role::Applier, ids: Ids { uid: 0, gid: 0 }, keep: &[Capability::SysAdmin], ..WHOLE };
+const NAMED: Landlock = Landlock { need: Need::Prefer, spec: LandlockSpec::NamedPaths };
+
 #[test]
 fn a_whole_profile_is_complete() {
-    assert_eq!(WHOLE.incomplete(), None);
+    let broker = Profile { role: Role::Broker, root: Root::Keep, landlock: NAMED, ..APPLIER };
+    for profile in [WHOLE, APPLIER, broker] {
+        assert_eq!(profile.incomplete(), None, "{:?}", profile.role);
+    }
 }
 
 #[test]
@@ -39,8 +49,12 @@ fn a_profile_without_any_one_piece_is_incomplete() {
         ("reason", Profile { syscalls: &[UNREASONED], ..WHOLE }),
         ("denied", Profile { denied: &[], ..WHOLE }),
         ("allowed and denied", Profile { syscalls: &[RULE, CONTRARY], ..WHOLE }),
-        ("capability", Profile { keep: &[Capability::NetRaw], ..WHOLE }),
+        ("own user", Profile { ids: Ids { uid: 0, gid: 0 }, ..WHOLE }),
+        ("giving up capabilities", Profile { keep: &[Capability::NetRaw], ..WHOLE }),
         ("empty root", Profile { root: Root::Keep, ..WHOLE }),
+        ("giving up paths", Profile { landlock: NAMED, ..WHOLE }),
+        ("giving up more", Profile { keep: &[Capability::NetAdmin, Capability::NetRaw], ..APPLIER }),
+        ("empty root, as an applier", Profile { root: Root::Keep, ..APPLIER }),
         ("Landlock", Profile { landlock, ..WHOLE }),
         ("ids", layers(|layers| layers.ids = Need::Off)),
         ("capabilities", layers(|layers| layers.capabilities = Need::Prefer)),
@@ -59,6 +73,13 @@ fn a_profile_without_any_one_piece_is_incomplete() {
 #[test]
 fn a_system_call_is_shown_by_the_name_of_the_kernel_s_table() {
     assert_eq!(syscall!(SYS_epoll_ctl).name, "epoll_ctl");
+}
+
+#[test]
+fn a_table_without_a_call_keeps_the_others_in_their_order() {
+    const RULES: [Rule; 3] = [CONTRARY, RULE, UNREASONED_READ];
+    const REST: [Rule; 2] = without(&RULES, &[RULE.syscall]);
+    assert_eq!(REST, [CONTRARY, UNREASONED_READ]);
 }
 
 #[test]

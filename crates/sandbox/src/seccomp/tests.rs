@@ -1,6 +1,6 @@
 use super::*;
 use crate::channel;
-use crate::profile::{Ids, Landlock, LandlockSpec, Layers, Limits, Root, join};
+use crate::profile::{Ids, Landlock, LandlockSpec, Layers, Limits, Role, Root, join};
 use crate::sys::numbers;
 use crate::syscall;
 
@@ -8,6 +8,7 @@ const DENIED: [Denied; EVERYWHERE.len() + IN_WORKERS.len() + LEGACY.len()] = joi
 
 const PROFILE: Profile = Profile {
     name: "test",
+    role: Role::Worker,
     ids: Ids { uid: 1, gid: 1 },
     keep: &[],
     slots: &[],

@@ -1,7 +1,7 @@
 use orlop_wire::{MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-use crate::{Class, Want};
+use crate::Want;
 
 /// Bytes of a value that are read back, at most; what is longer is compared as far as that.
 pub const MAX_READING: usize = 4096;
@@ -50,46 +50,4 @@ pub enum Wrote {
     Short,
     /// The kernel refused, with this `errno`.
     Refused(i32),
-}
-
-/// What became of a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Written, and the kernel says so.
-    Ok,
-    /// It was in force already; nothing was written.
-    Unchanged,
-    /// `at-least`: the kernel's value is larger already; nothing was written.
-    Kept,
-    /// Written, and the kernel spells it differently: `0x20` is 32, `010` is 8.
-    Normalized,
-    /// The kernel took the write, and the value is another one.
-    Mismatch,
-    /// Written; what came of it cannot be read.
-    Unverified,
-    /// Only looked: a write would change it.
-    Differs,
-    /// There is no such key.
-    Missing,
-    /// The kernel does not let anybody write it, or the file system is mounted read-only.
-    ReadOnly,
-    /// A capability is missing; which one, if we know.
-    Denied(Option<Class>),
-    /// The kernel does not take this value.
-    Invalid,
-    /// It was written once and for all, with another value.
-    Locked,
-    /// Not tried.
-    Skipped(Skipped),
-    /// The kernel failed otherwise, with this `errno`.
-    Failed(i32),
-}
-
-/// Why a setting was not tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Skipped {
-    /// It cannot be taken back, and `--lock` was not given.
-    NeedsLock,
-    /// It would forbid modules, and a key of this plan that is missing may come with one.
-    KeyMissing,
 }

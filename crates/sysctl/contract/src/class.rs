@@ -1,7 +1,7 @@
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, Value};
+use crate::{Key, Want, first_number};
 
 /// Which capability the kernel asks for when a key is written, and so which applier writes it.
 ///
@@ -62,10 +62,23 @@ impl Class {
 }
 
 impl Lock {
-    /// Which lock writing `value` to `key` would close, if any.
+    /// Which lock writing `want` to `key` would close, if any.
     #[must_use]
-    pub fn of(key: &Key, value: &Value) -> Option<Self> {
-        let number: Option<u64> = value.as_str().trim().parse().ok();
+    pub fn of(key: &Key, want: &Want) -> Option<Self> {
+        let number = match want {
+            Want::Exactly(value) => first_number(value.as_str()),
+            Want::AtLeast(number) => Some(i128::from(*number)),
+        };
+        Self::closed_by(key, number)
+    }
+
+    /// Which lock is closed already, when `key` says `before`.
+    #[must_use]
+    pub fn closed(key: &Key, before: &str) -> Option<Self> {
+        Self::closed_by(key, first_number(before))
+    }
+
+    fn closed_by(key: &Key, number: Option<i128>) -> Option<Self> {
         match (key.path(), number) {
             // 0 is what it is already, or cannot be written any more.
             ("kernel/kexec_load_disabled", Some(1)) => Some(Self::KexecLoad),
@@ -80,6 +93,7 @@ impl Lock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Value;
 
     #[test]
     fn a_key_has_the_class_that_its_handler_asks_for() {
@@ -106,13 +120,20 @@ mod tests {
             ("kernel/modules_disabled", "0", None),
             ("kernel/unprivileged_bpf_disabled", "2", None),
             ("kernel/unprivileged_bpf_disabled", " 1 ", Some(Lock::UnprivilegedBpf)),
+            ("kernel/unprivileged_bpf_disabled", "0x1", Some(Lock::UnprivilegedBpf)),
+            ("kernel/kexec_load_disabled", "01", Some(Lock::KexecLoad)),
+            ("kernel/modules_disabled", "1 0", Some(Lock::Modules)),
+            ("kernel/modules_disabled", "on", None),
             ("kernel/yama/ptrace_scope", "2", None),
             ("kernel/yama/ptrace_scope", "3", Some(Lock::PtraceScope)),
             ("vm/swappiness", "1", None),
         ] {
-            let (key, text) = (Key::new(path).unwrap(), value);
-            assert_eq!(Lock::of(&key, &Value::new(value).unwrap()), want, "{path} = {text}");
+            let key = Key::new(path).unwrap();
+            assert_eq!(Lock::of(&key, &Want::Exactly(Value::new(value).unwrap())), want, "{path} = {value}");
+            assert_eq!(Lock::closed(&key, value), want, "{path} is {value}");
         }
+        let key = Key::new("kernel/modules_disabled").unwrap();
+        assert_eq!(Lock::of(&key, &Want::AtLeast(1)), Some(Lock::Modules), "a number that is wanted at least");
         assert!(Lock::Modules > Lock::PtraceScope && Lock::PtraceScope > Lock::UnprivilegedBpf);
     }
 }

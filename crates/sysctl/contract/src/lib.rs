@@ -4,9 +4,9 @@
 //! pass only the values of this crate: [`Notice`] to the worker, [`Request`] from it. A [`Key`] cannot hold a path
 //! that leaves `/proc/sys`, a [`Value`] cannot hold a second line or a NUL, lists are bounded.
 //!
-//! [`Class`] says which capability a key needs, [`Lock`] which keys can be written once only, [`Verdict`] what became
-//! of a write when what the kernel says afterwards is compared with what was wanted. [`Policy`] decides what of a plan
-//! is carried out; only it makes a [`Permitted`].
+//! [`Class`] says which capability a key needs, [`Lock`] which keys can be written once only. [`Policy`] decides what of a
+//! plan is carried out and in which order; only it makes a [`Permitted`]. [`judge`] says what became of one, from what the
+//! kernel says afterwards.
 //!
 //! Covers sysctl.d(5) as values. Pure: no file, no clock, no environment.
 #![forbid(unsafe_code)]
@@ -17,15 +17,23 @@ mod applier;
 mod class;
 mod key;
 mod message;
+mod number;
+mod outcome;
+mod policy;
 mod value;
+mod verdict;
 
-pub use applier::{Access, Job, MAX_READING, Outcome, Skipped, Trial, Wrote};
+pub use applier::{Access, Job, MAX_READING, Trial, Wrote};
 pub use class::{Class, Lock};
 pub use key::{Directory, Key, KeyError, Name, Prefix};
 pub use message::{
     Dialect, Finding, MAX_PREFIXES, NAMES_AT_ONCE, Notice, Origin, Problem, Request, Rules, Step, TEXT_AT_ONCE, Want,
 };
+pub use number::{first_number, numbers};
+pub use outcome::{Outcome, Skipped};
+pub use policy::{Arranged, Permitted, Policy, Refused};
 pub use value::{Value, ValueError};
+pub use verdict::{Attempt, is_in_force, judge};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
@@ -49,3 +57,7 @@ pub const MAX_FINDINGS: usize = 1024;
 
 /// Names in one folder of `/proc/sys`, at most.
 pub const MAX_NAMES: usize = 8192;
+
+/// Folders that a worker may ask for, at most: enough for fifty patterns that reach everywhere on a machine with 128
+/// interfaces, whose `/proc/sys` has about 1,000 folders, without remembering any.
+pub const MAX_LISTS: usize = 1 << 16;

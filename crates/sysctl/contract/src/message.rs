@@ -100,6 +100,17 @@ pub enum Want {
     AtLeast(u64),
 }
 
+impl Want {
+    /// What is written, in one piece: the value and a line end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self {
+            Self::Exactly(value) => format!("{}\n", value.as_str()),
+            Self::AtLeast(number) => format!("{number}\n"),
+        }
+    }
+}
+
 /// A line of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, MaxSize)]
 pub struct Origin {

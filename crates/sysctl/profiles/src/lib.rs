@@ -1,2 +1,103 @@
-//! Being built.
+//! The sandbox profiles of the sysctl applier's processes, shared by them and by the tests that attack them.
+//!
+//! [`WORKER`] reads text and can do nothing; [`BROKER`] has the files and no power; each of [`APPLIERS`] has at most one
+//! power and nothing that it could name. Which system call is allowed to whom, with which arguments and why, is in these
+//! tables and in the ones of [`orlop_sandbox::seccomp`] that every daemon shares. Nothing here parses anything, so a
+//! broker may depend on it.
 #![forbid(unsafe_code)]
+
+mod applier;
+mod broker;
+mod worker;
+
+use orlop_sandbox::privileges::Capability;
+use orlop_sandbox::profile::Profile;
+
+pub use applier::{APPLIER_ADMIN, APPLIER_NET, APPLIER_PTRACE, APPLIER_RAWIO, APPLIER_RESOURCE, APPLIER_ROOT};
+pub use broker::{BROKER, BROKER_RESOURCE};
+pub use worker::WORKER;
+
+/// Every applier there can be: each runs only where its capability was granted.
+pub const APPLIERS: [&Profile; 6] =
+    [&APPLIER_ROOT, &APPLIER_NET, &APPLIER_ADMIN, &APPLIER_RAWIO, &APPLIER_RESOURCE, &APPLIER_PTRACE];
+
+/// What a supervisor lends its broker for the appliers, as far as it has it; none is needed to run.
+pub const LENT: [Capability; 5] =
+    [Capability::NetAdmin, Capability::SysAdmin, Capability::SysRawio, Capability::SysResource, Capability::SysPtrace];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use orlop_sandbox::profile::Role;
+
+    use super::*;
+
+    fn all() -> impl Iterator<Item = &'static Profile> {
+        [&WORKER, &BROKER, &BROKER_RESOURCE].into_iter().chain(APPLIERS)
+    }
+
+    fn allows(profile: &Profile, name: &str) -> bool {
+        profile.syscalls.iter().any(|rule| rule.syscall.name == name)
+    }
+
+    #[test]
+    fn every_profile_is_complete() {
+        for profile in all() {
+            assert_eq!(profile.incomplete(), None, "{}", profile.name);
+        }
+    }
+
+    #[test]
+    fn the_tables_stay_small() {
+        for (what, profile, most) in [("worker", WORKER, 16), ("broker", BROKER, 32), ("applier", APPLIER_ROOT, 12)] {
+            assert!(profile.syscalls.len() <= most, "{what} allows {}", profile.syscalls.len());
+        }
+    }
+
+    #[test]
+    fn no_system_call_stands_in_a_table_twice() {
+        for profile in all() {
+            let allowed: Vec<_> = profile.syscalls.iter().map(|rule| rule.syscall).collect();
+            let denied: Vec<_> = profile.denied.iter().map(|denied| denied.syscall).collect();
+            for (what, table) in [("allowed", allowed), ("denied", denied)] {
+                let distinct: BTreeSet<_> = table.iter().collect();
+                assert_eq!(distinct.len(), table.len(), "{what} of {}", profile.name);
+            }
+        }
+    }
+
+    #[test]
+    fn appliers_differ_in_who_they_are_and_in_nothing_else() {
+        for applier in APPLIERS {
+            let Profile { name: _, ids: _, keep: _, .. } = APPLIER_ROOT;
+            let as_root = Profile { name: applier.name, ids: applier.ids, keep: applier.keep, ..APPLIER_ROOT };
+            assert_eq!(*applier, as_root, "{}", applier.name);
+            assert_eq!(applier.role, Role::Applier, "{}", applier.name);
+        }
+        let kept: Vec<Capability> = APPLIERS.iter().flat_map(|applier| applier.keep).copied().collect();
+        assert_eq!(kept, LENT, "what is lent is what they keep");
+    }
+
+    #[test]
+    fn an_applier_can_write_only_what_it_is_handed() {
+        for absent in ["openat", "openat2", "socket", "ioctl", "recvfrom", "sendmsg", "pwritev", "dup", "fcntl", "read"]
+        {
+            assert!(!allows(&APPLIER_ROOT, absent), "{absent} is allowed");
+        }
+        for pinned in ["pwrite64", "close", "write", "sendto"] {
+            let rule = APPLIER_ROOT.syscalls.iter().find(|rule| rule.syscall.name == pinned).expect("in the table");
+            assert!(!rule.pins.is_empty(), "{pinned} has no pins");
+            assert!(rule.pins.iter().all(|pins| pins.iter().any(|pin| pin.arg == 0)), "{pinned} on any descriptor");
+        }
+    }
+
+    #[test]
+    fn a_broker_makes_no_socket_and_no_process_and_empties_no_file() {
+        for absent in
+            ["socket", "socketpair", "connect", "fork", "clone", "ftruncate", "truncate", "linkat", "symlinkat"]
+        {
+            assert!(!allows(&BROKER, absent), "{absent} is allowed");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use super::role::Role;
 use crate::workspace::{Metadata, Package};
 
 const ANYTHING: &[&str] =
-    &["test", "image", "machine", "wire", "netfacts", "sandbox", "contract", "core", "profiles", "worker", "broker"];
+    &["test", "image", "machine", "wire", "netfacts", "sandbox", "wholefile", "contract", "core", "profiles", "worker", "broker"];
 
 /// From a role to the roles of ours it may be linked with; within one daemon, or shared.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -16,11 +16,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("netfacts", &["wire"]),
     ("sandbox", &["machine", "wire"]),
+    ("wholefile", &[]),
     ("contract", &["machine", "wire"]),
     ("core", &["contract", "machine", "wire"]),
     ("profiles", &["sandbox"]),
     ("worker", &["core", "contract", "profiles", "machine", "wire", "sandbox"]),
-    ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox"]),
+    ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox", "wholefile"]),
     // It speaks of errors and capabilities as daemons do, and is part of none.
     ("image", &["sandbox"]),
     // Tests and tasks look at everything.
@@ -36,6 +37,8 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     ("orlop-netfacts", &["thiserror"]),
     // Messages are derived, and their maximum size with them.
     ("orlop-dhcp-contract", &["postcard", "serde", "thiserror"]),
+    ("orlop-sysctl-contract", &["postcard", "serde", "thiserror"]),
+    ("orlop-sysctl-core", &["thiserror"]),
     // One canonical option at a time, and IPv4/UDP headers; both behind our length checks.
     ("orlop-dhcp-core", &["dhcproto", "smoltcp", "thiserror"]),
 ];

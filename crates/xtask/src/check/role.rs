@@ -27,7 +27,7 @@ impl Role {
         let parts: Vec<&str> = folder.split('/').collect();
         match parts.as_slice() {
             ["crates", tool @ ("image" | "xtask")] => Some(Self::Tool((*tool).to_owned())),
-            ["crates", shared @ ("machine" | "wire" | "netfacts" | "sandbox")] => {
+            ["crates", shared @ ("machine" | "wire" | "netfacts" | "sandbox" | "wholefile")] => {
                 Some(Self::Shared((*shared).to_owned()))
             }
             ["crates", daemon, "contract"] => Some(Self::Contract((*daemon).to_owned())),
@@ -69,7 +69,7 @@ impl Role {
     pub(crate) fn is_pure(&self) -> bool {
         match self {
             Self::Contract(_) | Self::Core(_) => true,
-            Self::Shared(name) => name != "sandbox",
+            Self::Shared(name) => name != "sandbox" && name != "wholefile",
             Self::Profiles(_) | Self::Worker(_) | Self::Broker(_) | Self::Tool(_) | Self::Test(_) => false,
         }
     }

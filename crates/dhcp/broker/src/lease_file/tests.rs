@@ -5,7 +5,7 @@ use orlop_dhcp_contract::{DomainName, Ipv4Broadcast, Mtu, PrefixLen, Route, Unic
 use proptest::prelude::*;
 
 use super::*;
-use crate::whole_file::tests::Folder;
+use orlop_testbed::Folder;
 
 const BOOT: &str = "4d3c0a2e-96f1-4c5b-8f0e-2b7a90c1d2e3";
 const OTHER_BOOT: &str = "00000000-0000-4000-8000-000000000000";

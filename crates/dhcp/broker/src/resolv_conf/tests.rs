@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use orlop_netfacts::Interface;
 
 use super::*;
-use crate::whole_file::tests::Folder;
+use orlop_testbed::Folder;
 
 fn facts(dns: &[&str]) -> Vec<Facts> {
     let mut facts = Facts::none(Interface::new("eth0").unwrap());

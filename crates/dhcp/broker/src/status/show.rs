@@ -11,7 +11,7 @@ use super::document::{Document, seconds};
 use super::text::{self, Life};
 use crate::command_line::Mode;
 use crate::control;
-use crate::whole_file;
+use orlop_wholefile as whole_file;
 
 /// Largest document that is read, in bytes: 128 interfaces with the longest leases come to less than half of it.
 const MAX_FILE: usize = 4 * 1024 * 1024;

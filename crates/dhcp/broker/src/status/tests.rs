@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::control;
 use crate::verdict::{Fate, Kind, LinkOutcome, Network};
-use crate::whole_file::tests::Folder;
+use orlop_testbed::Folder;
 
 fn at(ms: u64) -> Instant {
     Instant::from_nanos(ms * 1_000_000)

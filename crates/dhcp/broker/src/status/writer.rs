@@ -10,7 +10,7 @@ use rustix::fs::Mode;
 
 use super::document::{Document, Moment};
 use super::{METRICS_FILE, STATUS_FILE, Status, metrics};
-use crate::whole_file;
+use orlop_wholefile as whole_file;
 
 /// Shortest time between two writes when only counters changed. A flood of bad packets changes them all the time.
 const PAUSE: Duration = Duration::from_secs(1);

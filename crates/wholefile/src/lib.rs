@@ -1,4 +1,7 @@
 //! Small files that readers see whole: the old content or the new, never a part.
+//!
+//! What brokers leave for others: status, metrics, leases, audits. Start at [`replace`].
+#![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -63,40 +66,12 @@ pub fn remove(dir: impl AsFd, name: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::os::fd::OwnedFd;
+mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::path::PathBuf;
+
+    use orlop_testbed::Folder;
 
     use super::*;
-
-    /// A folder of one test alone, which goes with it.
-    pub(crate) struct Folder(pub(crate) PathBuf);
-
-    impl Folder {
-        pub(crate) fn new(test: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("orlop-dhcp-{}-{test}", std::process::id()));
-            std::fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        pub(crate) fn open(&self) -> OwnedFd {
-            std::fs::File::open(&self.0).unwrap().into()
-        }
-
-        pub(crate) fn names(&self) -> Vec<String> {
-            let mut names: Vec<_> =
-                std::fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
 
     #[test]
     fn the_new_content_takes_the_place_of_the_old_and_nothing_else_is_left() {

@@ -1,0 +1,134 @@
+use super::*;
+
+fn parsed(line: &[&str]) -> Result<Invocation, Fatal> {
+    parse(line.iter().map(OsString::from))
+}
+
+fn run(line: &[&str]) -> Run {
+    match parsed(line) {
+        Ok(Invocation::Run(run)) => run,
+        other => panic!("{line:?} is {other:?}"),
+    }
+}
+
+#[test]
+fn nothing_but_the_name_applies_the_standard_folders() {
+    assert_eq!(run(&["orlop-sysctl"]), Run::default());
+}
+
+#[test]
+fn each_argument_is_a_file_a_name_a_setting_or_standard_input() {
+    let wanted = run(&["orlop-sysctl", "/a.conf", "b.conf", "-", "vm.x=1", "./c=d", "net/y = 2", "../e"]).wanted;
+    let file = |path: &str| Input::File(path.into());
+    assert_eq!(
+        wanted.inputs,
+        [file("/a.conf"), Input::Named("b.conf".into()), Input::Stdin, file("./c=d"), file("../e")]
+    );
+    assert_eq!(wanted.settings, ["vm.x=1", "net/y = 2"]);
+}
+
+#[test]
+fn every_option_has_its_effect() {
+    let line = "orlop-sysctl --config-dir /a --config-dir=b --profile kspp --prefix net.ipv4 --root /r --sysctl-dir /s \
+                --diff --lock --strict --json --log debug --require-landlock";
+    let want = Run {
+        mode: Mode::Diff,
+        wanted: Wanted {
+            root: Some("/r".into()),
+            folders: Folders::These(vec!["/a".into(), "b".into()]),
+            profiles: vec!["kspp".into()],
+            ..Wanted::default()
+        },
+        dialect: Dialect::SysctlD,
+        prefixes: vec![Prefix::new(Directory::new("net/ipv4").unwrap())],
+        sysctl_dir: "/s".into(),
+        strict: true,
+        lock: true,
+        json: true,
+        log: Level::DEBUG,
+        require_landlock: true,
+    };
+    assert_eq!(run(&line.split_whitespace().collect::<Vec<_>>()), want);
+}
+
+#[test]
+fn a_prefix_is_a_path_or_a_dotted_name() {
+    for (what, typed, want) in [
+        ("dotted", "net.ipv4.conf", "net/ipv4/conf"),
+        ("a VLAN, dotted", "net.ipv4.conf.eth0/100", "net/ipv4/conf/eth0.100"),
+        ("path", "net/ipv4/conf/eth0.100", "net/ipv4/conf/eth0.100"),
+        ("absolute, as udev writes it", "/net/ipv4/conf/eth0.100", "net/ipv4/conf/eth0.100"),
+        ("with the mount point", "/proc/sys/net", "net"),
+        ("the mount point", "/proc/sys", ""),
+        ("one name", "kernel", "kernel"),
+    ] {
+        assert_eq!(prefix(OsStr::new(typed)).unwrap(), Prefix::new(Directory::new(want).unwrap()), "{what}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_help() {
+    let many = ["--prefix=vm"; MAX_PREFIXES + 1];
+    let many: Vec<&str> = ["orlop-sysctl"].into_iter().chain(many).collect();
+    for (what, line) in [
+        ("unknown option", &["orlop-sysctl", "--frobnicate"][..]),
+        ("unknown short option", &["orlop-sysctl", "-w", "vm.x=1"]),
+        ("a value where none belongs", &["orlop-sysctl", "--plan=yes"]),
+        ("no value", &["orlop-sysctl", "--root"]),
+        ("two modes", &["orlop-sysctl", "--plan", "--diff"]),
+        ("level", &["orlop-sysctl", "--log", "loud"]),
+        ("a profile that is a path", &["orlop-sysctl", "--profile", "../x"]),
+        ("a prefix that leads up", &["orlop-sysctl", "--prefix", "net/../vm"]),
+        ("standard input twice", &["orlop-sysctl", "-", "-"]),
+        ("two settings in one argument", &["orlop-sysctl", "vm.a=1\nvm.b=2"]),
+        ("empty", &["orlop-sysctl", ""]),
+        ("too many prefixes", &many),
+        ("LinuxKit: something else", &["sysctl", "-w", "vm.x=1"]),
+        ("LinuxKit: no value", &["sysctl", "-configDir"]),
+        ("LinuxKit: our option", &["sysctl", "--plan"]),
+    ] {
+        let fatal = parsed(line).unwrap_err();
+        assert_eq!((fatal.exit, fatal.help.is_some()), (Exit::Usage, true), "{what}: {fatal}");
+    }
+}
+
+#[test]
+fn linuxkits_command_line_reads_every_file_and_locks() {
+    for (what, line, folder, keys) in [
+        ("nothing", &["/usr/bin/sysctl"][..], "/etc/sysctl.d", PROC_SYS),
+        ("one dash", &["sysctl", "-configDir", "/c", "-sysctlDir", "/s"], "/c", "/s"),
+        ("two dashes and equals", &["sysctl", "--configDir=/c", "--sysctlDir=/s"], "/c", "/s"),
+    ] {
+        let want = Run {
+            dialect: Dialect::LinuxKit,
+            lock: true,
+            sysctl_dir: keys.into(),
+            wanted: Wanted { folders: Folders::AllOf(folder.into()), ..Wanted::default() },
+            ..Run::default()
+        };
+        assert_eq!(run(line), want, "{what}");
+    }
+}
+
+#[test]
+fn the_help_names_every_option() {
+    let Ok(Invocation::Print(help)) = parsed(&["orlop-sysctl", "--help"]) else { panic!("no help") };
+    let source = include_str!("../command_line.rs");
+    let options: Vec<&str> = source.split("Arg::Long(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(options.len() > 12, "{options:?}");
+    for option in options {
+        assert!(help.contains(&format!("--{option}")), "--{option} is not in the help");
+    }
+    assert!(help.lines().all(|line| line.len() <= 120), "a line is too wide");
+}
+
+#[test]
+fn help_and_version_are_printed_whatever_else_is_asked_for() {
+    for (line, has) in [
+        (&["orlop-sysctl", "--plan", "-h"][..], "Usage: orlop-sysctl"),
+        (&["orlop-sysctl", "--version"], "orlop-sysctl 0."),
+        (&["sysctl", "-help"], "-configDir"),
+    ] {
+        assert!(matches!(parsed(line), Ok(Invocation::Print(text)) if text.contains(has)), "{line:?}");
+    }
+}

@@ -1,0 +1,120 @@
+//! The folder of the kernel's settings, and what is in it.
+//!
+//! Nothing here leads out of that folder: neither `..`, nor a link, nor another file system mounted inside (as
+//! `binfmt_misc` is), and nothing is ever created or truncated. The folder stays open: a Landlock rule belongs to an
+//! inode, and the kernel forgets those of `/proc/sys` as soon as nobody holds them.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, Name};
+use rustix::fs::{
+    Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, openat2,
+};
+use rustix::io::Errno;
+
+use crate::command_line::PROC_SYS;
+
+/// `/proc/sys`, or a folder that is shaped like it; open for as long as this lives.
+#[derive(Debug)]
+pub struct Tree(OwnedFd);
+
+impl Tree {
+    /// Opens the folder.
+    ///
+    /// # Errors
+    /// It is not there, or it should be the kernel's and is not.
+    pub fn open(folder: &Path) -> Result<Self, Fatal> {
+        let failed = |cause: Errno| {
+            let fatal = Fatal::new(Exit::Permission, format!("cannot open {}", folder.display())).cause(cause);
+            fatal.help("mount /proc in the container; with --sysctl-dir, name a folder that exists")
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(folder, flags, Mode::empty()).map_err(failed)?;
+        if folder == Path::new(PROC_SYS) {
+            let is_proc = fstatfs(&opened).map_err(failed)?.f_type == PROC_SUPER_MAGIC;
+            if !is_proc {
+                return Err(Fatal::new(Exit::Permission, "/proc/sys does not belong to the kernel")
+                    .cause("another file system is mounted there")
+                    .help("mount proc at /proc in the container"));
+            }
+        }
+        Ok(Self(opened))
+    }
+
+    /// Whether nothing in it can be written, whatever it says about itself: containers that are not LinuxKit's have `/proc/sys`
+    /// mounted like that.
+    #[must_use]
+    pub fn is_mounted_read_only(&self) -> bool {
+        fstatvfs(&self.0).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+    }
+
+    /// What is in `folder`, sorted; nothing when there is no such folder. Names that no setting has are left out, and of
+    /// more than [`MAX_NAMES`] the first ones are given.
+    #[must_use]
+    pub fn list(&self, folder: &Directory) -> Vec<Name> {
+        let path = if folder.path().is_empty() { "." } else { folder.path() };
+        let Ok(folder) = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY) else { return Vec::new() };
+        let Ok(entries) = Dir::new(folder) else { return Vec::new() };
+        let name = |entry: rustix::fs::DirEntry| Name::new(entry.file_name().to_str().ok()?).ok();
+        let mut names: Vec<Name> = Vec::new();
+        for name in entries.map_while(Result::ok).filter_map(name).take(MAX_NAMES) {
+            // The kernel lists them almost in order, so that this is almost always the end.
+            names.insert(names.partition_point(|before| *before < name), name);
+        }
+        names
+    }
+
+    /// Opens the file of `key` for as much as the kernel allows.
+    ///
+    /// # Errors
+    /// What the kernel says: `ENOENT` and `ENOTDIR` when there is no such key, `EISDIR` when it is a folder, `ELOOP` and
+    /// `EXDEV` when it leads elsewhere.
+    pub fn open_key(&self, key: &Key) -> Result<(OwnedFd, Access), Errno> {
+        // A setting that nobody may write can be read, a trigger only be written.
+        let ways = [
+            (OFlags::RDWR, Access::ReadWrite),
+            (OFlags::RDONLY, Access::ReadOnly),
+            (OFlags::WRONLY, Access::WriteOnly),
+        ];
+        let mut refused = Errno::ACCESS;
+        for (flags, access) in ways {
+            match self.open_at(key.path(), flags | OFlags::NONBLOCK) {
+                Ok(file) => return whole(file).map(|file| (file, access)),
+                Err(errno @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => refused = errno,
+                Err(errno) => return Err(errno),
+            }
+        }
+        Err(refused)
+    }
+
+    fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+        openat2(&self.0, path, flags, Mode::empty(), resolve)
+    }
+}
+
+/// `file`, if it is one: in a folder that is only shaped like `/proc/sys` there may be anything.
+fn whole(file: OwnedFd) -> Result<OwnedFd, Errno> {
+    let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
+    if kind == FileType::RegularFile {
+        return Ok(file);
+    }
+    Err(if kind == FileType::Directory { Errno::ISDIR } else { Errno::NODEV })
+}
+
+/// Whether the kernel has this way of opening at all, which it has since Linux 5.6.
+///
+/// # Errors
+/// It has not.
+pub fn require_openat2() -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    openat2(rustix::fs::CWD, ".", flags, Mode::empty(), ResolveFlags::BENEATH).map(drop).map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests;

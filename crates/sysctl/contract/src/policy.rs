@@ -1,0 +1,225 @@
+use std::collections::BTreeSet;
+
+use orlop_wire::Bounded;
+
+use crate::{Class, Key, Lock, MAX_PREFIXES, MAX_STEPS, Prefix, Rules, Skipped, Step};
+
+/// Decides what of a worker's plan is carried out, and in which order.
+///
+/// The broker believes nobody: a worker that an attacker owns can still write any well-typed step. What it can do with that
+/// is set any kernel setting to any value, as the text could; within the prefixes, once per key, and never a lock when
+/// `--lock` was not given.
+#[derive(Debug)]
+pub struct Policy {
+    prefixes: Bounded<Prefix, MAX_PREFIXES>,
+    lock: bool,
+    seen: BTreeSet<Key>,
+}
+
+/// A step that the policy allows. Nothing else makes one, and only one of these is ever tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "permission is asked for in order to use it"]
+pub struct Permitted {
+    step: Step,
+    class: Class,
+    lock: Option<Lock>,
+    hold: Option<Skipped>,
+}
+
+/// Why a step is refused. A correct worker never asks for such a step: whoever does is not to be believed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// More steps than [`MAX_STEPS`].
+    #[error("the plan has more than {MAX_STEPS} steps")]
+    TooMany,
+    /// The key was permitted already.
+    #[error("the plan has a key twice")]
+    Twice,
+    /// No prefix covers the key.
+    #[error("the plan has a key that no --prefix covers")]
+    OutsidePrefixes,
+}
+
+/// A plan in the order in which it is carried out: [`Arranged::settings`], then what [`Arranged::locks`] gives.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Arranged {
+    /// Everything that can be taken back, in the order of the plan.
+    pub settings: Vec<Permitted>,
+    locks: Vec<Permitted>,
+}
+
+impl Policy {
+    /// A policy for one plan. `lock` is `--lock`.
+    #[must_use]
+    pub fn new(rules: &Rules, lock: bool) -> Self {
+        Self { prefixes: rules.prefixes.clone(), lock, seen: BTreeSet::new() }
+    }
+
+    /// Decides one step.
+    ///
+    /// # Errors
+    /// Why not. The step must then have no effect at all.
+    pub fn permit(&mut self, step: Step) -> Result<Permitted, Refused> {
+        if self.seen.len() >= MAX_STEPS {
+            return Err(Refused::TooMany);
+        }
+        if !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| prefix.covers(&step.key)) {
+            return Err(Refused::OutsidePrefixes);
+        }
+        if !self.seen.insert(step.key.clone()) {
+            return Err(Refused::Twice);
+        }
+        let lock = Lock::of(&step.key, &step.want);
+        let hold = (lock.is_some() && !self.lock).then_some(Skipped::NeedsLock);
+        Ok(Permitted { class: Class::of(&step.key), lock, hold, step })
+    }
+
+    /// Puts a plan in order: locks last, [`Lock::Modules`] the very last; everything else stays in the order of the plan.
+    pub fn arrange(plan: Vec<Permitted>) -> Arranged {
+        let (mut locks, settings): (Vec<_>, Vec<_>) = plan.into_iter().partition(|step| step.lock.is_some());
+        locks.sort_by_key(|step| step.lock);
+        Arranged { settings, locks }
+    }
+}
+
+impl Arranged {
+    /// The locks, once the settings have been tried. `missing`: the key of a step that is not lenient does not exist; it may
+    /// come with a module, so that modules stay allowed.
+    #[must_use]
+    pub fn locks(self, missing: bool) -> Vec<Permitted> {
+        let mut locks = self.locks;
+        for step in &mut locks {
+            if missing && step.lock == Some(Lock::Modules) {
+                step.hold = step.hold.or(Some(Skipped::KeyMissing));
+            }
+        }
+        locks
+    }
+
+    /// The locks before anything has been tried, to be shown.
+    pub fn planned_locks(&self) -> &[Permitted] {
+        &self.locks
+    }
+}
+
+impl Permitted {
+    /// What is permitted.
+    #[must_use]
+    pub const fn step(&self) -> &Step {
+        &self.step
+    }
+
+    /// Which capability it needs.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Which lock it closes.
+    #[must_use]
+    pub const fn lock(&self) -> Option<Lock> {
+        self.lock
+    }
+
+    /// Why it must not be written. It may be looked at: perhaps it is in force already.
+    #[must_use]
+    pub const fn hold(&self) -> Option<Skipped> {
+        self.hold
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Directory, Origin, Value, Want};
+
+    fn step(path: &str, value: &str) -> Step {
+        Step {
+            key: Key::new(path).unwrap(),
+            want: Want::Exactly(Value::new(value).unwrap()),
+            origin: Origin { source: 0, line: 1 },
+            replaces: None,
+            lenient: false,
+            by_pattern: false,
+        }
+    }
+
+    fn rules(prefixes: &[&str]) -> Rules {
+        let prefixes = prefixes.iter().map(|path| Prefix::new(Directory::new(path).unwrap())).collect();
+        Rules { prefixes, ..Rules::default() }
+    }
+
+    fn keys(steps: &[Permitted]) -> Vec<String> {
+        steps.iter().map(|step| step.step().key.to_string()).collect()
+    }
+
+    const HARDENED: [(&str, &str); 6] = [
+        ("kernel/modules_disabled", "1"),
+        ("vm/swappiness", "10"),
+        ("kernel/yama/ptrace_scope", "3"),
+        ("kernel/unprivileged_bpf_disabled", "0x1"),
+        ("kernel/kexec_load_disabled", "1"),
+        ("kernel/sysrq", "0"),
+    ];
+
+    fn hardened(lock: bool) -> Arranged {
+        let mut policy = Policy::new(&rules(&[]), lock);
+        Policy::arrange(HARDENED.map(|(path, value)| policy.permit(step(path, value)).unwrap()).to_vec())
+    }
+
+    #[test]
+    fn locks_come_last_and_modules_the_very_last() {
+        let arranged = hardened(true);
+        assert_eq!(keys(&arranged.settings), ["vm.swappiness", "kernel.sysrq"], "in the order of the plan");
+        assert_eq!(arranged.planned_locks().len(), 4);
+        let locks = arranged.locks(false);
+        let want = [
+            "kernel.kexec_load_disabled",
+            "kernel.unprivileged_bpf_disabled",
+            "kernel.yama.ptrace_scope",
+            "kernel.modules_disabled",
+        ];
+        assert_eq!(keys(&locks), want);
+        assert!(locks.iter().all(|step| step.hold().is_none()));
+    }
+
+    #[test]
+    fn without_lock_no_lock_is_closed() {
+        let locks = hardened(false).locks(true);
+        assert!(locks.iter().all(|step| step.hold() == Some(Skipped::NeedsLock)), "{locks:?}");
+        let mut policy = Policy::new(&rules(&[]), false);
+        let open = policy.permit(step("kernel/unprivileged_bpf_disabled", "2")).unwrap();
+        assert_eq!((open.lock(), open.hold()), (None, None), "what can be taken back is no lock");
+    }
+
+    #[test]
+    fn modules_stay_allowed_while_a_key_is_missing() {
+        let holds: Vec<_> = hardened(true).locks(true).iter().map(Permitted::hold).collect();
+        assert_eq!(holds, [None, None, None, Some(Skipped::KeyMissing)]);
+    }
+
+    #[test]
+    fn a_key_is_permitted_once_and_within_the_prefixes() {
+        let mut policy = Policy::new(&rules(&["net/ipv4", "vm"]), false);
+        for (what, path, want) in [
+            ("within", "net/ipv4/ip_forward", Ok(Class::NetAdmin)),
+            ("within another", "vm/swappiness", Ok(Class::Root)),
+            ("again", "vm/swappiness", Err(Refused::Twice)),
+            ("outside", "kernel/sysrq", Err(Refused::OutsidePrefixes)),
+            ("half a name", "net/ipv4x/a", Err(Refused::OutsidePrefixes)),
+        ] {
+            assert_eq!(policy.permit(step(path, "1")).map(|permitted| permitted.class()), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_plan_is_bounded() {
+        let mut policy = Policy::new(&rules(&[]), false);
+        for number in 0..MAX_STEPS {
+            assert!(policy.permit(step(&format!("a/{number}"), "1")).is_ok());
+        }
+        assert_eq!(policy.permit(step("one/more", "1")), Err(Refused::TooMany));
+    }
+}

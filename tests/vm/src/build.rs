@@ -1,0 +1,39 @@
+//! The guest program, built once more: static, so that it needs nothing of this machine's.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+/// The program's name.
+const GUEST: &str = "orlop-test-vm-guest";
+/// The only architecture whose machine is emulated.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The checkout that this was built from.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("/"))
+}
+
+/// Where this package keeps what takes long to make.
+pub(crate) fn cache() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    target.join("vm")
+}
+
+/// Builds it, or finds that it is as new as its source.
+///
+/// # Errors
+/// When cargo fails.
+pub(crate) fn guest() -> Result<PathBuf> {
+    let folder = cache().join("guest");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).args(["build", "--quiet", "--locked", "--package", "orlop-test-vm", "--bin", GUEST]);
+    cargo.args(["--target", TARGET, "--target-dir"]).arg(&folder);
+    cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "-C target-feature=+crt-static");
+    let output = cargo.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cannot build the guest program: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(folder.join(TARGET).join("debug").join(GUEST))
+}
