@@ -3,6 +3,7 @@
 //! Later ones overwrite files of earlier ones. Unlike LinuxKit's tool this does not merge the package databases of several
 //! Alpine `init` images: the last one's is there.
 
+use std::fmt;
 use std::sync::Arc;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -53,7 +54,25 @@ pub struct Machine {
 }
 
 /// What the assembler tells while it works.
-pub type Say<'a> = &'a mut dyn FnMut(String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// What is being done.
+    Step(String),
+    /// What will not work as its author may think.
+    Warning(String),
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(text) => f.write_str(text),
+            Self::Warning(text) => write!(f, "warning: {text}"),
+        }
+    }
+}
+
+/// Who is told.
+pub type Say<'a> = &'a mut dyn FnMut(Told);
 
 /// Assembles a machine.
 ///
@@ -131,13 +150,13 @@ impl Assembly<'_> {
             Fatal::new(Exit::Config, format!("{at}: cannot take {reference}")).cause(error).help(help)
         })?;
         if reference.digest.is_none() {
-            (self.say)(format!("note: {at}: {reference} is not pinned by a digest"));
+            (self.say)(Told::Step(format!("{at}: {reference} is not pinned by a digest")));
         }
         let digest =
             found.reference.digest.clone().ok_or_else(|| {
                 Fatal::new(Exit::Software, format!("{at}: {reference} was found, but not by its digest"))
             })?;
-        (self.say)(format!("{at}: {}", found.reference));
+        (self.say)(Told::Step(format!("{at}: {}", found.reference)));
         Ok((found, digest))
     }
 
@@ -198,9 +217,9 @@ impl Assembly<'_> {
         let root = bundle::root(&image.files, Purpose::Container).map_err(|error| clash(&at, &error))?;
         if config.is_readonly() {
             for missing in config.mount_points().filter(|path| !root.has(path)) {
-                (self.say)(format!(
-                    "warning: {at} is read-only and its image has no {missing} to mount on: it will not start"
-                ));
+                (self.say)(Told::Warning(format!(
+                    "{at} is read-only and its image has no {missing} to mount on: it will not start"
+                )));
             }
         }
         let part = self.part(location, image.reference.to_string(), container.name.clone());

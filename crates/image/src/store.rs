@@ -155,7 +155,7 @@ pub struct Resolved {
 #[derive(Debug, Default)]
 pub struct Store {
     places: Vec<Place>,
-    resolved: BTreeMap<Digest, Resolved>,
+    resolved: BTreeMap<(Digest, Platform), Resolved>,
 }
 
 impl Store {
@@ -184,12 +184,13 @@ impl Store {
     pub fn resolve(&mut self, reference: &Reference, platform: Platform) -> Result<&Resolved, BadImage> {
         let (place, root) = self.find(reference)?;
         let digest = Digest::parse(root.digest().as_ref())?;
-        if !self.resolved.contains_key(&digest) {
+        let key = (digest.clone(), platform);
+        if !self.resolved.contains_key(&key) {
             let (config, files) = load(&self.places[place], &root, platform)?;
-            let name = Reference { digest: Some(digest.clone()), ..expanded(reference) };
-            self.resolved.insert(digest.clone(), Resolved { reference: name, config, files });
+            let name = Reference { digest: Some(digest), ..expanded(reference) };
+            self.resolved.insert(key.clone(), Resolved { reference: name, config, files });
         }
-        self.resolved.get(&digest).ok_or(BadImage::Unknown)
+        self.resolved.get(&key).ok_or(BadImage::Unknown)
     }
 
     fn find(&self, reference: &Reference) -> Result<(usize, Descriptor), BadImage> {

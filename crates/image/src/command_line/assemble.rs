@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use crate::machine;
+use crate::machine::{self, Told};
 use crate::output::{self, Format, Packing, table};
 use crate::platform::Platform;
 use crate::spec::read;
@@ -46,7 +46,7 @@ pub(super) struct Assemble {
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
-    /// Say nothing while working
+    /// Say nothing while working, but for warnings
     #[arg(long, short)]
     quiet: bool,
 }
@@ -54,9 +54,9 @@ pub(super) struct Assemble {
 impl Assemble {
     pub(super) fn run(self) -> Result<String, Fatal> {
         let Self { specs, format, pack, out, name, platform, image, images, quiet } = self;
-        let mut say = |line: String| {
-            if !quiet {
-                eprintln!("{line}");
+        let mut say = |told: Told| {
+            if !quiet || matches!(told, Told::Warning(_)) {
+                eprintln!("{told}");
             }
         };
         let spec = read::files(&specs)?;
@@ -80,7 +80,7 @@ impl Assemble {
         let base = out.join(base_name(name, &specs)?);
         let mut written = Vec::new();
         for format in format {
-            say(format!("writing {}", base.display()));
+            say(Told::Step(format!("writing {}", base.display())));
             written.extend(output::write(&machine, format, pack, &base)?);
         }
         Ok(table::table(&machine, &written))
@@ -102,7 +102,7 @@ is ever fetched. Every blob that is read is compared with its digest. The same s
 
 The keys are those of LinuxKit's YAML. Not supported, and refused by name: kernel.ucode, volumes, trust, @pkg: references.
 
-  orlop-image assemble packaging/specs/base.yml packaging/specs/dhcp.yml --name machine
+  orlop-image assemble base.yml packaging/specs/dhcp.yml --name machine
   qemu-system-x86_64 -kernel target/machines/machine-kernel -initrd target/machines/machine-initrd.img \\
     -append \"$(cat target/machines/machine-cmdline)\"
 

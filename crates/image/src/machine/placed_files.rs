@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use super::Say;
+use super::{Say, Told};
 use crate::bundle::{MTIME, json};
 use crate::filesystem::{Entry, Filesystem, Kind};
 use crate::spec::files::Ids;
@@ -64,15 +64,15 @@ pub(super) fn put(
     let path = file.path.trim_matches('/');
     let first = path.split('/').next().unwrap_or_default();
     match entry(file, spec, ids).map_err(failed)? {
-        None => say(format!("{at}: left out, its source is not there")),
+        None => say(Told::Step(format!("{at}: left out, its source is not there"))),
         Some(entry) => {
             if SHADOWED.contains(&first) && path != first {
-                say(format!("warning: {at}: a tmpfs is mounted on /{first} and hides it"));
+                say(Told::Warning(format!("{at}: a tmpfs is mounted on /{first} and hides it")));
             }
             let entry = entry.of(part);
             make_folders(machine, path, &entry).map_err(|error| failed(error.into()))?;
             machine.put(path, entry).map_err(|error| failed(error.into()))?;
-            say(at);
+            say(Told::Step(at));
         }
     }
     Ok(())

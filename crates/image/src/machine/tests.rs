@@ -13,7 +13,7 @@ fn spec(text: &str) -> Spec {
 
 fn assembled(sample: &Sample, text: &str) -> (Result<Machine, String>, Vec<String>) {
     let mut said = Vec::new();
-    let mut say = |line| said.push(line);
+    let mut say = |told: Told| said.push(told.to_string());
     let machine = assemble(&spec(text), &mut sample.store(), Platform::Amd64, &mut say);
     (machine.map_err(|fatal| fatal.to_string()), said)
 }
@@ -21,7 +21,7 @@ fn assembled(sample: &Sample, text: &str) -> (Result<Machine, String>, Vec<Strin
 /// A machine of `files` alone.
 fn with_files(files: &str) -> (Result<Machine, String>, Vec<String>) {
     let mut said = Vec::new();
-    let mut say = |line| said.push(line);
+    let mut say = |told: Told| said.push(told.to_string());
     let machine = assemble(&spec(&format!("files:\n{files}")), &mut Store::default(), Platform::Amd64, &mut say);
     (machine.map_err(|fatal| fatal.to_string()), said)
 }

@@ -58,8 +58,6 @@ fn an_image_is_found_by_name_and_by_digest_in_folder_folders_and_archive() {
         assert_eq!(store.names(), ["orlop.example/a:1"]);
         for reference in [sample.reference.clone(), sample.reference.without_digest()] {
             for platform in Platform::ALL {
-                let mut store = Store::default();
-                store.add(&place).unwrap();
                 let resolved = store.resolve(&reference, platform).unwrap();
                 assert_eq!(resolved.reference, sample.reference, "the digest is told");
                 let want = Kind::File(platform.architecture().as_bytes().into());
