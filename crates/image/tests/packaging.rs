@@ -13,7 +13,7 @@ use orlop_image::lock;
 use orlop_image::recipe::{BadRecipe, Recipe};
 use orlop_image::tree::{Node, Tree};
 use orlop_image::workspace::Workspace;
-use orlop_sandbox::privileges::SUPERVISOR;
+use orlop_sandbox::privileges::{Capability, SUPERVISOR};
 use serde::Deserialize;
 
 fn recipes() -> Vec<(PathBuf, Recipe)> {
@@ -130,15 +130,31 @@ fn tree_of(root: &Path) -> Tree {
     tree
 }
 
+/// The capabilities of an image's label, and the supervisor's five with these.
+fn granted_and(name: &str, kept: &[Capability]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (_, recipe) = recipes().into_iter().find(|(_, recipe)| recipe.name == name).unwrap();
+    let kept = SUPERVISOR.iter().chain(kept).map(|capability| capability.name().to_owned()).collect();
+    (recipe.label.capabilities.into_iter().collect(), kept)
+}
+
 /// The supervisor's five, and what the broker keeps: nothing is granted that nobody uses.
 #[test]
 fn the_dhcp_image_is_granted_what_its_processes_keep_and_nothing_else() {
-    let (_, recipe) = recipes().into_iter().find(|(_, recipe)| recipe.name == "dhcp").unwrap();
-    let kept = SUPERVISOR.iter().chain(orlop_dhcp_profiles::BROKER.keep);
-    let kept: BTreeSet<&str> = kept.map(|capability| capability.name()).collect();
-    let granted: BTreeSet<&str> = recipe.label.capabilities.iter().map(String::as_str).collect();
+    let (granted, kept) = granted_and("dhcp", orlop_dhcp_profiles::BROKER.keep);
     assert_eq!(granted, kept);
     assert!(!granted.contains("CAP_SYS_ADMIN"));
+}
+
+/// What LinuxKit's component has, besides the supervisor's five; an applier for each of both, and the rest when YAML adds it.
+#[test]
+fn the_sysctl_image_is_granted_what_linuxkits_has_and_each_capability_has_an_applier() {
+    let linuxkits = [Capability::SysAdmin, Capability::NetAdmin];
+    let (granted, kept) = granted_and("sysctl", &linuxkits);
+    assert_eq!(granted, kept);
+    for capability in linuxkits {
+        let holders = orlop_sysctl_profiles::APPLIERS.iter().filter(|applier| applier.keep == [capability]);
+        assert_eq!(holders.count(), 1, "{capability:?}");
+    }
 }
 
 /// The paths that containers share are stated in DESIGN; each is bound where it is, and made if nobody has.

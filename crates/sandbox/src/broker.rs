@@ -79,6 +79,9 @@ pub struct Attested<Out, In> {
 pub struct Keep<'p> {
     /// Directories and files that it reads.
     pub read: &'p [&'p Path],
+    /// Directories whose files it reads and writes as they are, such as `/proc/sys`. A rule of Landlock ends when the
+    /// kernel forgets its directory: have it open for as long as you need it.
+    pub adjust: &'p [&'p Path],
     /// Directories in which it makes, writes, renames and removes files.
     pub write: &'p [&'p Path],
     /// Whether less than all of Landlock is fatal, in broker and worker.
@@ -137,7 +140,7 @@ impl Broker {
     /// grants it.
     pub fn narrow(self, keep: Keep<'_>) -> Result<Narrow, Fatal> {
         let Self { profile, parent, own, worker, supervisor, socket, deadline, relay } = self;
-        let Keep { read, write, require_landlock } = keep;
+        let Keep { read, adjust, write, require_landlock } = keep;
         let filters = Filters::compile(profile)?;
         let kept = profile.capabilities();
         privileges::require(profile.keep)?;
@@ -151,7 +154,7 @@ impl Broker {
         privileges::die_with(parent)?;
         let Landlock { need, .. } = profile.landlock;
         let need = if require_landlock { Need::Require } else { need };
-        let landlock = landlock::restrict(need, Paths { read, write })?;
+        let landlock = landlock::restrict(need, Paths { read, adjust, write })?;
         landlock.judge(need, "broker")?;
         let status = Status::read(&own).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))?;
         if status.threads != 1 {
@@ -199,7 +202,7 @@ impl Narrow {
             .help("install both programs from the same build"));
         }
         let observed = self.observe_worker().map_err(|cause| Fatal::os("cannot observe the worker", cause))?;
-        attest(&posture, &observed, profile)?;
+        attest("worker", &posture, &observed, profile)?;
         let need = if self.require_landlock { Need::Require } else { profile.landlock.need };
         posture.landlock.judge(need, profile.name)?;
         let (own, workers) = (self.posture.landlock, posture.landlock);
@@ -260,9 +263,9 @@ impl Narrow {
     }
 }
 
-/// Believes a worker that is what it claims, as far as the kernel shows it, and what its profile requires.
-fn attest(claimed: &Posture, observed: &Status, profile: &Profile) -> Result<(), Fatal> {
-    let refused = |cause: String| Err(Fatal::new(Exit::Permission, "the worker is not confined").cause(cause));
+/// Believes a process that is what it claims, as far as the kernel shows it, and what its profile requires.
+pub(crate) fn attest(who: &str, claimed: &Posture, observed: &Status, profile: &Profile) -> Result<(), Fatal> {
+    let refused = |cause: String| Err(Fatal::new(Exit::Permission, format!("the {who} is not confined")).cause(cause));
     if claimed.status != *observed {
         return refused(format!("it claims {:?}, and the kernel says {observed:?}", claimed.status));
     }
@@ -277,9 +280,9 @@ mod tests {
     #[test]
     fn a_worker_is_believed_only_if_the_kernel_says_the_same() {
         let honest = locked();
-        assert_eq!(attest(&honest, &honest.status, &PROFILE), Ok(()));
+        assert_eq!(attest("worker", &honest, &honest.status, &PROFILE), Ok(()));
         let observed = Status { no_new_privs: false, ..honest.status.clone() };
-        let fatal = attest(&honest, &observed, &PROFILE).unwrap_err();
+        let fatal = attest("worker", &honest, &observed, &PROFILE).unwrap_err();
         assert_eq!(fatal.exit, Exit::Permission);
         assert!(fatal.cause.unwrap().starts_with("it claims Status"));
     }
@@ -287,7 +290,7 @@ mod tests {
     #[test]
     fn a_worker_that_admits_a_gap_is_refused_too() {
         let honest = Posture { empty_root: false, ..locked() };
-        let fatal = attest(&honest, &honest.status, &PROFILE).unwrap_err();
+        let fatal = attest("worker", &honest, &honest.status, &PROFILE).unwrap_err();
         assert_eq!(fatal.cause.as_deref(), Some("not as required: the root directory"));
     }
 }

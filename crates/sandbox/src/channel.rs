@@ -22,6 +22,10 @@ use tokio::io::Interest;
 
 use crate::sys::{self, Watched};
 
+mod blocking;
+
+pub(crate) use blocking::Blocking;
+
 /// The descriptor number of the channel, in broker and worker alike.
 pub const SLOT: i32 = 3;
 
@@ -51,6 +55,9 @@ pub enum ChannelError {
     /// More descriptors than one with a message, or one where none belongs.
     #[error("more descriptors than one with a message")]
     Surplus,
+    /// The peer has not answered in time.
+    #[error("the peer does not answer")]
+    Silent,
     /// The peer does not read, and the queue is full.
     #[error("the peer does not read its messages")]
     Full,
@@ -62,7 +69,8 @@ pub enum ChannelError {
 impl From<io::Error> for ChannelError {
     fn from(error: io::Error) -> Self {
         match Errno::from_io_error(&error) {
-            Some(Errno::AGAIN) => Self::Full,
+            // The second: of descriptors there are too many under way.
+            Some(Errno::AGAIN | Errno::TOOMANYREFS) => Self::Full,
             Some(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Self::PeerGone,
             _ => Self::Io(error),
         }
@@ -188,7 +196,8 @@ impl Socket {
     }
 
     async fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
-        let (len, fd) = self.0.read(|socket| receive(socket, frame, accepted).map_err(Into::into)).await?;
+        let (len, fd) =
+            self.0.read(|socket| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into)).await?;
         understand(frame, len, fd)
     }
 
@@ -199,8 +208,9 @@ impl Socket {
         accepted: bool,
     ) -> Poll<Result<Received<In>, ChannelError>> {
         let mut frame = vec![0; frame_size::<In>()];
-        let (len, fd) =
-            ready!(self.0.poll_read(context, |socket| receive(socket, &mut frame, accepted).map_err(Into::into)))?;
+        let receive =
+            |socket: BorrowedFd<'_>| receive(socket, &mut frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
+        let (len, fd) = ready!(self.0.poll_read(context, receive))?;
         Poll::Ready(understand(&frame, len, fd))
     }
 
@@ -208,17 +218,17 @@ impl Socket {
         let mut buffer = vec![0; frame_size::<Out>()];
         let frame = frame_of(message, &mut buffer)?;
         // Tried before waiting: there almost always is room.
-        match transmit(self.0.as_fd(), frame, None) {
+        match transmit(self.0.as_fd(), frame, None, SendFlags::DONTWAIT) {
             Err(Errno::AGAIN) => {}
             result => return result.map_err(|errno| io::Error::from(errno).into()),
         }
-        Ok(self.0.write(|socket| transmit(socket, frame, None).map_err(Into::into)).await?)
+        Ok(self.0.write(|socket| transmit(socket, frame, None, SendFlags::DONTWAIT).map_err(Into::into)).await?)
     }
 
     fn try_send<Out: Message>(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
         let mut buffer = vec![0; frame_size::<Out>()];
         let frame = frame_of(message, &mut buffer)?;
-        transmit(self.0.as_fd(), frame, fd).map_err(|errno| io::Error::from(errno).into())
+        transmit(self.0.as_fd(), frame, fd, SendFlags::DONTWAIT).map_err(|errno| io::Error::from(errno).into())
     }
 }
 
@@ -288,9 +298,14 @@ enum Descriptor {
 
 /// Receives one frame and returns its real length. Descriptors are taken only if `accepted`; without a control
 /// buffer the kernel drops them.
-fn receive(socket: BorrowedFd<'_>, frame: &mut [u8], accepted: bool) -> Result<(usize, Descriptor), Errno> {
+fn receive(
+    socket: BorrowedFd<'_>,
+    frame: &mut [u8],
+    accepted: bool,
+    flags: RecvFlags,
+) -> Result<(usize, Descriptor), Errno> {
     // TRUNC as an input makes the kernel return the length of the whole frame.
-    let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
+    let flags = flags | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(if accepted { &mut space } else { &mut [] });
     let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(frame)], &mut control, flags)?;
@@ -308,8 +323,8 @@ fn receive(socket: BorrowedFd<'_>, frame: &mut [u8], accepted: bool) -> Result<(
     Ok((received.bytes, descriptor))
 }
 
-fn transmit(socket: BorrowedFd<'_>, frame: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+fn transmit(socket: BorrowedFd<'_>, frame: &[u8], fd: Option<BorrowedFd<'_>>, flags: SendFlags) -> Result<(), Errno> {
+    let flags = flags | SendFlags::NOSIGNAL;
     let Some(fd) = fd else {
         // `send` and not `sendmsg`: the only way out that a worker's filter leaves.
         return rustix::net::send(socket, frame, flags).map(|_whole| ());

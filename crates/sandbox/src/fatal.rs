@@ -11,6 +11,10 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Everything asked for was done.
     Done = 0,
+    /// It was done, and something is not as asked for: the report says what.
+    Unmet = 1,
+    /// What was asked for has a mistake in it; the rest was done.
+    Mistaken = 2,
     /// The command line was wrong.
     Usage = 64,
     /// Not configured in time: the network did not answer.
@@ -36,14 +40,20 @@ impl Exit {
         self as u8
     }
 
-    /// Whether starting again cannot change the outcome, so that a supervisor should end too.
-    ///
-    /// [`Exit::Done`] is final only for a one-shot run; the supervisor decides that.
+    /// Whether it is the result of a run that came to its end. Such a code is final for a one-shot run, and never for
+    /// a service, which should not end at all.
+    #[must_use]
+    pub const fn is_result(self) -> bool {
+        matches!(self, Self::Done | Self::Unmet | Self::Mistaken)
+    }
+
+    /// Whether starting again cannot change the outcome, so that a supervisor should end too. For results see
+    /// [`Exit::is_result`].
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
             Self::Usage | Self::Unconfigured | Self::Partly | Self::Refused | Self::Permission | Self::Config => true,
-            Self::Done | Self::Software | Self::Os => false,
+            Self::Done | Self::Unmet | Self::Mistaken | Self::Software | Self::Os => false,
         }
     }
 
@@ -52,6 +62,8 @@ impl Exit {
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Done),
+            1 => Some(Self::Unmet),
+            2 => Some(Self::Mistaken),
             64 => Some(Self::Usage),
             69 => Some(Self::Unconfigured),
             70 => Some(Self::Software),
@@ -156,7 +168,7 @@ mod tests {
                 assert_eq!(exit.code(), code);
             }
         }
-        assert_eq!((0..=u8::MAX).filter_map(Exit::from_code).count(), 9, "the table has nine rows");
+        assert_eq!((0..=u8::MAX).filter_map(Exit::from_code).count(), 11, "the table has eleven rows");
     }
 
     #[test]

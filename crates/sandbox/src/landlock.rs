@@ -54,6 +54,8 @@ impl fmt::Display for Enforced {
 pub struct Paths<'p> {
     /// Directories and files that may be read.
     pub read: &'p [&'p Path],
+    /// Directories and files that may be read and written as they are: nothing there is made, removed or emptied.
+    pub adjust: &'p [&'p Path],
     /// Directories and files in which files may be made, written, renamed and removed.
     pub write: &'p [&'p Path],
 }
@@ -89,8 +91,8 @@ fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
         // The ladder has set it, or a test has left it out.
         .no_new_privs(false);
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let write = read
-        | AccessFs::WriteFile
+    let adjust = read | AccessFs::WriteFile;
+    let write = adjust
         | AccessFs::Truncate
         | AccessFs::MakeReg
         | AccessFs::MakeDir
@@ -98,7 +100,7 @@ fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
         | AccessFs::RemoveDir
         | AccessFs::MakeSock
         | AccessFs::Refer;
-    for (list, access) in [(paths.read, read), (paths.write, write)] {
+    for (list, access) in [(paths.read, read), (paths.adjust, adjust), (paths.write, write)] {
         for path in list {
             let Ok(fd) = PathFd::new(path) else { continue };
             // A file takes only the rights that a file can have.

@@ -8,12 +8,15 @@
 //! really restricted by is data too: a [`posture::Posture`], which the worker claims and the broker compares with
 //! what the kernel says, before it grants a descriptor through the [`channel`].
 //!
+//! Where one capability is worth as much as root, the broker does without it and forks an [`applier`] for it.
+//!
 //! Start at [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
 //! [`timer`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is the only unsafe code of the daemons.
 //!
 //! Promises: no layer that a profile requires is missing without the process ending with exit code 77, and none
 //! that it prefers is missing without a warning and a field of the posture. Nothing is decided by kernel version.
 
+pub mod applier;
 pub mod broker;
 pub mod channel;
 pub mod clock;
@@ -28,6 +31,7 @@ pub mod privileges;
 pub mod profile;
 pub mod relay;
 mod root;
+mod rungs;
 pub mod seccomp;
 pub mod signals;
 pub mod supervisor;

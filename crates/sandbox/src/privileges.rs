@@ -249,12 +249,12 @@ pub(crate) fn forbid_new_privileges() -> Result<(), Fatal> {
 /// Dies when `parent` does. Changing the user takes this back, so it comes after.
 pub(crate) fn die_with(parent: Option<Pid>) -> Result<(), Fatal> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|errno| Fatal::os("cannot ask to die with the supervisor", errno))?;
+        .map_err(|errno| Fatal::os("cannot ask to die with the process that started this one", errno))?;
     // It may have died just before.
     if rustix::process::getppid() == parent {
         return Ok(());
     }
-    Err(Fatal::new(Exit::Os, "the supervisor is gone"))
+    Err(Fatal::new(Exit::Os, "the process that started this one is gone"))
 }
 
 fn permitted() -> Result<RawSet, Fatal> {

@@ -50,8 +50,12 @@ pub struct Plan {
     pub broker: &'static Profile,
     /// Who the worker will be.
     pub worker: &'static Profile,
+    /// Capabilities that the broker can pass on to its [appliers](crate::applier), of which any may be missing.
+    pub lent: &'static [Capability],
     /// Whether the daemon ends when its work is done.
     pub oneshot: bool,
+    /// Whether a one-shot run that failed is not tried again: what it read cannot be read twice, or it would fail again.
+    pub once: bool,
     /// When a one-shot run ends at the latest, broker or no broker, after it was started.
     pub hard_stop: Option<Duration>,
 }
@@ -108,8 +112,12 @@ impl Supervisor {
     /// When the capabilities are missing that a supervisor needs.
     pub fn run(self, plan: &Plan) -> Result<u8, Fatal> {
         sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
-        confine(plan.broker)?;
+        confine(plan)?;
         hold_signals()?;
+        // An applier ends when its broker's end of the channel closes. One that cannot notice becomes our child, and dies
+        // with us; its broker, which has no capability, could not even kill it.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(|errno| Fatal::os("cannot adopt what a broker leaves behind", errno))?;
         let mut backoff = Backoff::new();
         let mut life = if plan.oneshot { Life::OneShot } else { Life::Young };
         loop {
@@ -135,6 +143,10 @@ impl Supervisor {
             };
             let wait = match ended.verdict(life) {
                 Verdict::Final(code) => return Ok(code),
+                Verdict::Restart if plan.oneshot && plan.once => {
+                    tracing::error!(broker = %ended.broker(), worker = %ended.worker(), "broker and worker have ended");
+                    return Ok(ended.code());
+                }
                 Verdict::Restart => backoff.next(),
             };
             tracing::warn!(broker = %ended.broker(), worker = %ended.worker(), again_in = ?wait, "broker and worker have ended");
@@ -335,13 +347,13 @@ impl Pair {
 /// Gives up what neither the supervisor nor the children it will start need.
 ///
 /// In force are only the supervisor's own capabilities. What brokers need stays permitted, because a program that
-/// is executed under `no_new_privs` cannot regain it. The filter that children inherit forbids what none of the
-/// three ever does; to fork, to execute and to change the user they all need.
-fn confine(broker: &Profile) -> Result<(), Fatal> {
-    let needed: Vec<Capability> = SUPERVISOR.into_iter().chain(broker.keep.iter().copied()).collect();
+/// is executed under `no_new_privs` cannot regain it; so does what it lends, where it is there at all. The filter that
+/// children inherit forbids what none of them ever does; to fork, to execute and to change the user they all need.
+fn confine(plan: &Plan) -> Result<(), Fatal> {
+    let needed: Vec<Capability> = SUPERVISOR.into_iter().chain(plan.broker.keep.iter().copied()).collect();
     privileges::require(&needed)?;
     let own: CapabilitySet = SUPERVISOR.into_iter().collect();
-    let all: CapabilitySet = needed.into_iter().collect();
+    let all = needed.into_iter().collect::<CapabilitySet>().union(privileges::available(plan.lent)?);
     privileges::bound(all)?;
     privileges::hold(own, all)?;
     privileges::forbid_new_privileges()?;

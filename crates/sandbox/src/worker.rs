@@ -32,13 +32,11 @@ use tokio::runtime::Runtime;
 
 use crate::channel::{self, Message, Socket, WorkerChannel};
 use crate::fatal::{Exit, Fatal};
-use crate::landlock::{self, Paths};
-use crate::posture::{Posture, Status};
-use crate::privileges;
-use crate::profile::{Kind, Need, Profile, Root, Slot};
+use crate::posture::Posture;
+use crate::profile::{Kind, Need, Profile, Slot};
 use crate::seccomp::{Filters, WAKE_FD};
 use crate::timer::BootTimer;
-use crate::{limits, root, sys};
+use crate::{rungs, sys};
 
 /// A worker process on one rung of the ladder.
 #[derive(Debug)]
@@ -163,17 +161,13 @@ impl Worker<Opened> {
             return Err(Fatal::new(Exit::Software, format!("descriptor {WAKE_FD} is not the eventfd of the loop"))
                 .help("mio has changed the order in which it opens its descriptors: correct WAKE_FD"));
         }
-        let status = File::open("/proc/self/status").map_err(|cause| {
-            Fatal::new(Exit::Permission, "cannot open /proc/self/status")
-                .cause(cause)
-                .help("mount /proc in the container")
-        })?;
+        let status = rungs::own_status()?;
         let filters = Filters::compile(profile)?;
         let in_the_loop = runtime.enter();
         let socket = Socket::new(channel).map_err(|cause| Fatal::os("cannot watch the channel", cause))?;
         let resources = make(&mut Preparation(())).map_err(|cause| Fatal::os("cannot prepare the worker", cause))?;
         drop(in_the_loop);
-        warm();
+        rungs::warm();
         let kit = Kit { status, filters, runtime, socket, resources };
         Ok(Worker { profile, rung: Prepared { kit, parent } })
     }
@@ -217,35 +211,7 @@ impl<R> Worker<Prepared<R>> {
     /// [`Exit::Permission`] when a required layer is missing, with the line of the image's YAML that grants it.
     pub fn drop_user(self) -> Result<Worker<Dropped<R>>, Fatal> {
         let Self { profile, rung: Prepared { kit, parent } } = self;
-        let layers = profile.layers;
-        let keep = profile.capabilities();
-        let wanted = |need| need != Need::Off;
-        if wanted(layers.limits) {
-            limits::apply(profile.limits)?;
-        }
-        if wanted(layers.root) && profile.root == Root::Empty {
-            root::enter_empty()?;
-        }
-        if wanted(layers.bounding) {
-            privileges::bound(keep)?;
-        }
-        if wanted(layers.capabilities) {
-            privileges::lock_secure_bits()?;
-        }
-        if wanted(layers.ids) {
-            privileges::become_user(profile.ids)?;
-        }
-        if wanted(layers.capabilities) {
-            privileges::hold(keep, keep)?;
-        }
-        if wanted(layers.no_new_privs) {
-            privileges::forbid_new_privileges()?;
-        }
-        // Changing the user has made the process dumpable again and has taken back that it dies with its parent.
-        if wanted(layers.limits) {
-            limits::refuse_debuggers()?;
-        }
-        privileges::die_with(parent)?;
+        rungs::drop_user(profile, parent)?;
         Ok(Worker { profile, rung: Dropped(kit) })
     }
 }
@@ -257,28 +223,8 @@ impl<R> Worker<Dropped<R>> {
     /// [`Exit::Permission`] when a required layer is missing or does not do what it says.
     pub fn lock(self) -> Result<Locked<R>, Fatal> {
         let Self { profile, rung: Dropped(kit) } = self;
-        let Kit { status: file, filters, runtime, socket, resources } = kit;
-        let landlock = landlock::restrict(profile.landlock.need, Paths::default())?;
-        let status = Status::read(&file).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))?;
-        drop(file);
-        if status.threads != 1 {
-            // Landlock and the filters bind the thread that asks for them, and no other.
-            return Err(Fatal::new(Exit::Software, format!("{} threads before the lock", status.threads)));
-        }
-        let posture = Posture {
-            status: Status {
-                filtered: status.filtered || filters.count() > 0,
-                filters: status.filters + filters.count(),
-                ..status
-            },
-            allowed: filters.allowed(),
-            denied: filters.denied(),
-            landlock,
-            empty_root: profile.root == Root::Empty && profile.layers.root != Need::Off,
-            limited: limits::in_force(profile.limits),
-            open_files: sys::open_files(),
-        };
-        filters.install()?;
+        let Kit { status, filters, runtime, socket, resources } = kit;
+        let posture = rungs::lock(profile, status, &filters)?;
         Ok(Locked { runtime, socket, resources, posture })
     }
 }
@@ -314,7 +260,7 @@ impl<R> Locked<R> {
 
 impl Slot {
     /// Whether what should be open there is.
-    fn is_filled(&self) -> bool {
+    pub(crate) fn is_filled(&self) -> bool {
         let fits = |fd: BorrowedFd<'_>| match self.kind {
             Kind::Any => true,
             Kind::Pipe => file_type(fd) == Some(FileType::Fifo),
@@ -332,16 +278,4 @@ fn file_type(fd: BorrowedFd<'_>) -> Option<FileType> {
 /// Whether descriptor `fd` is an eventfd with nothing to read. What else the loop opens cannot be read at all.
 fn wakes_the_loop(fd: i32) -> bool {
     sys::with_descriptor(fd, |fd| rustix::io::read(fd, &mut [0_u8; 8])) == Some(Err(Errno::AGAIN))
-}
-
-/// Does once what libraries do on first use and would need other system calls for.
-fn warm() {
-    // The standard library asks the kernel for the keys of its hash maps.
-    let _keys = std::hash::RandomState::new();
-    // The allocator sets itself up: a small block and one that it maps.
-    for size in [1 << 10, 1 << 20] {
-        core::hint::black_box(Vec::<u8>::with_capacity(size));
-    }
-    // The clock looks for its page in the process.
-    let _now = crate::clock::now();
 }

@@ -1,4 +1,4 @@
-//! `bench`: ours and its rivals on the same wire, in turn, so that noise hits all of them alike.
+//! `bench`: ours and its rivals in the same place, in turn, so that noise hits all of them alike.
 
 mod chart;
 mod clients;
@@ -6,6 +6,8 @@ mod memory;
 mod numbers;
 mod report;
 mod scene;
+mod stopwatch;
+mod sysctl;
 mod trial;
 
 use std::fs;
@@ -44,6 +46,8 @@ enum Daemon {
         #[arg(long)]
         no_build: bool,
     },
+    /// The sysctl applier against systemd-sysctl, procps and busybox, with 150 and with 1,500 settings
+    Sysctl(sysctl::Options),
 }
 
 /// Runs to look at memory: it hardly varies.
@@ -54,8 +58,10 @@ const MEMORY_ROUNDS: u32 = 3;
 /// # Errors
 /// When a client cannot be run or gets no lease.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let Daemon::Dhcp { rounds, only, no_build } = &options.daemon;
-    dhcp(workspace, *rounds, only, *no_build)
+    match &options.daemon {
+        Daemon::Dhcp { rounds, only, no_build } => dhcp(workspace, *rounds, only, *no_build),
+        Daemon::Sysctl(options) => sysctl::run(workspace, options),
+    }
 }
 
 fn dhcp(workspace: &Workspace, rounds: u32, only: &[String], no_build: bool) -> Result<()> {

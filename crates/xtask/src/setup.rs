@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 /// What a task needs besides the Rust toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Two namespaces, a veth and a DHCP server.
+    /// Namespaces, a veth and a DHCP server.
     Demo,
     /// The demo's, the other server, the rival clients that validate the testbed, and cargo-deny.
     Tests,
@@ -42,6 +42,9 @@ const NETWORKS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
 /// Everything that compares with other clients: tests validate the testbed with them.
 const RIVALS: &[Need] = &[Need::Tests, Need::Bench];
 
+/// The rivals and the images.
+const WITH_BUSYBOX: &[Need] = &[Need::Tests, Need::Bench, Need::Images];
+
 /// Everything that builds for an architecture that is not this machine's.
 #[cfg(not(target_arch = "aarch64"))]
 const ARM: &[Need] = &[Need::Aarch64, Need::Aarch64Musl];
@@ -54,7 +57,7 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "util-linux", why: "unshare, nsenter, setpriv: hold the namespaces", needs: NETWORKS },
     DebianPackage { name: "mount", why: "file systems of their own for the test hosts", needs: NETWORKS },
     DebianPackage { name: "hostname", why: "names of their own for the test hosts", needs: NETWORKS },
-    DebianPackage { name: "procps", why: "sysctl: settings of the test hosts", needs: NETWORKS },
+    DebianPackage { name: "procps", why: "sysctl: settings of the test hosts, and a rival", needs: NETWORKS },
     DebianPackage { name: "dnsmasq-base", why: "the DHCP server of demo, tests and bench", needs: NETWORKS },
     DebianPackage { name: "udhcpd", why: "a second, independent DHCP server", needs: &[Need::Tests] },
     DebianPackage { name: "udhcpc", why: "rival client: busybox", needs: RIVALS },
@@ -70,7 +73,17 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "crun", why: "runs images: a second runtime beside runc", needs: &[Need::Images] },
     DebianPackage { name: "containerd", why: "runs images, as LinuxKit's services are run", needs: &[Need::Images] },
     DebianPackage { name: "podman", why: "runs images", needs: &[Need::Images] },
-    DebianPackage { name: "busybox", why: "part of what an image's size is compared with", needs: &[Need::Images] },
+    DebianPackage {
+        name: "systemd",
+        why: "rival: systemd-sysctl, whose meaning of sysctl.d files is ours",
+        needs: RIVALS,
+    },
+    DebianPackage {
+        name: "busybox",
+        why: "rival: sysctl; part of what an image's size is compared with",
+        needs: WITH_BUSYBOX,
+    },
+    DebianPackage { name: "strace", why: "shows which process makes which system call", needs: &[Need::Tests] },
     DebianPackage { name: "qemu-user-static", why: "runs the binaries for 64-bit ARM", needs: ARM },
 ];
 

@@ -28,6 +28,7 @@ const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-test-sandbox", threads: 1 },
     RootTests { package: "orlop-test-netns", threads: 2 },
     RootTests { package: "orlop-test-vm", threads: 2 },
+    RootTests { package: "orlop-test-sysctl", threads: 2 },
 ];
 
 /// The demo, run as a test.
@@ -49,6 +50,7 @@ pub(crate) struct Options {
 /// The tests of the whole daemon, run once more with the binaries of another C library, and those of the images.
 const WITH_MUSL: &[RootTests] = &[
     RootTests { package: "orlop-test-netns", threads: 2 },
+    RootTests { package: "orlop-test-sysctl", threads: 2 },
     // Images are made of these binaries, and the specs are locked to such images.
     RootTests { package: "orlop-test-images", threads: 1 },
 ];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use orlop_image::inspect::{Contents, platforms};
-use orlop_image::label::{self, Label};
+use orlop_image::label::{self, Label, Namespace};
 use orlop_image::layout::Layout;
 use orlop_testbed::Host;
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ pub struct Grants {
     pub command: Vec<String>,
     /// Its environment.
     pub env: Vec<String>,
+    /// Whether an engine that mounts `/proc/sys` read-only by itself is told not to. LinuxKit never does.
+    pub proc_sys: bool,
 }
 
 impl Grants {
@@ -35,6 +37,7 @@ impl Grants {
             label: serde_json::from_str(label)?,
             command: config.cmd().clone().unwrap_or_default(),
             env: config.env().clone().unwrap_or_default(),
+            proc_sys: false,
         })
     }
 
@@ -42,6 +45,13 @@ impl Grants {
     #[must_use]
     pub fn command(mut self, words: &[&str]) -> Self {
         self.command = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// With `/proc/sys` as it is.
+    #[must_use]
+    pub fn proc_sys(mut self) -> Self {
+        self.proc_sys = true;
         self
     }
 
@@ -64,7 +74,7 @@ impl Grants {
 /// below `machine`; the namespaces that it calls the host's are those of `host`.
 #[must_use]
 pub fn config(grants: &Grants, rootfs: &Path, machine: &Path, host: &Host) -> Value {
-    let Grants { label, command, env } = grants;
+    let Grants { label, command, env, proc_sys: _ } = grants;
     let namespace =
         |name: &str| json!({ "type": name, "path": format!("/proc/{}/ns/{}", host.pid(), kernel_name(name)) });
     let mount = |destination: &str, kind: &str, options: &[&str]| json!({ "destination": destination, "type": kind, "source": kind, "options": options });
@@ -75,8 +85,14 @@ pub fn config(grants: &Grants, rootfs: &Path, machine: &Path, host: &Host) -> Va
     ];
     mounts.extend(label.binds().map(|bind| {
         let source = machine.join(bind.source.trim_start_matches('/'));
-        json!({ "destination": bind.destination, "type": "bind", "source": source, "options": ["rw", "rbind", "rshared"] })
+        let options: Vec<&str> =
+            bind.options.map_or(vec!["rw", "rbind", "rshared"], |own| own.split(',').chain(["rbind"]).collect());
+        json!({ "destination": bind.destination, "type": "bind", "source": source, "options": options })
     }));
+    let mut namespaces = vec![json!({ "type": "mount" }), namespace("network"), namespace("uts")];
+    if label.pid == Namespace::New {
+        namespaces.push(json!({ "type": "pid" }));
+    }
     let capabilities = &label.capabilities;
     json!({
         "ociVersion": "1.0.2",
@@ -96,7 +112,7 @@ pub fn config(grants: &Grants, rootfs: &Path, machine: &Path, host: &Host) -> Va
         "root": { "path": rootfs, "readonly": label.readonly },
         "mounts": mounts,
         "linux": {
-            "namespaces": [{ "type": "mount" }, { "type": "pid" }, namespace("network"), namespace("uts")],
+            "namespaces": namespaces,
         },
     })
 }

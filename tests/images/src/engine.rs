@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use orlop_image::label::Namespace;
 use orlop_testbed::{Running, eventually};
 
 use crate::bundle::{self, Grants};
@@ -16,6 +17,8 @@ use crate::stage::Stage;
 pub enum Engine {
     /// umoci and runc: as LinuxKit runs `onboot`.
     Runc,
+    /// umoci and crun, another program for the same.
+    Crun,
     /// containerd and ctr: as LinuxKit runs `services`.
     Containerd,
     /// podman.
@@ -23,7 +26,7 @@ pub enum Engine {
 }
 
 /// The container's name everywhere.
-const ID: &str = "orlop-dhcp";
+const ID: &str = "orlop-test";
 /// Where cgroups are, of version 1 (a folder each) or 2.
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// Unpacking and starting, on a busy machine.
@@ -41,13 +44,14 @@ pub struct Container {
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Runc, Self::Containerd, Self::Podman];
+    pub const ALL: [Self; 4] = [Self::Runc, Self::Crun, Self::Containerd, Self::Podman];
 
     /// The programs it needs.
     #[must_use]
     pub fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Runc => &["umoci", "runc"],
+            Self::Crun => &["umoci", "crun", "unshare"],
             Self::Containerd => &["containerd", "ctr", "runc"],
             Self::Podman => &["podman", "conmon", "runc"],
         }
@@ -59,24 +63,40 @@ impl Engine {
     /// When the engine refuses.
     pub fn start(self, stage: &Stage, grants: &Grants) -> Result<Container> {
         match self {
-            Self::Runc => runc(stage, grants),
+            Self::Runc => bundled(stage, grants, &["runc"]),
+            Self::Crun => bundled(stage, grants, &UNIFIED_CRUN),
             Self::Containerd => containerd(stage, grants),
             Self::Podman => podman(stage, grants),
         }
     }
 }
 
-fn runc(stage: &Stage, grants: &Grants) -> Result<Container> {
+/// crun refuses machines that mount cgroups of version 1 beside version 2, as those for continuous integration do: it is
+/// shown only version 2.
+const UNIFIED_CRUN: [&str; 6] = [
+    "unshare",
+    "--mount",
+    "sh",
+    "-ec",
+    "umount --recursive /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec crun \"$@\"",
+    "crun",
+];
+
+/// A runtime that is given a folder and a configuration, and nothing of which it could add anything itself.
+fn bundled(stage: &Stage, grants: &Grants, program: &[&str]) -> Result<Container> {
     let bundle = stage.folder().join("bundle");
     let image = format!("{}:{}", stage.layout().display(), stage.tag()?);
     run(Command::new("umoci").args(["unpack", "--image", &image]).arg(&bundle))?;
     let config = bundle::config(grants, Path::new("rootfs"), &stage.machine(), &stage.scene.client);
     fs::write(bundle.join("config.json"), config.to_string())?;
-    let runc = ["runc".to_owned(), "--root".to_owned(), stage.folder().join("runc").display().to_string()];
-    let mut command = Command::new(&runc[0]);
-    command.args(&runc[1..]).args(["run", "--bundle"]).arg(&bundle).arg(ID);
-    let removal = runc.into_iter().chain(["delete", "--force", ID].map(str::to_owned)).collect();
-    Ok(Container { running: Running::start("runc", &mut command)?, removal, daemon: None })
+    let state = stage.folder().join("state").display().to_string();
+    let words = program.iter().copied().chain(["--root", &state]).map(str::to_owned);
+    let runtime: Vec<String> = words.collect();
+    let mut command = Command::new(&runtime[0]);
+    command.args(&runtime[1..]).args(["run", "--bundle"]).arg(&bundle).arg(ID);
+    let running = Running::start(program.last().copied().unwrap_or_default(), &mut command)?;
+    let removal = runtime.into_iter().chain(["delete", "--force", ID].map(str::to_owned)).collect();
+    Ok(Container { running, removal, daemon: None })
 }
 
 fn containerd(stage: &Stage, grants: &Grants) -> Result<Container> {
@@ -100,7 +120,7 @@ fn containerd(stage: &Stage, grants: &Grants) -> Result<Container> {
         .with_context(|| daemon.text())?;
     let archive = stage.archive().display().to_string();
     call(&["image", "import", "--snapshotter", "native", &archive])?;
-    let reference = crate::stage::image()?.reference.to_string();
+    let reference = stage.reference();
     let mut command = Command::new(&ctr[0]);
     command.args(&ctr[1..]).args(["run", "--rm", "--snapshotter", "native", "--read-only"]);
     // It adds first and drops then.
@@ -118,6 +138,9 @@ fn containerd(stage: &Stage, grants: &Grants) -> Result<Container> {
     }
     for (kind, name) in [("network", "net"), ("uts", "uts")] {
         command.args(["--with-ns", &format!("{kind}:/proc/{}/ns/{name}", stage.scene.client.pid())]);
+    }
+    if grants.label.pid == Namespace::Host {
+        command.args(["--with-ns", "pid:/proc/self/ns/pid"]);
     }
     command.args([&reference, ID]).args(&grants.command);
     let removal = ctr.into_iter().chain(["task", "rm", "--force", ID].map(str::to_owned)).collect();
@@ -187,6 +210,12 @@ fn podman(stage: &Stage, grants: &Grants) -> Result<Container> {
     command.arg(format!("--cgroup-parent=/{}", cgroup()));
     let client = stage.scene.client.pid();
     command.args([format!("--network=ns:/proc/{client}/ns/net"), format!("--uts=ns:/proc/{client}/ns/uts")]);
+    if grants.label.pid == Namespace::Host {
+        command.arg("--pid=host");
+    }
+    if grants.proc_sys {
+        command.arg("--security-opt=unmask=/proc/sys");
+    }
     command.arg(pulled.trim()).args(&grants.command);
     let removal = podman.into_iter().chain(["rm", "--force", "--ignore", "--time=0", ID].map(str::to_owned)).collect();
     Ok(Container { running: Running::start("podman", &mut command)?, removal, daemon: None })

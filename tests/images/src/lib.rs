@@ -1,6 +1,6 @@
 //! The images under the tools and runtimes that people use, with the daemon at work in a network of the test.
 //!
-//! [`Stage`] has a client host, a server host and the image; [`Engine`] starts the image with exactly what its own label
+//! [`Stage`] has a client host, a server host and an image; [`Engine`] starts the image with exactly what its own label
 //! grants, read from the image. The container joins the client host's network and UTS namespace, which are "the host" that
 //! the label means. Left out, with the reason, in [`NOT_HERE`].
 #![forbid(unsafe_code)]
@@ -15,7 +15,6 @@ pub use stage::Stage;
 
 /// Runtimes that are not tested here, and why.
 pub const NOT_HERE: &[(&str, &str)] = &[
-    ("crun", "refuses hosts that mount cgroup v1 beside v2, as machines for continuous integration do"),
     ("youki", "is in no Debian package; building it takes minutes"),
     (
         "docker",

@@ -1,10 +1,11 @@
-//! Two hosts, the image, and a folder that stands for the machine's `/run`.
+//! Two hosts, an image, and a folder that stands for the machine's `/run`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use orlop_image::build::{self, Built, Plan};
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use crate::bundle::Grants;
 
-/// Everything that a container of the image needs.
+/// Everything that a container of an image needs.
 pub struct Stage {
     /// The hosts: the container runs in the client's network.
     pub scene: Scene,
@@ -24,62 +25,90 @@ pub struct Stage {
     pub grants: Grants,
     /// Holds all files of this stage; removed with it.
     folder: PathBuf,
-    _dnsmasq: Running,
+    image: &'static str,
+    built: &'static Built,
+    /// The server that the image of that name looks for.
+    _dnsmasq: Option<Running>,
 }
 
-/// The image, built once for all tests of this process.
+/// The image of the DHCP client, for which the server's host has a server.
+const DHCP: &str = "dhcp";
+
+/// The image of this name, built once for all tests of this process.
 ///
 /// # Errors
 /// When it cannot be built.
-pub(crate) fn image() -> Result<&'static Built> {
-    static BUILT: OnceLock<Result<Built, String>> = OnceLock::new();
+fn built(image: &'static str) -> Result<&'static Built> {
+    static BUILT: Mutex<BTreeMap<&str, Result<&Built, String>>> = Mutex::new(BTreeMap::new());
     let make = || {
         let workspace = Workspace::find().map_err(|fatal| fatal.to_string())?;
         // What `cargo xtask test` has just compiled, else what lies in cargo's folders.
         let given = std::env::var_os("ORLOP_BIN_DIR").map(|folder| (Platform::HOST, PathBuf::from(folder)));
         let plan = Plan { platforms: vec![Platform::HOST], folders: given.into_iter().collect(), ..Plan::default() };
-        build::build(&workspace, "dhcp", &plan).map_err(|fatal| fatal.to_string())
+        let built = build::build(&workspace, image, &plan).map_err(|fatal| fatal.to_string())?;
+        // For as long as the process lives.
+        Ok(&*Box::leak(Box::new(built)))
     };
-    BUILT.get_or_init(make).as_ref().map_err(|error| anyhow!("{error}"))
+    let mut known = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(image).or_insert_with(make).clone().map_err(|error| anyhow!("{error}"))
 }
 
 impl Stage {
-    /// Whether tests with these programs can run here; `None` means that the reason was printed.
+    /// Whether tests of the DHCP client's image with these programs can run here; `None` means that the reason was printed.
     ///
     /// # Panics
     /// With `SYSTEM_TESTS=require`, when they cannot.
     #[must_use]
     pub fn available(programs: &[&str]) -> Option<Testbed> {
-        if let Err(error) = image() {
+        Self::available_for(DHCP, &[&["dnsmasq"], programs].concat())
+    }
+
+    /// As [`Self::available`], for the image of this name.
+    ///
+    /// # Panics
+    /// As [`Self::available`].
+    #[must_use]
+    pub fn available_for(image: &'static str, programs: &[&str]) -> Option<Testbed> {
+        if let Err(error) = built(image) {
             needs::skip(&format!("needs the image: {error:#}"));
             return None;
         }
-        Testbed::with(&[&["dnsmasq"], programs].concat())
+        Testbed::with(programs)
     }
 
-    /// Makes the hosts, starts a server and writes the image.
+    /// Makes the hosts, starts a DHCP server and writes the DHCP client's image.
     ///
     /// # Errors
     /// When something cannot be made.
     pub fn new() -> Result<Self> {
+        Self::of(DHCP)
+    }
+
+    /// Makes the hosts and writes the image of this name.
+    ///
+    /// # Errors
+    /// When something cannot be made.
+    pub fn of(image: &'static str) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("orlop-images-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
-        let built = image()?;
+        let built = built(image)?;
         build::write(&Workspace::find()?, built, &folder.join("images"))?;
         let grants = Grants::of(&built.layout)?;
         let scene = Scene::new()?;
-        let dnsmasq = scene.dnsmasq()?;
-        let stage = Self { scene, grants, folder, _dnsmasq: dnsmasq };
+        let dnsmasq = (image == DHCP).then(|| scene.dnsmasq()).transpose()?;
+        let stage = Self { scene, grants, folder, image, built, _dnsmasq: dnsmasq };
         // What LinuxKit's init does for `runtime.mkdir`, and its empty resolv.conf.
         for made in &stage.grants.label.runtime.mkdir {
             fs::create_dir_all(stage.machine().join(made.trim_start_matches('/')))?;
         }
         let resolv_conf = stage.machine().join("run/resolvconf/resolv.conf");
-        fs::write(&resolv_conf, "")?;
-        fs::set_permissions(&resolv_conf, fs::Permissions::from_mode(0o600))?;
+        if resolv_conf.parent().is_some_and(Path::is_dir) {
+            fs::write(&resolv_conf, "")?;
+            fs::set_permissions(&resolv_conf, fs::Permissions::from_mode(0o600))?;
+        }
         Ok(stage)
     }
 
@@ -98,13 +127,13 @@ impl Stage {
     /// The image as a layout.
     #[must_use]
     pub fn layout(&self) -> PathBuf {
-        self.folder.join("images/dhcp")
+        self.folder.join("images").join(self.image)
     }
 
     /// The image as an archive.
     #[must_use]
     pub fn archive(&self) -> PathBuf {
-        self.folder.join("images/dhcp.tar")
+        self.folder.join("images").join(format!("{}.tar", self.image))
     }
 
     /// The tag of the image.
@@ -112,7 +141,12 @@ impl Stage {
     /// # Errors
     /// When it has none.
     pub fn tag(&self) -> Result<String> {
-        image()?.reference.tag.clone().context("the image has no tag")
+        self.built.reference.tag.clone().context("the image has no tag")
+    }
+
+    /// Its name, with the tag.
+    pub(crate) fn reference(&self) -> String {
+        self.built.reference.to_string()
     }
 
     /// What the container left for others: a file below `/run` of the machine.
@@ -129,7 +163,7 @@ impl Stage {
     /// # Errors
     /// When there is none or it is not JSON.
     pub fn status(&self) -> Result<Value> {
-        Ok(serde_json::from_str(&self.read("/run/orlop/dhcp/status.json")?)?)
+        Ok(serde_json::from_str(&self.read(&format!("/run/orlop/{}/status.json", self.image))?)?)
     }
 
     /// The process that the container started: the one of the daemon's that is neither broker nor worker.

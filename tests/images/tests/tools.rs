@@ -76,16 +76,20 @@ const RENEWAL: &str = "cargo xtask build --target x86_64-unknown-linux-musl && \
 fn the_committed_specs_are_locked_to_the_images_of_this_tree() {
     let workspace = Workspace::find().unwrap();
     let plan = build::Plan { platforms: vec![Platform::Amd64], ..build::Plan::default() };
-    let built = match build::build(&workspace, "dhcp", &plan) {
-        Ok(built) if built.sources.iter().all(|source| source.folder.to_string_lossy().contains("musl")) => built,
-        Ok(_) | Err(_) => {
-            return needs::skip(
-                "needs the musl build that specs are locked to (cargo xtask setup --musl, then \
+    let mut images = lock::Images::new();
+    for name in workspace.recipes().unwrap() {
+        match build::build(&workspace, &name, &plan) {
+            Ok(built) if built.sources.iter().all(|source| source.folder.to_string_lossy().contains("musl")) => {
+                images.insert(built.reference, built.digest);
+            }
+            Ok(_) | Err(_) => {
+                return needs::skip(
+                    "needs the musl build that specs are locked to (cargo xtask setup --musl, then \
                                 cargo xtask build --target x86_64-unknown-linux-musl)",
-            );
+                );
+            }
         }
-    };
-    let images = lock::Images::from([(built.reference.clone(), built.digest.clone())]);
+    }
     let mut seen = 0;
     for entry in fs::read_dir(workspace.root.join("packaging/specs")).unwrap() {
         let path = entry.unwrap().path();

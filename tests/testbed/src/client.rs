@@ -146,7 +146,9 @@ impl Daemon {
         Self::folder().join("orlop-dhcp")
     }
 
-    fn folder() -> PathBuf {
+    /// Where the release binaries are: `ORLOP_BIN_DIR`, or else where `cargo xtask build` puts them.
+    #[must_use]
+    pub fn folder() -> PathBuf {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("/"));
         env::var_os("ORLOP_BIN_DIR")
             .map_or_else(|| workspace.join("target/x86_64-unknown-linux-gnu/release"), PathBuf::from)

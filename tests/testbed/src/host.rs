@@ -1,4 +1,4 @@
-//! A host: network, mount and UTS namespaces of its own, held by one small process.
+//! A host: network, mount, UTS and IPC namespaces of its own, held by one small process.
 //!
 //! The holder is a shell that waits for the end of its standard input, a pipe only the caller holds. When the caller
 //! drops the host, panics, or is killed with SIGKILL, the pipe ends, the holder kills every process left in the
@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::running::Running;
 
@@ -72,7 +72,7 @@ impl Host {
     /// Without root, or when the kernel refuses namespaces.
     pub fn new(name: &str) -> Result<Self> {
         let mut holder = Command::new("unshare")
-            .args(["--net", "--mount", "--uts", "--propagation", "private", "sh", "-c", HOLDER])
+            .args(["--net", "--mount", "--uts", "--ipc", "--propagation", "private", "sh", "-c", HOLDER])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -109,7 +109,7 @@ impl Host {
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["--net", "--mount", "--uts", "--target", &self.pid().to_string(), "--"]).arg(program);
+        command.args(["--net", "--mount", "--uts", "--ipc", "--target", &self.pid().to_string(), "--"]).arg(program);
         command
     }
 
@@ -194,6 +194,32 @@ impl Host {
     /// The error of `work`, or when the namespace cannot be entered.
     pub fn inside<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         self.thread(work)?.join().map_err(|_| anyhow!("a thread in {} panicked", self.name))?
+    }
+
+    /// Runs `work` in a thread that is on the host in every respect: network, files, hostname, message queues. What it starts
+    /// is there too, without a helper program in front of it that would be measured, or have to be waited for, with it.
+    ///
+    /// # Errors
+    /// The error of `work`, or when the host cannot be entered.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let namespaces = [
+            ("net", CloneFlags::CLONE_NEWNET),
+            ("uts", CloneFlags::CLONE_NEWUTS),
+            ("ipc", CloneFlags::CLONE_NEWIPC),
+            // Last: a path is another one after it.
+            ("mnt", CloneFlags::CLONE_NEWNS),
+        ];
+        let opened = namespaces.map(|(name, kind)| (File::open(format!("/proc/{}/ns/{name}", self.pid())), kind));
+        let inside = move || {
+            // A mount namespace can only be entered by a thread that shares its folder and root with no other.
+            unshare(CloneFlags::CLONE_FS).context("cannot have a root of its own")?;
+            for (file, kind) in opened {
+                setns(file?, kind).context("cannot enter the host")?;
+            }
+            work()
+        };
+        let ended = thread::scope(|scope| scope.spawn(inside).join());
+        ended.map_err(|_| anyhow!("the thread on {} panicked", self.name))?
     }
 
     /// The processes in the host's network namespace, without the holder: id and command line.

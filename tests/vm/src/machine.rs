@@ -35,7 +35,7 @@ impl Machine {
     #[must_use]
     pub fn new(kernel: &Kernel, files: Files) -> Self {
         let mut files = files.device("/dev/console", 5, 1).device("/dev/null", 1, 3);
-        for folder in ["/proc", "/sys", "/dev", "/run", "/tmp"] {
+        for folder in ["/proc", "/sys", "/dev"] {
             files = files.folder(folder, 0o755);
         }
         Self { kernel: kernel.clone(), files }

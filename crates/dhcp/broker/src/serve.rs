@@ -71,6 +71,7 @@ async fn confine(
     let read = readable(settings.path());
     let mut narrow = broker.narrow(Keep {
         read: &read.each_ref().map(PathBuf::as_path),
+        adjust: &[],
         write: &writable(config),
         require_landlock: config.require_landlock,
     })?;

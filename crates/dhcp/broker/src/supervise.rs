@@ -47,7 +47,9 @@ fn supervise(oneshot: bool, deadline: Duration) -> Result<u8, Fatal> {
         broker_args: std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect(),
         broker: &BROKER,
         worker: &WORKER,
+        lent: &[],
         oneshot,
+        once: false,
         hard_stop: Some(deadline.saturating_add(OVERTIME)),
     };
     Supervisor::open(&worker_path()?)?.run(&plan)

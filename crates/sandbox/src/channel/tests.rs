@@ -72,9 +72,9 @@ fn a_descriptor_does_not_go_from_worker_to_broker() {
         let broker: Broker = BrokerChannel::new(broker);
         let (read, write) = rustix::pipe::pipe().unwrap();
         let frame = [0, 5];
-        match transmit(theirs.as_fd(), &frame, Some(read.as_fd())) {
+        match transmit(theirs.as_fd(), &frame, Some(read.as_fd()), SendFlags::DONTWAIT) {
             // Since Linux 6.16 the kernel refuses.
-            Err(Errno::PERM) => transmit(theirs.as_fd(), &frame, None).unwrap(),
+            Err(Errno::PERM) => transmit(theirs.as_fd(), &frame, None, SendFlags::DONTWAIT).unwrap(),
             Err(errno) => panic!("{errno}"),
             Ok(()) => {}
         }
@@ -97,7 +97,7 @@ fn anything_but_one_message_ends_the_conversation() {
             ("too long", &[0; 64], "a frame of 64 bytes, the longest message has 10"),
         ] {
             let (broker, worker) = hostile();
-            transmit(broker.as_fd(), frame, None).unwrap();
+            transmit(broker.as_fd(), frame, None, SendFlags::DONTWAIT).unwrap();
             assert_eq!(worker.recv().await.unwrap_err().to_string(), want, "{what}");
         }
     });

@@ -33,21 +33,25 @@ pub(super) enum Life {
 }
 
 impl Ended {
-    /// A final code of the broker is final, until a service has proven itself. So is a worker that cannot confine
+    /// The result of a one-shot run is final. A final code of the broker is, until a service has proven itself. So is a worker that cannot confine
     /// itself: it says so with a code that its own filter forbids once it is confined, so an intruder cannot end the
     /// service with it.
     pub(super) fn verdict(self, life: Life) -> Verdict {
-        match (life, self.broker) {
-            (Life::OneShot, Some(Waited::Exited(0))) => return Verdict::Final(0),
+        let of_broker = match (life, exit(self.broker)) {
+            (Life::OneShot, Some(exit)) if exit.is_result() => return Verdict::Final(exit.code()),
             (Life::Proven, _) => return Verdict::Restart,
-            (Life::OneShot | Life::Young, _) => {}
-        }
-        let of_broker = exit(self.broker).filter(|exit| exit.is_final());
+            (Life::OneShot | Life::Young, of_broker) => of_broker.filter(|exit| exit.is_final()),
+        };
         let of_worker = exit(self.worker).filter(|exit| matches!(exit, Exit::Permission | Exit::Config));
         match of_broker.or(of_worker) {
             Some(exit) => Verdict::Final(exit.code()),
             None => Verdict::Restart,
         }
+    }
+
+    /// The code of a run that failed and is not tried again.
+    pub(super) fn code(self) -> u8 {
+        exit(self.broker).filter(|exit| !exit.is_result()).unwrap_or(Exit::Software).code()
     }
 
     pub(super) fn broker(self) -> impl fmt::Display {
@@ -83,12 +87,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_run_that_is_not_tried_again_never_looks_like_a_result() {
+        for (what, broker, want) in [
+            ("the broker says why", Some(Waited::Exited(71)), 71),
+            ("the broker was killed", Some(Waited::Killed(9)), 70),
+            ("nothing started", None, 70),
+            ("a code of no table", Some(Waited::Exited(42)), 70),
+            ("a result that is none", Some(Waited::Exited(0)), 70),
+        ] {
+            assert_eq!(Ended { broker, worker: None }.code(), want, "{what}");
+        }
+    }
+
+    #[test]
     fn only_a_final_end_is_the_end() {
         let exited = |code| Some(Waited::Exited(code));
         let killed = Some(Waited::Killed(9));
         for (what, broker, worker, life, want) in [
             ("done", exited(0), killed, Life::OneShot, Verdict::Final(0)),
             ("done, but a service", exited(0), killed, Life::Young, Verdict::Restart),
+            ("done, and not all is as asked for", exited(1), killed, Life::OneShot, Verdict::Final(1)),
+            ("done, but for a mistake", exited(2), exited(77), Life::OneShot, Verdict::Final(2)),
+            ("a result, but a service", exited(1), killed, Life::Young, Verdict::Restart),
             ("not in time", exited(69), killed, Life::OneShot, Verdict::Final(69)),
             ("bad configuration", exited(78), killed, Life::Young, Verdict::Final(78)),
             ("configuration broken while it ran", exited(78), killed, Life::Proven, Verdict::Restart),

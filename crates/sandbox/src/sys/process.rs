@@ -7,6 +7,7 @@ use core::ptr;
 use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::panic::{UnwindSafe, catch_unwind};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions};
@@ -47,6 +48,60 @@ pub(crate) fn spawn(spawn: &Spawn<'_>) -> io::Result<Pid> {
         0 => child(program.as_fd(), &arguments, &environment, &copies, above, parent),
         pid => Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork returned no process")),
     }
+}
+
+/// Starts a copy of this process that holds `descriptor` as number `slot`, the numbers below as we do and nothing above,
+/// dies with us, runs `work`, and ends with its result.
+///
+/// This process must have one thread. `work` may use none of its descriptors but the one that it is given.
+///
+/// # Errors
+/// When there can be no more processes.
+pub(crate) fn fork(
+    descriptor: BorrowedFd<'_>,
+    slot: c_int,
+    work: impl FnOnce(OwnedFd) -> u8 + UnwindSafe,
+) -> io::Result<Pid> {
+    let parent = rustix::process::getpid();
+    // SAFETY: this process has one thread, so the child's memory is consistent, allocator included. The child never
+    // leaves this arm, so nothing that its parent owns is dropped a second time.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let code = match hold_only(descriptor, slot, parent) {
+                // A panic must not unwind into what the child shares with its parent's call.
+                Some(descriptor) => catch_unwind(|| work(descriptor)).unwrap_or(ABORTED),
+                None => ABORTED,
+            };
+            // SAFETY: _exit ends the process without running anything of it.
+            unsafe { libc::_exit(code.into()) }
+        }
+        pid => Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork returned no process")),
+    }
+}
+
+/// The status of a copy that ended before its work had a result.
+const ABORTED: u8 = 70;
+
+/// The child's side of [`fork`], until its work begins.
+fn hold_only(descriptor: BorrowedFd<'_>, slot: c_int, parent: Pid) -> Option<OwnedFd> {
+    // SAFETY: prctl with integers only.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    if rustix::process::getppid() != Some(parent) {
+        return None;
+    }
+    default_fault_signals();
+    set_blocked(&[], libc::SIG_SETMASK).ok()?;
+    // SAFETY: both are descriptor numbers, and the source is open. What the target number held is replaced, which
+    // nothing in this copy uses.
+    if unsafe { libc::dup2(descriptor.as_raw_fd(), slot) } < 0 {
+        return None;
+    }
+    close_from(slot + 1).ok()?;
+    // SAFETY: it has just been put there, and whatever had this number in the parent is not used in this copy.
+    let held = unsafe { OwnedFd::from_raw_fd(slot) };
+    rustix::io::fcntl_setfd(&held, rustix::io::FdFlags::CLOEXEC).ok()?;
+    Some(held)
 }
 
 /// With which status a child ends whose program cannot be executed.
@@ -107,7 +162,7 @@ const CLOSE_RANGE_CLOEXEC: c_uint = 1 << 2;
 
 fn close_range(first: c_int, flags: c_uint) -> Result<(), Errno> {
     // SAFETY: callers pass numbers above everything that this process still uses: the ladder before it has opened
-    // anything, the child just before it executes.
+    // anything, a child just before it executes, a copy before its work begins.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first.cast_unsigned(), c_uint::MAX, flags) };
     check(result)
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
-use crate::run::{Case, Daemon, gone};
+use crate::run::{Case, Daemon, children, gone};
 
 pub(crate) const CASES: &[Case] = &[
     ("a_worker_is_attested_then_spoken_to_then_granted_a_socket", || {
@@ -82,9 +82,7 @@ pub(crate) const CASES: &[Case] = &[
         for (flags, when) in [(&[][..], "ready"), (&["--slow-to-start"], "starting")] {
             let mut daemon = Daemon::start_under(&namespace, flags);
             daemon.line(when);
-            let supervisor = daemon.supervisor().as_raw_nonzero();
-            let children = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
-            let first = rustix::process::Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+            let [first] = children(daemon.supervisor())[..] else { panic!("the namespace has one PID 1") };
             let told = Instant::now();
             kill_process(first, Signal::TERM).unwrap();
             assert_eq!(daemon.wait().code(), Some(0), "{when}");
@@ -166,6 +164,67 @@ pub(crate) const CASES: &[Case] = &[
     ("a_one_shot_run_ends_with_the_code_of_its_broker", || {
         assert_eq!(Daemon::start(&["--oneshot"]).wait().code(), Some(0));
         assert_eq!(Daemon::start(&["--refused"]).wait().code(), Some(76));
+        assert_eq!(Daemon::start(&["--oneshot", "--unmet"]).wait().code(), Some(1));
+        assert_eq!(Daemon::start(&["--oneshot", "--mistaken"]).wait().code(), Some(2));
+    }),
+    ("a_result_is_no_end_for_a_service", || {
+        Daemon::start(&["--unmet"]).line("broker and worker have ended broker=exit 1");
+    }),
+    ("an_applier_is_attested_then_handed_files", || {
+        let mut daemon = Daemon::start(&["--appliers"]);
+        let net = daemon.line("trio-net uid=");
+        for part in [
+            "uid=64098 gid=64098 groups=0 capabilities=NET_ADMIN bounding=NET_ADMIN",
+            "no_new_privs=yes filtered=yes filters=3 allowed=11",
+            "root=empty limits=yes threads=1 open_files=4",
+        ] {
+            assert!(net.contains(part), "{part:?} is not in {net:?}");
+        }
+        assert!(daemon.line("trio-root uid=").contains("uid=0 gid=0 groups=0 capabilities=none bounding=none"));
+        daemon.line("broker keeps capabilities=none bounding=none");
+        assert_eq!(daemon.line("supervisor"), "supervisor effective=KILL,SETGID,SETUID,SETPCAP,SYS_CHROOT");
+        daemon.line("trio-net read \"content\" and may not open a file: Function not implemented");
+        daemon.line("trio-root read \"content\" and may not open a file: Function not implemented");
+        daemon.line("ready");
+    }),
+    ("a_lent_capability_that_nobody_granted_is_not_missed", || {
+        let mut daemon = Daemon::start_under(&["setpriv", "--bounding-set=-net_admin"], &["--appliers"]);
+        daemon.line("trio-net has no capability to run with");
+        daemon.line("trio-root read \"content\"");
+        daemon.line("ready");
+    }),
+    ("an_applier_that_dies_ends_alone", || {
+        let mut daemon = Daemon::start(&["--appliers", "--kill-applier"]);
+        daemon.line("trio-net: the peer is gone");
+        daemon.line("trio-root read \"content\"");
+        daemon.line("ready");
+    }),
+    ("appliers_end_with_their_broker_or_if_they_are_stopped_with_its_supervisor", || {
+        for stopped in [false, true] {
+            let mut daemon = Daemon::start(&["--appliers"]);
+            let (broker, _) = daemon.pids();
+            daemon.line("ready");
+            let appliers = children(broker);
+            assert_eq!(appliers.len(), 2, "{appliers:?}");
+            for applier in appliers.iter().filter(|_| stopped) {
+                kill_process(*applier, Signal::STOP).unwrap();
+            }
+            kill_process(broker, Signal::KILL).unwrap();
+            daemon.line("again_in");
+            if stopped {
+                let adopted = children(daemon.supervisor());
+                assert!(appliers.iter().all(|applier| adopted.contains(applier)), "{adopted:?}");
+                daemon.signal(Signal::TERM);
+                assert_eq!(daemon.wait().code(), Some(0));
+            }
+            gone(&appliers);
+        }
+    }),
+    ("more_jobs_than_there_is_room_for_wait_for_an_answer", || {
+        let mut daemon = Daemon::start(&["--appliers", "--many-jobs"]);
+        let line = daemon.line("jobs answered in order");
+        assert!(line.contains("1000 jobs") && !line.contains(" 0 times full"), "{line}");
+        daemon.line("ready");
     }),
     ("a_one_shot_run_ends_even_if_its_broker_does_not", || {
         let mut daemon = Daemon::start(&["--oneshot", "--hang"]);
@@ -181,6 +240,10 @@ pub(crate) const CASES: &[Case] = &[
         let line = daemon.line("error: ");
         assert!(line.starts_with("trio-worker| error: there is no empty directory"), "{line}");
         daemon.line("trio-worker|   help: put into the image:");
+        let mut daemon = Daemon::start_under(&["unshare", "--mount", "sh", "-c", bare, "sh"], &["--appliers"]);
+        assert_eq!(daemon.wait().code(), Some(77));
+        daemon.line("error: there is no empty directory");
+        daemon.line("error: trio-root did not lock itself in");
     }),
     ("a_missing_capability_is_answered_with_the_line_that_grants_it", || {
         let mut daemon = Daemon::start_under(&["setpriv", "--bounding-set=-setuid"], &[]);

@@ -13,17 +13,19 @@ use orlop_sandbox::datagram::Datagram;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::posture::Status;
 use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Role, Root, Rule, Slot, Usage, join,
+    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Root, Rule, Slot, Usage, join,
 };
 use orlop_sandbox::seccomp::{EVERYWHERE, IN_WORKERS, LEGACY, WORKER_BASE};
 use orlop_sandbox::signals::Signals;
 use orlop_sandbox::supervisor::{BROKER_OF, Plan, Supervisor, hold_signals};
 use orlop_sandbox::worker::{Context, Worker};
-use orlop_sandbox::{clock, log, syscall};
+use orlop_sandbox::{clock, log, profile, syscall};
 use orlop_wire::MaxSize;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
+
+use crate::appliers::{self, Appliers};
 
 #[derive(Debug, Serialize, Deserialize, MaxSize)]
 enum ToWorker {
@@ -64,7 +66,7 @@ const SLOT: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "
 
 const WORKER: Profile = Profile {
     name: "trio-worker",
-    role: Role::Worker,
+    role: profile::Role::Worker,
     ids: Ids { uid: 64_100, gid: 64_100 },
     keep: &[],
     slots: &[SLOT],
@@ -110,7 +112,7 @@ const fn unpinned() -> [Rule; WORKER_BASE.len() - 2] {
 
 const BROKER: Profile = Profile {
     name: "trio-broker",
-    role: Role::Broker,
+    role: profile::Role::Broker,
     ids: Ids { uid: 0, gid: 0 },
     keep: &[],
     slots: &[SLOT],
@@ -162,12 +164,9 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
         }
         Role::Broker(worker) => {
             log::init("broker", LevelFilter::INFO);
-            tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build()
-                .unwrap()
-                .block_on(serve(worker, &has))
-                .map(Exit::code)
+            let appliers = if has("--appliers") { Appliers::fork() } else { Ok(Appliers::default()) };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+            appliers.and_then(|appliers| runtime.block_on(serve(worker, appliers, &has))).map(Exit::code)
         }
         Role::Worker(profile) => {
             log::init("worker", LevelFilter::INFO);
@@ -186,7 +185,9 @@ fn supervise(arguments: &[String], oneshot: bool) -> Result<u8, Fatal> {
         broker_args: arguments.iter().map(|argument| CString::new(argument.as_str()).unwrap()).collect(),
         broker: &BROKER,
         worker: if arguments.iter().any(|argument| argument == "--other-worker") { &OTHER_WORKER } else { &WORKER },
+        lent: &appliers::LENT,
         oneshot,
+        once: false,
         hard_stop: Some(Duration::from_secs(2)),
     })
 }
@@ -207,7 +208,7 @@ const PROTOCOL: u32 = 7;
 /// More sockets than tokio forgets without waking its own loop (16), which takes a system call of its own.
 const HELD: u32 = 40;
 
-async fn serve(worker: i32, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> {
+async fn serve(worker: i32, appliers: Appliers, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> {
     // Afterwards there is no system call to ask with.
     let own = std::process::id();
     let broker = Broker::start(&BROKER, worker, WORKER.name)?;
@@ -215,6 +216,7 @@ async fn serve(worker: i32, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> 
     let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
     let relay = broker.relay();
     let mut narrow = broker.narrow(Keep { require_landlock: has("--require-landlock"), ..Keep::default() })?;
+    appliers.play(narrow.posture(), has)?;
     let protocol = if has("--other-build") { PROTOCOL + 1 } else { PROTOCOL };
     let Attested { channel, posture } = narrow.await_worker::<ToWorker, ToBroker>(&WORKER, protocol).await?;
     say(&format!("pids broker={own} worker={worker}"));
@@ -246,11 +248,13 @@ async fn serve(worker: i32, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> 
             channel.send(&message).await.map_err(lost)?;
         }
     }
+    for (flag, exit) in [("--refused", Exit::Refused), ("--unmet", Exit::Unmet), ("--mistaken", Exit::Mistaken)] {
+        if has(flag) {
+            return Ok(exit);
+        }
+    }
     if has("--oneshot") && !has("--hang") {
         return Ok(Exit::Done);
-    }
-    if has("--refused") {
-        return Ok(Exit::Refused);
     }
     say("ready");
     let mut signal = std::pin::pin!(signals.recv());
@@ -265,7 +269,7 @@ async fn serve(worker: i32, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> 
     .await
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _closed = std::io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 

@@ -2,6 +2,7 @@
 //! supervisor, which starts it again as broker and worker.
 #![allow(clippy::unwrap_used, reason = "a test without the harness is still a test")]
 
+mod appliers;
 mod cases;
 mod daemon;
 mod run;

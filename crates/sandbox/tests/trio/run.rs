@@ -122,6 +122,13 @@ impl Drop for Daemon {
     }
 }
 
+/// The processes that `parent` has started and not yet collected.
+pub(crate) fn children(parent: Pid) -> Vec<Pid> {
+    let parent = parent.as_raw_nonzero();
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+    children.split_whitespace().map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap()).collect()
+}
+
 /// Waits until none of `pids` exists, and says how long that took.
 pub(crate) fn gone(pids: &[Pid]) -> Duration {
     let start = Instant::now();

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, Name};
-use rustix::fs::{Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstat, fstatfs, openat2};
+use rustix::fs::{
+    Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, openat2,
+};
 use rustix::io::Errno;
 
 use crate::command_line::PROC_SYS;
@@ -40,6 +42,13 @@ impl Tree {
             }
         }
         Ok(Self(opened))
+    }
+
+    /// Whether nothing in it can be written, whatever it says about itself: containers that are not LinuxKit's have `/proc/sys`
+    /// mounted like that.
+    #[must_use]
+    pub fn is_mounted_read_only(&self) -> bool {
+        fstatvfs(&self.0).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
     }
 
     /// What is in `folder`, sorted; nothing when there is no such folder. Names that no setting has are left out, and of
@@ -88,11 +97,11 @@ impl Tree {
 
 /// `file`, if it is one: in a folder that is only shaped like `/proc/sys` there may be anything.
 fn whole(file: OwnedFd) -> Result<OwnedFd, Errno> {
-    match FileType::from_raw_mode(fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file),
-        FileType::Directory => Err(Errno::ISDIR),
-        _ => Err(Errno::NODEV),
+    let kind = FileType::from_raw_mode(fstat(&file)?.st_mode);
+    if kind == FileType::RegularFile {
+        return Ok(file);
     }
+    Err(if kind == FileType::Directory { Errno::ISDIR } else { Errno::NODEV })
 }
 
 /// Whether the kernel has this way of opening at all, which it has since Linux 5.6.

@@ -169,11 +169,21 @@ impl Prefix {
     /// Whether `key` begins with it, name by name.
     #[must_use]
     pub fn covers(&self, key: &Key) -> bool {
-        let prefix = self.0.path();
-        match key.path().strip_prefix(prefix) {
-            Some(rest) => prefix.is_empty() || rest.is_empty() || rest.starts_with('/'),
-            None => false,
-        }
+        is_within(key.path(), self.0.path())
+    }
+
+    /// Whether something in `directory`, at any depth, may begin with it.
+    #[must_use]
+    pub fn reaches(&self, directory: &Directory) -> bool {
+        is_within(directory.path(), self.0.path()) || is_within(self.0.path(), directory.path())
+    }
+}
+
+/// Whether `path` is `above`, or below it.
+fn is_within(path: &str, above: &str) -> bool {
+    match path.strip_prefix(above) {
+        Some(rest) => above.is_empty() || rest.is_empty() || rest.starts_with('/'),
+        None => false,
     }
 }
 
@@ -282,6 +292,16 @@ mod tests {
             ("another", "kernel", "vm/swappiness", false),
         ] {
             assert_eq!(prefix(path).covers(&Key::new(key).unwrap()), covers, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_reaches_the_folders_above_it_and_below_it() {
+        let directory = |path| Directory::new(path).unwrap();
+        for (path, reached) in
+            [("", true), ("net", true), ("net/ipv4", true), ("net/ipv4/conf", true), ("net/ip", false), ("vm", false)]
+        {
+            assert_eq!(Prefix::new(directory("net/ipv4")).reaches(&directory(path)), reached, "{path}");
         }
     }
 

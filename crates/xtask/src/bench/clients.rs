@@ -119,13 +119,21 @@ impl Client {
     }
 }
 
-fn program(name: &str) -> Result<PathBuf> {
+/// Where a program is.
+///
+/// # Errors
+/// When it is in none of the usual folders.
+pub(super) fn program(name: &str) -> Result<PathBuf> {
     let folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
     let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
     found.with_context(|| format!("no {name} in {}; help: cargo xtask setup --bench", folders.join(", ")))
 }
 
-fn debian_version(package: &str) -> Result<String> {
+/// The version of a Debian package that is installed.
+///
+/// # Errors
+/// When it is not.
+pub(super) fn debian_version(package: &str) -> Result<String> {
     let mut query = std::process::Command::new("dpkg-query");
     crate::command::captured(query.args(["--show", "--showformat=${Version}", package]))
 }

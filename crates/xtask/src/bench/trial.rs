@@ -2,18 +2,17 @@
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use orlop_testbed::Monitor;
 use orlop_testbed::state::{Change, Item, TABLE_MAIN};
 
 use super::clients::Client;
 use super::millis;
 use super::scene::{LOG, Scene};
+use super::stopwatch::{self, Timed};
 
 /// No client needs longer than this on an empty wire; one that does has failed.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -45,13 +44,14 @@ pub(super) fn run(scene: &Scene, client: &Client, start: Start) -> Result<Sample
     let monitor = Monitor::start(&scene.client)?;
     let mut command = Command::new(&client.program);
     command.args(&client.oneshot);
-    let (began, ended, status) = scene.on_client(move || timed(&mut command))?;
-    let outcome = judged(scene, &monitor, began, ended, status);
+    let run = scene.on_client(move || timed(&mut command))?;
+    let outcome = judged(scene, &monitor, &run);
     scene.clear_processes()?;
     outcome.with_context(|| format!("{} said:\n{}", client.name, scene.client.read(LOG).unwrap_or_default()))
 }
 
-fn judged(scene: &Scene, monitor: &Monitor, began: Instant, ended: Instant, status: ExitStatus) -> Result<Sample> {
+fn judged(scene: &Scene, monitor: &Monitor, run: &Timed) -> Result<Sample> {
+    let Timed { began, ended, status } = *run;
     ensure!(status.signal().is_none(), "did not end within {DEADLINE:?}");
     ensure!(status.success(), "ended with {status}");
     // The kernel told before the client ended; the thread that listens may need a moment.
@@ -63,28 +63,10 @@ fn judged(scene: &Scene, monitor: &Monitor, began: Instant, ended: Instant, stat
     Ok(Sample { configured: millis(configured), exit: millis(ended - began) })
 }
 
-/// Starts the command in the calling thread's namespaces and waits for its end.
-fn timed(command: &mut Command) -> Result<(Instant, Instant, ExitStatus)> {
+/// Starts the command in the calling thread's namespaces, with its output kept, and waits for its end.
+fn timed(command: &mut Command) -> Result<Timed> {
     let log = File::create(LOG)?;
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    let began = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
-    // Waiting must not poll, that would blur the result; so somebody else watches the clock.
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).context("no process id")?;
-    let (done, is_done) = mpsc::channel::<()>();
-    let watchdog = thread::spawn(move || {
-        if is_done.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            // Not reaped before `done` is dropped, so the number is still this process's.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
-    });
-    let status = child.wait();
-    let ended = Instant::now();
-    drop(done);
-    if watchdog.join().is_err() {
-        bail!("the watchdog panicked");
-    }
-    Ok((began, ended, status?))
+    stopwatch::run(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log), DEADLINE)
 }
 
 fn is_address(change: &Change) -> bool {

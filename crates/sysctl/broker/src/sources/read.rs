@@ -13,20 +13,18 @@ use super::look::Place;
 /// Reads a file of a folder of settings.
 pub(super) fn regular(place: &Place, path: &Path) -> Result<Vec<u8>, Unreadable> {
     // Opening a pipe to which nobody writes would wait for somebody.
-    let file = place.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY).map_err(io::Error::from)?;
-    match FileType::from_raw_mode(fstat(&file).map_err(io::Error::from)?.st_mode) {
-        FileType::RegularFile => bounded(&mut File::from(file)),
-        _ => Err(Unreadable::NoFile),
-    }
+    one_of(&[FileType::RegularFile], place, path, OFlags::NONBLOCK)
 }
 
 /// Reads a file that somebody named: it may be a pipe, too, which a shell makes of `<(command)`.
 pub(super) fn file(place: &Place, path: &Path) -> Result<Vec<u8>, Unreadable> {
-    let file = place.open_at(path, OFlags::RDONLY | OFlags::NOCTTY).map_err(io::Error::from)?;
-    match FileType::from_raw_mode(fstat(&file).map_err(io::Error::from)?.st_mode) {
-        FileType::RegularFile | FileType::Fifo | FileType::CharacterDevice => bounded(&mut File::from(file)),
-        _ => Err(Unreadable::NoFile),
-    }
+    one_of(&[FileType::RegularFile, FileType::Fifo, FileType::CharacterDevice], place, path, OFlags::empty())
+}
+
+fn one_of(kinds: &[FileType], place: &Place, path: &Path, flags: OFlags) -> Result<Vec<u8>, Unreadable> {
+    let file = place.open_at(path, OFlags::RDONLY | OFlags::NOCTTY | flags).map_err(io::Error::from)?;
+    let kind = FileType::from_raw_mode(fstat(&file).map_err(io::Error::from)?.st_mode);
+    if kinds.contains(&kind) { bounded(&mut File::from(file)) } else { Err(Unreadable::NoFile) }
 }
 
 /// Reads standard input to its end.

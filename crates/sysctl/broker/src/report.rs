@@ -1,0 +1,175 @@
+//! What a run came to: for every setting what it was, should be, and is.
+
+mod audit;
+mod count;
+mod words;
+
+use std::time::Duration;
+
+use orlop_machine::Instant;
+use orlop_sandbox::fatal::Exit;
+use orlop_sysctl_contract::{Attempt, Finding, Origin, Outcome, Permitted};
+use tracing::{debug, error, info, warn};
+
+use crate::command_line::{Mode, Run};
+use crate::sources::Unread;
+
+pub use audit::Audit;
+pub use count::Count;
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Report {
+    /// What was to be done.
+    pub mode: Mode,
+    /// What its user minds.
+    pub minds: Minds,
+    /// What the texts are called, by their numbers.
+    pub names: Vec<String>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// What is wrong or strange about lines, in their order.
+    pub findings: Vec<Finding>,
+    /// Further findings, only counted.
+    pub unsaid: u32,
+    /// What became of each setting, in the order in which they were tried.
+    pub records: Vec<Record>,
+    /// When it began.
+    pub started: Instant,
+    /// How long its parts took.
+    pub timings: Timings,
+}
+
+/// What became of one setting.
+#[derive(Debug)]
+pub struct Record {
+    /// Which, what it should be, and where that is said.
+    pub permitted: Permitted,
+    /// Who tried, if somebody did: the name of its profile.
+    pub by: Option<&'static str>,
+    /// What happened.
+    pub attempt: Option<Attempt>,
+    /// What that means; nothing in a plan, where nothing is tried.
+    pub outcome: Option<Outcome>,
+}
+
+/// What counts as a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Minds {
+    /// What is not in force.
+    Failures,
+    /// A missing key, too.
+    Strictly,
+    /// Nothing, as LinuxKit's component: everything is a warning.
+    Nothing,
+}
+
+/// How long the parts of a run took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    /// From the start of the program until the texts were read.
+    pub read: Duration,
+    /// Until every process was confined and attested.
+    pub confine: Duration,
+    /// Until the plan was there.
+    pub plan: Duration,
+    /// Until every setting had been tried.
+    pub apply: Duration,
+}
+
+impl Minds {
+    /// What the user of `run` minds.
+    #[must_use]
+    pub const fn of(run: &Run) -> Self {
+        match (run.dialect, run.strict) {
+            (orlop_sysctl_contract::Dialect::LinuxKit, _) => Self::Nothing,
+            (orlop_sysctl_contract::Dialect::SysctlD, true) => Self::Strictly,
+            (orlop_sysctl_contract::Dialect::SysctlD, false) => Self::Failures,
+        }
+    }
+
+    /// Whether `record` is a failure.
+    #[must_use]
+    pub fn is_failure(self, record: &Record) -> bool {
+        let lenient = record.permitted.step().lenient;
+        self != Self::Nothing
+            && record.outcome.is_some_and(|outcome| outcome.is_failure(self == Self::Strictly, lenient))
+    }
+}
+
+impl Report {
+    /// What the process ends with: the largest code that applies.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let minds = self.minds != Minds::Nothing;
+        if minds && self.unread.iter().any(|unread| !unread.tolerated) {
+            Exit::Config
+        } else if minds && self.findings.iter().any(|finding| finding.problem.is_error()) {
+            Exit::Mistaken
+        } else if self.records.iter().any(|record| self.minds.is_failure(record)) {
+            Exit::Unmet
+        } else {
+            Exit::Done
+        }
+    }
+
+    /// Says on stderr what is not plainly well, a line each, and then in one line what was achieved.
+    pub fn log(&self) {
+        let tolerant = self.minds == Minds::Nothing;
+        for unread in &self.unread {
+            if unread.tolerated || tolerant { warn!("{unread}") } else { error!("{unread}") }
+        }
+        for Finding { origin, problem } in &self.findings {
+            let at = self.at(*origin);
+            if problem.is_error() && !tolerant { error!("{at}: {problem}") } else { warn!("{at}: {problem}") }
+        }
+        for record in &self.records {
+            self.log_record(record);
+        }
+        let summary = count::Summary(self);
+        if self.exit() == Exit::Done { info!("{summary}") } else { warn!("{summary}") }
+    }
+
+    fn log_record(&self, record: &Record) {
+        let (Some(outcome), step) = (record.outcome, record.permitted.step()) else { return };
+        let line = format!("{}: {} = {}", self.at(step.origin), step.key, words::wanted(&step.want));
+        match words::why(record) {
+            // A difference is not news where differences are asked for: it is on standard output.
+            _ if outcome == Outcome::Differs => {}
+            None => debug!("{line}: {}", outcome.name()),
+            Some(why) if self.minds.is_failure(record) => error!("{line}: {}: {why}", outcome.name()),
+            Some(why) if step.lenient => debug!("{line}: {}: {why}", outcome.name()),
+            Some(why) if outcome.is_failure(true, false) => warn!("{line}: {}: {why}", outcome.name()),
+            Some(why) => info!("{line}: {}: {why}", outcome.name()),
+        }
+    }
+
+    /// What the user asked to be shown on standard output.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.mode {
+            Mode::Plan => self.records.iter().map(|record| words::planned(record, &self.at(origin(record)))).collect(),
+            Mode::Diff => {
+                self.records.iter().filter_map(|record| words::changed(record, &self.at(origin(record)))).collect()
+            }
+            Mode::Apply | Mode::Check | Mode::Posture => String::new(),
+        }
+    }
+
+    /// `file:line`, as compilers write it.
+    fn at(&self, origin: Origin) -> String {
+        format!("{}:{}", self.name(origin), origin.line)
+    }
+
+    /// The text of `origin`. A worker cannot make one up: see [`crate::serve`].
+    fn name(&self, origin: Origin) -> &str {
+        self.names.get(usize::from(origin.source)).map_or("unknown", String::as_str)
+    }
+}
+
+fn origin(record: &Record) -> Origin {
+    record.permitted.step().origin
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,202 @@
+use orlop_sysctl_contract::{Access, Key, Policy, Problem, Rules, Skipped, Step, Trial, Value, Want, Wrote, judge};
+use orlop_wire::Str;
+
+use super::*;
+use crate::sources::Unreadable;
+
+/// One line of a text that was tried: what it says, what the kernel said before and after, what it did.
+struct Case(&'static str, &'static str, Attempt);
+
+fn tried(before: &str, wrote: Wrote, after: Option<&str>) -> Attempt {
+    let reading = |text: &str| Str::new(&format!("{text}\n")).unwrap();
+    Attempt::Tried(Access::ReadWrite, Trial { before: Some(reading(before)), wrote, after: after.map(reading) })
+}
+
+fn step(path: &str, value: &str, line: u32) -> Step {
+    let (lenient, path) = path.strip_prefix('-').map_or((false, path), |path| (true, path));
+    Step {
+        key: Key::new(path).unwrap(),
+        want: Want::Exactly(Value::new(value).unwrap()),
+        origin: Origin { source: 0, line },
+        replaces: None,
+        lenient,
+        by_pattern: false,
+    }
+}
+
+/// A report of these cases, on line 1 and so on of `a.conf`.
+fn report(mode: Mode, minds: Minds, cases: Vec<Case>) -> Report {
+    let mut policy = Policy::new(&Rules::default(), false);
+    let record = |(line, Case(path, value, attempt)): (u32, Case)| {
+        let permitted = policy.permit(step(path, value, line)).unwrap();
+        let outcome = Some(judge(&permitted, &attempt));
+        Record { permitted, by: Some("sysctl-root"), attempt: Some(attempt), outcome }
+    };
+    Report {
+        mode,
+        minds,
+        names: vec!["a.conf".to_owned()],
+        unread: Vec::new(),
+        findings: Vec::new(),
+        unsaid: 0,
+        records: (1..).zip(cases).map(record).collect(),
+        started: Instant::from_nanos(0),
+        timings: Timings { apply: Duration::from_micros(4250), ..Timings::default() },
+    }
+}
+
+fn finding(problem: Problem) -> Finding {
+    Finding { origin: Origin { source: 0, line: 9 }, problem }
+}
+
+fn unread(tolerated: bool) -> Unread {
+    Unread { name: "b.conf".into(), why: Unreadable::NoFile, tolerated }
+}
+
+pub(crate) fn sample() -> Report {
+    let cases = vec![
+        Case("vm/good", "1", tried("0", Wrote::Whole, Some("1"))),
+        Case("vm/there", "1", tried("1", Wrote::No, None)),
+        Case("vm/other", "40 50", tried("60", Wrote::Whole, Some("40"))),
+        Case("vm/none", "1", Attempt::Unopened(2)),
+        Case("net/x/y", "1", tried("0", Wrote::Refused(1), None)),
+        Case("-vm/bad", "x", tried("0", Wrote::Refused(22), None)),
+    ];
+    let mut report = report(Mode::Apply, Minds::Failures, cases);
+    report.findings = vec![finding(Problem::NoAssignment), finding(Problem::NoMatch)];
+    report
+}
+
+#[test]
+fn the_exit_code_is_the_largest_that_applies() {
+    let good = || vec![Case("vm/a", "1", tried("0", Wrote::Whole, Some("1")))];
+    let bad = || vec![Case("vm/a", "1", tried("0", Wrote::Refused(22), None))];
+    let lenient = || vec![Case("-vm/a", "1", tried("0", Wrote::Refused(22), None))];
+    let missing = || vec![Case("vm/a", "1", Attempt::Unopened(2))];
+    let (error, hint) = (|| vec![finding(Problem::NoAssignment)], || vec![finding(Problem::NoMatch)]);
+    let none = Vec::new;
+    use Minds::{Failures, Nothing, Strictly};
+    for (what, minds, cases, findings, files, want) in [
+        ("all well", Failures, good(), none(), vec![], Exit::Done),
+        ("a hint", Failures, good(), hint(), vec![], Exit::Done),
+        ("a value refused", Failures, bad(), none(), vec![], Exit::Unmet),
+        ("refused and nobody minds", Failures, lenient(), none(), vec![], Exit::Done),
+        ("refused and nobody minds, strictly", Strictly, lenient(), none(), vec![], Exit::Done),
+        ("missing", Failures, missing(), none(), vec![], Exit::Done),
+        ("missing, strictly", Strictly, missing(), none(), vec![], Exit::Unmet),
+        ("a bad line", Failures, good(), error(), vec![], Exit::Mistaken),
+        ("a bad line and a bad value", Failures, bad(), error(), vec![], Exit::Mistaken),
+        ("a file that cannot be read, too", Failures, bad(), error(), vec![unread(false)], Exit::Config),
+        ("a file that nobody minds", Failures, good(), none(), vec![unread(true)], Exit::Done),
+        ("everything, in LinuxKit's way", Nothing, bad(), error(), vec![unread(false)], Exit::Done),
+    ] {
+        let report = Report { findings, unread: files, ..report(Mode::Apply, minds, cases) };
+        assert_eq!(report.exit(), want, "{what}");
+    }
+}
+
+#[test]
+fn the_summary_counts_everything() {
+    let want =
+        "6 settings in 4.25 ms: 1 ok, 1 unchanged, 1 mismatch, 1 missing, 1 denied, 1 invalid; 1 line in error; 1 hint";
+    assert_eq!(count::Summary(&sample()).to_string(), want);
+    let one = report(Mode::Apply, Minds::Failures, vec![]);
+    assert_eq!(count::Summary(&one).to_string(), "0 settings in 4.25 ms");
+}
+
+#[test]
+fn why_says_what_the_kernel_did() {
+    let words: Vec<_> = sample().records.iter().map(words::why).collect();
+    let want = [
+        None,
+        None,
+        Some("the kernel made 40 of it"),
+        Some("there is no such key"),
+        Some("the kernel asks for CAP_NET_ADMIN; capabilities: [CAP_NET_ADMIN]"),
+        Some("the kernel does not take this value; it is 0"),
+    ];
+    assert_eq!(words.iter().map(Option::as_deref).collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn the_audit_has_a_record_for_each_key() {
+    let report = sample();
+    let audit: serde_json::Value = serde_json::from_str(&Audit::new(&report).to_json()).unwrap();
+    assert_eq!(audit["settings"].as_array().unwrap().len(), 6);
+    let other = &audit["settings"][2];
+    for (field, want) in [
+        ("key", serde_json::Value::from("vm.other")),
+        ("path", "vm/other".into()),
+        ("file", "a.conf".into()),
+        ("line", 3.into()),
+        ("class", "root".into()),
+        ("by", "sysctl-root".into()),
+        ("before", "60".into()),
+        ("wanted", "40 50".into()),
+        ("after", "40".into()),
+        ("result", "mismatch".into()),
+        ("why", "the kernel made 40 of it".into()),
+        ("lenient", false.into()),
+    ] {
+        assert_eq!(other[field], want, "{field}");
+    }
+    assert_eq!(audit["settings"][4]["class"], "net-admin");
+    assert_eq!(audit["findings"][0]["error"], true);
+    assert_eq!(audit["findings"][0]["line"], 9);
+    assert_eq!(audit["summary"]["results"]["mismatch"], 1);
+    assert_eq!(audit["summary"]["exit"], 2);
+}
+
+#[test]
+fn a_plan_is_text_that_can_be_read_again() {
+    let mut report = report(Mode::Plan, Minds::Failures, vec![]);
+    let mut policy = Policy::new(&Rules::default(), false);
+    let mut at_least = step("net/core/somaxconn", "", 3);
+    at_least.want = Want::AtLeast(4096);
+    let steps = [step("net/ipv4/conf/eth0.100/x", "a\tb", 1), step("-kernel/modules_disabled", "1", 2), at_least];
+    report.records = steps
+        .map(|step| Record { permitted: policy.permit(step).unwrap(), by: None, attempt: None, outcome: None })
+        .into_iter()
+        .collect();
+    let want = "\
+# a.conf:1, net-admin
+net.ipv4.conf.eth0/100.x = a b
+# a.conf:2, root, not written: needs-lock
+-kernel.modules_disabled = 1
+# a.conf:3, net-admin
+# orlop: at-least
+net.core.somaxconn = 4096
+";
+    assert_eq!(report.shown(), want);
+}
+
+#[test]
+fn a_diff_shows_what_would_change_and_nothing_else() {
+    let cases = vec![
+        Case("vm/a", "1", tried("0", Wrote::No, None)),
+        Case("vm/b", "1", tried("1", Wrote::No, None)),
+        Case("vm/c", "x", tried("\x1b[2J", Wrote::No, None)),
+        Case("vm/d", "", tried("now", Wrote::No, None)),
+    ];
+    let report = report(Mode::Diff, Minds::Failures, cases);
+    let want = "a.conf:1: vm.a: 0 -> 1\na.conf:3: vm.c: \\u{1b}[2J -> x\na.conf:4: vm.d: now -> empty\n";
+    assert_eq!(report.shown(), want);
+    assert_eq!(report.exit(), Exit::Unmet);
+}
+
+#[test]
+fn a_setting_whose_writer_died_says_so() {
+    let mut report = report(Mode::Apply, Minds::Failures, vec![Case("vm/a", "1", Attempt::Unopened(5))]);
+    assert_eq!(words::why(&report.records[0]).unwrap(), "Input/output error (os error 5)", "the control");
+    report.records[0].attempt = None;
+    assert!(words::why(&report.records[0]).unwrap().contains("has ended"));
+}
+
+#[test]
+fn what_needs_a_lock_says_how_to_get_one() {
+    let case = Case("kernel/modules_disabled", "1", tried("0", Wrote::No, None));
+    let report = report(Mode::Apply, Minds::Failures, vec![case]);
+    assert_eq!(report.records[0].outcome, Some(Outcome::Skipped(Skipped::NeedsLock)));
+    assert!(words::why(&report.records[0]).unwrap().contains("--lock"));
+    assert_eq!(report.exit(), Exit::Unmet, "what was asked for is not in force");
+}

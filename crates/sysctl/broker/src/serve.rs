@@ -1,0 +1,141 @@
+//! The broker: forks its appliers, reads the texts, narrows itself, has the worker make a plan of them, carries out what
+//! the policy permits, and says what came of it.
+
+mod apply;
+mod crew;
+mod outputs;
+mod talk;
+
+use std::pin::pin;
+use std::task::Poll;
+
+use orlop_machine::Instant;
+use orlop_sandbox::broker::{Attested, Broker, Keep};
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::relay::Relay;
+use orlop_sandbox::{clock, log};
+use orlop_sysctl_contract::{PROTOCOL, Policy, Rules};
+use orlop_sysctl_profiles::WORKER;
+use tracing::level_filters::LevelFilter;
+
+use crate::command_line::{Mode, Run};
+use crate::report::{Minds, Record, Report, Timings};
+use crate::role::Birth;
+use crate::sources::Sources;
+use crate::status::Postures;
+use crate::tree::{self, Tree};
+use crew::Forks;
+use outputs::Outputs;
+pub use outputs::print;
+use talk::Said;
+
+/// Does what `run` says.
+///
+/// # Errors
+/// What made it impossible. What became of single settings is no error: it is in the report, and in the exit code.
+pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
+    log::init("sysctl", LevelFilter::from_level(run.log));
+    // Before anything is open that they would inherit.
+    let forks = Forks::all()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?;
+    let result = runtime.block_on(serve(run, birth, forks));
+    // Taking the loop down would wake threads that it never had, which is not in the table. The process ends.
+    std::mem::forget(runtime);
+    result
+}
+
+async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
+    let broker = Broker::start(crew::broker_profile()?, birth.worker, WORKER.name)?;
+    let relay = broker.relay();
+    tree::require_openat2().map_err(|cause| Fatal::os("this kernel cannot open safely (openat2)", cause))?;
+    let tree = Tree::open(&run.sysctl_dir)?;
+    if run.mode == Mode::Apply && tree.is_mounted_read_only() {
+        tracing::warn!(
+            "{} is mounted read-only: nothing can be changed; take it out of linux.readonlyPaths of the container's \
+             configuration (podman: --security-opt unmask=/proc/sys, Docker: --security-opt systempaths=unconfined)",
+            run.sysctl_dir.display()
+        );
+    }
+    let Some(sources) = read(run)? else { return Ok(Exit::Unmet) };
+    let outputs = Outputs::open(run.mode);
+    let mut timings = Timings { read: since(birth.started), ..Timings::default() };
+
+    let mut narrow = broker.narrow(Keep {
+        read: &[],
+        adjust: &[&run.sysctl_dir],
+        write: outputs.folders(),
+        require_landlock: run.require_landlock,
+    })?;
+    let Attested { channel, posture } = narrow.await_worker(&WORKER, PROTOCOL).await?;
+    let mut crew = forks.attest(run.require_landlock)?;
+    let postures = Postures {
+        worker: Some(posture),
+        broker: Some(narrow.posture().clone()),
+        appliers: crew.postures(),
+        supervisor: narrow.supervisor(),
+    };
+    timings.confine = since(birth.started);
+    if run.mode == Mode::Posture {
+        outputs::print(&postures.show(run.json))?;
+        return Ok(Exit::Done);
+    }
+
+    let Sources { texts, unread } = sources;
+    let rules = Rules { dialect: run.dialect, prefixes: run.prefixes.iter().cloned().collect() };
+    let mut policy = Policy::new(&rules, run.lock);
+    let names: Vec<String> = texts.iter().map(|text| text.name.clone()).collect();
+    let said = talk::plan(&channel, &tree, rules, texts, &mut policy);
+    let Said { plan, findings, unsaid } = beside(relay, said).await?;
+    timings.plan = since(birth.started);
+
+    let arranged = Policy::arrange(plan);
+    let records: Vec<Record> = match run.mode {
+        Mode::Apply => apply::all(&tree, &mut crew, arranged, false),
+        Mode::Diff => apply::all(&tree, &mut crew, arranged, true),
+        Mode::Plan | Mode::Check | Mode::Posture => apply::none(arranged),
+    };
+    timings.apply = since(birth.started);
+    let (mode, minds, started) = (run.mode, Minds::of(run), birth.started);
+    let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings };
+    outputs.write(&report, &postures, run.json, clock::now())?;
+    Ok(report.exit())
+}
+
+/// The texts; nothing when LinuxKit's component would have ended with 1 here.
+fn read(run: &Run) -> Result<Option<Sources>, Fatal> {
+    if run.mode == Mode::Posture {
+        return Ok(Some(Sources::default()));
+    }
+    match Sources::read(&run.wanted) {
+        Ok(sources) => Ok(Some(sources)),
+        Err(unread) if run.is_linuxkit() => {
+            tracing::error!("{unread}");
+            Ok(None)
+        }
+        Err(unread) => Err(Fatal::new(Exit::Config, format!("cannot read {}", unread.name))
+            .cause(unread.why)
+            .help("name a folder that exists")),
+    }
+}
+
+/// Awaits `main` while the worker's log is relayed.
+async fn beside<T>(relay: Relay, main: impl Future<Output = T>) -> T {
+    let mut main = pin!(main);
+    let mut relay = pin!(relay.run());
+    let mut relaying = true;
+    core::future::poll_fn(|context| {
+        if relaying && relay.as_mut().poll(context).is_ready() {
+            relaying = false;
+        }
+        match main.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(value),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn since(start: Instant) -> std::time::Duration {
+    clock::now().since(start)
+}

@@ -1,0 +1,160 @@
+//! Carries out a plan: opens each key, hands it to the applier of its class, and judges what came back.
+//!
+//! In the order of the plan, with one liberty: while keys of one class follow each other, several are under way.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use orlop_sandbox::applier::AT_ONCE;
+use orlop_sysctl_contract::{Access, Arranged, Attempt, Class, Job, Outcome, Permitted, Trial, Wrote, judge};
+use rustix::io::Errno;
+
+use crate::report::Record;
+use crate::tree::Tree;
+
+/// Who writes settings.
+pub(super) trait Writers {
+    /// One of them.
+    type Writer: Writer;
+
+    /// Who writes keys of `class`: the one with its capability; where that was not granted, the one without any, so that
+    /// the kernel decides.
+    fn of(&mut self, class: Class) -> Option<&mut Self::Writer>;
+
+    /// Who tries once more when the kernel asked for a capability that the writer of `class` does not have.
+    fn second(&mut self, class: Class) -> Option<&mut Self::Writer>;
+}
+
+/// A process that writes settings, several at a time, and answers in order.
+pub(super) trait Writer {
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
+    /// Hands it a job. `None` when it has ended; `Some(false)` when it has too many already.
+    fn send(&mut self, job: &Job, setting: BorrowedFd<'_>) -> Option<bool>;
+
+    /// Waits for the answer to the oldest job. `None` when it has ended.
+    fn recv(&mut self) -> Option<Trial>;
+}
+
+/// Tries every setting, and the locks after all others. `dry`: nothing is written.
+pub(super) fn all(tree: &Tree, crew: &mut impl Writers, mut plan: Arranged, dry: bool) -> Vec<Record> {
+    let settings = std::mem::take(&mut plan.settings);
+    let mut records = Vec::with_capacity(settings.len());
+    try_all(tree, crew, settings, dry, &mut records);
+    let is_missing = |record: &Record| record.outcome == Some(Outcome::Missing) && !record.permitted.step().lenient;
+    let missing = records.iter().any(is_missing);
+    try_all(tree, crew, plan.locks(missing), dry, &mut records);
+    records
+}
+
+/// Tries nothing.
+pub(super) fn none(mut plan: Arranged) -> Vec<Record> {
+    let record = |permitted| Record { permitted, by: None, attempt: None, outcome: None };
+    let settings = std::mem::take(&mut plan.settings);
+    settings.into_iter().chain(plan.locks(false)).map(record).collect()
+}
+
+fn try_all(tree: &Tree, crew: &mut impl Writers, steps: Vec<Permitted>, dry: bool, records: &mut Vec<Record>) {
+    let mut steps = VecDeque::from(steps);
+    while let Some(class) = steps.front().map(Permitted::class) {
+        let end = steps.iter().position(|step| step.class() != class).unwrap_or(steps.len());
+        let first = records.len();
+        try_run(tree, crew, class, steps.drain(..end), dry, records);
+        if !dry {
+            for record in records.iter_mut().skip(first) {
+                again(tree, crew, record);
+            }
+        }
+    }
+}
+
+/// Tries steps of one class.
+fn try_run(
+    tree: &Tree,
+    crew: &mut impl Writers,
+    class: Class,
+    steps: impl Iterator<Item = Permitted>,
+    dry: bool,
+    records: &mut Vec<Record>,
+) {
+    let mut hand = crew.of(class);
+    let by = hand.as_ref().map(|hand| hand.name());
+    // Where in `records` the answers belong that are still to come.
+    let mut under_way = VecDeque::new();
+    for permitted in steps {
+        let mut record = Record { permitted, by: None, attempt: None, outcome: None };
+        match (tree.open_key(&record.permitted.step().key), &mut hand) {
+            (Err(errno), _) => settle(&mut record, Attempt::Unopened(errno.raw_os_error())),
+            (Ok(_), None) => lost(&mut record),
+            (Ok((setting, access)), Some(hand)) => {
+                let hand = &mut **hand;
+                record.by = by;
+                // One that must not be written may be in force already.
+                let dry = dry || record.permitted.hold().is_some();
+                let job = Job { want: record.permitted.step().want.clone(), access, dry };
+                while under_way.len() >= AT_ONCE {
+                    take(hand, &mut under_way, records);
+                }
+                loop {
+                    match hand.send(&job, setting.as_fd()) {
+                        Some(true) => break under_way.push_back((records.len(), access)),
+                        Some(false) if !under_way.is_empty() => take(hand, &mut under_way, records),
+                        // It takes none although it has none.
+                        Some(false) | None => break lost(&mut record),
+                    }
+                }
+            }
+        }
+        records.push(record);
+    }
+    if let Some(hand) = hand {
+        while !under_way.is_empty() {
+            take(hand, &mut under_way, records);
+        }
+    }
+}
+
+type UnderWay = VecDeque<(usize, Access)>;
+
+/// Takes the answer to the oldest job.
+fn take(hand: &mut impl Writer, under_way: &mut UnderWay, records: &mut [Record]) {
+    let Some((at, access)) = under_way.pop_front() else { return };
+    let Some(record) = records.get_mut(at) else { return };
+    match hand.recv() {
+        Some(trial) => settle(record, Attempt::Tried(access, trial)),
+        None => lost(record),
+    }
+}
+
+/// Tries once more, elsewhere, what failed for want of a capability that our table does not know of.
+fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
+    let Some(Attempt::Tried(_, trial)) = &record.attempt else { return };
+    let refused = [Errno::PERM, Errno::ACCESS].map(|errno| Wrote::Refused(errno.raw_os_error()));
+    if !refused.contains(&trial.wrote) || record.outcome == Some(Outcome::Locked) {
+        return;
+    }
+    let Some(hand) = crew.second(record.permitted.class()) else { return };
+    let Ok((setting, access)) = tree.open_key(&record.permitted.step().key) else { return };
+    let job = Job { want: record.permitted.step().want.clone(), access, dry: false };
+    if hand.send(&job, setting.as_fd()) != Some(true) {
+        return;
+    }
+    if let Some(trial) = hand.recv() {
+        record.by = Some(hand.name());
+        settle(record, Attempt::Tried(access, trial));
+    }
+}
+
+fn settle(record: &mut Record, attempt: Attempt) {
+    record.outcome = Some(judge(&record.permitted, &attempt));
+    record.attempt = Some(attempt);
+}
+
+/// Nobody is there to try.
+fn lost(record: &mut Record) {
+    record.outcome = Some(Outcome::Failed(Errno::PIPE.raw_os_error()));
+}
+
+#[cfg(test)]
+mod tests;

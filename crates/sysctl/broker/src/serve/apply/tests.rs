@@ -1,0 +1,239 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::OwnedFd;
+
+use orlop_sysctl_contract::{Key, Origin, Policy, Rules, Skipped, Step, Value, Want};
+use orlop_testbed::Folder;
+
+use super::*;
+use crate::write::work;
+
+/// Writers that are no processes: they do what appliers do as long as nothing is said to the contrary.
+struct Fake(BTreeMap<Class, FakeWriter>);
+
+struct FakeWriter {
+    name: &'static str,
+    jobs: VecDeque<(Job, OwnedFd)>,
+    /// How many jobs it takes at once, and how many it had at most.
+    room: usize,
+    most: usize,
+    /// After how many answers it ends.
+    lives: usize,
+    /// The kernel asks it for a capability that it does not have.
+    powerless: bool,
+}
+
+impl FakeWriter {
+    fn new(name: &'static str) -> Self {
+        Self { name, jobs: VecDeque::new(), room: usize::MAX, most: 0, lives: usize::MAX, powerless: false }
+    }
+}
+
+fn crew() -> Fake {
+    let writers = [(Class::Root, "root"), (Class::NetAdmin, "net"), (Class::SysAdmin, "admin")];
+    Fake(writers.map(|(class, name)| (class, FakeWriter::new(name))).into())
+}
+
+impl Fake {
+    fn change(mut self, class: Class, change: impl FnOnce(&mut FakeWriter)) -> Self {
+        change(self.0.get_mut(&class).unwrap());
+        self
+    }
+}
+
+impl Writers for Fake {
+    type Writer = FakeWriter;
+
+    fn of(&mut self, class: Class) -> Option<&mut FakeWriter> {
+        self.0.get_mut(&class)
+    }
+
+    fn second(&mut self, class: Class) -> Option<&mut FakeWriter> {
+        (class == Class::Root).then(|| self.0.get_mut(&Class::SysAdmin))?
+    }
+}
+
+impl Writer for FakeWriter {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn send(&mut self, job: &Job, setting: BorrowedFd<'_>) -> Option<bool> {
+        if self.lives == 0 || self.jobs.len() >= self.room {
+            return (self.lives > 0).then_some(false);
+        }
+        self.jobs.push_back((job.clone(), setting.try_clone_to_owned().unwrap()));
+        self.most = self.most.max(self.jobs.len());
+        Some(true)
+    }
+
+    fn recv(&mut self) -> Option<Trial> {
+        self.lives = self.lives.checked_sub(1)?;
+        let (job, setting) = self.jobs.pop_front()?;
+        if self.powerless && !job.dry {
+            return Some(Trial { before: None, wrote: Wrote::Refused(Errno::PERM.raw_os_error()), after: None });
+        }
+        Some(work(job, Some(setting)))
+    }
+}
+
+/// A tree with these keys, each of them `0`.
+fn tree(test: &str, keys: &[String]) -> (Folder, Tree) {
+    let folder = Folder::new(test);
+    for key in keys {
+        let path = folder.0.join(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "0\n").unwrap();
+    }
+    let tree = Tree::open(&folder.0).unwrap();
+    (folder, tree)
+}
+
+fn keys(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+/// A plan that makes every one of these keys `1`.
+fn plan(keys: &[String], lock: bool) -> Arranged {
+    let mut policy = Policy::new(&Rules::default(), lock);
+    let step = |key: &String| Step {
+        key: Key::new(key).unwrap(),
+        want: Want::Exactly(Value::new("1").unwrap()),
+        origin: Origin { source: 0, line: 1 },
+        replaces: None,
+        lenient: false,
+        by_pattern: false,
+    };
+    Policy::arrange(keys.iter().map(|key| policy.permit(step(key)).unwrap()).collect())
+}
+
+/// What became of each, as `key by outcome`.
+fn told(records: &[Record]) -> Vec<String> {
+    let told = |record: &Record| {
+        let (by, outcome) = (record.by.unwrap_or("nobody"), record.outcome.unwrap().name());
+        format!("{} {by} {outcome}", record.permitted.step().key)
+    };
+    records.iter().map(told).collect()
+}
+
+#[test]
+fn each_key_is_written_by_the_writer_of_its_class_in_the_order_of_the_plan() {
+    let all_keys = keys(&["vm/a", "vm/b", "net/c", "kernel/kptr_restrict", "vm/d"]);
+    let (folder, tree) = tree("apply-order", &all_keys);
+    let records = all(&tree, &mut crew(), plan(&all_keys, false), false);
+    let want = ["vm.a root ok", "vm.b root ok", "net.c net ok", "kernel.kptr_restrict admin ok", "vm.d root ok"];
+    assert_eq!(told(&records), want);
+    assert_eq!(fs::read_to_string(folder.0.join("vm/d")).unwrap(), "1\n");
+}
+
+#[test]
+fn nothing_is_written_when_only_differences_are_asked_for() {
+    let all_keys = keys(&["vm/a", "net/c"]);
+    let (folder, tree) = tree("apply-dry", &all_keys);
+    assert_eq!(
+        told(&all(&tree, &mut crew(), plan(&all_keys, false), true)),
+        ["vm.a root differs", "net.c net differs"]
+    );
+    assert_eq!(fs::read_to_string(folder.0.join("vm/a")).unwrap(), "0\n");
+}
+
+#[test]
+fn a_key_that_is_not_there_is_missing_and_the_others_are_written() {
+    let (_folder, tree) = tree("apply-missing", &keys(&["vm/a", "vm/c"]));
+    let records = all(&tree, &mut crew(), plan(&keys(&["vm/a", "vm/b", "vm/c"]), false), false);
+    assert_eq!(told(&records), ["vm.a root ok", "vm.b nobody missing", "vm.c root ok"]);
+}
+
+#[test]
+fn a_long_run_of_one_class_is_tried_in_order_whatever_room_the_writer_has() {
+    let many: Vec<String> = (0..100).map(|number| format!("vm/k{number:03}")).collect();
+    let (_folder, tree) = tree("apply-many", &many);
+    for (what, room, most) in [("much room", usize::MAX, AT_ONCE), ("room for one", 1, 1), ("room for five", 5, 5)] {
+        for key in &many {
+            fs::write(_folder.0.join(key), "0\n").unwrap();
+        }
+        let mut crew = crew().change(Class::Root, |root| root.room = room);
+        let told = told(&all(&tree, &mut crew, plan(&many, false), false));
+        let want: Vec<String> = (0..100).map(|number| format!("vm.k{number:03} root ok")).collect();
+        assert_eq!(told, want, "{what}");
+        assert_eq!(crew.0[&Class::Root].most, most, "{what}");
+    }
+}
+
+#[test]
+fn when_a_writer_dies_its_settings_fail_and_the_others_go_on() {
+    let all_keys = keys(&["vm/a", "vm/b", "vm/c", "net/d", "vm/e"]);
+    let (_folder, tree) = tree("apply-death", &all_keys);
+    let mut crew = crew().change(Class::Root, |root| root.lives = 1);
+    let records = all(&tree, &mut crew, plan(&all_keys, false), false);
+    let want = ["vm.a root ok", "vm.b root failed", "vm.c root failed", "net.d net ok", "vm.e root failed"];
+    assert_eq!(told(&records), want);
+}
+
+#[test]
+fn a_writer_that_takes_nothing_ends_nothing() {
+    let all_keys = keys(&["vm/a", "net/b"]);
+    let (_folder, tree) = tree("apply-full", &all_keys);
+    let mut crew = crew().change(Class::Root, |root| root.room = 0);
+    assert_eq!(told(&all(&tree, &mut crew, plan(&all_keys, false), false)), ["vm.a root failed", "net.b net ok"]);
+}
+
+#[test]
+fn what_root_may_not_write_is_tried_once_more_with_a_capability() {
+    let all_keys = keys(&["vm/a"]);
+    let (_folder, tree) = tree("apply-again", &all_keys);
+    let mut fallback = crew().change(Class::Root, |root| root.powerless = true);
+    assert_eq!(told(&all(&tree, &mut fallback, plan(&all_keys, false), false)), ["vm.a admin ok"]);
+    let mut neither = crew()
+        .change(Class::Root, |root| root.powerless = true)
+        .change(Class::SysAdmin, |admin| admin.powerless = true);
+    fs::write(_folder.0.join("vm/a"), "0\n").unwrap();
+    assert_eq!(told(&all(&tree, &mut neither, plan(&all_keys, false), false)), ["vm.a admin denied"]);
+    let mut none = crew().change(Class::Root, |root| root.powerless = true);
+    none.0.remove(&Class::SysAdmin);
+    assert_eq!(told(&all(&tree, &mut none, plan(&all_keys, false), false)), ["vm.a root denied"]);
+}
+
+#[test]
+fn where_no_writer_is_left_nothing_is_in_force() {
+    let all_keys = keys(&["vm/a"]);
+    let (folder, tree) = tree("apply-nobody", &all_keys);
+    assert_eq!(told(&all(&tree, &mut Fake(BTreeMap::new()), plan(&all_keys, false), false)), ["vm.a nobody failed"]);
+    assert_eq!(fs::read_to_string(folder.0.join("vm/a")).unwrap(), "0\n");
+}
+
+#[test]
+fn locks_come_last_and_only_when_asked_for_and_modules_only_when_nothing_is_missing() {
+    let all_keys = keys(&["kernel/modules_disabled", "kernel/kexec_load_disabled", "vm/a"]);
+    let with_missing = keys(&["kernel/modules_disabled", "kernel/kexec_load_disabled", "vm/a", "net/nf_conntrack_max"]);
+    let (folder, tree) = tree("apply-locks", &all_keys);
+    let (modules, kexec) = ("kernel.modules_disabled", "kernel.kexec_load_disabled");
+    for (what, keys, lock, kexec_is, modules_is) in [
+        ("without --lock", &all_keys, false, "skipped", "skipped"),
+        ("a key is missing", &with_missing, true, "ok", "skipped"),
+        ("everything is there", &all_keys, true, "ok", "ok"),
+    ] {
+        for key in &all_keys {
+            fs::write(folder.0.join(key), "0\n").unwrap();
+        }
+        let records = all(&tree, &mut crew(), plan(keys, lock), false);
+        let told = told(&records);
+        let last = told.split_last_chunk::<2>().unwrap().1;
+        assert_eq!(*last, [format!("{kexec} root {kexec_is}"), format!("{modules} root {modules_is}")], "{what}");
+        let is = fs::read_to_string(folder.0.join(&all_keys[0])).unwrap();
+        assert_eq!(is == "1\n", modules_is == "ok", "{what}");
+    }
+    // What is in force already needs no --lock.
+    fs::write(folder.0.join(&all_keys[0]), "1\n").unwrap();
+    let records = all(&tree, &mut crew(), plan(&all_keys[..1], false), false);
+    assert_eq!(records[0].outcome, Some(Outcome::Unchanged));
+    assert_ne!(records[0].outcome, Some(Outcome::Skipped(Skipped::NeedsLock)));
+}
+
+#[test]
+fn a_plan_that_is_only_shown_has_everything_in_its_order_and_tries_nothing() {
+    let records = none(plan(&keys(&["kernel/modules_disabled", "vm/a"]), false));
+    assert!(records.iter().all(|record| record.outcome.is_none() && record.attempt.is_none()));
+    let order: Vec<_> = records.iter().map(|record| record.permitted.step().key.path()).collect();
+    assert_eq!(order, ["vm/a", "kernel/modules_disabled"]);
+}

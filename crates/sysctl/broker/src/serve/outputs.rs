@@ -1,0 +1,91 @@
+//! What a run leaves: its report on the terminal, and files for others.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use orlop_machine::Instant;
+use orlop_sandbox::fatal::Fatal;
+use rustix::fs::Mode as Bits;
+
+use crate::command_line::Mode;
+use crate::report::{Audit, Report};
+use crate::status::{self, Document, Postures, not_left};
+
+/// The folders of a run that puts settings in force; open, as far as there are such.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    own: Option<OwnedFd>,
+    metrics: Option<OwnedFd>,
+    writable: Vec<&'static Path>,
+}
+
+/// Audit and status.
+const OWN_FOLDER: &str = "/run/orlop/sysctl";
+/// Prometheus text of every daemon, for node_exporter.
+const METRICS_FOLDER: &str = "/run/orlop/metrics";
+
+impl Outputs {
+    /// Opens the folders. One that cannot be had is a warning: settings count more than what is written about them.
+    pub(super) fn open(mode: Mode) -> Self {
+        if mode != Mode::Apply {
+            return Self::default();
+        }
+        let (own, metrics) = (folder(OWN_FOLDER), folder(METRICS_FOLDER));
+        let writable = [(&own, OWN_FOLDER), (&metrics, METRICS_FOLDER)];
+        let writable =
+            writable.into_iter().filter(|(folder, _)| folder.is_some()).map(|(_, path)| Path::new(path)).collect();
+        Self { own, metrics, writable }
+    }
+
+    /// Where it writes, for Landlock.
+    pub(super) fn folders(&self) -> &[&Path] {
+        &self.writable
+    }
+
+    /// Tells the user, and everybody else.
+    ///
+    /// # Errors
+    /// Standard output cannot be written to.
+    pub(super) fn write(&self, report: &Report, postures: &Postures, json: bool, now: Instant) -> Result<(), Fatal> {
+        report.log();
+        let audit = (json || self.own.is_some()).then(|| Audit::new(report).to_json());
+        if let (Some(folder), Some(audit)) = (&self.own, &audit) {
+            replace(folder, "audit.json", audit);
+            replace(folder, "status.json", &Document::new(report, postures, now).to_json());
+        }
+        if let Some(folder) = &self.metrics {
+            replace(folder, "sysctl.prom", &status::metrics(report));
+        }
+        match audit {
+            Some(audit) if json => print(&audit),
+            Some(_) | None => print(&report.shown()),
+        }
+    }
+}
+
+fn folder(path: &str) -> Option<OwnedFd> {
+    let opened = std::fs::create_dir_all(path).and_then(|()| File::open(Path::new(path)));
+    opened.map(Into::into).map_err(|cause| not_left(path, &cause)).ok()
+}
+
+fn replace(folder: &OwnedFd, name: &str, content: &str) {
+    let written = orlop_wholefile::replace(folder.as_fd(), name, content.as_bytes(), Bits::from_raw_mode(0o644));
+    if let Err(cause) = written {
+        not_left(name, &cause);
+    }
+}
+
+/// Writes text to standard output. A reader that has heard enough is no error.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn print(text: &str) -> Result<(), Fatal> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Fatal::os("cannot write to standard output", error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,137 @@
+//! What an applier does: read a setting, write it in one piece, read it again.
+//!
+//! It runs in a process that can do nothing else, and has no opinion: the broker judges what it says.
+
+use std::os::fd::OwnedFd;
+
+use orlop_sysctl_contract::{Access, Job, MAX_READING, Trial, Want, Wrote, is_in_force};
+use orlop_wire::Str;
+use rustix::io::Errno;
+
+/// Does `job` with the open file of a setting.
+#[must_use]
+pub fn work(job: Job, setting: Option<OwnedFd>) -> Trial {
+    let Job { want, access, dry } = job;
+    // The broker never forgets it; if it did, this is what the kernel would say.
+    let Some(setting) = setting else {
+        return Trial { before: None, wrote: Wrote::Refused(Errno::BADF.raw_os_error()), after: None };
+    };
+    let before = if access == Access::WriteOnly { None } else { reading(&setting) };
+    let in_force = before.as_deref().is_some_and(|now| is_in_force(&want, now));
+    if dry || in_force || access == Access::ReadOnly {
+        return Trial { before, wrote: Wrote::No, after: None };
+    }
+    let wrote = write(&setting, &want);
+    let is_written = matches!(wrote, Wrote::Whole | Wrote::Short);
+    let after = if is_written && access == Access::ReadWrite { reading(&setting) } else { None };
+    Trial { before, wrote, after }
+}
+
+/// What the kernel says the setting is.
+fn reading(setting: &OwnedFd) -> Option<Str<MAX_READING>> {
+    let mut bytes = [0; MAX_READING];
+    let len = again(|| rustix::io::pread(setting, &mut bytes, 0)).ok()?;
+    Some(Str::truncated(&String::from_utf8_lossy(bytes.get(..len)?)))
+}
+
+/// All of it in one `write` at the beginning: the kernel would take a second one for a second value.
+fn write(setting: &OwnedFd, want: &Want) -> Wrote {
+    let mut line = match want {
+        Want::Exactly(value) => value.as_str().to_owned(),
+        Want::AtLeast(number) => number.to_string(),
+    };
+    line.push('\n');
+    match again(|| rustix::io::pwrite(setting, line.as_bytes(), 0)) {
+        Ok(len) if len == line.len() => Wrote::Whole,
+        Ok(_) => Wrote::Short,
+        Err(errno) => Wrote::Refused(errno.raw_os_error()),
+    }
+}
+
+/// A call that a signal interrupted has had no effect.
+fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use orlop_sysctl_contract::Value;
+    use orlop_testbed::Folder;
+    use rustix::fs::{Mode, OFlags};
+
+    use super::*;
+
+    fn open(path: &Path, access: Access) -> Option<OwnedFd> {
+        let flags = match access {
+            Access::ReadWrite => OFlags::RDWR,
+            Access::ReadOnly => OFlags::RDONLY,
+            Access::WriteOnly => OFlags::WRONLY,
+        };
+        Some(rustix::fs::open(path, flags, Mode::empty()).unwrap())
+    }
+
+    fn exactly(value: &str) -> Want {
+        Want::Exactly(Value::new(value).unwrap())
+    }
+
+    fn text(text: &str) -> Option<Str<MAX_READING>> {
+        Str::new(text)
+    }
+
+    #[test]
+    fn a_setting_is_read_written_and_read_again() {
+        let folder = Folder::new("work");
+        let path = folder.0.join("key");
+        use Access::{ReadOnly, ReadWrite, WriteOnly};
+        for (what, want, access, dry, trial, content) in [
+            ("another value", exactly("2"), ReadWrite, false, (text("1\n"), Wrote::Whole, text("2\n")), "2\n"),
+            ("the same value", exactly("1"), ReadWrite, false, (text("1\n"), Wrote::No, None), "1\n"),
+            ("only looking", exactly("2"), ReadWrite, true, (text("1\n"), Wrote::No, None), "1\n"),
+            ("read-only", exactly("2"), ReadOnly, false, (text("1\n"), Wrote::No, None), "1\n"),
+            ("a trigger", exactly("2"), WriteOnly, false, (None, Wrote::Whole, None), "2\n"),
+            ("at least", Want::AtLeast(7), ReadWrite, false, (text("1\n"), Wrote::Whole, text("7\n")), "7\n"),
+            ("at least what it is", Want::AtLeast(0), ReadWrite, false, (text("1\n"), Wrote::No, None), "1\n"),
+            ("nothing", exactly(""), ReadWrite, false, (text("1\n"), Wrote::Whole, text("\n\n")), "\n\n"),
+        ] {
+            fs::write(&path, "1\n").unwrap();
+            let (before, wrote, after) = trial;
+            let got = work(Job { want, access, dry }, open(&path, access));
+            assert_eq!(got, Trial { before, wrote, after }, "{what}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_said_with_its_number() {
+        // A descriptor that can only be read.
+        let folder = Folder::new("refused");
+        fs::write(folder.0.join("key"), "1\n").unwrap();
+        let job = Job { want: exactly("2"), access: Access::ReadWrite, dry: false };
+        let trial = work(job.clone(), open(&folder.0.join("key"), Access::ReadOnly));
+        assert_eq!(trial.wrote, Wrote::Refused(Errno::BADF.raw_os_error()));
+        assert_eq!(trial.after, None);
+        assert_eq!(work(job, None).wrote, Wrote::Refused(Errno::BADF.raw_os_error()), "no descriptor at all");
+    }
+
+    #[test]
+    fn a_long_or_strange_value_is_cut_and_shown() {
+        let folder = Folder::new("long");
+        for (what, content, want) in [
+            ("long", vec![b'x'; MAX_READING + 100], "x".repeat(MAX_READING)),
+            ("no UTF-8", b"a\xffb".to_vec(), "a\u{fffd}b".to_owned()),
+        ] {
+            fs::write(folder.0.join("key"), content).unwrap();
+            let job = Job { want: exactly("1"), access: Access::ReadOnly, dry: true };
+            let trial = work(job, open(&folder.0.join("key"), Access::ReadOnly));
+            assert_eq!(trial.before.as_deref(), Some(want.as_str()), "{what}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The sysctl core from outside: texts and folders in, a plan out.
+#![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
+
+mod bounds;
+mod properties;
+#[path = "../../../../../fuzz/replay.rs"]
+mod replay;
+mod seeds;
+mod stage;
+mod systemd;
+mod targets;
+mod traces;
