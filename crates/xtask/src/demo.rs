@@ -1,9 +1,11 @@
-//! `demo`: a lease being taken by the real daemon from a real server, and what its processes are not able to do.
+//! `demo`: a lease being taken by the real daemon from a real server, and what its processes are not able to do; settings
+//! of the kernel being applied, and what really came of them.
 //!
 //! Everything happens in namespaces that end with this process, whatever ends it (Ctrl-C too).
 
 pub(crate) mod leftovers;
 mod processes;
+mod sysctl;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -20,17 +22,18 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// Which daemon to show
-    #[arg(value_enum, default_value = "dhcp")]
-    daemon: Daemon,
+    /// Which daemon to show: all of them, if none is named
+    #[arg(value_enum)]
+    daemon: Option<Daemon>,
     /// Show the release binaries that are there, without building them first
     #[arg(long)]
     no_build: bool,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Daemon {
     Dhcp,
+    Sysctl,
 }
 
 /// The daemon ends by itself after ten seconds without a server; this is for a machine that is badly overloaded.
@@ -42,33 +45,42 @@ const LABEL: &str = "-all,+setuid,+setgid,+setpcap,+sys_chroot,+kill,+net_admin,
 /// Three of the attacks of `tests/sandbox`: run a program, read a file, send a frame through the socket it listens with.
 const ATTACKS: [&str; 3] = ["execve", "open-passwd", "packet-sendto"];
 
-/// Shows the chosen daemon.
+/// Shows the chosen daemon, or all.
 ///
 /// # Errors
 /// When anything of it does not work.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    match options.daemon {
-        Daemon::Dhcp => dhcp(workspace, options.no_build),
-    }
-}
-
-fn dhcp(workspace: &Workspace, no_build: bool) -> Result<()> {
     setup::ensure(Need::Demo)?;
     ensure!(rustix::process::geteuid().is_root(), "the demo builds network namespaces; help: run it as root");
-    if !no_build {
+    if !options.no_build {
         heading("Building");
         build::run(workspace, &build::Options::default())?;
     }
-    let daemon = build::release_folder(workspace, build::HOST)?.join("orlop-dhcp").display().to_string();
-    let stage = Stage::new(daemon)?;
+    let wanted = |daemon| options.daemon.is_none_or(|chosen| chosen == daemon);
+    if wanted(Daemon::Dhcp) {
+        dhcp(workspace)?;
+    }
+    if wanted(Daemon::Sysctl) {
+        sysctl::run(&release(workspace, "orlop-sysctl")?)?;
+    }
+    println!("\nThe namespaces are gone, and with them every process, address, setting and file of this demo.");
+    println!(
+        "Next: cargo xtask test, cargo xtask bench dhcp, cargo xtask bench sysctl, and crates/README.md for the code."
+    );
+    Ok(())
+}
+
+/// A release binary's path.
+fn release(workspace: &Workspace, name: &str) -> Result<String> {
+    Ok(build::release_folder(workspace, build::HOST)?.join(name).display().to_string())
+}
+
+fn dhcp(workspace: &Workspace) -> Result<()> {
+    let stage = Stage::new(release(workspace, "orlop-dhcp")?)?;
     stage.onboot()?;
     stage.kernel_and_files()?;
     stage.service()?;
-    attacks(workspace)?;
-    drop(stage);
-    println!("\nThe namespaces are gone, and with them every process, address and file of this demo.");
-    println!("Next: cargo xtask test, cargo xtask bench dhcp, and crates/README.md for the code.");
-    Ok(())
+    attacks(workspace)
 }
 
 /// A machine and a server on one wire.
@@ -193,10 +205,12 @@ fn attacks(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// What comes next.
 fn heading(text: &str) {
     println!("\n── {text}\n");
 }
 
+/// Somebody else's words.
 fn print_indented(text: &str) {
     for line in text.lines() {
         println!("    {line}");

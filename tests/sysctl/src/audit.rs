@@ -19,12 +19,20 @@ pub struct Audit {
 pub struct Record {
     /// Which, as sysctl shows it.
     pub key: String,
+    /// Which, below `/proc/sys`.
+    pub path: String,
+    /// Whether a pattern found it.
+    pub pattern: bool,
+    /// Whether something else was said before.
+    pub replaces: bool,
     /// The file it was said in.
     pub file: String,
     /// The line, from 1.
     pub line: u64,
     /// Which capability the kernel asks for.
     pub class: String,
+    /// `-key = value`: nobody minds if it fails.
+    pub lenient: bool,
     /// The process that tried, if one did.
     pub by: Option<String>,
     /// What the kernel said before.
@@ -98,9 +106,13 @@ impl Record {
         let maybe = |name: &str| record.get(name).map(|value| value.as_str().map(str::to_owned));
         Some(Self {
             key: text("key")?,
+            path: text("path")?,
+            pattern: record.get("pattern")?.as_bool()?,
+            replaces: !record.get("replaces")?.is_null(),
             file: text("file")?,
             line: record.get("line")?.as_u64()?,
             class: text("class")?,
+            lenient: record.get("lenient")?.as_bool()?,
             by: maybe("by")?,
             before: maybe("before")?,
             wanted: text("wanted")?,

@@ -1,14 +1,17 @@
 //! What two programs made of one tree, and which differences are meant.
 
-use std::collections::BTreeMap;
+mod rules;
+
 use std::fmt;
 
 use anyhow::Result;
 
 use crate::audit::Audit;
 use crate::program::{Program, Ran};
-use crate::settings::Snapshot;
+use crate::settings::{self, Snapshot};
 use crate::tree::Tree;
+
+pub use rules::{RULES, Rule};
 
 /// One program's run of a tree, from the same state as every other's.
 #[derive(Clone, Debug)]
@@ -64,16 +67,68 @@ impl Comparison {
         Ok(Self { reference: Outcome::of(reference, baseline)?, tested: Outcome::of(tested, baseline)?, tree })
     }
 
-    /// Settings that differ: setting, the reference's value, the tested one's.
+    /// Every difference.
     #[must_use]
-    pub fn settings(&self) -> BTreeMap<String, (String, String)> {
-        self.reference.settings.differences(&self.tested.settings)
+    pub fn differences(&self) -> Vec<Difference> {
+        let settings = self.reference.settings.differences(&self.tested.settings);
+        let setting = |(path, (reference, tested))| Difference::Setting { path, reference, tested };
+        let exit = Difference::Exit { reference: self.reference.ran.code, tested: self.tested.ran.code };
+        let same = matches!(exit, Difference::Exit { reference, tested } if reference == tested);
+        settings.into_iter().map(setting).chain((!same).then_some(exit)).collect()
     }
 
-    /// The exit codes: the reference's, the tested one's.
+    /// The rule that explains a difference, if one does.
     #[must_use]
-    pub const fn codes(&self) -> (i32, i32) {
-        (self.reference.ran.code, self.tested.ran.code)
+    pub fn explained(&self, difference: &Difference) -> Option<&'static Rule> {
+        rules::of(self, difference)
+    }
+
+    /// Whether a difference has no explanation.
+    #[must_use]
+    pub fn is_unexplained(&self) -> bool {
+        self.differences().iter().any(|difference| self.explained(difference).is_none())
+    }
+}
+
+/// One thing that two programs made differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// A setting is another.
+    Setting {
+        /// Which, below `/proc/sys`.
+        path: String,
+        /// What the reference made of it.
+        reference: String,
+        /// What the tested one made of it.
+        tested: String,
+    },
+    /// The exit code is another.
+    Exit {
+        /// The reference's.
+        reference: i32,
+        /// The tested one's.
+        tested: i32,
+    },
+}
+
+/// The settings whose writing changes this one, too.
+fn changers(path: &str) -> impl Iterator<Item = &'static str> {
+    settings::PROPAGATING.into_iter().filter(move |changer| is_changed_by(path, changer))
+}
+
+/// Whether writing `changer` changes the setting `path`.
+fn is_changed_by(path: &str, changer: &str) -> bool {
+    let forwards = matches!(changer, "net/ipv4/ip_forward" | "net/ipv4/conf/all/forwarding");
+    let is = |prefix: &str, name: &str| path.starts_with(prefix) && path.ends_with(name);
+    match changer {
+        "net/ipv6/conf/all/forwarding" => is("net/ipv6/conf/", "/forwarding"),
+        "net/ipv6/conf/all/disable_ipv6" => is("net/ipv6/conf/", "/disable_ipv6"),
+        _ => {
+            forwards
+                && (is("net/ipv4/conf/", "/forwarding")
+                    || is("net/ipv4/", "ip_forward")
+                    || is("net/ipv4/conf/all", "/accept_redirects"))
+        }
     }
 }
 
@@ -81,8 +136,9 @@ impl Comparison {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.tree)?;
-        for (setting, (reference, tested)) in self.settings() {
-            writeln!(f, "{setting}: {:?} {reference:?}, {:?} {tested:?}", self.reference.program, self.tested.program)?;
+        for difference in self.differences() {
+            let rule = self.explained(&difference).map_or("UNEXPLAINED", |rule| rule.name);
+            writeln!(f, "{rule}: {difference:?}")?;
         }
         for outcome in [&self.reference, &self.tested] {
             let Ran { code, stdout, stderr } = &outcome.ran;

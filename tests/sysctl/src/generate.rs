@@ -162,7 +162,8 @@ fn line(chance: &mut Chance, setting: &Setting) -> String {
             let pattern = pattern(chance, setting);
             assignment(chance, &pattern, setting.kind)
         }
-        34..=37 => {
+        34 => assignment(chance, "net.ipv4.tcp_congestion_control", Kind::Word),
+        35..=37 => {
             let wrong = chance.pick(&WRONG_KEYS);
             assignment(chance, wrong, setting.kind)
         }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use orlop_testbed::{Host, Testbed};
 
 use crate::program::{Program, Ran};
+use crate::settings::Snapshot;
 use crate::tree::Tree;
 
 /// Far longer than anything here takes, so that only a defect and not a busy machine uses it up.
@@ -43,6 +44,7 @@ impl Place {
                  mount -t tmpfs -o mode=0755 tmpfs $folder/sysctl.d
              done",
         )?;
+        host.enter(|| Snapshot::take()?.pin())?;
         Ok(Self { host })
     }
 

@@ -92,7 +92,7 @@ const PER_INTERFACE: &[(&str, &str, Kind)] = &[
 const GENERAL: [&str; 3] = ["all", "default", "lo"];
 
 /// Settings that are written into others when they change: the order in which they are written can be seen afterwards.
-const PROPAGATING: [&str; 4] = [
+pub(crate) const PROPAGATING: [&str; 4] = [
     "net/ipv4/ip_forward",
     "net/ipv4/conf/all/forwarding",
     "net/ipv6/conf/all/forwarding",
@@ -112,12 +112,6 @@ pub fn all() -> Vec<Setting> {
     first.chain(others).collect()
 }
 
-/// Whether writing this setting changes others.
-#[must_use]
-pub fn propagates(path: &str) -> bool {
-    PROPAGATING.contains(&path)
-}
-
 /// All of [`all`], as the kernel says them to the calling thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot(Vec<(String, Vec<u8>)>);
@@ -133,6 +127,19 @@ impl Snapshot {
     pub fn take() -> Result<Self> {
         let pair = |Setting { path, .. }| read(&path).map(|value| (path, value));
         Ok(Self(all().into_iter().map(pair).collect::<Result<_>>()?))
+    }
+
+    /// Writes each of them as it is. An interface's setting that nobody ever wrote follows `default`; from now on none does, so
+    /// that what a program changes does not depend on what was done before it.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub fn pin(&self) -> Result<()> {
+        for (path, value) in &self.0 {
+            let path = format!("/proc/sys/{path}");
+            fs::write(&path, [value, &b"\n"[..]].concat()).with_context(|| format!("cannot write {path}"))?;
+        }
+        self.restore()
     }
 
     /// Writes those that differ, until none does.

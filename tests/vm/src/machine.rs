@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(100);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// `panic=-1` ends the machine at once: QEMU then ends with success, and the record is incomplete.
 const KERNEL_WORDS: &str = "console=ttyS0 quiet panic=-1 oops=panic";
-/// Lines of the console that are shown when something went wrong.
-const SHOWN: usize = 40;
+/// Lines of the console that are shown when something went wrong: a kernel's last words with all of their call trace.
+const SHOWN: usize = 200;
 
 /// A machine that is not switched on yet.
 #[derive(Debug, Clone)]

@@ -129,8 +129,7 @@ impl Sources {
             Folders::Standard => STANDARD.map(PathBuf::from).to_vec(),
             Folders::These(folders) => folders.clone(),
             Folders::AllOf(folder) => {
-                for name in look::everything(&place, folder)? {
-                    let path = folder.join(name);
+                for path in look::everything(&place, folder)? {
                     sources.add(display(&path), true, || read::regular(&place, &path));
                 }
                 return Ok(sources);

@@ -5,7 +5,6 @@
 mod metrics;
 mod show;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -23,21 +22,23 @@ pub struct Postures {
     /// The broker's own.
     pub broker: Option<Posture>,
     /// The appliers' claims, which their broker checked, by the names of their profiles.
-    pub appliers: BTreeMap<&'static str, Posture>,
+    #[serde(serialize_with = "as_map")]
+    pub appliers: Vec<(&'static str, Posture)>,
     /// What the kernel says about the supervisor, where the broker can see it.
     pub supervisor: Option<posture::Status>,
 }
 
-/// `status.json`. A field may be added; none changes its meaning.
+/// `status.json`. A field may be added; none changes its meaning. No number in it has a fraction: writing one takes more
+/// code than all the rest of this file.
 #[derive(Debug, Serialize)]
 pub struct Document<'r> {
     version: &'static str,
     mode: &'static str,
     /// When this was written, in seconds since boot (`CLOCK_BOOTTIME`).
-    written: f64,
+    written: u64,
     started: Moment,
     outcome: Count,
-    timings: Milliseconds,
+    timings: Microseconds,
     posture: &'r Postures,
 }
 
@@ -45,40 +46,38 @@ pub struct Document<'r> {
 #[derive(Debug, Serialize)]
 struct Moment {
     /// In seconds since boot.
-    boottime: f64,
+    boottime: u64,
     /// In seconds after the document was written; negative for the past.
     #[serde(rename = "in")]
-    after_writing: f64,
+    after_writing: i64,
 }
 
-/// Since the start of the program, in milliseconds.
+/// Since the start of the program.
 #[derive(Debug, Serialize)]
-struct Milliseconds {
-    read: f64,
-    confine: f64,
-    plan: f64,
-    apply: f64,
+struct Microseconds {
+    read_us: u64,
+    confine_us: u64,
+    plan_us: u64,
+    apply_us: u64,
 }
 
 impl<'r> Document<'r> {
     /// The document of `report`, written at `now`.
     #[must_use]
     pub fn new(report: &Report, posture: &'r Postures, now: Instant) -> Self {
+        let past = i64::try_from(now.since(report.started).as_secs()).unwrap_or(i64::MAX);
         let crate::report::Timings { read, confine, plan, apply } = report.timings;
         Self {
             version: env!("CARGO_PKG_VERSION"),
             mode: report.mode.name(),
-            written: seconds(now.since(BOOT)),
-            started: Moment {
-                boottime: seconds(report.started.since(BOOT)),
-                after_writing: -seconds(now.since(report.started)),
-            },
+            written: now.since(BOOT).as_secs(),
+            started: Moment { boottime: report.started.since(BOOT).as_secs(), after_writing: -past },
             outcome: Count::of(report),
-            timings: Milliseconds {
-                read: milliseconds(read),
-                confine: milliseconds(confine),
-                plan: milliseconds(plan),
-                apply: milliseconds(apply),
+            timings: Microseconds {
+                read_us: microseconds(read),
+                confine_us: microseconds(confine),
+                plan_us: microseconds(plan),
+                apply_us: microseconds(apply),
             },
             posture,
         }
@@ -91,16 +90,14 @@ impl<'r> Document<'r> {
     }
 }
 
-const BOOT: Instant = Instant::from_nanos(0);
-
-/// To the millisecond. An `f64` holds whole milliseconds exactly for 285,000 years.
-fn seconds(span: Duration) -> f64 {
-    span.as_millis() as f64 / 1000.0
+fn as_map<S: serde::Serializer>(postures: &[(&'static str, Posture)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(postures.iter().map(|(name, posture)| (name, posture)))
 }
 
-/// To the microsecond.
-fn milliseconds(span: Duration) -> f64 {
-    span.as_micros() as f64 / 1000.0
+const BOOT: Instant = Instant::from_nanos(0);
+
+fn microseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn json(value: &impl Serialize) -> String {

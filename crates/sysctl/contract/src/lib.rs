@@ -57,3 +57,7 @@ pub const MAX_FINDINGS: usize = 1024;
 
 /// Names in one folder of `/proc/sys`, at most.
 pub const MAX_NAMES: usize = 8192;
+
+/// Folders that a worker may ask for, at most: enough for fifty patterns that reach everywhere on a machine with 128
+/// interfaces, whose `/proc/sys` has about 1,000 folders, without remembering any.
+pub const MAX_LISTS: usize = 1 << 16;

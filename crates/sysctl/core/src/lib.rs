@@ -7,7 +7,8 @@
 //! Covers sysctl.d(5): comments, `-key = value`, exclusions, patterns that never cross a `/`, either separator, the last
 //! assignment wins and is written once, explicit keys beat patterns. Differs from systemd-sysctl on purpose: an exclusion may
 //! be a pattern; of several patterns that match a setting the last one writes it; an unclosed `[` is an error; a pattern
-//! never stands for a folder; and what is wrong with the text is said with file and line.
+//! that ends in a wildcard stands for settings, not for folders; a key that leads up is an error, however it is spelled; and
+//! what is wrong with the text is said with file and line.
 //!
 //! Start at [`Reader::handle`]. Never allocates in proportion to its input beyond the bounds of the contract, never panics
 //! whatever the text is.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use orlop_sysctl_contract::{
-    Dialect, Directory, Finding, Key, MAX_NAMES, MAX_PREFIXES, Name, Origin, Prefix, Problem, Rules, Step,
+    Dialect, Directory, Finding, Key, MAX_LISTS, MAX_NAMES, MAX_PREFIXES, Name, Origin, Prefix, Problem, Rules, Step,
 };
 use orlop_wire::{Bounded, Str};
 
@@ -33,6 +33,7 @@ pub(crate) struct Looking {
     /// Whether the pattern that is being looked for has matched anything.
     matched: bool,
     looks: u32,
+    lists: usize,
 }
 
 #[derive(Debug)]
@@ -53,7 +54,17 @@ impl Looking {
             .filter(|(key, _)| rules.dialect == Dialect::SysctlD && key.names().count() > MAX_ORDINARY_NAMES);
         let ahead = patterns.chain(hints.map(|(key, origin)| Quest::Hint(key.clone(), origin))).collect();
         let prefixes = rules.prefixes.clone();
-        Self { plan, prefixes, tree: Tree::default(), ahead, search: None, asked: None, matched: false, looks: 0 }
+        Self {
+            plan,
+            prefixes,
+            tree: Tree::default(),
+            ahead,
+            search: None,
+            asked: None,
+            matched: false,
+            looks: 0,
+            lists: 0,
+        }
     }
 
     /// Takes names of the folder that was asked for. Says whether these were all.
@@ -80,15 +91,16 @@ impl Looking {
                 self.end(say);
                 continue;
             };
+            if self.looks >= MAX_LOOKS || self.lists >= MAX_LISTS {
+                self.give_up(say);
+                continue;
+            }
             let Some(present) = self.tree.get(&folder) else {
+                self.lists = self.lists.saturating_add(1);
                 self.asked = Some((folder.clone(), Vec::new()));
                 self.search = Some(search);
                 return Some(folder);
             };
-            if self.looks >= MAX_LOOKS {
-                self.give_up(say);
-                continue;
-            }
             self.looks = self.looks.saturating_add(1);
             let found = search.look(present, |folder| reach(&self.prefixes, folder));
             self.search = Some(search);

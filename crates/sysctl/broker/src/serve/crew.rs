@@ -1,6 +1,5 @@
 //! The appliers: one process for each capability that was granted.
 
-use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
 use orlop_sandbox::applier::{Applier, Forked};
@@ -118,7 +117,7 @@ impl Crew {
     }
 
     /// What each is restricted by.
-    pub(super) fn postures(&self) -> BTreeMap<&'static str, Posture> {
+    pub(super) fn postures(&self) -> Vec<(&'static str, Posture)> {
         self.0.iter().map(|hand| (hand.name, hand.posture.clone())).collect()
     }
 }

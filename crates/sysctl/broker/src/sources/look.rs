@@ -121,13 +121,16 @@ pub(super) fn named(place: &Place, folders: &[PathBuf], name: &OsStr) -> Option<
     Some(if place.is_null(&path) { Found::Masked } else { Found::File(path) })
 }
 
-/// Every name in `folder`, sorted.
-pub(super) fn everything(place: &Place, folder: &Path) -> Result<Vec<OsString>, Unread> {
+/// Every file in `folder`, in the order of their names.
+pub(super) fn everything(place: &Place, folder: &Path) -> Result<impl Iterator<Item = PathBuf>, Unread> {
     let failed =
         |errno: Errno| Unread { name: place.display(folder), why: io::Error::from(errno).into(), tolerated: false };
-    let mut names = names(place, folder).map_err(failed)?;
-    names.sort();
-    Ok(names)
+    let mut files = BTreeMap::new();
+    for name in names(place, folder).map_err(failed)? {
+        let path = folder.join(&name);
+        files.insert(name, path);
+    }
+    Ok(files.into_values())
 }
 
 fn names(place: &Place, folder: &Path) -> Result<Vec<OsString>, Errno> {

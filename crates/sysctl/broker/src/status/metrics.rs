@@ -20,7 +20,8 @@ pub(super) fn render(report: &Report) -> String {
     let lines = [("kind=\"error\"".to_owned(), errors), ("kind=\"hint\"".to_owned(), hints)];
     family(&mut text, "findings", "Lines that could not be understood, or look strange.", lines);
     family(&mut text, "unread_files", "Files that could not be read.", [(String::new(), unread)]);
-    let seconds = report.timings.apply.as_secs_f64();
+    let (seconds, micros) = (report.timings.apply.as_secs(), report.timings.apply.subsec_micros());
+    let seconds = format!("{seconds}.{micros:06}");
     family(&mut text, "duration_seconds", "How long the last run took.", [(String::new(), seconds)]);
     text
 }

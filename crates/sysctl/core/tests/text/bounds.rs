@@ -1,6 +1,8 @@
 //! Nothing grows without end, whatever the text and the machine are.
 
-use orlop_sysctl_contract::{Directory, MAX_FINDINGS, MAX_STEPS, Notice, Problem, Request, Rules, Step, TEXT_AT_ONCE};
+use orlop_sysctl_contract::{
+    Directory, MAX_FINDINGS, MAX_LISTS, MAX_STEPS, Notice, Problem, Request, Rules, Step, TEXT_AT_ONCE,
+};
 use orlop_sysctl_core::Reader;
 
 use crate::stage::{Tree, play};
@@ -83,6 +85,18 @@ fn many_patterns_in_a_large_tree_come_to_an_end() {
     let given_up = problems(&said).into_iter().filter(|(_, problem)| **problem == Problem::TooMany).count();
     // 3001 looks each, and room for 262,144 of them.
     assert_eq!(given_up, 1000 - 87);
+}
+
+#[test]
+fn folders_that_do_not_fit_into_memory_are_not_asked_for_without_end() {
+    // 20,000 folders with a name each: more than is remembered.
+    let paths: Vec<_> = (0..20_000).map(|name| format!("f{}/n{name}/x", name % 4)).collect();
+    let tree = Tree::new(paths.iter().map(String::as_str));
+    let text: String = (0..5).map(|number| format!("*.n*.{number}? = 1\n")).collect();
+    let said = read(&tree, &text);
+    let lists = said.iter().filter(|request| matches!(request, Request::List(_))).count();
+    assert_eq!(lists, MAX_LISTS);
+    assert_eq!(problems(&said).last(), Some(&(5, &Problem::TooMany)));
 }
 
 #[test]

@@ -118,7 +118,8 @@ impl Report {
                 line.settings, line.name, memory.0, memory.1, memory.2
             );
         }
-        table += "\nEvery setting has another value before each run and is looked at afterwards. Only ours reads back what it wrote.\n\
+        table += "\nEvery setting has another value before each run and is looked at afterwards. Only ours reads back what it wrote. All run\n\
+            with the seven capabilities of our image's label.\n\
             largest, all: the kernel's VmHWM of each process, read at its end (ptrace), the largest and their sum; shared pages count\n\
             every time. Sizes: without shared libraries, which ours does not have; busybox is all of Debian's.\n";
         table

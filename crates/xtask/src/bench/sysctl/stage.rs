@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use orlop_testbed::Host;
+use rustix::thread::{CapabilitySet, capability_is_in_bounding_set, remove_capability_from_bounding_set};
 
 /// The one file of settings.
 pub(super) const FILE: &str = "/etc/sysctl.d/50-bench.conf";
@@ -76,6 +77,7 @@ impl Stage {
     pub(super) fn round<T: Send>(&self, count: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let settings = self.settings.get(..count).with_context(|| format!("there are no {count} settings"))?;
         self.host.enter(|| {
+            as_in_a_container()?;
             let mut text = String::new();
             for key in settings {
                 // As `sysctl -a` shows it; no interface here has a dot in its name.
@@ -90,6 +92,23 @@ impl Stage {
             Ok(result)
         })
     }
+}
+
+/// What the image's label grants (DESIGN §2) is what every program of this thread gets, ours and the others.
+fn as_in_a_container() -> Result<()> {
+    let label = CapabilitySet::SETUID
+        | CapabilitySet::SETGID
+        | CapabilitySet::SETPCAP
+        | CapabilitySet::SYS_CHROOT
+        | CapabilitySet::KILL
+        | CapabilitySet::SYS_ADMIN
+        | CapabilitySet::NET_ADMIN;
+    for (_, capability) in CapabilitySet::all().difference(label).iter_names() {
+        if capability_is_in_bounding_set(capability)? {
+            remove_capability_from_bounding_set(capability)?;
+        }
+    }
+    Ok(())
 }
 
 fn write(key: &str, value: &str) -> Result<()> {
