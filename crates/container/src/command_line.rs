@@ -130,11 +130,7 @@ mod tests {
         };
         for (line, root, verb) in [
             ("run -d dhcpcd", ROOT, Verb::Run(new(".", None))),
-            (
-                "--root /run/x run --detach --bundle /b --pid-file /p dhcpcd",
-                "/run/x",
-                Verb::Run(new("/b", Some("/p"))),
-            ),
+            ("--root /run/x run --detach --bundle /b --pid-file /p dhcpcd", "/run/x", Verb::Run(new("/b", Some("/p")))),
             ("create --bundle=/b dhcpcd", ROOT, Verb::Create(new("/b", None))),
             ("start dhcpcd", ROOT, Verb::Start("dhcpcd".into())),
             ("delete dhcpcd", ROOT, Verb::Delete { id: "dhcpcd".into(), force: false }),

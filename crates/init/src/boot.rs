@@ -345,7 +345,8 @@ impl Boot {
                 }
                 State::Dying(until) if now >= until => {
                     let name = &slot.container.name;
-                    actions.push(Action::Say(format!("{name} is killed and does not go; the machine goes on without it")));
+                    actions
+                        .push(Action::Say(format!("{name} is killed and does not go; the machine goes on without it")));
                     self.over(id, Outcome::Stopped, now, actions);
                 }
                 State::Resting(until) if now >= until => self.start(id, now, actions),

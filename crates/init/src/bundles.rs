@@ -38,7 +38,10 @@ pub fn read(containers: &Path, deadline: Duration) -> (Vec<Container>, Vec<Bundl
             }
         };
         if names.len() > MAX_CONTAINERS {
-            wrong.push(format!("{} has more than {MAX_CONTAINERS} containers; the rest is not started", folder.display()));
+            wrong.push(format!(
+                "{} has more than {MAX_CONTAINERS} containers; the rest is not started",
+                folder.display()
+            ));
         }
         for name in names.into_iter().take(MAX_CONTAINERS) {
             let folder = folder.join(&name);
@@ -112,18 +115,22 @@ mod tests {
 
     #[test]
     fn lists_are_read_in_the_order_of_names() {
-        let folder = machine("init-bundles", &[
-            ("onboot/010-b/config.json", "{}"),
-            ("onboot/002-a/config.json", r#"{"annotations":{"orlop.deadline":"7"}}"#),
-            ("onboot/002-a/runtime.json", r#"{"mkdir":["/run/a"]}"#),
-            ("services/s/config.json", "{}"),
-            ("onboot/README", "no folder"),
-        ]);
+        let folder = machine(
+            "init-bundles",
+            &[
+                ("onboot/010-b/config.json", "{}"),
+                ("onboot/002-a/config.json", r#"{"annotations":{"orlop.deadline":"7"}}"#),
+                ("onboot/002-a/runtime.json", r#"{"mkdir":["/run/a"]}"#),
+                ("services/s/config.json", "{}"),
+                ("onboot/README", "no folder"),
+            ],
+        );
         let (containers, bundles, wrong) = read(&folder.0, Duration::from_secs(60));
-        let seen: Vec<_> =
-            containers.iter().map(|one| (one.list, one.name.as_str(), one.deadline.map(|time| time.as_secs()))).collect();
-        let want =
-            [(List::Onboot, "002-a", Some(7)), (List::Onboot, "010-b", Some(60)), (List::Services, "s", None)];
+        let seen: Vec<_> = containers
+            .iter()
+            .map(|one| (one.list, one.name.as_str(), one.deadline.map(|time| time.as_secs())))
+            .collect();
+        let want = [(List::Onboot, "002-a", Some(7)), (List::Onboot, "010-b", Some(60)), (List::Services, "s", None)];
         assert_eq!(seen, want);
         assert_eq!(bundles[0].preparation.as_ref().unwrap().steps.len(), 1);
         assert_eq!(wrong, Vec::<String>::new());

@@ -45,11 +45,11 @@ impl Console {
             return;
         }
         if self.lost > 0 {
-            let text = format!("[{:>9}] orlop-init: {} lines are not shown\r\n", seconds(millis(now)), self.lost);
+            let text = format!("[{:>9}] orlop-init: {} lines are not shown\n", seconds(millis(now)), self.lost);
             self.pending.extend(text.bytes());
             self.lost = 0;
         }
-        self.pending.extend(format!("[{:>9}] {who}: {line}\r\n", seconds(millis(now))).bytes());
+        self.pending.extend(format!("[{:>9}] {who}: {line}\n", seconds(millis(now))).bytes());
         self.flush();
     }
 

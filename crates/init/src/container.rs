@@ -119,7 +119,13 @@ mod tests {
             ("at shutdown", List::Onshutdown, r#"{"annotations":{"orlop.deadline":"5"}}"#, Some(5), Restart::No),
             ("a service has none", List::Services, r#"{"annotations":{"orlop.deadline":"5"}}"#, None, Restart::Always),
             ("no restart", List::Services, r#"{"annotations":{"orlop.restart":"no"}}"#, None, Restart::No),
-            ("on failure", List::Services, r#"{"annotations":{"orlop.restart":"on-failure"}}"#, None, Restart::OnFailure),
+            (
+                "on failure",
+                List::Services,
+                r#"{"annotations":{"orlop.restart":"on-failure"}}"#,
+                None,
+                Restart::OnFailure,
+            ),
             ("not at boot", List::Onboot, r#"{"annotations":{"orlop.restart":"always"}}"#, Some(60), Restart::No),
         ] {
             let (container, wrong) = container(list, config);

@@ -28,7 +28,7 @@ const DETOUR: &str = "/run";
 /// # Errors
 /// When the kernel refuses; the root is as it was then.
 pub fn take_root() -> io::Result<()> {
-    let kind = i64::from(rustix::fs::statfs("/")?.f_type);
+    let kind = rustix::fs::statfs("/")?.f_type;
     if kind != RAMFS && kind != TMPFS {
         return Ok(());
     }

@@ -39,8 +39,7 @@ pub fn name(configured: Option<&str>, present: &str, hardware: Option<&str>) -> 
 pub fn set_name() -> io::Result<Option<String>> {
     let text = |path: &str| files::read(Path::new(path), 4096).ok();
     let present = text("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name =
-        name(text("/etc/hostname").as_deref(), present.trim(), text("/sys/class/net/eth0/address").as_deref());
+    let name = name(text("/etc/hostname").as_deref(), present.trim(), text("/sys/class/net/eth0/address").as_deref());
     if let Some(name) = &name {
         rustix::system::sethostname(name.as_bytes())?;
     }

@@ -180,6 +180,7 @@ impl Lives {
     /// What a runtime that failed has said.
     fn why(&self, id: Id, verb: Verb, end: End) -> String {
         let said = self.all.get(id).and_then(|life| life.streams.as_ref()?.1.last_words());
+        let said = said.map(|words| words.strip_prefix("error: ").map_or(words.clone(), str::to_owned));
         said.unwrap_or_else(|| match end {
             End::Exited(code) => format!("the runtime ended {verb:?} with {code}"),
             End::Killed(signal) => format!("the runtime was ended by signal {signal} during {verb:?}"),

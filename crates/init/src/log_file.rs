@@ -69,7 +69,8 @@ mod tests {
         for n in 0..50 {
             log.append(Instant::from_nanos(1_500_000_000), &format!("line {n}")).unwrap();
         }
-        let (new, old) = (fs::read_to_string(&path).unwrap(), fs::read_to_string(folder.0.join("dhcpcd.log.1")).unwrap());
+        let (new, old) =
+            (fs::read_to_string(&path).unwrap(), fs::read_to_string(folder.0.join("dhcpcd.log.1")).unwrap());
         assert!(new.len() <= 100 && old.len() <= 100, "{} {}", new.len(), old.len());
         assert!(new.ends_with("1.500 line 49\n"), "{new}");
         let all = format!("{old}{new}");

@@ -45,7 +45,9 @@ fn told(words: &[&str]) -> Result<(), Fatal> {
         }
     };
     off::ask(ending).map_err(|cause| {
-        Fatal::new(Exit::Permission, "cannot tell process 1").cause(cause).help("give the container pid: host and CAP_KILL")
+        Fatal::new(Exit::Permission, "cannot tell process 1")
+            .cause(cause)
+            .help("give the container pid: host and CAP_KILL")
     })
 }
 

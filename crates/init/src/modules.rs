@@ -109,7 +109,8 @@ fn visit<'a>(
 pub fn load(modules: &Path, release: &str) -> (usize, Vec<ModuleError>) {
     let folder = modules.join(release);
     let listed = [("orlop-order", Form::Order), ("modules.dep", Form::Dependencies)];
-    let Some((list, form)) = listed.map(|(name, form)| (folder.join(name), form)).into_iter().find(|(path, _)| path.exists())
+    let Some((list, form)) =
+        listed.map(|(name, form)| (folder.join(name), form)).into_iter().find(|(path, _)| path.exists())
     else {
         return (0, Vec::new());
     };

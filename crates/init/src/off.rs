@@ -64,7 +64,8 @@ fn unmount_disks() {
 /// Where something is mounted from a device (`proc_pid_mounts(5)`: spaces and their like are written as octal numbers).
 fn disks(mounts: &str) -> Vec<String> {
     let words = |line: &str| line.split(' ').take(2).map(str::to_owned).collect::<Vec<_>>();
-    let of_device = mounts.lines().map(words).filter(|words| words.first().is_some_and(|source| source.starts_with("/dev/")));
+    let of_device =
+        mounts.lines().map(words).filter(|words| words.first().is_some_and(|source| source.starts_with("/dev/")));
     of_device.filter_map(|words| words.into_iter().nth(1)).map(|target| unescaped(&target)).collect()
 }
 

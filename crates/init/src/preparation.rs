@@ -114,7 +114,9 @@ pub struct Options {
 #[non_exhaustive]
 pub enum Unsupported {
     /// Moving interfaces into containers.
-    #[error("runtime.interfaces ({0}) is not supported by orlop-init: give the container net: host, or use LinuxKit's init")]
+    #[error(
+        "runtime.interfaces ({0}) is not supported by orlop-init: give the container net: host, or use LinuxKit's init"
+    )]
     Interfaces(String),
     /// A path that is relative or leads upwards.
     #[error("{0:?} is not a whole path")]
@@ -153,7 +155,8 @@ impl Mount {
         let has = |word: &str| options.contains(&word);
         steps.push(Step::Folder(target.clone()));
         // An overlay's own folders lie on a file system that has just been mounted.
-        for folder in options.iter().filter_map(|word| word.strip_prefix("upperdir=").or(word.strip_prefix("workdir="))) {
+        for folder in options.iter().filter_map(|word| word.strip_prefix("upperdir=").or(word.strip_prefix("workdir=")))
+        {
             steps.push(Step::Folder(whole(folder)?));
         }
         let parsed = Options::parse(&options);
@@ -171,15 +174,8 @@ impl Mount {
 impl Namespaces {
     fn plan(&self) -> Result<Vec<(&'static str, String)>, Unsupported> {
         let Self { cgroup, ipc, mnt, net, pid, user, uts } = self;
-        let all = [
-            ("cgroup", cgroup),
-            ("ipc", ipc),
-            ("mnt", mnt),
-            ("net", net),
-            ("pid", pid),
-            ("user", user),
-            ("uts", uts),
-        ];
+        let all =
+            [("cgroup", cgroup), ("ipc", ipc), ("mnt", mnt), ("net", net), ("pid", pid), ("user", user), ("uts", uts)];
         let asked = all.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
         asked.map(|(name, path)| Ok((name, whole(path)?))).collect()
     }
@@ -287,10 +283,7 @@ mod tests {
                 kind: "overlay".into(),
                 source: "overlay".into(),
                 target: "/c/rootfs".into(),
-                options: options(
-                    MountFlags::empty(),
-                    "lowerdir=/c/lower,upperdir=/c/tmp/upper,workdir=/c/tmp/work",
-                ),
+                options: options(MountFlags::empty(), "lowerdir=/c/lower,upperdir=/c/tmp/upper,workdir=/c/tmp/work"),
             },
         ];
         assert_eq!(plan(json).unwrap().steps, want);

@@ -46,8 +46,11 @@ pub fn run() -> ! {
     let begun = clock::now();
     let signals = signals();
     let root = early::take_root();
-    let mut wrong: Vec<String> =
-        root.err().map(|error| format!("cannot take the root; containers cannot leave it: {error}")).into_iter().collect();
+    let mut wrong: Vec<String> = root
+        .err()
+        .map(|error| format!("cannot take the root; containers cannot leave it: {error}"))
+        .into_iter()
+        .collect();
     wrong.extend(signals.as_ref().err().cloned());
     wrong.extend(setup::steps().into_iter().filter_map(|step| early::set_up(step).err()));
     let mut console = Console::open();
@@ -84,7 +87,8 @@ fn signals() -> Result<SignalFd, String> {
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGPWR] {
         set.add(signal);
     }
-    let opened = set.thread_block().and_then(|()| SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
+    let opened =
+        set.thread_block().and_then(|()| SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
     opened.map_err(|errno| format!("cannot listen to signals: {errno}"))
 }
 
@@ -198,12 +202,14 @@ impl Init {
 
 /// What a signal to process 1 asks for: SIGTERM goes off, ctrl-alt-del restarts, the others are busybox's.
 fn wish(signal: Signal) -> Option<Ending> {
-    match signal {
-        Signal::SIGTERM | Signal::SIGUSR2 | Signal::SIGPWR => Some(Ending::PowerOff),
-        Signal::SIGINT => Some(Ending::Restart),
-        Signal::SIGUSR1 => Some(Ending::Halt),
-        _ => None,
-    }
+    let wishes = [
+        (Signal::SIGTERM, Ending::PowerOff),
+        (Signal::SIGUSR2, Ending::PowerOff),
+        (Signal::SIGPWR, Ending::PowerOff),
+        (Signal::SIGINT, Ending::Restart),
+        (Signal::SIGUSR1, Ending::Halt),
+    ];
+    wishes.into_iter().find(|(known, _)| *known == signal).map(|(_, ending)| ending)
 }
 
 #[cfg(test)]

@@ -83,8 +83,7 @@ mod tests {
     fn words_for_us_are_taken_and_others_left_alone() {
         let line = "console=ttyS0 quiet orlop.deadline=5 orlop.runtime=/usr/bin/crun orlop.console=all panic=-1\n";
         let (settings, wrong) = Settings::from_command_line(line);
-        let want =
-            Settings { deadline: Duration::from_secs(5), runtime: "/usr/bin/crun".into(), console: Shown::All };
+        let want = Settings { deadline: Duration::from_secs(5), runtime: "/usr/bin/crun".into(), console: Shown::All };
         assert_eq!((settings, wrong), (want, Vec::new()));
     }
 

@@ -36,7 +36,8 @@ pub struct Mount {
     pub optional: bool,
 }
 
-const SAFE: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC).union(MountFlags::RELATIME);
+const SAFE: MountFlags =
+    MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC).union(MountFlags::RELATIME);
 /// Programs may lie there, and be run.
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::RELATIME);
 const DEVICES: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC).union(MountFlags::RELATIME);
@@ -132,9 +133,10 @@ mod tests {
         let steps = steps();
         for (n, step) in steps.iter().enumerate() {
             let Step::Mount(mount) = step else { continue };
-            let hidden = steps[..n].iter().filter_map(|step| place(*step)).find(|path| {
-                path.strip_prefix(mount.target).is_some_and(|rest| rest.starts_with('/'))
-            });
+            let hidden = steps[..n]
+                .iter()
+                .filter_map(|step| place(*step))
+                .find(|path| path.strip_prefix(mount.target).is_some_and(|rest| rest.starts_with('/')));
             assert_eq!(hidden, None, "{} hides it", mount.target);
         }
     }

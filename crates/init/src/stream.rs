@@ -59,11 +59,12 @@ impl Stream {
         lines
     }
 
-    /// Takes what is left of a container that has ended, and closes the pipe.
+    /// Takes what is left of a container that has ended, and closes pipe and log.
     pub fn finish(&mut self, now: Instant) -> Vec<String> {
         // At most what the pipe held; nobody is left to write more than that.
         let mut lines = self.read(now);
         lines.extend(self.close(now));
+        self.log = None;
         lines
     }
 

@@ -82,7 +82,11 @@ fn a_container_that_hangs_is_killed_at_its_deadline_and_the_boot_goes_on() {
         assert_eq!(done(boot.handle(at(61_000), Event::Deadline)), [Action::Kill(0)], "{what}");
         let next = done(boot.handle(at(61_010), Event::Ended(0, End::Killed(9))));
         assert_eq!(next, [Action::Release(0), Action::Start(1)], "{what}");
-        assert_eq!(boot.records()[0].state, Outcome::Deadline { seconds: 60 }, "{what}: not the signal it was killed with");
+        assert_eq!(
+            boot.records()[0].state,
+            Outcome::Deadline { seconds: 60 },
+            "{what}: not the signal it was killed with"
+        );
     }
 }
 
