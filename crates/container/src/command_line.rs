@@ -96,7 +96,7 @@ fn words(mut arguments: Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("force") | Arg::Short('f') => force = true,
             Arg::Value(word) if verb.is_none() => verb = Some(word.string()?),
             Arg::Value(word) if id.is_none() => id = Some(word.string()?),
-            other => return Err(other.unexpected()),
+            other @ (Arg::Long(_) | Arg::Short(_) | Arg::Value(_)) => return Err(other.unexpected()),
         }
     }
     let verb = verb.ok_or("a verb is missing")?;

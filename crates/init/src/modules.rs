@@ -1,10 +1,8 @@
 //! Which modules of the kernel are loaded, and in which order. [`order`] is pure; [`load`] does it.
 //!
-//! A machine has the modules that its specification asks for and no others, so all of them are loaded at boot. Below
-//! `/lib/modules/RELEASE` the order is told by the first of these files that is there:
-//!
-//! - `orlop-order`: a module's file per line, relative to the folder, in the order of loading; `#` begins a comment;
-//! - `modules.dep`, as depmod writes it: `file: what it needs, nearest first`. A file comes after what it needs.
+//! A machine has the modules that its specification asks for and no others (`orlop-image kernel --module`), so all of them
+//! are loaded at boot: those that `modules.order` below `/lib/modules/RELEASE` lists, in its order, each after what
+//! `modules.dep` says that it needs; without `modules.order`, all of `modules.dep`. Both are as kernels and depmod write them.
 //!
 //! The files are not compressed: the initramfs is, once. Nothing is loaded later, so nothing that appears later can cause it.
 
@@ -20,15 +18,6 @@ use thiserror::Error;
 const MAX_MODULES: usize = 1000;
 /// More than depmod writes for all modules of a distribution.
 const MAX_LIST: usize = 8 << 20;
-
-/// One of the files that tell the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// `orlop-order`
-    Order,
-    /// `modules.dep`
-    Dependencies,
-}
 
 /// Why modules cannot be loaded.
 #[derive(Debug, Error)]
@@ -55,26 +44,23 @@ pub enum ModuleError {
     Order(String),
 }
 
-/// The files in the order of loading.
+/// The files in the order of loading, from `modules.order` (perhaps empty) and `modules.dep`.
 ///
 /// # Errors
 /// As a line, when modules need each other in a circle, a name leads elsewhere, or there are too many.
-pub fn order(form: Form, text: &str) -> Result<Vec<String>, String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let files = match form {
-        Form::Order => lines.map(str::to_owned).collect(),
-        Form::Dependencies => {
-            let needs: BTreeMap<&str, Vec<&str>> = lines
-                .filter_map(|line| line.split_once(':'))
-                .map(|(file, needs)| (file, needs.split_whitespace().collect()))
-                .collect();
-            let mut files = Vec::new();
-            for file in needs.keys() {
-                visit(file, &needs, &mut Vec::new(), &mut files)?;
-            }
-            files
-        }
-    };
+pub fn order(listed: &str, dependencies: &str) -> Result<Vec<String>, String> {
+    let needs: BTreeMap<&str, Vec<&str>> = lines(dependencies)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(file, needs)| (file, needs.split_whitespace().collect()))
+        .collect();
+    let mut wanted: Vec<&str> = lines(listed).collect();
+    if wanted.is_empty() {
+        wanted = needs.keys().copied().collect();
+    }
+    let mut files = Vec::new();
+    for file in wanted {
+        visit(file, &needs, &mut Vec::new(), &mut files)?;
+    }
     if let Some(file) = files.iter().find(|file| file.starts_with('/') || file.split('/').any(|part| part == "..")) {
         return Err(format!("module {file} is not below its folder"));
     }
@@ -82,6 +68,10 @@ pub fn order(form: Form, text: &str) -> Result<Vec<String>, String> {
         return Err(format!("{} modules are more than {MAX_MODULES}", files.len()));
     }
     Ok(files)
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 fn visit<'a>(
@@ -108,19 +98,18 @@ fn visit<'a>(
 /// Loads the modules of this kernel; gives how many, and what went wrong.
 pub fn load(modules: &Path, release: &str) -> (usize, Vec<ModuleError>) {
     let folder = modules.join(release);
-    let listed = [("orlop-order", Form::Order), ("modules.dep", Form::Dependencies)];
-    let Some((list, form)) =
-        listed.map(|(name, form)| (folder.join(name), form)).into_iter().find(|(path, _)| path.exists())
-    else {
-        return (0, Vec::new());
+    let list = |name: &str| match crate::files::read(&folder.join(name), MAX_LIST) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(cause) => Err(ModuleError::List { path: folder.join(name).display().to_string(), cause }),
+        Ok(text) => Ok(text),
     };
-    let text = match crate::files::read(&list, MAX_LIST) {
-        Ok(text) => text,
-        Err(cause) => return (0, vec![ModuleError::List { path: list.display().to_string(), cause }]),
-    };
-    let files = match order(form, &text) {
+    let lists = list("modules.order").and_then(|listed| Ok((listed, list("modules.dep")?)));
+    let files = lists.and_then(|(listed, needs)| {
+        order(&listed, &needs).map_err(|why| ModuleError::Order(format!("{}: {why}", folder.display())))
+    });
+    let files = match files {
         Ok(files) => files,
-        Err(why) => return (0, vec![ModuleError::Order(format!("{}: {why}", list.display()))]),
+        Err(error) => return (0, vec![error]),
     };
     let mut wrong = Vec::new();
     let mut loaded = 0;
@@ -146,30 +135,31 @@ fn insert(path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_order_is_taken_as_it_is_written() {
-        let text = "# for virtio\nkernel/net/core/failover.ko\n\n kernel/drivers/net/virtio_net.ko\n";
-        let want = ["kernel/net/core/failover.ko", "kernel/drivers/net/virtio_net.ko"];
-        assert_eq!(order(Form::Order, text).unwrap(), want);
-    }
+    const NEEDS: &str = "a/virtio_net.ko: b/net_failover.ko b/failover.ko\nb/net_failover.ko: b/failover.ko\n\
+        b/failover.ko:\noverlay.ko:\n";
 
     #[test]
     fn a_module_comes_after_what_it_needs() {
-        let text = "a/virtio_net.ko: b/net_failover.ko b/failover.ko\nb/net_failover.ko: b/failover.ko\nb/failover.ko:\n\
-            overlay.ko:\n";
-        let want = ["b/failover.ko", "b/net_failover.ko", "a/virtio_net.ko", "overlay.ko"];
-        assert_eq!(order(Form::Dependencies, text).unwrap(), want);
+        let all = ["b/failover.ko", "b/net_failover.ko", "a/virtio_net.ko", "overlay.ko"];
+        for (what, listed, want) in [
+            ("no list", "", &all[..]),
+            ("a list", "overlay.ko\na/virtio_net.ko\n", &[all[3], all[0], all[1], all[2]]),
+            ("a part of them", "# only this\nb/net_failover.ko\n", &all[..2]),
+            ("one that nothing is known of", "new.ko\n", &["new.ko"]),
+        ] {
+            assert_eq!(order(listed, NEEDS).unwrap(), want, "{what}");
+        }
     }
 
     #[test]
     fn a_list_that_cannot_be_followed_is_refused() {
-        for (what, form, text) in [
-            ("a circle", Form::Dependencies, "a.ko: b.ko\nb.ko: a.ko\n".to_owned()),
-            ("a whole path", Form::Order, "/a.ko\n".to_owned()),
-            ("a way out", Form::Order, "../a.ko\n".to_owned()),
-            ("too many", Form::Order, (0..=MAX_MODULES).map(|n| format!("{n}.ko\n")).collect()),
+        for (what, listed, needs) in [
+            ("a circle", String::new(), "a.ko: b.ko\nb.ko: a.ko\n"),
+            ("a whole path", "/a.ko\n".to_owned(), ""),
+            ("a way out", "../a.ko\n".to_owned(), ""),
+            ("too many", (0..=MAX_MODULES).map(|n| format!("{n}.ko\n")).collect(), ""),
         ] {
-            assert!(order(form, &text).is_err(), "{what}");
+            assert!(order(&listed, needs).is_err(), "{what}");
         }
     }
 

@@ -176,7 +176,9 @@ impl Namespaces {
         let Self { cgroup, ipc, mnt, net, pid, user, uts } = self;
         let all =
             [("cgroup", cgroup), ("ipc", ipc), ("mnt", mnt), ("net", net), ("pid", pid), ("user", user), ("uts", uts)];
-        let asked = all.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+        // LinuxKit writes every name, most of them with nothing.
+        let asked =
+            all.into_iter().filter_map(|(name, path)| Some((name, path.as_ref().filter(|path| !path.is_empty())?)));
         asked.map(|(name, path)| Ok((name, whole(path)?))).collect()
     }
 }
@@ -292,7 +294,8 @@ mod tests {
     #[test]
     fn a_read_only_image_is_bound_and_folders_come_after() {
         let json = r#"{"mounts":[{"source":"/c/rootfs","destination":"/c/rootfs","options":["bind","ro"]}],
-            "mkdir":["/run/x"],"cgroups":["services"],"bindNS":{}}"#;
+            "mkdir":["/run/x"],"cgroups":["services"],"bindNS":{"cgroup":"","ipc":"","mnt":"","net":"","pid":"","user":"","uts":""},
+            "interfaces":[],"namespace":""}"#;
         let want = [
             folder("/c/rootfs"),
             Step::Bind {
@@ -309,7 +312,7 @@ mod tests {
 
     #[test]
     fn namespaces_are_bound_where_they_are_asked_for() {
-        let preparation = plan(r#"{"bindNS":{"net":"/run/netns/wg","user":null}}"#).unwrap();
+        let preparation = plan(r#"{"bindNS":{"net":"/run/netns/wg","user":null,"pid":""}}"#).unwrap();
         assert_eq!(preparation.bind, [("net", "/run/netns/wg".to_owned())]);
     }
 

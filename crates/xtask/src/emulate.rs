@@ -35,10 +35,12 @@ pub(crate) fn run(workspace: &Workspace, target: &str) -> Result<String> {
     let emulator = format!("qemu-{architecture}-static");
     let mut answers = 0;
     for binary in build::binaries(workspace, target)? {
-        let questions = match binary.role {
-            Role::Worker(_) => &[WORKER],
-            Role::Machine(_) => MACHINE,
-            _ => QUESTIONS,
+        let questions = if matches!(binary.role, Role::Worker(_)) {
+            &[WORKER]
+        } else if matches!(binary.role, Role::Machine(_)) {
+            MACHINE
+        } else {
+            QUESTIONS
         };
         for question in questions {
             ask(&emulator, &binary.path, question)?;

@@ -28,11 +28,13 @@ fn done(actions: Vec<Action>) -> Vec<Action> {
 }
 
 fn said(actions: &[Action]) -> Vec<&str> {
-    let line = |action| match action {
-        &Action::Say(ref line) => Some(line.as_str()),
-        _ => None,
-    };
-    actions.iter().filter_map(line).collect()
+    let mut lines = Vec::new();
+    for action in actions {
+        if let Action::Say(line) = action {
+            lines.push(line.as_str());
+        }
+    }
+    lines
 }
 
 fn exited(id: Id) -> Event {
