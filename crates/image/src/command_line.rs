@@ -14,6 +14,9 @@ use crate::lock;
 use crate::platform::Platform;
 use crate::workspace::Workspace;
 
+mod assemble;
+mod kernel;
+
 /// OCI images without an engine and without the network: the same bytes wherever they are built.
 #[derive(Debug, Parser)]
 #[command(name = "orlop-image", version, disable_help_subcommand = true, after_help = AFTER_HELP)]
@@ -38,6 +41,10 @@ enum Verb {
     },
     /// Pin the references of LinuxKit specs to the digests of the images that were built
     Lock(Lock),
+    /// Make a machine from LinuxKit specs: kernel, initrd and command line, or a tar archive
+    Assemble(assemble::Assemble),
+    /// Make an image of a kernel and only the modules asked for, from an unpacked Debian package
+    Kernel(kernel::Kernel),
     /// Compare an image's size with that of installed Debian packages and their libraries, packed the same way
     Compare {
         /// A name, a layout folder or a .tar file
@@ -126,6 +133,8 @@ impl Verb {
             Self::Inspect { image } => inspect::report(&place(&image)?),
             Self::Digest { image } => digest(&place(&image)?),
             Self::Lock(lock) => lock.run(),
+            Self::Assemble(assemble) => assemble.run(),
+            Self::Kernel(kernel) => kernel.run(),
             Self::Compare { image, with } => compared(&place(&image)?, &with),
         }
     }
@@ -215,10 +224,14 @@ From sources to a LinuxKit spec:
   orlop-image lock packaging/specs/dhcp.yml      pin the spec to what was built
   linuxkit cache import target/images/dhcp.tar   make it known to LinuxKit's tool
 
+From a LinuxKit spec to a machine, without LinuxKit's tool:
+  orlop-image kernel unpacked --module virtio_net   an image of Debian's kernel
+  orlop-image assemble SPEC.yml                     kernel, initrd and command line
+
 The archive is also what `ctr image import` reads; the folder is what skopeo and podman (pull) call
 oci:target/images/NAME:TAG, and umoci target/images/NAME:TAG.
 
-Exit codes:  64 the command line   71 the system refused   78 a recipe, program, image or lock is wrong";
+Exit codes:  64 the command line   71 the system refused   78 a recipe, program, image, spec or lock is wrong";
 
 #[cfg(test)]
 mod tests {

@@ -24,8 +24,9 @@ impl Digest {
     /// The digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let hash = Sha256::digest(bytes);
-        Self(hash.iter().fold(ALGORITHM.to_owned(), |text, byte| text + &format!("{byte:02x}")))
+        let mut hasher = Hasher::default();
+        hasher.update(bytes);
+        hasher.finish()
     }
 
     /// Understands a written digest.
@@ -49,6 +50,24 @@ impl Digest {
     #[must_use]
     pub fn hex(&self) -> &str {
         self.0.trim_start_matches(ALGORITHM)
+    }
+}
+
+/// The digest of bytes that come one after the other.
+#[derive(Debug, Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was taken.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        let hash = self.0.finalize();
+        Digest(hash.iter().fold(ALGORITHM.to_owned(), |text, byte| text + &format!("{byte:02x}")))
     }
 }
 

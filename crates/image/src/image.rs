@@ -18,7 +18,7 @@ use crate::tree::Tree;
 /// `PATH` of the process. Nothing here is found by it, but some runtimes do not start a process without one.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Puts the image of `tree` into the layout. Returns how an index points to it.
+/// Puts the image of a recipe into the layout. Returns how an index points to it.
 ///
 /// # Errors
 /// A path is too long for an archive.
@@ -30,9 +30,6 @@ pub fn put(
     version: &str,
     epoch: u64,
 ) -> io::Result<Descriptor> {
-    let Layer { compressed, diff_id, .. } = Layer::pack(tree, epoch)?;
-    let layer = layout.put(MediaType::ImageLayerGzip, compressed);
-    let created = rfc3339(epoch);
     let labels = HashMap::from([
         (label::KEY.to_owned(), recipe.label.to_json()),
         ("org.opencontainers.image.description".to_owned(), recipe.description.clone()),
@@ -40,9 +37,27 @@ pub fn put(
         ("org.opencontainers.image.title".to_owned(), recipe.name.clone()),
         ("org.opencontainers.image.version".to_owned(), version.to_owned()),
     ]);
+    put_tree(layout, tree, platform, &recipe.command, labels, epoch)
+}
+
+/// Puts an image of `tree` into the layout. Returns how an index points to it.
+///
+/// # Errors
+/// A path is too long for an archive.
+pub fn put_tree(
+    layout: &mut Layout,
+    tree: &Tree,
+    platform: Platform,
+    command: &[String],
+    labels: HashMap<String, String>,
+    epoch: u64,
+) -> io::Result<Descriptor> {
+    let Layer { compressed, diff_id, .. } = Layer::pack(tree, epoch)?;
+    let layer = layout.put(MediaType::ImageLayerGzip, compressed);
+    let created = rfc3339(epoch);
     let config = ConfigBuilder::default()
         .env(vec![PATH.to_owned()])
-        .cmd(recipe.command.clone())
+        .cmd(command.to_vec())
         .working_dir("/")
         .labels(labels)
         .build()

@@ -32,6 +32,11 @@ const BLOBS: &str = "blobs/sha256/";
 /// The most that a file of a layout may hold: images here have a few megabytes.
 const MAX_FILE: u64 = 1 << 30;
 
+/// The most that an archive of a layout may hold: it is read into memory as a whole.
+const MAX_ARCHIVE: u64 = 4 << 30;
+/// The most files that a layout may have: an image has three for each platform, and one for each layer.
+const MAX_FILES: usize = 10_000;
+
 /// A layout in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
@@ -222,13 +227,16 @@ fn read_folder(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, BadLayout> {
 
 fn read_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, BadLayout> {
     let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(fs::File::open(path)?).entries()? {
+    for entry in tar::Archive::new(fs::File::open(path)?.take(MAX_ARCHIVE)).entries()? {
         let entry = entry?;
         if entry.header().entry_type() == tar::EntryType::Regular {
             let name = entry.path()?.to_string_lossy().into_owned();
             let mut content = Vec::new();
             entry.take(MAX_FILE).read_to_end(&mut content)?;
             files.insert(name, content);
+        }
+        if files.len() > MAX_FILES {
+            return Err(io::Error::other(format!("it has more than {MAX_FILES} files")).into());
         }
     }
     Ok(files)

@@ -8,20 +8,32 @@
 //! and, to compare, `dpkg-query` and `ldd`.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod build;
+pub mod bundle;
 pub mod command_line;
 pub mod compare;
+pub mod container;
+pub mod cpio;
 pub mod digest;
 pub mod elf;
+pub mod filesystem;
+pub mod flatten;
 pub mod image;
 pub mod inspect;
+pub mod kernel;
 pub mod label;
 pub mod layer;
 pub mod layout;
 pub mod lock;
+pub mod machine;
+pub mod merge;
+pub mod output;
 pub mod platform;
 pub mod recipe;
 pub mod reference;
 pub mod sbom;
+pub mod spec;
+pub mod store;
 pub mod tree;
 pub mod workspace;

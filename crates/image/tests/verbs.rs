@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use orlop_image::command_line;
 use orlop_image::elf::sample;
 use orlop_image::platform::Platform;
+use orlop_image::recipe::Recipe;
+use orlop_image::workspace::Workspace;
 
 /// A folder of a test; it is removed again.
 struct Folder(PathBuf);
@@ -16,11 +18,14 @@ impl Folder {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("orlop-verbs-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
+        let workspace = Workspace::find().unwrap();
         for platform in Platform::ALL {
             let programs = path.join(platform.architecture());
             fs::create_dir_all(&programs).unwrap();
-            for binary in ["orlop-dhcp", "orlop-dhcp-worker"] {
-                fs::write(programs.join(binary), sample(platform, 1)).unwrap();
+            for name in workspace.recipes().unwrap() {
+                for program in Recipe::load(&workspace.recipe(&name).unwrap()).unwrap().programs {
+                    fs::write(programs.join(program.binary), sample(platform, 1)).unwrap();
+                }
             }
         }
         Self(path)

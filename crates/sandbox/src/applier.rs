@@ -188,7 +188,7 @@ fn serve<In: Message, Out: Message>(
     parent: Pid,
     work: Work<In, Out>,
 ) -> u8 {
-    let confined = match ladder::climb(profile, parent) {
+    let confined = match ladder::climb(profile, Some(parent)) {
         Ok(posture) => Confined { socket: Blocking::new(channel), posture },
         Err(fatal) => {
             let exit = fatal.report().code();

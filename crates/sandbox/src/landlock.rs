@@ -64,7 +64,10 @@ pub struct Paths<'p> {
 const WANTED: ABI = ABI::V6;
 
 /// Restricts this process to `paths`, and proves it.
-pub(crate) fn restrict(need: Need, paths: Paths<'_>) -> Result<Enforced, Fatal> {
+///
+/// # Errors
+/// When the kernel has Landlock and does not enforce it. That it has none is no error here.
+pub fn restrict(need: Need, paths: Paths<'_>) -> Result<Enforced, Fatal> {
     if need == Need::Off {
         return Ok(Enforced::Off);
     }

@@ -385,5 +385,29 @@ pub const fn join<T: Copy, const N: usize>(parts: &[&[T]]) -> [T; N] {
     joined
 }
 
+/// `rules` without these calls, at compile time.
+///
+/// # Panics
+/// When one of them is not in `rules`, or in it twice: the build stops.
+#[must_use]
+pub const fn without<const N: usize>(rules: &[Rule], calls: &[Syscall]) -> [Rule; N] {
+    let mut rest = [rules[0]; N];
+    let (mut from, mut to) = (0, 0);
+    while from < rules.len() {
+        let (mut call, mut unwanted) = (0, false);
+        while call < calls.len() {
+            unwanted = unwanted || calls[call].number == rules[from].syscall.number;
+            call += 1;
+        }
+        if !unwanted {
+            rest[to] = rules[from];
+            to += 1;
+        }
+        from += 1;
+    }
+    assert!(to == N && N + calls.len() == rules.len(), "a call is not in the table, or twice");
+    rest
+}
+
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,7 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "udhcpc", why: "rival client: busybox", needs: RIVALS },
     DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
     DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
+    DebianPackage { name: "cpio", why: "takes assembled machines apart", needs: &[Need::Tests] },
     DebianPackage { name: "qemu-system-x86", why: "boots machines of tests' own", needs: &[Need::Tests] },
     DebianPackage { name: "g++", why: "libFuzzer is C++", needs: &[Need::Fuzz] },
     DebianPackage { name: "gcc-aarch64-linux-gnu", why: "links for 64-bit ARM", needs: ARM },

@@ -21,6 +21,7 @@ pub use decoys::stand_in;
 pub use namespaces::{IMPOSSIBLE, enter};
 pub use wire::Capture;
 
+use crate::column::Column;
 use crate::listener::Listeners;
 use crate::scene::Scene;
 
@@ -90,8 +91,9 @@ impl Arena {
     }
 
     /// Puts everything back as the next attack expects it.
-    fn reset(&mut self) -> Result<()> {
-        fixtures::restore()?;
+    fn reset(&mut self, column: &Column) -> Result<()> {
+        fixtures::restore(column.uid())?;
+        self.scene.contract = column.target.contract;
         self.services.hang_up();
         if !self.stand_in.is_alive() {
             self.stand_in = decoys::StandIn::start(&self.program)?;

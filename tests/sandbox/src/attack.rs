@@ -25,7 +25,7 @@ pub struct Attack {
     pub name: &'static str,
     /// What it would mean for the machine if it succeeded.
     pub means: &'static str,
-    /// How it must end under the full profile.
+    /// How it must end under a worker's full profile. [`Target::end`](crate::target::Target::end) has the exceptions.
     pub end: End,
     /// Who decides whether it succeeded.
     pub judge: Judge,
@@ -46,6 +46,8 @@ pub enum End {
     Refused(i32),
     /// The attacker may do it, and it has no effect outside, for the stated reason.
     Contained(&'static str),
+    /// It succeeds, and is no attack here: this is what the process is for, as stated.
+    Purpose(&'static str),
 }
 
 impl fmt::Display for End {
@@ -54,6 +56,7 @@ impl fmt::Display for End {
             Self::Killed => f.write_str("killed"),
             Self::Refused(errno) => f.write_str(&Errno(*errno).name()),
             Self::Contained(why) => write!(f, "contained ({why})"),
+            Self::Purpose(why) => write!(f, "allowed ({why})"),
         }
     }
 }
@@ -125,7 +128,7 @@ pub fn to_everybody(ifindex: i32) -> libc::sockaddr_ll {
     sockets::link(0x0800, ifindex, [0xff; 6])
 }
 
-pub use conversation::{FINAL_STATUS, REQUEST};
+pub use conversation::FINAL_STATUS;
 pub use landing::{left_in_queue, pass, receive};
 pub use transmit::frame;
 

@@ -1,10 +1,8 @@
 //! What a person can ask for. Each command ends with 1 if it found something that should not be.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use orlop_dhcp_profiles::WORKER;
 use serde_json::{Value, json};
 
 use crate::arena::Arena;
@@ -13,45 +11,56 @@ use crate::attack::{self, Attack};
 use crate::column::{self, Column};
 use crate::mutation::{self, Mutation};
 use crate::table::{self, Breach, Row};
-use crate::{filter, minimality};
+use crate::target::{TARGETS, Target};
+use crate::{evicted, filter, minimality, power};
 
 /// Runs a command inside the arena.
 ///
 /// # Errors
 /// When the arena fails.
 pub fn inside(arguments: &[String]) -> Result<ExitCode> {
-    let mut arena = Arena::build()?;
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let clean = match words.as_slice() {
-        [] => attacks(&mut arena, None)?,
-        ["--json", file] => attacks(&mut arena, Some(file))?,
-        ["mutations"] => mutations(&mut arena, column::mutations(), None)?,
-        ["mutations", "--json", file] => mutations(&mut arena, column::mutations(), Some(file))?,
-        ["mutations", "layers"] => mutations(&mut arena, mutation::LAYERS.to_vec(), None)?,
-        ["mutations", "pins"] => mutations(&mut arena, mutation::pins(&WORKER), None)?,
-        ["minimality"] => minimality::report(&mut arena)?,
-        ["filter"] => filter::report(&mut arena)?,
-        ["under", key, names @ ..] if !names.is_empty() => under(&mut arena, key, names)?,
-        ["show", names @ ..] if !names.is_empty() => show(&mut arena, names)?,
+    let (key, words) = match words.as_slice() {
+        ["--of", key, words @ ..] => (*key, words),
+        words => (TARGETS[0].key, words),
+    };
+    let of = Target::by_key(key).with_context(|| format!("there is no target {key}; try orlop-attack list"))?;
+    if let Some(capability) = of.missing()? {
+        println!("no evidence: the {} cannot be attacked here, where there is no {}", of.title, capability.name());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut arena = Arena::build()?;
+    let clean = match words {
+        [] => attacks(&mut arena, of, None)?,
+        ["--json", file] => attacks(&mut arena, of, Some(file))?,
+        ["mutations"] => mutations(&mut arena, of, column::mutations(of), None)?,
+        ["mutations", "--json", file] => mutations(&mut arena, of, column::mutations(of), Some(file))?,
+        ["mutations", "layers"] => mutations(&mut arena, of, mutation::layers(of), None)?,
+        ["mutations", "pins"] => mutations(&mut arena, of, mutation::pins(of.profile), None)?,
+        ["minimality"] => minimality::report(&mut arena, of)?,
+        ["filter"] => filter::report(&mut arena, of)?,
+        ["evicted"] => evicted::report()?,
+        ["power"] => power::report(&mut arena, of)?,
+        ["under", key, names @ ..] if !names.is_empty() => under(&mut arena, of, key, names)?,
+        ["show", names @ ..] if !names.is_empty() => show(&mut arena, of, names)?,
         _ => bail!("these arguments do not go together; try --help"),
     };
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The names of all attacks.
+/// The names of all attacks, then of all targets.
 #[must_use]
 pub fn names() -> String {
-    attack::all().fold(String::new(), |mut text, Attack { name, means, .. }| {
-        let _ = writeln!(text, "{name:<32} {means}");
-        text
-    })
+    let attacks = attack::all().map(|Attack { name, means, .. }| format!("{name:<32} {means}"));
+    let targets = TARGETS.iter().map(|Target { key, title, .. }| format!("--of {key:<27} the {title}"));
+    attacks.chain(targets).map(|line| line + "\n").collect()
 }
 
-fn attacks(arena: &mut Arena, json: Option<&str>) -> Result<bool> {
-    let rows = table::rows(arena)?;
-    print!("{}", table::show_rows(&rows));
+fn attacks(arena: &mut Arena, of: &'static Target, json: Option<&str>) -> Result<bool> {
+    let rows = table::rows(arena, of)?;
+    print!("{}", table::show_rows(of, &rows));
     for row in rows.iter().filter(|row| !row.as_expected()) {
-        println!("UNEXPECTED: {} should have been {}, was {}", row.attack.name, row.attack.end, row.worker);
+        println!("UNEXPECTED: {} should have been {}, was {}", row.attack.name, row.end, row.whole);
     }
     if let Some(file) = json {
         write(file, &json!({ "attacks": rows_as_json(&rows) }))?;
@@ -70,7 +79,7 @@ fn rows_as_json(rows: &[Row]) -> Value {
                 "attack": row.attack.name,
                 "means": row.attack.means,
                 "control": row.control.to_string(),
-                "worker": row.worker.to_string(),
+                "worker": row.whole.to_string(),
                 "counts": row.counts(),
                 "as-expected": row.as_expected(),
                 "note": row.attack.note,
@@ -79,10 +88,10 @@ fn rows_as_json(rows: &[Row]) -> Value {
         .collect()
 }
 
-fn mutations(arena: &mut Arena, mutations: Vec<Mutation>, json: Option<&str>) -> Result<bool> {
-    let rows = table::rows(arena)?;
-    let breaches = table::breaches(arena, &rows, mutations)?;
-    print!("{}\n{}", table::show_matrix(&rows, &breaches), table::show_breaches(&breaches));
+fn mutations(arena: &mut Arena, of: &'static Target, mutations: Vec<Mutation>, json: Option<&str>) -> Result<bool> {
+    let rows = table::rows(arena, of)?;
+    let breaches = table::breaches(arena, of, &rows, mutations)?;
+    print!("{}\n{}", table::show_matrix(of, &rows, &breaches), table::show_breaches(&breaches));
     let untested: Vec<_> =
         breaches.iter().filter(|breach| !breach.is_proof()).map(|breach| breach.mutation.name).collect();
     println!("\n{} parts removed in turn, {} of them without anything noticing", breaches.len(), untested.len());
@@ -106,28 +115,28 @@ fn breaches_as_json(breaches: &[Breach]) -> Value {
                 "because": breach.mutation.because,
                 "through": breach.through,
                 "broker-sees": breach.gaps,
-                "impossible": breach.mutation.impossible(),
+                "impossible": breach.impossible,
             })
         })
         .collect()
 }
 
-fn show(arena: &mut Arena, names: &[&str]) -> Result<bool> {
+fn show(arena: &mut Arena, of: &'static Target, names: &[&str]) -> Result<bool> {
     let mut clean = true;
     for name in names {
         let attack = known(name)?;
-        let (control, worker) = (arena.run(&Column::control(), attack)?, arena.run(&Column::worker(), attack)?);
+        let (control, whole) = (arena.run(&Column::control(of), attack)?, arena.run(&Column::whole(of), attack)?);
         println!("{name}: {}", attack.means);
         println!("    without a sandbox:  {}", in_words(&control));
-        println!("    as a DHCP worker:   {}", in_words(&worker));
-        clean &= worker != Outcome::Succeeded && control == Outcome::Succeeded;
+        println!("    as a {:<14} {}", format!("{}:", of.title), in_words(&whole));
+        clean &= whole != Outcome::Succeeded && control == Outcome::Succeeded;
     }
     Ok(clean)
 }
 
-fn under(arena: &mut Arena, key: &str, names: &[&str]) -> Result<bool> {
-    let column =
-        Column::by_key(key).with_context(|| format!("there is no column {key}; try worker, control or mutant:NAME"))?;
+fn under(arena: &mut Arena, of: &'static Target, key: &str, names: &[&str]) -> Result<bool> {
+    let column = Column::by_key(of, key)
+        .with_context(|| format!("there is no column {key}; try whole, control or mutant:NAME"))?;
     let mut clean = true;
     for name in names {
         let outcome = arena.run(&column, known(name)?)?;

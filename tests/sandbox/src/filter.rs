@@ -2,12 +2,12 @@
 //! and with each of its pins broken in turn.
 
 use anyhow::Result;
-use orlop_dhcp_profiles::WORKER;
 use orlop_sandbox::profile::{Pin, Profile, Rule, Value};
 
 use crate::arena::Arena;
 use crate::arena::trial::Outcome;
 use crate::syscall::Errno;
+use crate::target::Target;
 
 /// A call whose answer was not the table's.
 pub struct Difference {
@@ -32,19 +32,19 @@ pub const UNFILTERED: &[(i64, &str)] = &[];
 /// Numbers up to here are tried: above the last one of any kernel so far, on every architecture.
 pub const LAST_NUMBER: i64 = 600;
 
-/// Compares the DHCP worker's filter in force with its table. Returns the differences and how many calls were made.
+/// Compares the target's filter in force with its table. Returns the differences and how many calls were made.
 ///
 /// # Errors
 /// When the arena fails.
-pub fn compare(arena: &mut Arena) -> Result<(Vec<Difference>, usize)> {
-    let mut calls: Vec<Expected> = (0..=LAST_NUMBER).map(|number| by_number(&WORKER, number)).collect();
-    for rule in WORKER.syscalls {
+pub fn compare(arena: &mut Arena, target: &'static Target) -> Result<(Vec<Difference>, usize)> {
+    let mut calls: Vec<Expected> = (0..=LAST_NUMBER).map(|number| by_number(target.profile, number)).collect();
+    for rule in target.profile.syscalls {
         calls.extend(rule.pins.iter().map(|alternative| within(rule, alternative)));
         calls.extend(rule.pins.iter().flat_map(|alternative| broken(rule, alternative)));
     }
     let mut differences = Vec::new();
     for Expected { call, number, arguments, table } in &calls {
-        let kernel = arena.probe("worker", *number, *arguments)?;
+        let kernel = arena.probe(target, *number, *arguments)?;
         if !table.fits(&kernel) {
             differences.push(Difference { call: call.clone(), table: table.words(), kernel });
         }
@@ -56,13 +56,14 @@ pub fn compare(arena: &mut Arena) -> Result<(Vec<Difference>, usize)> {
 ///
 /// # Errors
 /// When the arena fails.
-pub fn report(arena: &mut Arena) -> Result<bool> {
-    let (differences, calls) = compare(arena)?;
+pub fn report(arena: &mut Arena, target: &'static Target) -> Result<bool> {
+    let (differences, calls) = compare(arena, target)?;
     for Difference { call, table, kernel } in &differences {
         println!("DIFFERENT: {call}: the table says {table}, the kernel: {kernel}");
     }
     println!(
-        "{calls} calls made under the DHCP worker's filter, {} answered otherwise than its table says",
+        "{calls} calls made under the filter of the {}, {} answered otherwise than its table says",
+        target.title,
         differences.len()
     );
     Ok(differences.is_empty())

@@ -1,18 +1,19 @@
 //! Each allowed system call removed in turn: a rule without which the worker still does everything right is not needed.
 
-use std::io::{IoSlice, Read};
+use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use orlop_dhcp_profiles::WORKER;
 use orlop_sandbox::profile::{Profile, Rule};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
 
 use crate::arena::Arena;
+use crate::arena::trial::Trial;
 use crate::listener::Listener;
-use crate::workload::{ECHO, END, GROW, HEAR, LOG, Message, RELEASE, WAIT};
+use crate::target::Target;
+use crate::workload::{ECHO, END, GROW, HEAR, LOG, Message, RELEASE, TOUCH, WAIT};
 
 /// Rules that the workload cannot notice here, and why each stays.
 pub const KEPT: &[(&str, &str)] = &[(
@@ -41,25 +42,26 @@ impl Verdict {
     }
 }
 
-/// The DHCP worker's profile without the rule of that name.
+/// The target's profile without the rule of that name.
 #[must_use]
-pub fn profile_without(name: &str) -> &'static Profile {
-    let rules: Vec<Rule> = WORKER.syscalls.iter().filter(|rule| rule.syscall.name != name).copied().collect();
-    Box::leak(Box::new(Profile { syscalls: Vec::leak(rules), ..WORKER }))
+pub fn profile_without(target: &Target, name: &str) -> &'static Profile {
+    let rules: Vec<Rule> = target.profile.syscalls.iter().filter(|rule| rule.syscall.name != name).copied().collect();
+    Box::leak(Box::new(Profile { syscalls: Vec::leak(rules), ..*target.profile }))
 }
 
 /// Removes each rule in turn. The whole profile must do everything right, or nothing would be proven.
 ///
 /// # Errors
 /// When the arena fails, or the workload fails under the whole profile.
-pub fn verdicts(arena: &mut Arena) -> Result<Vec<Verdict>> {
-    let whole = transcript(arena, WHOLE)?;
-    anyhow::ensure!(whole == right(), "under the whole profile the workload went wrong: {whole:?}");
-    WORKER
+pub fn verdicts(arena: &mut Arena, target: &'static Target) -> Result<Vec<Verdict>> {
+    let whole = transcript(arena, target, WHOLE)?;
+    anyhow::ensure!(whole == right(target), "under the whole profile the workload went wrong: {whole:?}");
+    target
+        .profile
         .syscalls
         .iter()
         .map(|rule| {
-            let went = transcript(arena, rule.syscall.name)?;
+            let went = transcript(arena, target, rule.syscall.name)?;
             let difference = whole
                 .iter()
                 .zip(&went)
@@ -75,8 +77,8 @@ pub fn verdicts(arena: &mut Arena) -> Result<Vec<Verdict>> {
 ///
 /// # Errors
 /// As [`verdicts`].
-pub fn report(arena: &mut Arena) -> Result<bool> {
-    let verdicts = verdicts(arena)?;
+pub fn report(arena: &mut Arena, target: &'static Target) -> Result<bool> {
+    let verdicts = verdicts(arena, target)?;
     println!("{:<18} {:<58} without it", "allowed call", "why");
     for Verdict { rule, difference, kept } in &verdicts {
         let without = difference.clone().or_else(|| kept.map(|why| format!("nothing changes; kept: {why}")));
@@ -86,13 +88,23 @@ pub fn report(arena: &mut Arena) -> Result<bool> {
     Ok(verdicts.iter().all(Verdict::stands))
 }
 
-/// What a worker that works answers, step by step.
-fn right() -> Vec<String> {
-    SCRIPT
-        .iter()
+/// What a process that works answers, step by step.
+fn right(target: &Target) -> Vec<String> {
+    script(target)
         .map(|(what, _, want)| format!("{what}: {want}"))
         .chain(["log: INFO worker logged".to_owned(), "end: exit status: 0".to_owned()])
         .collect()
+}
+
+/// The steps of a target.
+fn script(target: &Target) -> impl Iterator<Item = &'static (&'static str, Message, u32)> {
+    let can = move |order: u8| match order {
+        HEAR | WAIT => target.listens(),
+        TOUCH => target.is_applier(),
+        RELEASE => target.is_applier() || target.listens(),
+        _ => true,
+    };
+    SCRIPT.iter().filter(move |(_, (order, _), _)| can(*order))
 }
 
 /// Steps in words, the order, and the right answer.
@@ -100,6 +112,7 @@ const SCRIPT: &[(&str, Message, u32)] = &[
     ("echo", (ECHO, 41), 42),
     ("hear a packet", (HEAR, 0), PACKET_LEN),
     ("wait for a timer", (WAIT, 5), 1),
+    ("read and write a file", (TOUCH, 0), 0x61_62),
     ("take and return memory", (GROW, 4 << 20), 12_582_907 + 2048),
     ("log", (LOG, 0), 1),
     ("let 200 descriptors go", (RELEASE, 200), 200),
@@ -109,31 +122,34 @@ const PACKET_LEN: u32 = 300;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the workload without the rule of that name, and writes down how each step went.
-fn transcript(arena: &mut Arena, without: &str) -> Result<Vec<String>> {
-    let mut trial = arena.start(&["workload", without], false)?;
+fn transcript(arena: &mut Arena, target: &'static Target, without: &str) -> Result<Vec<String>> {
+    let Trial { mut child, channel: end, stderr } = arena.start(target, &["workload", target.key, without], false)?;
     let mut steps = Vec::new();
-    let channel = trial.channel.as_fd();
+    let channel = end.as_fd();
     let greeted = answer(channel).is_ok_and(|frame| !frame.is_empty());
-    for (what, order, _) in SCRIPT {
+    for (what, order, _) in script(target) {
         let went = if greeted { step(arena, channel, *order) } else { Err(anyhow::anyhow!("no hello")) };
         steps.push(format!("{what}: {}", went.map_or_else(|error| format!("{error:#}"), |number| number.to_string())));
     }
-    let _ = say(channel, (END, 0), None);
+    if !target.is_applier() {
+        let _ = say(channel, (END, 0), None);
+    }
+    // This is how an applier is told.
+    drop(end);
     let deadline = Instant::now() + PATIENCE;
     let status = loop {
-        match trial.child.try_wait()? {
+        match child.try_wait()? {
             Some(status) => break status.to_string(),
             None if Instant::now() > deadline => {
-                trial.child.kill()?;
-                trial.child.wait()?;
+                child.kill()?;
+                child.wait()?;
                 break "had to be ended".to_owned();
             }
             None => std::thread::sleep(Duration::from_millis(1)),
         }
     };
-    let mut log = String::new();
-    trial.stderr.read_to_string(&mut log)?;
-    steps.push(format!("log: {}", log.trim()));
+    let log = crate::arena::trial::read_log(stderr)?;
+    steps.push(format!("log: {}", String::from_utf8_lossy(&log).trim()));
     steps.push(format!("end: {status}"));
     Ok(steps)
 }
@@ -144,6 +160,12 @@ fn step(arena: &Arena, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
             let listener = Listener::Granted.open(arena.ifindex())?;
             say(channel, order, Some(listener.as_fd()))?;
             arena.send_dhcp(usize::try_from(PACKET_LEN)?)?;
+            heard(channel)
+        }
+        TOUCH => {
+            let file = rustix::fs::memfd_create(c"setting", rustix::fs::MemfdFlags::CLOEXEC)?;
+            rustix::io::write(&file, b"a")?;
+            say(channel, order, Some(file.as_fd()))?;
             heard(channel)
         }
         RELEASE => {

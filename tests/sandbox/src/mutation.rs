@@ -8,6 +8,7 @@ use orlop_sandbox::profile::{Need, Pin, Profile, Root, Rule};
 
 use crate::listener::Listener;
 use crate::syscall::call;
+use crate::target::Target;
 
 /// A piece of what holds an attacker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,10 +53,13 @@ pub struct Mutation {
 }
 
 impl Mutation {
-    /// Why nothing can be learnt from this mutation on this machine, if so: the kernel has no such layer to take away.
+    /// Why nothing can be learnt from this mutation of `of` on this machine, if so: there is no such layer to take away.
     #[must_use]
-    pub fn impossible(&self) -> Option<&'static str> {
-        (self.removes.contains(&Part::Landlock) && !kernel_has_landlock()).then_some("this kernel has no Landlock")
+    pub fn impossible(&self, of: &Profile) -> Option<&'static str> {
+        if self.removes.contains(&Part::Landlock) && !kernel_has_landlock() {
+            return Some("this kernel has no Landlock");
+        }
+        (self.removes.contains(&Part::Ids) && of.ids.uid == 0).then_some("its user is root")
     }
 
     /// The profile and listener of the mutant.
@@ -73,8 +77,14 @@ impl Mutation {
 
 const FILTERS: &[Part] = &[Part::Denied, Part::Allowed];
 
-/// Every layer, and the parts of the packet listener. The pins are listed by [`pins`].
-pub const LAYERS: &[Mutation] = &[
+/// Every layer of `target`, and the parts of the packet listener if it has one. The pins are listed by [`pins`].
+#[must_use]
+pub fn layers(target: &Target) -> Vec<Mutation> {
+    let is_listener = |part: &Part| matches!(part, Part::Listener(_));
+    LAYERS.iter().filter(|layer| target.listens() || !layer.removes.iter().any(is_listener)).copied().collect()
+}
+
+const LAYERS: &[Mutation] = &[
     Mutation {
         name: "user",
         removes: &[Part::Ids],
@@ -161,7 +171,7 @@ pub fn pins(of: &Profile) -> Vec<Mutation> {
     mutations
 }
 
-fn kernel_has_landlock() -> bool {
+pub(crate) fn kernel_has_landlock() -> bool {
     // LANDLOCK_CREATE_RULESET_VERSION asks for the version and makes nothing.
     call!(libc::SYS_landlock_create_ruleset, 0_usize, 0, 1).is_ok()
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use crate::contract::Contract;
 use crate::syscall::Errno;
 
 /// Everything an attack may aim at. The arena fills in the numbers, the attacking process the descriptors it received.
@@ -19,6 +20,8 @@ pub struct Scene {
     pub nonce: u32,
     /// A file handle of the secret file, for `open_by_handle_at`: (type, bytes).
     pub handle: Handle,
+    /// What may be said on the channel.
+    pub contract: Contract,
     /// The descriptors beside the channel.
     pub grants: Grants,
 }
@@ -69,9 +72,9 @@ impl Grants {
     }
 }
 
-/// The worker's end of its channel, in every profile.
+/// The attacker's end of its channel, in every profile.
 pub const CHANNEL: i32 = 3;
-/// The worker's standard error.
+/// The attacker's standard error.
 pub const STDERR: i32 = 2;
 /// A file that was left open over the exec by mistake.
 pub const LEAKED_FILE: i32 = 30;
@@ -104,9 +107,11 @@ impl Scene {
     /// The scene as one command line argument: a worker's environment is empty.
     #[must_use]
     pub fn to_argument(&self) -> String {
-        let Self { broker, secret_at, ifindex, tcp_port, nonce, handle, grants: _ } = self;
+        let Self { broker, secret_at, ifindex, tcp_port, nonce, handle, contract, grants: _ } = self;
         let bytes: Vec<String> = handle.bytes.iter().map(u8::to_string).collect();
-        format!("{broker},{secret_at},{ifindex},{tcp_port},{nonce},{},{},{}", handle.len, handle.kind, bytes.join("."))
+        let bytes = bytes.join(".");
+        let contract = Contract::ALL.iter().position(|one| one == contract).unwrap_or(0);
+        format!("{broker},{secret_at},{ifindex},{tcp_port},{nonce},{contract},{},{},{bytes}", handle.len, handle.kind)
     }
 
     /// Reads [`Scene::to_argument`] back.
@@ -119,6 +124,7 @@ impl Scene {
             ifindex: fields.next()?.parse().ok()?,
             tcp_port: fields.next()?.parse().ok()?,
             nonce: fields.next()?.parse().ok()?,
+            contract: *Contract::ALL.get(fields.next()?.parse::<usize>().ok()?)?,
             ..Self::default()
         };
         scene.handle.len = fields.next()?.parse().ok()?;
@@ -152,6 +158,7 @@ mod tests {
             tcp_port: 4711,
             nonce: 0xdead_beef,
             handle: Handle { len: 12, kind: 1, bytes: [9; 16] },
+            contract: Contract::Trials,
             grants: Grants::default(),
         };
         assert_eq!(Scene::from_argument(&scene.to_argument()), Some(scene));

@@ -1,5 +1,5 @@
-//! What a DHCP worker does, all of it, as a process that can run under a mutant of its profile: talk to the broker, hear a
-//! packet, wait for a timer, take and return memory, log, let go of descriptors, and end.
+//! What workers and appliers do, all of it, as a process that can run under a mutant of its profile: talk to the broker, hear a
+//! packet, wait for a timer, read and write a file, take and return memory, log, let go of descriptors, and end.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -7,12 +7,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use orlop_sandbox::applier::Confined;
 use orlop_sandbox::clock;
 use orlop_sandbox::packet::PacketSocket;
+use orlop_sandbox::profile::Profile;
 use orlop_sandbox::timer::BootTimer;
 use orlop_sandbox::worker::{Context, Worker};
 
 use crate::minimality::profile_without;
+use crate::target::Target;
 
 /// From the broker: what to do, and with what. To the broker: what was done, and what came of it.
 pub(crate) type Message = (u8, u32);
@@ -31,17 +34,56 @@ pub(crate) const LOG: u8 = 5;
 pub(crate) const RELEASE: u8 = 6;
 /// End with this status.
 pub(crate) const END: u8 = 7;
+/// Read a byte of the file that comes along, write the next one in its place, and read again; answer with both.
+pub(crate) const TOUCH: u8 = 8;
 
 /// Conversation number of this test.
 const PROTOCOL: u32 = 0x7e57;
 
-/// Runs the workload under the DHCP worker's profile without the rule of that name.
+/// Runs the workload under a target's profile without the rule of that name.
 ///
 /// # Errors
 /// When the process could not be locked up.
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
-    let [without] = arguments else { bail!("expected the name of a rule") };
-    let profile = profile_without(without);
+    let [target, without] = arguments else { bail!("expected a target and the name of a rule") };
+    let target = Target::by_key(target).context("no such target")?;
+    let profile = profile_without(target, without);
+    if target.is_applier() {
+        let confined = Confined::climb_mutant(profile)?;
+        return Ok(confined.serve(do_one).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS));
+    }
+    run_worker(profile)
+}
+
+/// What an applier does with an order. It ends when its broker does.
+fn do_one((order, number): Message, fd: Option<OwnedFd>) -> Message {
+    let done = match order {
+        ECHO => Ok(number + 1),
+        TOUCH => fd.context("no file").and_then(|fd| touch(&fd)),
+        GROW => grow(number),
+        LOG => Ok(log()),
+        RELEASE => Ok(u32::from(fd.is_some())),
+        _ => Err(anyhow::anyhow!("there is no order {order}")),
+    };
+    (order, done.unwrap_or(FAILED))
+}
+
+/// No right answer.
+const FAILED: u32 = u32::MAX;
+
+fn touch(file: &OwnedFd) -> Result<u32> {
+    let (mut before, mut after) = ([0], [0]);
+    rustix::io::pread(file, &mut before, 0)?;
+    rustix::io::pwrite(file, &[before[0] + 1], 0)?;
+    rustix::io::pread(file, &mut after, 0)?;
+    Ok(u32::from(before[0]) << 8 | u32::from(after[0]))
+}
+
+fn log() -> u32 {
+    u32::from(std::io::stderr().write_all(b"INFO worker logged\n").is_ok())
+}
+
+fn run_worker(profile: &'static Profile) -> Result<ExitCode> {
     let climb = || {
         let locked = Worker::open_mutant(profile)?.prepare(|preparation| preparation.timer())?.drop_user()?.lock()?;
         locked.enter(PROTOCOL, async |context| serve(context).await)
@@ -67,7 +109,7 @@ async fn serve(context: Context<Message, Message, BootTimer>) -> Result<u8> {
             HEAR => hear(received.fd.context("no listener")?).await.context("heard nothing")?,
             WAIT => wait(&timer, number).await.context("no timer")?,
             GROW => grow(number).context("no memory")?,
-            LOG => u32::from(std::io::stderr().write_all(b"INFO worker logged\n").is_ok()),
+            LOG => log(),
             RELEASE => u32::from(received.fd.is_some()),
             END => return Ok(u8::try_from(number)?),
             _ => bail!("there is no order {order}"),

@@ -1,4 +1,4 @@
-//! The sandbox of the DHCP worker, attacked. Each test is one command of `orlop-attack`, whose tables it prints.
+//! The sandboxes of workers and appliers, attacked. Each test is one command of `orlop-attack`, whose tables it prints.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test is a test")]
 
@@ -27,27 +27,71 @@ fn every_attack_ends_as_its_row_says_and_none_succeeds() {
 }
 
 #[test]
+fn every_attack_on_the_sysctl_daemon_ends_as_its_row_says_and_none_succeeds() {
+    for target in ["worker", "root", "net", "admin", "rawio", "resource", "ptrace"] {
+        let Some(table) = attack(&["--of", &format!("sysctl-{target}")]) else { return };
+        let held = table.contains(" 0 succeeded against the ");
+        assert!(held || table.starts_with("no evidence: "), "{target}: the figures are missing");
+    }
+}
+
+#[test]
+fn what_an_applier_s_capability_could_do_is_stopped_by_its_other_layers() {
+    for (target, deed) in [("net", "netlink-configure"), ("admin", "mount "), ("ptrace", "trace-broker")] {
+        let Some(table) = attack(&["--of", &format!("sysctl-{target}"), "power"]) else { return };
+        assert!(table.contains(" 0 come through its other layers"), "{target}: the figures are missing");
+        assert!(table.contains(deed), "{target}: {deed} is what the capability is worth");
+    }
+}
+
+#[test]
 fn every_layer_that_is_removed_lets_something_through() {
-    let Some(table) = attack(&["mutations", "layers"]) else { return };
-    assert!(table.contains(" 0 of them without anything noticing"), "the figures are missing");
+    for target in ["dhcp-worker", "sysctl-admin", "sysctl-net"] {
+        let Some(table) = attack(&["--of", target, "mutations", "layers"]) else { return };
+        assert!(table.contains(" 0 of them without anything noticing"), "{target}: the figures are missing");
+    }
 }
 
 #[test]
 fn every_pin_that_is_removed_lets_something_through() {
-    let Some(table) = attack(&["mutations", "pins"]) else { return };
-    assert!(table.contains(" 0 of them without anything noticing"), "the figures are missing");
+    // Appliers have one table between them.
+    for target in ["dhcp-worker", "sysctl-admin"] {
+        let Some(table) = attack(&["--of", target, "mutations", "pins"]) else { return };
+        assert!(table.contains(" 0 of them without anything noticing"), "{target}: the figures are missing");
+    }
 }
 
 #[test]
 fn every_allowed_system_call_is_needed() {
-    let Some(table) = attack(&["minimality"]) else { return };
-    assert!(table.contains(" system calls allowed"), "the figures are missing");
+    for target in ["dhcp-worker", "sysctl-worker", "sysctl-root"] {
+        let Some(table) = attack(&["--of", target, "minimality"]) else { return };
+        assert!(table.contains(" system calls allowed"), "{target}: the figures are missing");
+    }
 }
 
 #[test]
 fn the_filter_in_force_answers_as_its_table_says() {
-    let Some(table) = attack(&["filter"]) else { return };
-    assert!(table.contains(" 0 answered otherwise"), "the figures are missing");
+    for target in ["dhcp-worker", "sysctl-worker", "sysctl-root"] {
+        let Some(table) = attack(&["--of", target, "filter"]) else { return };
+        assert!(table.contains(" 0 answered otherwise"), "{target}: the figures are missing");
+    }
+}
+
+#[test]
+fn the_kernel_asks_the_writer_of_a_setting_for_the_capability_of_its_class() {
+    let Some(table) = attack(&["settings"]) else { return };
+    assert!(table.contains(" 0 otherwise than the contract says"), "the figures are missing");
+    for class in ["Root", "SysAdmin", "NetAdmin"] {
+        let line = table.lines().find(|line| line.starts_with(&format!("{class} "))).unwrap();
+        assert!(line.ends_with("refused every time"), "{line}");
+    }
+    assert!(table.contains("user 64106 changed net.ipv4.ip_forward"), "the applier of the network did not");
+}
+
+#[test]
+fn a_rule_of_landlock_lasts_as_long_as_somebody_holds_what_it_is_about() {
+    let Some(table) = attack(&["evicted"]) else { return };
+    assert!(table.contains("every answer as it must be") || table.starts_with("no evidence: "), "{table}");
 }
 
 #[test]
@@ -71,8 +115,12 @@ fn an_attack_that_succeeds_is_reported_as_such() {
 
 #[test]
 fn an_unknown_attack_or_column_is_an_error_and_not_a_held_attack() {
-    for arguments in [["under", "worker", "no-such-attack"], ["under", "no-such-column", "open-passwd"]] {
-        let output = run(&arguments);
+    for arguments in [
+        &["under", "whole", "no-such-attack"][..],
+        &["under", "no-such-column", "open-passwd"],
+        &["--of", "no-such-target", "under", "whole", "open-passwd"],
+    ] {
+        let output = run(arguments);
         assert!(!output.status.success(), "{arguments:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?} says nothing");
     }

@@ -27,17 +27,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Runs a program on a tree that is in place, from this state. In the calling thread's namespaces.
+    /// Runs a program on a tree that is in place, from this state, with these arguments (procps has others). In the calling thread's namespaces.
     ///
     /// # Errors
     /// When it cannot be run, or the state cannot be had.
-    pub fn of(program: Program, baseline: &Snapshot) -> Result<Self> {
+    pub fn of(program: Program, arguments: &[String], baseline: &Snapshot) -> Result<Self> {
         baseline.restore()?;
-        let arguments: &[&str] = match program {
-            Program::Procps => &["--system"],
-            Program::Orlop | Program::Systemd | Program::Busybox => &[],
+        let arguments: Vec<&str> = match program {
+            Program::Procps => vec!["--system"],
+            Program::Orlop | Program::Systemd | Program::Busybox => arguments.iter().map(String::as_str).collect(),
         };
-        let ran = program.run(arguments)?;
+        let ran = program.run(&arguments)?;
         let audit = match program {
             Program::Orlop => Some(Audit::parse(&std::fs::read_to_string(Audit::PATH)?)?),
             Program::Systemd | Program::Procps | Program::Busybox => None,
@@ -51,6 +51,8 @@ impl Outcome {
 pub struct Comparison {
     /// The tree.
     pub tree: Tree,
+    /// What both were called with.
+    pub arguments: Vec<String>,
     /// Who is right.
     pub reference: Outcome,
     /// Who is judged.
@@ -62,9 +64,17 @@ impl Comparison {
     ///
     /// # Errors
     /// As [`Outcome::of`].
-    pub fn of(tree: Tree, reference: Program, tested: Program, baseline: &Snapshot) -> Result<Self> {
+    pub fn of(
+        tree: Tree,
+        arguments: Vec<String>,
+        reference: Program,
+        tested: Program,
+        baseline: &Snapshot,
+    ) -> Result<Self> {
         tree.install()?;
-        Ok(Self { reference: Outcome::of(reference, baseline)?, tested: Outcome::of(tested, baseline)?, tree })
+        let reference = Outcome::of(reference, &arguments, baseline)?;
+        let tested = Outcome::of(tested, &arguments, baseline)?;
+        Ok(Self { tree, arguments, reference, tested })
     }
 
     /// Every difference.
@@ -135,7 +145,7 @@ fn is_changed_by(path: &str, changer: &str) -> bool {
 /// All that a person needs to judge it.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.tree)?;
+        writeln!(f, "{}\narguments: {:?}", self.tree, self.arguments)?;
         for difference in self.differences() {
             let rule = self.explained(&difference).map_or("UNEXPLAINED", |rule| rule.name);
             writeln!(f, "{rule}: {difference:?}")?;

@@ -78,7 +78,7 @@ const WRONG_KEYS: [&str; 26] = [
 ];
 
 /// Lines that are neither a setting nor a comment, or hardly.
-const ODD_LINES: [&str; 14] = [
+const ODD_LINES: [&str; 13] = [
     "net.ipv4.ip_forward",
     "net.ipv4.ip_forward 1",
     "net.ipv4.ip_forward: 1",
@@ -92,7 +92,6 @@ const ODD_LINES: [&str; 14] = [
     "// net.ipv4.ip_forward=1",
     "include /etc/passwd",
     "[section]",
-    "\u{feff}net.ipv4.ip_default_ttl=61",
 ];
 
 /// The tree of a seed.
@@ -117,6 +116,43 @@ pub fn tree(seed: u64) -> Tree {
     tree
 }
 
+/// What a seed's tree is applied with: mostly nothing, sometimes an option that both programs have.
+#[must_use]
+pub fn arguments(seed: u64, tree: &Tree) -> Vec<String> {
+    // Not the choices that made the tree.
+    let mut chance = Chance::new(seed ^ 0x5eed);
+    let mut arguments = Vec::new();
+    if chance.percent(10) {
+        arguments.push("--strict".to_owned());
+    }
+    if chance.percent(15) {
+        arguments.push(format!("--prefix={}", chance.pick(&PREFIXES)));
+        if chance.percent(30) {
+            arguments.push(format!("--prefix={}", chance.pick(&PREFIXES)));
+        }
+    }
+    let names: Vec<&str> =
+        tree.files.iter().map(|file| file.name.as_str()).filter(|name| name.ends_with(".conf")).collect();
+    if chance.percent(5) && !names.is_empty() {
+        arguments.push(chance.pick(&names).to_owned());
+    }
+    arguments
+}
+
+/// Starts of keys.
+const PREFIXES: [&str; 10] = [
+    "/net",
+    "net.ipv4",
+    "/net/ipv4/conf/eth0",
+    "net.ipv4.conf.eth0",
+    "/net/ipv6/conf/eth0.100",
+    "net/ipv4/conf",
+    "kernel",
+    "kernel.domainname",
+    "/proc/sys/fs/mqueue",
+    "nosuch",
+];
+
 /// The constant itself: `pick` gives it a shorter life.
 fn known(directory: &str) -> &'static str {
     DIRECTORIES.iter().find(|known| **known == directory).copied().unwrap_or(DIRECTORIES[0])
@@ -136,13 +172,17 @@ fn content(chance: &mut Chance, settings: &[Setting], favourites: &[&Setting]) -
                 &settings[chance.below(settings.len())]
             };
             let mut text = line(chance, setting).into_bytes();
-            if chance.percent(1) {
+            if chance.below(250) == 0 {
                 text.push(0xff);
             }
             text.extend(if windows { &b"\r\n"[..] } else { b"\n" });
             text
         })
         .collect();
+    // An editor that begins files with a byte order mark.
+    if let Some(first) = lines.first_mut().filter(|_| chance.percent(2)) {
+        first.splice(..0, *b"\xef\xbb\xbf");
+    }
     // An editor that does not end the last line.
     if let Some(last) = lines.last_mut().filter(|_| chance.percent(10)) {
         last.pop();
@@ -155,8 +195,12 @@ fn line(chance: &mut Chance, setting: &Setting) -> String {
     let text = match chance.below(100) {
         0..=3 => String::new(),
         4..=9 => comment(chance, setting),
-        10..=12 => chance.pick(&ODD_LINES).to_owned(),
-        13..=18 => format!("-{}", key(chance, setting)),
+        10 => chance.pick(&ODD_LINES).to_owned(),
+        11 => {
+            let key = chance.pick(&["kernel.osrelease", "net.core.rmem_max", "net.ipv4", "kernel"]);
+            assignment(chance, key, setting.kind)
+        }
+        12..=18 => format!("-{}", key(chance, setting)),
         19..=20 => format!("-{}", pattern(chance, setting)),
         21..=33 => {
             let pattern = pattern(chance, setting);

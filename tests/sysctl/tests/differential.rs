@@ -24,23 +24,26 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn a_random_tree_comes_to_what_systemd_sysctl_makes_of_it() {
     let Some(place) = Place::with(&[Program::Systemd, Program::Orlop]) else { return };
     let (first, count) = (number("ORLOP_SYSCTL_SEED", 0), number("ORLOP_SYSCTL_CASES", CASES));
-    let compared =
-        |tree: &Tree, baseline: &Snapshot| Comparison::of(tree.clone(), Program::Systemd, Program::Orlop, baseline);
+    let compared = |tree: &Tree, arguments: &[String], baseline: &Snapshot| {
+        Comparison::of(tree.clone(), arguments.to_vec(), Program::Systemd, Program::Orlop, baseline)
+    };
     let (unexplained, explained, alike) = place
         .host
         .enter(|| {
             let baseline = Snapshot::take()?;
             let (mut unexplained, mut explained, mut alike) = (Vec::new(), BTreeMap::<_, u64>::new(), 0_u64);
             for seed in first..first + count {
-                let case = compared(&generate::tree(seed), &baseline)?;
+                let tree = generate::tree(seed);
+                let arguments = generate::arguments(seed, &tree);
+                let case = compared(&tree, &arguments, &baseline)?;
                 let differences = case.differences();
                 alike += u64::from(differences.is_empty());
                 for rule in differences.iter().filter_map(|difference| case.explained(difference)) {
                     *explained.entry(rule.name).or_default() += 1;
                 }
                 if case.is_unexplained() {
-                    let small = case.tree.shrunk(|tree| Ok(compared(tree, &baseline)?.is_unexplained()))?;
-                    unexplained.push(format!("seed {seed}:\n{}", compared(&small, &baseline)?));
+                    let small = case.tree.shrunk(|tree| Ok(compared(tree, &arguments, &baseline)?.is_unexplained()))?;
+                    unexplained.push(format!("seed {seed}:\n{}", compared(&small, &arguments, &baseline)?));
                     if unexplained.len() >= ENOUGH {
                         break;
                     }
@@ -86,7 +89,7 @@ fn the_comparison_sees_a_difference_where_there_is_one_and_none_where_there_is_n
                 let baseline = Snapshot::take()?;
                 let mut differ = 0;
                 for seed in 0..60 {
-                    let case = Comparison::of(generate::tree(seed), Program::Systemd, tested, &baseline)?;
+                    let case = Comparison::of(generate::tree(seed), vec![], Program::Systemd, tested, &baseline)?;
                     differ += usize::from(!case.reference.settings.differences(&case.tested.settings).is_empty());
                 }
                 Ok(differ)
@@ -110,11 +113,11 @@ fn trees_change_only_settings_that_are_put_back() {
             let before = everything();
             for seed in 0..60 {
                 generate::tree(seed).install()?;
-                Outcome::of(Program::Systemd, &baseline)?;
+                Outcome::of(Program::Systemd, &[], &baseline)?;
             }
             for pattern in generate::PATTERNS {
                 Tree::of("/etc/sysctl.d", "a.conf", &format!("{pattern} = 1\n")).install()?;
-                Outcome::of(Program::Systemd, &baseline)?;
+                Outcome::of(Program::Systemd, &[], &baseline)?;
             }
             baseline.restore()?;
             Ok((before, everything()))

@@ -19,8 +19,36 @@ pub struct Confined {
     pub(super) posture: Posture,
 }
 
+#[cfg(feature = "mutants")]
+impl Confined {
+    /// Climbs in a process that a test has started, with the channel in its slot, under a profile that it may have taken
+    /// something out of.
+    ///
+    /// # Errors
+    /// As for any applier: [`Exit::Permission`](crate::fatal::Exit::Permission) when a layer is missing.
+    pub fn climb_mutant(profile: &'static Profile) -> Result<Self, Fatal> {
+        let parent = rustix::process::getppid();
+        if profile.layers.close_others != crate::profile::Need::Off {
+            let closed = sys::close_from(profile.last_slot() + 1);
+            closed.map_err(|errno| Fatal::os("cannot close descriptors", errno))?;
+        }
+        let channel = sys::take_inherited(crate::channel::SLOT);
+        let channel = channel.map_err(|cause| Fatal::os("there is no channel", cause))?;
+        let posture = climb(profile, parent)?;
+        Ok(Self { socket: Blocking::new(channel), posture })
+    }
+
+    /// Says hello, and nothing more.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn greet(&self) -> Result<(), ChannelError> {
+        self.socket.send(&Hello::Confined(self.posture.clone()))
+    }
+}
+
 /// From a fresh copy of `parent` to the top.
-pub(super) fn climb(profile: &'static Profile, parent: Pid) -> Result<Posture, Fatal> {
+pub(super) fn climb(profile: &'static Profile, parent: Option<Pid>) -> Result<Posture, Fatal> {
     sys::set_name(profile.name);
     sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
     empty_slots(profile)?;
@@ -28,7 +56,7 @@ pub(super) fn climb(profile: &'static Profile, parent: Pid) -> Result<Posture, F
     let filters = Filters::compile(profile)?;
     rungs::warm();
     // That it dies with its parent takes effect when the supervisor has adopted it: a broker that dies may not kill it.
-    rungs::drop_user(profile, Some(parent))?;
+    rungs::drop_user(profile, parent)?;
     rungs::lock(profile, status, &filters)
 }
 
@@ -51,7 +79,7 @@ impl Confined {
     ///
     /// # Errors
     /// When the conversation ends otherwise.
-    pub(super) fn serve<In: Message, Out: Message>(self, work: Work<In, Out>) -> Result<(), ChannelError> {
+    pub fn serve<In: Message, Out: Message>(self, work: Work<In, Out>) -> Result<(), ChannelError> {
         let Self { socket, posture } = self;
         socket.send(&Hello::Confined(posture))?;
         loop {

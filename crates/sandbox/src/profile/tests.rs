@@ -3,6 +3,7 @@ use super::*;
 const RULE: Rule = Rule::any(syscall!(SYS_close), "because");
 const KILL: Denied = Denied { syscall: syscall!(SYS_execve), why: "because" };
 const UNREASONED: Rule = Rule::any(RULE.syscall, "");
+const UNREASONED_READ: Rule = Rule::any(syscall!(SYS_read), "");
 const CONTRARY: Rule = Rule::any(KILL.syscall, "because");
 const CHANNEL: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "because" };
 
@@ -72,6 +73,13 @@ fn a_profile_without_any_one_piece_is_incomplete() {
 #[test]
 fn a_system_call_is_shown_by_the_name_of_the_kernel_s_table() {
     assert_eq!(syscall!(SYS_epoll_ctl).name, "epoll_ctl");
+}
+
+#[test]
+fn a_table_without_a_call_keeps_the_others_in_their_order() {
+    const RULES: [Rule; 3] = [CONTRARY, RULE, UNREASONED_READ];
+    const REST: [Rule; 2] = without(&RULES, &[RULE.syscall]);
+    assert_eq!(REST, [CONTRARY, UNREASONED_READ]);
 }
 
 #[test]

@@ -15,13 +15,13 @@ const PRIVATE_ANONYMOUS: u64 = (numbers::MAP_PRIVATE | numbers::MAP_ANONYMOUS).c
 /// The rules of every applier: no `open`, no `socket`, no `ioctl`, no loop and no clock. What its capability could do
 /// elsewhere takes a descriptor or a system call that it does not have.
 pub const BASE: [Rule; 11] = [
-    Rule::when(syscall!(SYS_recvmsg), &[&[Pin::fd(channel::SLOT)]], "a job, and the descriptor that it is about"),
+    Rule::any(syscall!(SYS_recvmsg), "a job, and the descriptor that it is about"),
     Rule::when(
         syscall!(SYS_sendto),
         &[&[Pin::fd(channel::SLOT), Pin::new(4, Value::Null)]],
         "what came of it: to the broker, and without an address to nobody else",
     ),
-    Rule::when(syscall!(SYS_pread64), &[&[FIRST_GRANTED]], "the value before, and after"),
+    Rule::any(syscall!(SYS_pread64), "the value before, and after"),
     Rule::when(
         syscall!(SYS_pwrite64),
         &[&[FIRST_GRANTED]],

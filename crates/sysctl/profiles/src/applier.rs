@@ -43,8 +43,8 @@ const ROOT: Ids = Ids { uid: 0, gid: 0 };
 const NET: Ids = Ids { uid: 64_106, gid: 64_106 };
 const RESOURCE: Ids = Ids { uid: 64_107, gid: 64_107 };
 
-/// What it has from the start, and one setting at a time.
-const OPEN_FILES: u64 = 8;
+/// What it has from the start, one setting at a time, and slack.
+const OPEN_FILES: u64 = 16;
 
 /// A value and its line end fit. The kernel does not look at this for a setting, but it does for a file in a tree that
 /// is only shaped like `/proc/sys`.

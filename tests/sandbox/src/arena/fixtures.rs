@@ -34,12 +34,12 @@ pub(super) fn lay_out(program: &Path) -> Result<Handle> {
     fs::write(SECRET, "secret")?;
     fs::copy(program, SETUID).context("cannot copy this program")?;
     fs::set_permissions(SETUID, Permissions::from_mode(0o4755))?;
-    restore()?;
+    restore(0)?;
     handle()
 }
 
-/// Puts the files that attacks change back.
-pub(super) fn restore() -> Result<()> {
+/// Puts the files that attacks change back, for an attacker who is user `uid`.
+pub(super) fn restore(uid: u32) -> Result<()> {
     for entry in fs::read_dir(OPEN)? {
         let path = entry?.path();
         if path.as_os_str() == API_SOCKET {
@@ -51,8 +51,8 @@ pub(super) fn restore() -> Result<()> {
     symlink(SECRET, "/var/arena/open/link")?;
     for file in ["/var/arena/open/victim", "/var/arena/open/writable"] {
         fs::write(file, "content")?;
-        // A worker's own file, so that permission bits protect nothing.
-        std::os::unix::fs::chown(file, Some(crate::column::WORKER_UID), Some(crate::column::WORKER_UID))?;
+        // The attacker's own file, so that permission bits protect nothing.
+        std::os::unix::fs::chown(file, Some(uid), Some(uid))?;
         fs::set_permissions(file, Permissions::from_mode(0o666))?;
     }
     if Path::new(API_SOCKET).exists() {

@@ -1,7 +1,8 @@
 //! One attack in one fresh process.
 
 use std::fmt;
-use std::io::{IoSlice, IoSliceMut, PipeReader, Read, Write};
+use std::fs::File;
+use std::io::{IoSlice, IoSliceMut, PipeReader, Read, Seek, Write};
 use std::mem::MaybeUninit;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use orlop_sandbox::posture::{Posture, Status};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
@@ -27,6 +29,7 @@ use crate::column::Column;
 use crate::payload::EXIT_WELL;
 use crate::scene::{CHANNEL, Grants, LEAKED_FILE, LEAKED_SOCKET};
 use crate::syscall::from_status;
+use crate::target::Target;
 
 /// How a trial ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,15 +73,22 @@ impl Arena {
     /// # Errors
     /// When the arena itself fails; whatever the attacker does is an [`Outcome`].
     pub fn run(&mut self, column: &Column, attack: &Attack) -> Result<Outcome> {
-        self.reset()?;
-        let trial = self.start(&["attack", &column.key, attack.name, &self.scene.to_argument()], attack.own_mounts)?;
+        self.reset(column)?;
+        let scene = self.scene.to_argument();
+        let arguments = ["attack", column.target.key, &column.key, attack.name, &scene];
+        let trial = self.start(column.target, &arguments, attack.own_mounts)?;
         let _kept = self.grant(trial.channel.as_fd(), column)?;
         let ended = trial.wait(column.profile.is_none())?;
         let heard = self.capture.heard(&self.scene)?;
         let outcome = judge(column, attack, &ended, heard);
         if let Outcome::NotLocked(why) = &outcome {
             // Then there was no attack, and the table would prove nothing.
-            bail!("{} under {}: the process did not lock itself up: {why}", attack.name, column.key);
+            bail!(
+                "{} under {} of {}: the process did not lock itself up: {why}",
+                attack.name,
+                column.key,
+                column.target.key
+            );
         }
         if outcome == Outcome::Succeeded {
             // It may have changed what it was granted.
@@ -87,14 +97,14 @@ impl Arena {
         Ok(outcome)
     }
 
-    /// Makes one system call under the column of that key.
+    /// Makes one system call under the whole profile of `target`.
     ///
     /// # Errors
     /// When the arena itself fails.
-    pub fn probe(&mut self, key: &str, number: i64, arguments: [i64; 6]) -> Result<Outcome> {
+    pub fn probe(&mut self, target: &'static Target, number: i64, arguments: [i64; 6]) -> Result<Outcome> {
         let call: Vec<String> = [number].iter().chain(&arguments).map(i64::to_string).collect();
-        let line: Vec<&str> = ["probe", key].into_iter().chain(call.iter().map(String::as_str)).collect();
-        let ended = self.start(&line, false)?.wait(false)?;
+        let line: Vec<&str> = ["probe", target.key].into_iter().chain(call.iter().map(String::as_str)).collect();
+        let ended = self.start(target, &line, false)?.wait(false)?;
         Ok(ended.greeted().map_or_else(|not_locked| not_locked, call_end))
     }
 
@@ -103,9 +113,11 @@ impl Arena {
     /// # Errors
     /// When it does not lock itself up.
     pub fn observe(&mut self, column: &Column) -> Result<Status> {
-        self.reset()?;
+        self.reset(column)?;
         // It waits for grants that never come.
-        let mut trial = self.start(&["attack", &column.key, "open-passwd", &self.scene.to_argument()], false)?;
+        let scene = self.scene.to_argument();
+        let arguments = ["attack", column.target.key, &column.key, "open-passwd", &scene];
+        let mut trial = self.start(column.target, &arguments, false)?;
         let status = std::fs::File::open(format!("/proc/{}/status", trial.child.id()))?;
         let greeted = poll_one(trial.channel.as_fd(), PATIENCE)?;
         let observed = Posture::observe(&status);
@@ -113,14 +125,14 @@ impl Arena {
         let _ = trial.child.kill();
         trial.child.wait()?;
         if !greeted {
-            bail!("{} did not lock itself up", column.key);
+            bail!("{} of {} did not lock itself up", column.key, column.target.key);
         }
         Ok(observed?)
     }
 
-    pub(crate) fn start(&self, arguments: &[&str], own_mounts: bool) -> Result<Trial> {
+    pub(crate) fn start(&self, target: &Target, arguments: &[&str], own_mounts: bool) -> Result<Trial> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        let (stderr, stderr_in) = std::io::pipe()?;
+        let (stderr, stderr_in) = log_of(target)?;
         let leaks = Leaks::make()?;
         let mut command = Command::new(&self.program);
         command.args(arguments);
@@ -174,6 +186,17 @@ impl Arena {
     }
 }
 
+/// Both ends of what an attacker writes its log to: a pipe, as a worker has it, or the broker's own log, here a file.
+fn log_of(target: &Target) -> Result<(File, OwnedFd)> {
+    if target.is_applier() {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let log = File::from(rustix::fs::open("/var", flags, Mode::RUSR)?);
+        return Ok((log.try_clone()?, log.into()));
+    }
+    let (stderr, stderr_in) = std::io::pipe()?;
+    Ok((OwnedFd::from(stderr).into(), stderr_in.into()))
+}
+
 /// A file in memory that is a program, and that carries the run's mark. Writable, so that only the sandbox forbids to write it.
 fn executable(mark: &[u8]) -> Result<OwnedFd> {
     let fd = rustix::fs::memfd_create(c"granted", rustix::fs::MemfdFlags::CLOEXEC)?;
@@ -205,7 +228,7 @@ impl Leaks {
 pub(crate) struct Trial {
     pub(crate) child: Child,
     pub(crate) channel: OwnedFd,
-    pub(crate) stderr: PipeReader,
+    pub(crate) stderr: File,
 }
 
 /// An attacker that has ended, and what it left.
@@ -245,9 +268,18 @@ impl Trial {
         }
         while ended.take_one(self.channel.as_fd()) {}
         drop(self.channel);
-        self.stderr.read_to_end(&mut ended.stderr)?;
+        ended.stderr = read_log(self.stderr)?;
         Ok(ended)
     }
+}
+
+/// What an attacker that has ended wrote to its log.
+pub(crate) fn read_log(mut log: File) -> Result<Vec<u8>> {
+    // A pipe has no beginning to go back to.
+    let _is_pipe = log.rewind();
+    let mut text = Vec::new();
+    log.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 impl Ended {
@@ -309,9 +341,11 @@ fn judge(column: &Column, attack: &Attack, ended: &Ended, heard: bool) -> Outcom
     let won = match attack.judge {
         Judge::Kernel => call == Outcome::Succeeded,
         Judge::Wire => heard,
+        // Nobody looks at what an applier ends with.
+        Judge::Supervisor if column.target.is_applier() && column.profile.is_some() => return Outcome::Contained,
         Judge::Supervisor => status.code() == Some(attack::FINAL_STATUS),
         Judge::Broker if column.profile.is_none() => broker::careless(said, ended.descriptors),
-        Judge::Broker => broker::careful(said),
+        Judge::Broker => broker::careful(column.target.contract, said),
     };
     match (won, call) {
         (true, _) => Outcome::Succeeded,

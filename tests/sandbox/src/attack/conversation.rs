@@ -2,27 +2,36 @@
 
 use super::{Attack, End, Judge, attack};
 use crate::scene::{CHANNEL, Scene};
-use crate::syscall::{Attempt, call};
+use crate::syscall::{Attempt, Errno, call};
 
 /// The attacks of this topic.
 pub(super) const ATTACKS: &[Attack] = &[
     said("message-garbage", "have the broker act on noise", |_| say(&[0xff; 40])),
     said("message-unknown-tag", "ask for something that is not in the contract", |_| say(&[0x7f])),
-    said("message-truncated", "have the broker read past the end of a message", |_| {
-        say(REQUEST.get(..2).unwrap_or_default())
+    said("message-truncated", "have the broker read past the end of a message", |scene| {
+        say(scene.contract.good().split_last().map_or(&[], |(_, rest)| rest))
     }),
-    said("message-trailing", "hide bytes behind a good message", |_| say(&[2, 1, 1, 0])),
-    said("message-not-canonical", "say the same in other bytes than the contract's", |_| say(&[2, 0x81, 0x00, 1])),
+    said("message-trailing", "hide bytes behind a good message", |scene| say(&[scene.contract.good(), &[0]].concat())),
+    said("message-not-canonical", "say the same in other bytes than the contract's", |scene| {
+        say(scene.contract.not_canonical())
+    }),
     said("message-oversize", "overflow the broker's buffer", |_| say(&[2; 60_000])),
-    said("message-empty", "talk on behind a message without a byte", |_| {
+    said("message-empty", "talk on behind a message without a byte", |scene| {
         say(&[])?;
-        say(REQUEST)
+        say(scene.contract.good())
     }),
     attack("message-flood", "fill the broker's memory with messages", End::Refused(libc::EAGAIN), |_| {
-        for _ in 0..5_000 {
-            call!(libc::SYS_sendto, CHANNEL, [0_u8; 64].as_slice(), 64, 0, 0, 0)?;
+        // A reader that takes whatever comes is slower than this; one that does not read lets nothing through for ever.
+        let mut patience = 300_000;
+        let mut sent = 0;
+        while sent < 5_000 {
+            match say(&[0; 64]) {
+                Ok(_) => sent += 1,
+                Err(Errno(libc::EAGAIN)) if patience > 0 => patience -= 1,
+                Err(errno) => return Err(errno),
+            }
         }
-        Ok(0)
+        Ok(sent)
     })
     .note("the socket's queue is bounded; the control has a reader that takes whatever comes"),
     attack(
@@ -33,9 +42,6 @@ pub(super) const ATTACKS: &[Attack] = &[
     )
     .judged_by(Judge::Supervisor),
 ];
-
-/// A good message of the contract: withdraw the lease of interface 1, because of a NAK.
-pub const REQUEST: &[u8] = &[2, 1, 1];
 
 /// The status for a missing layer, with which a supervisor ends for good.
 pub const FINAL_STATUS: i32 = 77;

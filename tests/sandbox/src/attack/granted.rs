@@ -28,6 +28,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         let mut room = [0_u8; 64];
         call!(libc::SYS_pread64, scene.grants.file, room.as_mut_slice(), room.len(), 0)
     }),
+    attack("write-granted-file", "change a file that it was given to read", Killed, |scene| {
+        call!(libc::SYS_pwrite64, scene.grants.file, scene.mark().as_slice(), scene.mark().len(), 0)
+    }),
+    attack("rewrite-log", "change what the log already says", Killed, |scene| {
+        call!(libc::SYS_pwrite64, STDERR, scene.mark().as_slice(), scene.mark().len(), 0)
+    })
+    .note("needs a log in a file; a worker's is a pipe"),
     attack("dup", "number a descriptor as it likes", Killed, |scene| call!(libc::SYS_dup, scene.grants.packet)),
     attack("dup-over-stderr", "put a socket where write(2) is allowed", Killed, |scene| {
         call!(libc::SYS_dup3, scene.grants.udp, STDERR, 0)

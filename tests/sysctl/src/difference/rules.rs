@@ -45,6 +45,7 @@ pub const RULES: &[Rule] = &[
         explains: |case| case.has_line(|line| line.trim_start().starts_with('\u{feff}')),
     },
     Rule { name: "A pattern can be excluded", explains: |case| case.is_excluded_by_pattern() },
+    Rule { name: "A prefix may be a path of /proc/sys", explains: |case| case.is_below_a_path() },
     Rule {
         name: "A setting is written once",
         explains: |case| case.causes().any(|record| record.pattern && record.replaces),
@@ -134,6 +135,14 @@ impl Case<'_> {
             || key.contains(['*', '?', '['])
             || name == "accept_redirects" && key.contains("forward")
             || name == "forwarding" && key.contains("ip_forward")
+    }
+
+    /// A prefix was given as a path of `/proc/sys`, and the setting is below it.
+    fn is_below_a_path(&self) -> bool {
+        let mut prefixes = self.comparison.arguments.iter().filter_map(|word| word.strip_prefix("--prefix=/proc/sys/"));
+        prefixes.any(|prefix| {
+            self.audit.records.iter().any(|record| record.path.starts_with(prefix) && self.touches(&record.path))
+        })
     }
 
     /// An exclusion with a pattern in it stands in the tree, and we wrote no such setting.

@@ -1,0 +1,250 @@
+//! A machine from a spec: kernel, init images, containers and files in one root, in LinuxKit's order.
+//!
+//! Later ones overwrite files of earlier ones. Unlike LinuxKit's tool this does not merge the package databases of several
+//! Alpine `init` images: the last one's is there.
+
+use std::fmt;
+use std::sync::Arc;
+
+use orlop_sandbox::fatal::{Exit, Fatal};
+
+use crate::bundle::{self, Bundle, Placed, Purpose};
+use crate::container::Config;
+use crate::digest::Digest;
+use crate::filesystem::{BadPath, Filesystem, Kind};
+use crate::flatten::{self, BadLayer, Budget};
+use crate::merge;
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::spec::files::{self, Ids};
+use crate::spec::{Container, Section, Spec};
+use crate::store::{BadImage, Resolved, Store};
+
+mod placed_files;
+
+/// A part of the spec that files of the machine are from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Where it stands in the spec: `services[0]`.
+    pub location: String,
+    /// Its image, or `linuxkit.files`.
+    pub source: String,
+    /// What a person calls it.
+    pub name: String,
+}
+
+/// The kernel of a machine. It is beside the root, and not in it: a boot loader reads it from somewhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kernel {
+    /// As it lies in its image.
+    pub binary: Arc<[u8]>,
+    /// Its command line.
+    pub cmdline: String,
+}
+
+/// A whole machine in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// Everything at the root; the entries' `part` is an index into `parts`.
+    pub files: Filesystem,
+    /// Where the files are from.
+    pub parts: Vec<Part>,
+    /// What boots it; a spec that is only a part of a machine has none.
+    pub kernel: Option<Kernel>,
+}
+
+/// What the assembler tells while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// What is being done.
+    Step(String),
+    /// What will not work as its author may think.
+    Warning(String),
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(text) => f.write_str(text),
+            Self::Warning(text) => write!(f, "warning: {text}"),
+        }
+    }
+}
+
+/// Who is told.
+pub type Say<'a> = &'a mut dyn FnMut(Told);
+
+/// Assembles a machine.
+///
+/// # Errors
+/// An image is missing or broken, or the spec asks for something that cannot be.
+pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>) -> Result<Machine, Fatal> {
+    let mut assembly = Assembly { machine: Machine::default(), placed: Placed::new(), store, platform, say };
+    // What is written into the machine about itself names exactly what is in it.
+    let mut exact = spec.clone();
+    let mut modules = Filesystem::default();
+    if let Some(reference) = &mut exact.kernel.image {
+        (*reference, modules) = assembly.kernel(spec, reference)?;
+    }
+    for (index, reference) in exact.init.iter_mut().enumerate() {
+        *reference = assembly.init(index, reference)?;
+    }
+    // After the init images, whose /lib may be a link to /usr/lib: a folder could no longer become one.
+    if let Some(reference) = &exact.kernel.image {
+        assembly.modules(&modules, &reference.to_string())?;
+    }
+    let containers = Section::ALL.into_iter().flat_map(|section| spec.containers(section));
+    let ids = files::number(containers.map(|container| container.name.as_str()));
+    for section in Section::ALL {
+        let list = match section {
+            Section::Onboot => &mut exact.onboot,
+            Section::Onshutdown => &mut exact.onshutdown,
+            Section::Services => &mut exact.services,
+        };
+        for (index, container) in list.iter_mut().enumerate() {
+            container.image = assembly.container(section, index, container, &ids)?;
+        }
+    }
+    for (index, file) in spec.files.iter().enumerate() {
+        let part = assembly.part(format!("files[{index}]"), "linuxkit.files".to_owned(), "files".to_owned());
+        placed_files::put(&mut assembly.machine.files, file, index, &exact, &ids, part, assembly.say)?;
+    }
+    Ok(assembly.machine)
+}
+
+struct Assembly<'a> {
+    machine: Machine,
+    placed: Placed,
+    store: &'a mut Store,
+    platform: Platform,
+    say: Say<'a>,
+}
+
+impl Assembly<'_> {
+    fn part(&mut self, location: String, source: String, name: String) -> usize {
+        self.machine.parts.push(Part { location, source, name });
+        self.machine.parts.len() - 1
+    }
+
+    /// The image of a reference and its digest.
+    fn image(&mut self, at: &str, reference: &Reference) -> Result<(Resolved, Digest), Fatal> {
+        let names = self.store.names();
+        let found = self.store.resolve(reference, self.platform).cloned().map_err(|error| {
+            let help = match error {
+                BadImage::Unknown if names.is_empty() => {
+                    "no image was given: orlop-image build --all, or --image PATH".to_owned()
+                }
+                BadImage::Unknown => format!(
+                    "orlop-image lock pins a spec to what was built; --image PATH adds layouts; there are: {}",
+                    names.join(", ")
+                ),
+                BadImage::Ambiguous(..) => "pin it by digest: orlop-image lock SPEC".to_owned(),
+                BadImage::Platform { .. } => "orlop-image build --platform, or assemble --platform another".to_owned(),
+                BadImage::Layout { .. }
+                | BadImage::Size { .. }
+                | BadImage::Digest(_)
+                | BadImage::Layers(_)
+                | BadImage::Layer { .. }
+                | BadImage::DiffId(_) => "the image is damaged or not what Linux can use: make it again".to_owned(),
+            };
+            Fatal::new(Exit::Config, format!("{at}: cannot take {reference}")).cause(error).help(help)
+        })?;
+        if reference.digest.is_none() {
+            (self.say)(Told::Step(format!("{at}: {reference} is not pinned by a digest")));
+        }
+        let digest =
+            found.reference.digest.clone().ok_or_else(|| {
+                Fatal::new(Exit::Software, format!("{at}: {reference} was found, but not by its digest"))
+            })?;
+        (self.say)(Told::Step(format!("{at}: {}", found.reference)));
+        Ok((found, digest))
+    }
+
+    /// Takes the kernel, and gives back what its image is and the modules in it.
+    fn kernel(&mut self, spec: &Spec, reference: &Reference) -> Result<(Reference, Filesystem), Fatal> {
+        let (image, _) = self.image("kernel", reference)?;
+        let wrong = |cause: String| {
+            Fatal::new(Exit::Config, format!("kernel: {reference} is not an image of a kernel"))
+                .cause(cause)
+                .help("kernel.binary and kernel.tar name its files; orlop-image kernel makes such an image")
+        };
+        let file = |name: &str| match image.files.at(name).map(|entry| &entry.kind) {
+            Some(Kind::File(content)) => Ok(Arc::clone(content)),
+            Some(_) | None => Err(wrong(format!("it has no file /{name}"))),
+        };
+        let binary = file(spec.kernel.binary())?;
+        let modules = match spec.kernel.tar() {
+            Some(name) => unpacked(&file(name)?).map_err(|error| wrong(format!("/{name}: {error}")))?,
+            None => Filesystem::default(),
+        };
+        let cmdline = spec.kernel.cmdline.clone().unwrap_or_default();
+        self.machine.kernel = Some(Kernel { binary, cmdline });
+        Ok((image.reference, modules))
+    }
+
+    fn modules(&mut self, modules: &Filesystem, source: &str) -> Result<(), Fatal> {
+        let part = self.part("kernel".to_owned(), source.to_owned(), "kernel modules".to_owned());
+        self.machine.files.graft("", modules, part).map_err(|error| clash("the kernel's archive", &error))
+    }
+
+    fn init(&mut self, index: usize, reference: &Reference) -> Result<Reference, Fatal> {
+        let location = format!("init[{index}]");
+        let (image, _) = self.image(&location, reference)?;
+        let part = self.part(location.clone(), image.reference.to_string(), reference.repository.clone());
+        let root = bundle::root(&image.files, Purpose::Root).map_err(|error| clash(&location, &error))?;
+        self.machine.files.graft("", &root, part).map_err(|error| clash(&location, &error))?;
+        Ok(image.reference)
+    }
+
+    fn container(
+        &mut self,
+        section: Section,
+        index: usize,
+        container: &Container,
+        ids: &Ids,
+    ) -> Result<Reference, Fatal> {
+        let location = format!("{section}[{index}]");
+        let at = format!("{location} ({})", container.name);
+        let (image, digest) = self.image(&at, &container.image)?;
+        let bad = |cause: &dyn std::fmt::Display, help: &str| {
+            Fatal::new(Exit::Config, format!("{at} cannot be a container")).cause(cause).help(help)
+        };
+        let label = merge::label(&image.config)
+            .map_err(|error| bad(&error, "make the image again with a label that LinuxKit takes"))?;
+        let settings = merge::merge(container.settings.clone(), label, &image.config);
+        let config = Config::new(&settings, ids)
+            .map_err(|error| bad(&error, "correct the spec's entry, or the label of the image: orlop-image inspect"))?;
+        let root = bundle::root(&image.files, Purpose::Container).map_err(|error| clash(&at, &error))?;
+        if config.is_readonly() {
+            for missing in config.mount_points().filter(|path| !root.has(path)) {
+                (self.say)(Told::Warning(format!(
+                    "{at} is read-only and its image has no {missing} to mount on: it will not start"
+                )));
+            }
+        }
+        let part = self.part(location, image.reference.to_string(), container.name.clone());
+        let folder = section.folder(index, &container.name);
+        let runtime = settings.runtime.unwrap_or_default();
+        Bundle { folder: &folder, config: &config, runtime: &runtime }
+            .put(&mut self.machine.files, &root, &digest, &mut self.placed, part)
+            .map_err(|error| clash(&at, &error))?;
+        Ok(image.reference)
+    }
+}
+
+/// The files of a `kernel.tar`.
+fn unpacked(blob: &[u8]) -> Result<Filesystem, BadLayer> {
+    let (mut files, mut budget) = (Filesystem::default(), Budget::default());
+    let archive = flatten::decompress(blob, &mut budget)?;
+    flatten::apply(&mut files, &archive, &mut budget)?;
+    Ok(files)
+}
+
+fn clash(at: &str, error: &BadPath) -> Fatal {
+    Fatal::new(Exit::Config, format!("{at} cannot lie in the machine"))
+        .cause(error)
+        .help("two images, or an image and a file, want the same path as different things: change one of them")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+use super::*;
+use std::fs;
+
+use crate::filesystem::Entry;
+use crate::spec::read;
+use crate::store::tests::Sample;
+
+fn spec(text: &str) -> Spec {
+    let mut spec = Spec::default();
+    read::append(&mut spec, text).unwrap();
+    spec
+}
+
+fn assembled(sample: &Sample, text: &str) -> (Result<Machine, String>, Vec<String>) {
+    let mut said = Vec::new();
+    let mut say = |told: Told| said.push(told.to_string());
+    let machine = assemble(&spec(text), &mut sample.store(), Platform::Amd64, &mut say);
+    (machine.map_err(|fatal| fatal.to_string()), said)
+}
+
+/// A machine of `files` alone.
+fn with_files(files: &str) -> (Result<Machine, String>, Vec<String>) {
+    let mut said = Vec::new();
+    let mut say = |told: Told| said.push(told.to_string());
+    let machine = assemble(&spec(&format!("files:\n{files}")), &mut Store::default(), Platform::Amd64, &mut say);
+    (machine.map_err(|fatal| fatal.to_string()), said)
+}
+
+fn text(machine: &Machine, path: &str) -> String {
+    match &machine.files.at(path).unwrap_or_else(|| panic!("no {path}")).kind {
+        Kind::File(content) => String::from_utf8(content.to_vec()).unwrap(),
+        Kind::Directory => "/".to_owned(),
+        Kind::Link(to) => format!("-> {to}"),
+    }
+}
+
+#[test]
+fn containers_lie_in_order_with_their_labels_settings() {
+    let sample =
+        Sample::new("order", "orlop.example/a:1", r#"{"readonly":true,"pid":"host","binds":["/run/x:/run/x"]}"#);
+    let text_of = "onboot: [{name: a, image: 'orlop.example/a:1'}, {name: a, image: 'orlop.example/a:1', readonly: false}]\n\
+        onshutdown: [{name: b, image: 'orlop.example/a:1'}]\nservices: [{name: c, image: 'orlop.example/a:1', uid: c}]\n";
+    let (machine, said) = assembled(&sample, text_of);
+    let machine = machine.unwrap();
+    for path in ["onboot/000-a", "onboot/001-a", "onshutdown/000-b", "services/c"] {
+        let config = text(&machine, &format!("containers/{path}/config.json"));
+        assert!(config.contains("\"/bin/arch\"") && config.contains("\"/run/x\""), "{path}: {config}");
+        assert!(!config.contains("\"pid\""), "{path}: the label's namespace");
+    }
+    let config: serde_json::Value = serde_json::from_str(&text(&machine, "containers/services/c/config.json")).unwrap();
+    assert_eq!(config["process"]["user"]["uid"], 103, "the fourth container");
+    assert_eq!(text(&machine, "containers/onboot/000-a/rootfs/bin/arch"), "amd64");
+    assert_eq!(machine.files.at("containers/onboot/001-a/lower"), None, "the image lies there once");
+    let locations: Vec<_> = machine.parts.iter().map(|part| part.location.as_str()).collect();
+    assert_eq!(locations, ["onboot[0]", "onboot[1]", "onshutdown[0]", "services[0]"]);
+    assert!(machine.parts.iter().all(|part| part.source == sample.reference.to_string()));
+    let warnings: Vec<_> = said.iter().filter(|line| line.starts_with("warning")).collect();
+    assert_eq!(warnings.len(), 3, "read-only, and the image has no /run/x: {said:?}");
+    assert!(said.iter().any(|line| line.contains("is not pinned by a digest")));
+}
+
+#[test]
+fn an_init_images_files_lie_at_the_root() {
+    let sample = Sample::new("init", "orlop.example/init:1", "{}");
+    let (machine, _) = assembled(&sample, &format!("init: ['{}']", sample.reference));
+    let machine = machine.unwrap();
+    assert_eq!(text(&machine, "bin/arch"), "amd64");
+    assert_eq!(text(&machine, "etc/resolv.conf"), "-> /run/resolvconf/resolv.conf");
+    assert_eq!(machine.files.at("etc/hostname"), None);
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_there_is() {
+    let sample = Sample::new("missing", "orlop.example/a:1", "{}");
+    for (what, text, want) in [
+        ("no such image", "services: [{name: x, image: 'orlop.example/b:1'}]", "there are: orlop.example/a:1"),
+        ("no such tag", "services: [{name: x, image: 'orlop.example/a:2'}]", "services[0] (x): cannot take"),
+        ("no kernel in it", "kernel: {image: 'orlop.example/a:1'}", "it has no file /kernel"),
+        ("no modules in it", "kernel: {image: 'orlop.example/a:1', binary: bin/arch}", "it has no file /kernel.tar"),
+        (
+            "modules that are none",
+            "kernel: {image: 'orlop.example/a:1', binary: bin/arch, tar: bin/arch}",
+            "it is no archive",
+        ),
+        (
+            "an unknown capability",
+            "services: [{name: x, image: 'orlop.example/a:1', capabilities: [X]}]",
+            "capability X",
+        ),
+    ] {
+        let error = assembled(&sample, text).0.unwrap_err();
+        assert!(error.contains(want) && error.contains("caused by: ") && error.contains("help: "), "{what}: {error}");
+    }
+    let without = assemble(&spec("init: [a]"), &mut Store::default(), Platform::Amd64, &mut |_| ());
+    assert!(without.unwrap_err().to_string().contains("no image was given"));
+}
+
+#[test]
+fn a_kernel_without_modules_is_beside_the_root() {
+    let sample = Sample::new("kernel", "orlop.example/k:1", "{}");
+    let (machine, _) =
+        assembled(&sample, "kernel: {image: 'orlop.example/k:1', binary: bin/arch, tar: none, cmdline: quiet}");
+    let machine = machine.unwrap();
+    assert_eq!(machine.kernel, Some(Kernel { binary: b"amd64".as_slice().into(), cmdline: "quiet".to_owned() }));
+    assert!(machine.files.is_empty());
+}
+
+#[test]
+fn modules_of_a_kernel_lie_where_an_init_images_links_lead() {
+    let sample = Sample::new("merged", "orlop.example/a:1", "{}");
+    let mut store = sample.store();
+    let mut assembly = Assembly {
+        machine: Machine::default(),
+        placed: Placed::new(),
+        store: &mut store,
+        platform: Platform::Amd64,
+        say: &mut |_| (),
+    };
+    assembly.machine.files.put("usr/lib", Entry::directory(0o755, 7)).unwrap();
+    assembly.machine.files.put("lib", Entry::link("usr/lib", 7)).unwrap();
+    let mut modules = Filesystem::default();
+    modules.put("lib/modules/1/a.ko", Entry::file(b"".as_slice(), 0o644, 7)).unwrap();
+    assembly.modules(&modules, "orlop.example/k:1").unwrap();
+    assert!(assembly.machine.files.at("usr/lib/modules/1/a.ko").is_some());
+}
+
+#[test]
+fn files_are_put_with_their_modes_and_owners() {
+    let (machine, _) = with_files(
+        "  - {path: /etc/secret, contents: 'x'}\n  - {path: srv/data, directory: true}\n  \
+         - {path: etc/link, symlink: ../srv}\n  - {path: etc/open, contents: '', mode: '0644', uid: 5, gid: 6}\n  \
+         - {path: opt/deep/file, contents: '', mode: '0640', uid: 7}\n",
+    );
+    let machine = machine.unwrap();
+    let row = |path: &str| {
+        let Entry { mode, uid, gid, mtime, .. } = *machine.files.at(path).unwrap();
+        (mode, uid, gid, mtime)
+    };
+    for (what, path, want) in [
+        ("a file nobody else can read", "etc/secret", (0o600, 0, 0)),
+        ("its folder, which the next one does not change", "etc", (0o700, 0, 0)),
+        ("a folder", "srv/data", (0o700, 0, 0)),
+        ("a link", "etc/link", (0o777, 0, 0)),
+        ("a file with a mode and owners", "etc/open", (0o644, 5, 6)),
+        ("a folder made for a file", "opt/deep", (0o750, 7, 0)),
+    ] {
+        assert_eq!(row(path), (want.0, want.1, want.2, bundle::MTIME), "{what}");
+    }
+    assert_eq!((text(&machine, "etc/secret"), text(&machine, "etc/link")), ("x".into(), "-> ../srv".into()));
+}
+
+#[test]
+fn a_file_replaces_the_machines_resolv_conf() {
+    let sample = Sample::new("resolv", "orlop.example/init:1", "{}");
+    let (machine, _) = assembled(
+        &sample,
+        "init: ['orlop.example/init:1']\nfiles: [{path: etc/resolv.conf, contents: 'nameserver 192.0.2.1'}]",
+    );
+    let machine = machine.unwrap();
+    assert_eq!(text(&machine, "etc/resolv.conf"), "nameserver 192.0.2.1");
+    assert_eq!(machine.files.at("etc").unwrap().mode, 0o755, "a folder that is there stays as it is");
+}
+
+#[test]
+fn files_that_contradict_themselves_are_refused() {
+    for (what, file, want) in [
+        ("no path", "{contents: x}", "has no path"),
+        ("the root", "{path: /, directory: true}", "has no path"),
+        ("nothing in it", "{path: a}", "is not said"),
+        ("two contents", "{path: a, contents: x, source: y}", "contents and source"),
+        ("a folder with contents", "{path: a, directory: true, contents: x}", "directory and contents"),
+        ("a mode that is none", "{path: a, contents: x, mode: rw}", "mode \"rw\""),
+        ("a mode that is too large", "{path: a, contents: x, mode: '10000'}", "mode \"10000\""),
+        ("an unknown owner", "{path: a, contents: x, uid: nobody}", "no container is called \"nobody\""),
+        ("metadata of another kind", "{path: a, metadata: toml}", "neither yaml nor json"),
+        ("a path that climbs", "{path: ../a, contents: x}", "no path below a root"),
+        ("a source that is not there", "{path: a, source: /nonexistent/x}", "cannot read /nonexistent/x"),
+    ] {
+        let error = with_files(&format!("  - {file}")).0.unwrap_err();
+        assert!(error.contains("files[0] (") && error.contains(want) && error.contains("help: "), "{what}: {error}");
+    }
+}
+
+#[test]
+fn what_is_optional_may_be_missing_and_what_a_tmpfs_hides_is_told() {
+    let (machine, said) =
+        with_files("  - {path: a, source: /nonexistent/x, optional: true}\n  - {path: var/x, contents: ''}");
+    assert_eq!(machine.unwrap().files.at("a"), None);
+    assert!(said[0].contains("left out") && said[1].starts_with("warning: files[1] (var/x)"), "{said:?}");
+}
+
+#[test]
+fn a_source_is_copied() {
+    let path = std::env::temp_dir().join(format!("orlop-source-{}", std::process::id()));
+    fs::write(&path, "from here").unwrap();
+    let (machine, _) = with_files(&format!("  - {{path: a, source: {}}}", path.display()));
+    assert_eq!(text(&machine.unwrap(), "a"), "from here");
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn the_spec_in_the_machine_reads_back_and_names_images_by_digest() {
+    let sample = Sample::new("metadata", "orlop.example/a:1", "{}");
+    let given = "services: [{name: c, image: 'orlop.example/a:1', binds.add: ['/a:/b'], env: ['A=: #x'], \
+        resources: {blockio: {weight: 3}}}]\nfiles: [{path: etc/y, metadata: yaml}, {path: etc/j, metadata: json}]\n";
+    let machine = assembled(&sample, given).0.unwrap();
+    let (yaml, json) = (text(&machine, "etc/y"), text(&machine, "etc/j"));
+    let mut want = spec(given);
+    want.services[0].image = sample.reference.clone();
+    assert_eq!(spec(&yaml), want, "{yaml}");
+    assert!(yaml.contains(&format!("image: {}\n", sample.reference)), "on one line, as a lock wants it: {yaml}");
+    assert_eq!(spec(&json), want, "JSON is YAML: {json}");
+}

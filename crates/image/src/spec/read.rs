@@ -1,0 +1,132 @@
+//! From files to a [`Spec`]: later ones override the kernel's fields, lists are appended.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use orlop_sandbox::fatal::{Exit, Fatal};
+
+use super::{BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, expanded};
+use crate::reference::Reference;
+
+/// The most that a spec may hold: LinuxKit's own have a few kilobytes, and `contents` can make one larger.
+const MAX_SPEC: u64 = 16 << 20;
+/// Containers of one section: their order is the order of three digits.
+const MAX_CONTAINERS: usize = 1000;
+/// Letters of a container's name: containerd's limit.
+const MAX_NAME: usize = 76;
+/// What LinuxKit's tool resolves with git.
+const TEMPLATE: &str = "@pkg:";
+
+/// Reads specs in the order in which they are given.
+///
+/// # Errors
+/// One cannot be read or is wrong; the message names the file and the key.
+pub fn files(paths: &[PathBuf]) -> Result<Spec, Fatal> {
+    let mut spec = Spec::default();
+    for path in paths {
+        let text = text(path)?;
+        append(&mut spec, &text).map_err(|error| {
+            Fatal::new(Exit::Config, format!("{} is not a spec to assemble", path.display()))
+                .cause(error)
+                .help("the keys are those of LinuxKit's YAML; packaging/specs has examples")
+        })?;
+    }
+    Ok(spec)
+}
+
+fn text(path: &Path) -> Result<String, Fatal> {
+    let unread = |cause: &dyn std::fmt::Display| {
+        Fatal::new(Exit::Usage, format!("cannot read {}", path.display()))
+            .cause(cause)
+            .help("give a LinuxKit YAML file")
+    };
+    let size = fs::metadata(path).map_err(|cause| unread(&cause))?.len();
+    if size > MAX_SPEC {
+        return Err(unread(&format!("it has {size} bytes, and a spec has at most {MAX_SPEC}")));
+    }
+    fs::read_to_string(path).map_err(|cause| unread(&cause))
+}
+
+/// Appends one file's text.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn append(spec: &mut Spec, text: &str) -> Result<(), BadSpec> {
+    let document: Document =
+        serde_saphyr::from_str(text).map_err(|error| BadSpec::Syntax(plain(&error.to_string())))?;
+    let Document { kernel, init, onboot, onshutdown, services, files, volumes, trust } = document;
+    if volumes.is_some_and(|volumes| !volumes.is_empty()) {
+        let instead = "bind a folder that runtime.mkdir makes, or put the files into an image";
+        return Err(BadSpec::Unsupported { key: "volumes", instead });
+    }
+    if trust.is_some() {
+        let instead = "nothing has checked it since 2021; pin images by digest (orlop-image lock) and remove it";
+        return Err(BadSpec::Unsupported { key: "trust", instead });
+    }
+    if let Some(KernelKeys { image, cmdline, binary, tar, ucode }) = kernel {
+        if ucode.is_some() {
+            let instead = "microcode is loaded from a cpio archive in front of the initrd; remove it";
+            return Err(BadSpec::Unsupported { key: "kernel.ucode", instead });
+        }
+        let image = image.filter(|name| !name.is_empty()).map(|name| reference("kernel.image", &name)).transpose()?;
+        let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let old = std::mem::take(&mut spec.kernel);
+        spec.kernel = Kernel {
+            image: image.or(old.image),
+            cmdline: said(cmdline).or(old.cmdline),
+            binary: said(binary).or(old.binary),
+            // An empty name is a statement: no archive.
+            tar: tar.or(old.tar),
+        };
+    }
+    for (index, name) in init.into_iter().flatten().enumerate() {
+        spec.init.push(reference(&format!("init[{index}]"), &name)?);
+    }
+    for (section, list) in [(Section::Onboot, onboot), (Section::Onshutdown, onshutdown), (Section::Services, services)]
+    {
+        let into = match section {
+            Section::Onboot => &mut spec.onboot,
+            Section::Onshutdown => &mut spec.onshutdown,
+            Section::Services => &mut spec.services,
+        };
+        for (index, settings) in list.into_iter().flatten().enumerate() {
+            into.push(container(&format!("{section}[{index}]"), settings)?);
+        }
+        if into.len() > MAX_CONTAINERS {
+            return Err(BadSpec::TooMany(section));
+        }
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = spec.services.iter().find(|service| !names.insert(service.name.as_str())) {
+        return Err(BadSpec::Twice(twice.name.clone()));
+    }
+    spec.files.extend(files.into_iter().flatten());
+    Ok(())
+}
+
+fn container(at: &str, mut settings: Settings) -> Result<Container, BadSpec> {
+    let missing = |key| BadSpec::Missing { at: at.to_owned(), key };
+    let name = settings.name.take().ok_or_else(|| missing("name"))?;
+    let image = settings.image.take().ok_or_else(|| missing("image"))?;
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(letter) || matches!(name.as_str(), "." | "..") {
+        return Err(BadSpec::Name { at: at.to_owned(), name });
+    }
+    Ok(Container { name, image: reference(&format!("{at}.image"), &image)?, settings })
+}
+
+fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {
+    if text.starts_with(TEMPLATE) {
+        return Err(BadSpec::Template(format!("{at}: {text}")));
+    }
+    Reference::parse(text)
+        .map(|reference| expanded(&reference))
+        .map_err(|why| BadSpec::Reference { at: at.to_owned(), why })
+}
+
+/// The parser's message in one line: what follows shows the place as a picture.
+fn plain(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}

@@ -1,0 +1,124 @@
+use super::*;
+use proptest::prelude::*;
+
+fn spec(texts: &[&str]) -> Result<Spec, BadSpec> {
+    let mut spec = Spec::default();
+    for text in texts {
+        read::append(&mut spec, text)?;
+    }
+    Ok(spec)
+}
+
+#[test]
+fn every_key_of_linuxkits_schema_is_understood() {
+    let text = include_str!("every-key.yml");
+    let spec = spec(&[text]).unwrap();
+    let settings = &spec.services[0].settings;
+    // Serialized, nothing of it is lost but the two keys that are kept elsewhere, and what is false anyway.
+    let json = serde_json::to_value(settings).unwrap();
+    let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys.len(), 34, "{keys:?}");
+    let runtime = json["runtime"].as_object().unwrap();
+    assert_eq!(runtime.len(), 6, "{runtime:?}");
+    assert_eq!(json["resources"].as_object().unwrap().len(), 7);
+    assert_eq!(json["resources"]["memory"].as_object().unwrap().len(), 7);
+    assert_eq!(json["resources"]["cpu"].as_object().unwrap().len(), 7);
+    assert_eq!(json["resources"]["blockIO"].as_object().unwrap().len(), 7);
+    assert_eq!(spec.files.len(), 5);
+}
+
+#[test]
+fn a_later_file_overrides_the_kernels_fields_and_appends_to_the_lists() {
+    let base =
+        "kernel: {image: a/k:1, cmdline: quiet, tar: other.tar}\ninit: [a/i:1]\nonboot: [{name: x, image: a/x:1}]\n";
+    let more = "kernel: {cmdline: loud, tar: ''}\ninit: [a/j:1]\nonboot: [{name: x, image: a/x:2}]\nfiles: [{path: a, contents: ''}]\n";
+    let spec = spec(&[base, more]).unwrap();
+    assert_eq!(spec.kernel.image.as_ref().unwrap().to_string(), "docker.io/a/k:1");
+    assert_eq!(spec.kernel.cmdline.as_deref(), Some("loud"));
+    assert_eq!((spec.kernel.tar(), spec.kernel.binary()), (None, "kernel"));
+    assert_eq!(spec.init.len(), 2);
+    let tags: Vec<_> = spec.onboot.iter().map(|container| container.image.tag.as_deref()).collect();
+    assert_eq!(tags, [Some("1"), Some("2")], "names of onboot need not be unique");
+    assert_eq!(spec.files.len(), 1);
+}
+
+#[test]
+fn what_is_no_spec_or_not_supported_is_refused_by_name() {
+    let long = format!("services: [{{name: {}, image: a}}]", "x".repeat(77));
+    for (what, text, want) in [
+        ("no YAML", "a: [", ""),
+        ("an unknown section", "service: []", "service"),
+        ("an unknown key", "services:\n  - name: a\n    image: a\n    capabilties: []\n", "capabilties"),
+        ("an unknown key of the kernel", "kernel: {cmd: x}", "cmd"),
+        ("an unknown key of a file", "files: [{path: a, content: b}]", "content"),
+        ("an unknown key of runtime", "services: [{name: a, image: a, runtime: {mkdirs: []}}]", "mkdirs"),
+        ("a value of another kind", "services: [{name: a, image: a, readonly: 3}]", "invalid boolean"),
+        ("microcode", "kernel: {image: a, ucode: intel-ucode.cpio}", "kernel.ucode is a key of LinuxKit's"),
+        ("volumes", "volumes: [{name: a, format: oci}]", "volumes is a key of LinuxKit's"),
+        ("trust", "trust: {org: [linuxkit]}", "trust is a key of LinuxKit's"),
+        ("a template", "init: [\"@pkg:./pkg/init\"]", "init[0]: @pkg:./pkg/init stands for"),
+        ("a template of a service", "services: [{name: a, image: \"@pkg:x\"}]", "services[0].image: @pkg:x stands for"),
+        ("no image's name", "init: [\"a b\"]", "init[0]: a b names no image"),
+        ("no name", "onboot: [{image: a}]", "onboot[0] has no name"),
+        ("no image", "onboot: [{name: a}]", "onboot[0] has no image"),
+        ("a name that climbs", "onboot: [{name: .., image: a}]", "cannot be a container's name"),
+        ("a name with a slash", "services: [{name: a/b, image: a}]", "cannot be a container's name"),
+        ("a name that is too long", &long, "cannot be a container's name"),
+        ("an empty name", "services: [{name: '', image: a}]", "cannot be a container's name"),
+        (
+            "two services of one name",
+            "services: [{name: a, image: a}, {name: a, image: b}]",
+            "two services are called a",
+        ),
+    ] {
+        let error = spec(&[text]).unwrap_err().to_string();
+        assert!(error.contains(want) && !error.contains('\n'), "{what}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let error = spec(&["kernel:\n  image: a\n  cmdlien: quiet\n"]).unwrap_err().to_string();
+    assert!(error.contains("cmdlien") && error.contains('3'), "{error}");
+}
+
+#[test]
+fn two_services_of_one_name_in_two_files_are_refused() {
+    let one = "services: [{name: a, image: a}]";
+    assert_eq!(spec(&[one, one]), Err(BadSpec::Twice("a".to_owned())));
+}
+
+#[test]
+fn sections_without_a_value_are_empty() {
+    assert_eq!(spec(&["kernel:\ninit:\nonboot:\nservices:\nfiles:\nvolumes:\n"]).unwrap(), Spec::default());
+}
+
+#[test]
+fn a_name_is_compared_in_full() {
+    let digest = crate::digest::Digest::of(b"");
+    for (text, want) in [
+        ("alpine", "docker.io/library/alpine:latest".to_owned()),
+        ("linuxkit/init:1", "docker.io/linuxkit/init:1".to_owned()),
+        ("orlop.example/dhcp:1", "orlop.example/dhcp:1".to_owned()),
+        ("localhost/a:1", "localhost/a:1".to_owned()),
+        ("host:5000/a/b", "host:5000/a/b:latest".to_owned()),
+        (&format!("linuxkit/init@{digest}"), format!("docker.io/linuxkit/init@{digest}")),
+    ] {
+        assert_eq!(expanded(&Reference::parse(text).unwrap()).to_string(), want, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_spec_is_read_or_refused_in_one_line(cuts in prop::collection::vec((any::<prop::sample::Index>(), ".{0,3}"), 1..6)) {
+        let mut text = include_str!("every-key.yml").to_owned();
+        for (at, with) in cuts {
+            let at = at.index(text.len());
+            let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            text.insert_str(at, &with);
+        }
+        if let Err(error) = spec(&[&text]) {
+            prop_assert!(!error.to_string().contains('\n'), "{error}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+use super::*;
+use std::collections::HashMap;
+
+use crate::filesystem::Kind;
+use crate::image;
+use crate::layer;
+use crate::tree::{Node, Tree};
+
+/// A layout on disk with one image of one file; it is removed again.
+pub(crate) struct Sample {
+    pub(crate) path: PathBuf,
+    pub(crate) reference: Reference,
+}
+
+impl Sample {
+    /// An image for both platforms, whose file `/arch` says which it is, with a label.
+    pub(crate) fn new(test: &str, name: &str, label: &str) -> Self {
+        let mut layout = Layout::default();
+        let manifests = Platform::ALL.map(|platform| {
+            let mut tree = Tree::default();
+            let content = platform.architecture().as_bytes().to_vec();
+            tree.put("/bin/arch", Node::File { mode: 0o755, content });
+            tree.put("/etc/hostname", Node::File { mode: 0o644, content: b"dropped".to_vec() });
+            let labels = HashMap::from([(crate::label::KEY.to_owned(), label.to_owned())]);
+            image::put_tree(&mut layout, &tree, platform, &["/bin/arch".to_owned()], labels, 7).unwrap()
+        });
+        let index = image::put_index(&mut layout, manifests.to_vec()).unwrap();
+        let reference = Reference::parse(name).unwrap();
+        layout.name(&index, &reference);
+        let path = std::env::temp_dir().join(format!("orlop-store-{}-{test}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        layout.write_folder(&path.join("image")).unwrap();
+        fs::write(path.join("image.tar"), layout.to_tar(7).unwrap()).unwrap();
+        let digest = Digest::parse(index.digest().as_ref()).unwrap();
+        Self { path, reference: reference.at(digest) }
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        let mut store = Store::default();
+        store.add(&self.path).unwrap();
+        store
+    }
+}
+
+impl Drop for Sample {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+#[test]
+fn an_image_is_found_by_name_and_by_digest_in_folder_folders_and_archive() {
+    let sample = Sample::new("found", "orlop.example/a:1", "{}");
+    for place in [sample.path.clone(), sample.path.join("image"), sample.path.join("image.tar")] {
+        let mut store = Store::default();
+        store.add(&place).unwrap();
+        assert_eq!(store.names(), ["orlop.example/a:1"]);
+        for reference in [sample.reference.clone(), sample.reference.without_digest()] {
+            for platform in Platform::ALL {
+                let resolved = store.resolve(&reference, platform).unwrap();
+                assert_eq!(resolved.reference, sample.reference, "the digest is told");
+                let want = Kind::File(platform.architecture().as_bytes().into());
+                assert_eq!(resolved.files.at("bin/arch").unwrap().kind, want);
+                assert_eq!(resolved.config.cmd().as_deref(), Some(&["/bin/arch".to_owned()][..]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_digest_is_what_counts_and_not_the_name_in_front_of_it() {
+    let sample = Sample::new("digest", "orlop.example/a:1", "{}");
+    let other = Reference { repository: "elsewhere.example/b".to_owned(), ..sample.reference.clone() };
+    assert!(sample.store().resolve(&other, Platform::Amd64).is_ok());
+    let stale = sample.reference.at(Digest::of(b"older"));
+    assert!(matches!(sample.store().resolve(&stale, Platform::Amd64), Err(BadImage::Unknown)));
+}
+
+#[test]
+fn two_images_of_one_name_are_not_chosen_from() {
+    let one = Sample::new("one", "orlop.example/a:1", "{}");
+    let two = Sample::new("two", "orlop.example/a:1", r#"{"pid":"host"}"#);
+    let mut store = one.store();
+    store.add(&two.path).unwrap();
+    let by_name = store.resolve(&one.reference.without_digest(), Platform::Amd64);
+    assert!(matches!(by_name, Err(BadImage::Ambiguous(..))));
+    assert!(store.resolve(&two.reference, Platform::Amd64).is_ok());
+}
+
+#[test]
+fn every_blob_that_is_read_is_compared_with_its_digest_and_its_size() {
+    let sample = Sample::new("changed", "orlop.example/a:1", "{}");
+    let folder = sample.path.join("image/blobs/sha256");
+    let (mut changed, mut unread) = (0, 0);
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let good = fs::read(&path).unwrap();
+        let mut flipped = good.clone();
+        flipped[0] ^= 1;
+        for (what, bad) in [("flipped", flipped), ("longer", [&good[..], b" "].concat()), ("cut", good[1..].to_vec())] {
+            fs::write(&path, bad).unwrap();
+            match sample.store().resolve(&sample.reference, Platform::Amd64) {
+                Err(BadImage::Layout { .. } | BadImage::Size { .. }) => changed += 1,
+                // The other platform's manifest, configuration and layer are not read.
+                Ok(_) => unread += 1,
+                Err(other) => panic!("{what}: {other}"),
+            }
+        }
+        fs::write(&path, good).unwrap();
+    }
+    assert_eq!((changed, unread), (4 * 3, 3 * 3), "index, manifest, configuration, layer");
+}
+
+#[test]
+fn an_image_for_another_platform_says_what_there_is() {
+    let sample = Sample::new("platform", "orlop.example/a:1", "{}");
+    let index: ImageIndex = sample.store().places[0].json(&sample.store().listed().next().unwrap().1.clone()).unwrap();
+    let mut only = index.clone();
+    only.set_manifests(vec![index.manifests()[0].clone()]);
+    let error = of_platform(&only, Platform::Arm64).unwrap_err().to_string();
+    assert_eq!(error, "it is not for linux/arm64: it has linux/amd64");
+}
+
+#[test]
+fn a_layer_with_another_archive_than_the_configuration_says_is_refused() {
+    let mut layout = Layout::default();
+    let tree = |content: &[u8]| {
+        let mut tree = Tree::default();
+        tree.put("/a", Node::File { mode: 0o644, content: content.to_vec() });
+        tree
+    };
+    let good = image::put_tree(&mut layout, &tree(b"good"), Platform::Amd64, &[], HashMap::new(), 7).unwrap();
+    let mut manifest: ImageManifest = layout.json(&good).unwrap();
+    let other = layer::Layer::pack(&tree(b"evil"), 7).unwrap();
+    let other = layout.put(MediaType::ImageLayerGzip, other.compressed);
+    manifest.set_layers(vec![other]);
+    let evil = layout.put_json(MediaType::ImageManifest, &manifest);
+    let place = Place::Archive { path: PathBuf::from("x"), layout };
+    assert!(load(&place, &good, Platform::Amd64).is_ok());
+    assert!(matches!(load(&place, &evil, Platform::Amd64), Err(BadImage::DiffId(_))));
+}
+
+#[test]
+fn a_place_without_images_is_refused_with_help() {
+    let sample = Sample::new("empty", "orlop.example/a:1", "{}");
+    for path in [sample.path.join("image/blobs"), sample.path.join("nowhere"), sample.path.join("image/index.json")] {
+        let error = Store::default().add(&path).unwrap_err().to_string();
+        assert!(error.contains("no images in") && error.contains("help: give an OCI layout"), "{error}");
+    }
+}
