@@ -23,6 +23,9 @@ const QUESTIONS: &[(&[&str], i32, &str)] = &[
 /// A worker that no supervisor started says so.
 const WORKER: (&[&str], i32, &str) = (&[], 64, "a supervisor starts this program");
 
+/// The machine's own programs are understood too.
+const MACHINE: &[(&[&str], i32, &str)] = &[(&["--help"], 0, "Usage:"), (&["--no-such-option"], 64, "help:")];
+
 /// Starts every release binary of `target`, and returns how many answers were right.
 ///
 /// # Errors
@@ -32,7 +35,13 @@ pub(crate) fn run(workspace: &Workspace, target: &str) -> Result<String> {
     let emulator = format!("qemu-{architecture}-static");
     let mut answers = 0;
     for binary in build::binaries(workspace, target)? {
-        let questions = if matches!(binary.role, Role::Worker(_)) { &[WORKER] } else { QUESTIONS };
+        let questions = if matches!(binary.role, Role::Worker(_)) {
+            &[WORKER]
+        } else if matches!(binary.role, Role::Machine(_)) {
+            MACHINE
+        } else {
+            QUESTIONS
+        };
         for question in questions {
             ask(&emulator, &binary.path, question)?;
             answers += 1;

@@ -29,8 +29,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut builds = Vec::new();
     for copy in &copies {
         let output = copy.root.with_file_name("target");
-        let mut cargo = copy.cargo("build");
-        build::compile(copy, &options.target, cargo.env("CARGO_TARGET_DIR", &output))?;
+        build::compile(copy, &options.target, || {
+            let mut cargo = copy.cargo("build");
+            cargo.env("CARGO_TARGET_DIR", &output);
+            cargo
+        })?;
         builds.push(digests(workspace, &options.target, &output.join(&options.target).join("release"))?);
     }
     let (first, second) = (&builds[0], &builds[1]);

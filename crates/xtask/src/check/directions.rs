@@ -7,8 +7,20 @@ use super::Finding;
 use super::role::Role;
 use crate::workspace::{Metadata, Package};
 
-const ANYTHING: &[&str] =
-    &["test", "image", "machine", "wire", "netfacts", "sandbox", "wholefile", "contract", "core", "profiles", "worker", "broker"];
+const ANYTHING: &[&str] = &[
+    "test",
+    "image",
+    "machine",
+    "wire",
+    "netfacts",
+    "sandbox",
+    "wholefile",
+    "contract",
+    "core",
+    "profiles",
+    "worker",
+    "broker",
+];
 
 /// From a role to the roles of ours it may be linked with; within one daemon, or shared.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -24,6 +36,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox", "wholefile"]),
     // It speaks of errors and capabilities as daemons do, and is part of none.
     ("image", &["sandbox"]),
+    // Process 1 and the runtime: two programs, so that a library of containers is not in process 1.
+    ("init", &["machine", "sandbox", "wholefile"]),
+    ("container", &["sandbox"]),
     // Tests and tasks look at everything.
     ("test", ANYTHING),
     ("xtask", ANYTHING),

@@ -17,6 +17,8 @@ pub(crate) enum Role {
     Broker(String),
     /// `crates/image` and `crates/xtask`
     Tool(String),
+    /// `crates/init` and `crates/container`: what starts the daemons in a machine of ours
+    Machine(String),
     /// `tests/NAME`
     Test(String),
 }
@@ -27,6 +29,7 @@ impl Role {
         let parts: Vec<&str> = folder.split('/').collect();
         match parts.as_slice() {
             ["crates", tool @ ("image" | "xtask")] => Some(Self::Tool((*tool).to_owned())),
+            ["crates", part @ ("init" | "container")] => Some(Self::Machine((*part).to_owned())),
             ["crates", shared @ ("machine" | "wire" | "netfacts" | "sandbox" | "wholefile")] => {
                 Some(Self::Shared((*shared).to_owned()))
             }
@@ -48,14 +51,14 @@ impl Role {
             | Self::Profiles(daemon)
             | Self::Worker(daemon)
             | Self::Broker(daemon) => Some(daemon),
-            Self::Shared(_) | Self::Tool(_) | Self::Test(_) => None,
+            Self::Shared(_) | Self::Tool(_) | Self::Machine(_) | Self::Test(_) => None,
         }
     }
 
     /// The word that the table of directions uses.
     pub(crate) fn word(&self) -> &str {
         match self {
-            Self::Shared(name) | Self::Tool(name) => name,
+            Self::Shared(name) | Self::Tool(name) | Self::Machine(name) => name,
             Self::Contract(_) => "contract",
             Self::Core(_) => "core",
             Self::Profiles(_) => "profiles",
@@ -70,7 +73,12 @@ impl Role {
         match self {
             Self::Contract(_) | Self::Core(_) => true,
             Self::Shared(name) => name != "sandbox" && name != "wholefile",
-            Self::Profiles(_) | Self::Worker(_) | Self::Broker(_) | Self::Tool(_) | Self::Test(_) => false,
+            Self::Profiles(_)
+            | Self::Worker(_)
+            | Self::Broker(_)
+            | Self::Tool(_)
+            | Self::Machine(_)
+            | Self::Test(_) => false,
         }
     }
 
@@ -92,6 +100,7 @@ mod tests {
             ("crates/sandbox", Some(Role::Shared("sandbox".into()))),
             ("tests/netns", Some(Role::Test("netns".into()))),
             ("crates/image", Some(Role::Tool("image".into()))),
+            ("crates/init", Some(Role::Machine("init".into()))),
             ("crates/dhcp", None),
             ("crates/dhcp/stuff", None),
             ("vendor/thing", None),

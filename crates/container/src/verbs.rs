@@ -1,0 +1,147 @@
+//! What the verbs do, by way of libcontainer.
+
+use core::error::Error;
+use std::io::Write as _;
+use std::path::Path;
+
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::container::{Container, ContainerStatus};
+use libcontainer::oci_spec::runtime::Spec;
+use libcontainer::syscall::syscall::SyscallType;
+use orlop_sandbox::fatal::{Exit, Fatal};
+
+use crate::command_line::{Command, New, Verb};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// When the bundle is no bundle, or the kernel refuses.
+pub(crate) fn perform(command: &Command) -> Result<(), Fatal> {
+    let Command { root, verb } = command;
+    match verb {
+        Verb::Create(new) => create(root, new).map(drop),
+        Verb::Run(new) => start(create(root, new)?),
+        Verb::Start(id) => start(load(root, id)?),
+        Verb::Delete { id, force } => {
+            let mut container = load(root, id)?;
+            container.delete(*force).map_err(|error| Fatal::os(format!("cannot delete {id}"), chain(&error)))
+        }
+        Verb::Say(text) => {
+            std::io::stdout().write_all(text.as_bytes()).map_err(|error| Fatal::os("cannot write", error))
+        }
+    }
+}
+
+fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
+    let New { id, bundle, pid_file } = new;
+    let problem = || format!("cannot create {id} from {}", bundle.display());
+    refuse_seccomp(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    let made = || {
+        ContainerBuilder::new(id.clone(), SyscallType::default())
+            .with_root_path(root)?
+            .with_pid_file(pid_file.as_ref())?
+            .validate_id()?
+            .as_init(bundle)
+            .with_systemd(false)
+            .with_detach(true)
+            // Its first process is a child of whoever started us, who then learns of its end.
+            .as_sibling(true)
+            .build()
+    };
+    made().map_err(|error| Fatal::os(problem(), chain(&error)))
+}
+
+/// libcontainer ignores a seccomp profile that it was built without; a container must not run with less than it asks for.
+fn refuse_seccomp(bundle: &Path) -> Result<(), Fatal> {
+    let path = bundle.join("config.json");
+    let unreadable = |error| Fatal::new(Exit::Config, "").cause(format!("{}: {}", path.display(), chain(&error)));
+    let spec = Spec::load(&path).map_err(unreadable)?;
+    if spec.linux().as_ref().is_some_and(|linux| linux.seccomp().is_some()) {
+        return Err(Fatal::new(Exit::Config, "")
+            .cause("config.json asks for seccomp, which this runtime has not")
+            .help("take linux.seccomp out of config.json, or start orlop-init with orlop.runtime=/usr/bin/crun"));
+    }
+    Ok(())
+}
+
+fn load(root: &Path, id: &str) -> Result<Container, Fatal> {
+    // The name becomes a path: the builder's rule for names is the one that holds here too.
+    let known = ContainerBuilder::new(id.to_owned(), SyscallType::default())
+        .validate_id()
+        .and_then(|_| Container::load(root.join(id)));
+    known.map_err(|error| Fatal::new(Exit::Config, format!("there is no container {id}")).cause(chain(&error)))
+}
+
+fn start(mut container: Container) -> Result<(), Fatal> {
+    let started = container.start();
+    started.map_err(|error| {
+        let fatal = Fatal::os(format!("cannot start {}", container.id()), chain(&error));
+        if container.status() == ContainerStatus::Created {
+            return fatal.help("its program has ended before it began: see what it wrote");
+        }
+        fatal
+    })
+}
+
+/// An error and what caused it, on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Transparent errors say the same as what is in them.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const CONFIG: &str = r#"{"ociVersion":"1.0.2","root":{"path":"rootfs"},"linux":{SECCOMP}}"#;
+
+    fn refused(config: &str) -> Result<(), Fatal> {
+        let folder = std::env::temp_dir().join(format!("orlop-container-{}-{}", std::process::id(), config.len()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("config.json"), config).unwrap();
+        let result = refuse_seccomp(&folder);
+        fs::remove_dir_all(folder).unwrap();
+        result
+    }
+
+    #[test]
+    fn a_seccomp_profile_is_refused_and_not_ignored() {
+        let with = CONFIG.replace("SECCOMP", r#""seccomp":{"defaultAction":"SCMP_ACT_ERRNO"}"#);
+        let error = refused(&with).unwrap_err();
+        assert!(error.cause.is_some_and(|cause| cause.contains("asks for seccomp")));
+        assert_eq!(refused(&CONFIG.replace("SECCOMP", "")), Ok(()), "control");
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_named() {
+        let error = refused("{").unwrap_err();
+        assert_eq!(error.exit, Exit::Config);
+        assert!(error.cause.is_some_and(|cause| cause.contains("config.json")));
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_no_container() {
+        for id in ["../etc", "", "..", "a/b"] {
+            assert_eq!(load(Path::new("/run"), id).unwrap_err().exit, Exit::Config, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn causes_are_named_once_each() {
+        let inner = std::io::Error::other("inner");
+        let outer = std::io::Error::other(inner);
+        assert_eq!(chain(&outer), "inner");
+    }
+}

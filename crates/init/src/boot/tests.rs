@@ -1,0 +1,200 @@
+use super::*;
+use crate::container::Config;
+use crate::settings::DEADLINE;
+
+fn at(millis: u64) -> Instant {
+    Instant::from_nanos(millis * 1_000_000)
+}
+
+/// A machine: a word per container, `o:` onboot, `s:` service, `f:` service restarted on failure, `d:` onshutdown.
+fn machine(words: &str) -> Boot {
+    let containers = words.split(' ').filter(|word| !word.is_empty()).map(|word| {
+        let (list, name) = word.split_once(':').unwrap();
+        let (list, restart) = match list {
+            "o" => (List::Onboot, Restart::No),
+            "s" => (List::Services, Restart::Always),
+            "f" => (List::Services, Restart::OnFailure),
+            _ => (List::Onshutdown, Restart::No),
+        };
+        let (container, _) = Container::new(list, name, &Config::default(), DEADLINE);
+        Container { restart, ..container }
+    });
+    Boot::new(containers.collect())
+}
+
+/// Actions without what is said and published.
+fn done(actions: Vec<Action>) -> Vec<Action> {
+    actions.into_iter().filter(|action| !matches!(action, Action::Say(_) | Action::Publish)).collect()
+}
+
+fn said(actions: &[Action]) -> Vec<&str> {
+    let mut lines = Vec::new();
+    for action in actions {
+        if let Action::Say(line) = action {
+            lines.push(line.as_str());
+        }
+    }
+    lines
+}
+
+fn exited(id: Id) -> Event {
+    Event::Ended(id, End::Exited(0))
+}
+
+#[test]
+fn onboot_goes_one_after_the_other_and_then_services_together() {
+    use Action::{Release, ShowTimeLine, Start};
+    let mut boot = machine("o:a o:b s:x s:y d:z");
+    assert_eq!(done(boot.handle(at(0), Event::Begin)), [Start(0)]);
+    assert_eq!(done(boot.handle(at(10), Event::Ready(0))), []);
+    assert_eq!(done(boot.handle(at(20), exited(0))), [Release(0), Start(1)]);
+    assert_eq!(done(boot.handle(at(30), Event::Ready(1))), []);
+    assert_eq!(done(boot.handle(at(40), exited(1))), [Release(1), ShowTimeLine, Start(2), Start(3)]);
+    assert_eq!(boot.onboot_done(), Some(at(40)));
+    assert_eq!(boot.deadline(), None, "services have no deadline");
+}
+
+#[test]
+fn whatever_becomes_of_an_onboot_container_the_next_one_starts() {
+    for (what, events, state) in [
+        ("ends well", vec![Event::Ready(0), exited(0)], Outcome::Exited { code: 0 }),
+        ("fails", vec![Event::Ready(0), Event::Ended(0, End::Exited(3))], Outcome::Exited { code: 3 }),
+        ("is killed", vec![Event::Ready(0), Event::Ended(0, End::Killed(11))], Outcome::Killed { signal: 11 }),
+        ("cannot start", vec![Event::Failed(0, "no".into())], Outcome::NotStarted { why: "no".into() }),
+        ("ends before it is known to run", vec![exited(0), Event::Ready(0)], Outcome::Exited { code: 0 }),
+    ] {
+        let mut boot = machine("o:a o:b");
+        let _ = boot.handle(at(0), Event::Begin);
+        let actions: Vec<_> = events.into_iter().flat_map(|event| boot.handle(at(5), event)).collect();
+        assert!(actions.contains(&Action::Start(1)), "{what}: {actions:?}");
+        assert_eq!(boot.records()[0].state, state, "{what}");
+    }
+}
+
+#[test]
+fn a_container_that_hangs_is_killed_at_its_deadline_and_the_boot_goes_on() {
+    for (what, ready) in [("its program hangs", true), ("its runtime hangs", false)] {
+        let mut boot = machine("o:a o:b");
+        let _ = boot.handle(at(1000), Event::Begin);
+        if ready {
+            let _ = boot.handle(at(1100), Event::Ready(0));
+        }
+        assert_eq!(boot.deadline(), Some(at(61_000)), "{what}: from the start, not from the moment it runs");
+        assert_eq!(done(boot.handle(at(60_999), Event::Deadline)), [], "{what}: too early");
+        assert_eq!(done(boot.handle(at(61_000), Event::Deadline)), [Action::Kill(0)], "{what}");
+        let next = done(boot.handle(at(61_010), Event::Ended(0, End::Killed(9))));
+        assert_eq!(next, [Action::Release(0), Action::Start(1)], "{what}");
+        assert_eq!(
+            boot.records()[0].state,
+            Outcome::Deadline { seconds: 60 },
+            "{what}: not the signal it was killed with"
+        );
+    }
+}
+
+#[test]
+fn what_does_not_die_does_not_hold_up_the_boot() {
+    let mut boot = machine("o:a o:b");
+    let _ = boot.handle(at(0), Event::Begin);
+    let _ = boot.handle(at(60_000), Event::Deadline);
+    assert_eq!(boot.deadline(), Some(at(62_000)));
+    let actions = boot.handle(at(62_000), Event::Deadline);
+    assert!(said(&actions)[0].contains("does not go"), "{actions:?}");
+    assert_eq!(done(actions), [Action::Release(0), Action::Start(1)]);
+    assert_eq!(done(boot.handle(at(70_000), exited(0))), [], "when it goes after all, nothing starts twice");
+}
+
+#[test]
+fn a_service_is_started_again_with_growing_pauses() {
+    let mut boot = machine("s:x");
+    assert_eq!(done(boot.handle(at(0), Event::Begin)), [Action::ShowTimeLine, Action::Start(0)]);
+    let mut now = 0;
+    for (n, wait) in [250, 500, 1000, 2000].into_iter().enumerate() {
+        let _ = boot.handle(at(now), Event::Ready(0));
+        let actions = boot.handle(at(now), Event::Ended(0, End::Killed(9)));
+        assert_eq!(said(&actions), [format!("service x was ended by signal 9; again in {wait} ms")]);
+        assert_eq!(boot.deadline(), Some(at(now + wait)));
+        now += wait;
+        assert_eq!(done(boot.handle(at(now), Event::Deadline)), [Action::Start(0)]);
+        assert_eq!(boot.records()[0].restarts, u32::try_from(n).unwrap() + 1);
+    }
+}
+
+#[test]
+fn a_service_that_cannot_be_started_is_tried_again() {
+    let mut boot = machine("s:x");
+    let _ = boot.handle(at(0), Event::Begin);
+    let actions = boot.handle(at(10), Event::Failed(0, "no".into()));
+    assert_eq!(said(&actions), ["service x could not be started: no; again in 250 ms"]);
+}
+
+#[test]
+fn a_service_that_is_done_is_started_again_or_not_as_it_says() {
+    for (what, words, end, again) in [
+        ("always", "s:x", End::Exited(0), true),
+        ("on failure, without one", "f:x", End::Exited(0), false),
+        ("on failure, with one", "f:x", End::Exited(1), true),
+        ("on failure, killed", "f:x", End::Killed(9), true),
+    ] {
+        let mut boot = machine(words);
+        let _ = boot.handle(at(0), Event::Begin);
+        let _ = boot.handle(at(1), Event::Ready(0));
+        let _ = boot.handle(at(2), Event::Ended(0, end));
+        assert_eq!(boot.deadline().is_some(), again, "{what}");
+    }
+}
+
+#[test]
+fn the_machine_goes_off_in_order() {
+    use Action::{Off, Release, Start, Terminate};
+    let mut boot = machine("o:a s:x s:y d:z");
+    for event in [Event::Begin, exited(0), Event::Ready(1), Event::Ready(2)] {
+        let _ = boot.handle(at(0), event);
+    }
+    assert_eq!(done(boot.handle(at(10), Event::Asked(Ending::PowerOff))), [Start(3)], "while services still run");
+    assert_eq!(done(boot.handle(at(11), Event::Asked(Ending::Restart))), [], "the first word counts");
+    assert_eq!(done(boot.handle(at(20), exited(3))), [Release(3), Terminate(1), Terminate(2)]);
+    assert_eq!(done(boot.handle(at(30), exited(1))), []);
+    assert_eq!(done(boot.handle(at(40), exited(2))), [Off(Ending::PowerOff)], "and nothing is started again");
+    assert_eq!(boot.deadline(), None);
+}
+
+#[test]
+fn services_that_do_not_end_hold_up_the_end_for_the_grace_only() {
+    let mut boot = machine("s:x");
+    let _ = boot.handle(at(0), Event::Begin);
+    let _ = boot.handle(at(0), Event::Ready(0));
+    assert_eq!(done(boot.handle(at(100), Event::Asked(Ending::Restart))), [Action::Terminate(0)]);
+    assert_eq!(boot.deadline(), Some(at(5100)));
+    assert_eq!(done(boot.handle(at(5100), Event::Deadline)), [Action::Off(Ending::Restart)]);
+}
+
+#[test]
+fn a_machine_that_is_told_to_end_does_not_finish_its_boot() {
+    let mut boot = machine("o:a o:b s:x");
+    let _ = boot.handle(at(0), Event::Begin);
+    let _ = boot.handle(at(1), Event::Ready(0));
+    let actions = done(boot.handle(at(2), Event::Asked(Ending::PowerOff)));
+    assert_eq!(actions, [Action::Kill(0), Action::Terminate(0)]);
+    let actions = done(boot.handle(at(3), Event::Ended(0, End::Killed(9))));
+    assert_eq!(actions, [Action::Release(0), Action::Off(Ending::PowerOff)], "neither b nor x is started");
+    assert_eq!(boot.records()[0].state, Outcome::Stopped);
+}
+
+#[test]
+fn a_resting_service_is_not_started_while_the_machine_ends() {
+    let mut boot = machine("s:x d:z");
+    let _ = boot.handle(at(0), Event::Begin);
+    let _ = boot.handle(at(0), Event::Ready(0));
+    let _ = boot.handle(at(1), Event::Ended(0, End::Exited(1)));
+    assert_eq!(done(boot.handle(at(2), Event::Asked(Ending::Halt))), [Action::Start(1)]);
+    assert_eq!(done(boot.handle(at(300), Event::Deadline)), []);
+    assert_eq!(done(boot.handle(at(301), exited(1))), [Action::Release(1), Action::Off(Ending::Halt)]);
+}
+
+#[test]
+fn a_machine_without_containers_boots_and_ends() {
+    let mut boot = machine("");
+    assert_eq!(done(boot.handle(at(0), Event::Begin)), [Action::ShowTimeLine]);
+    assert_eq!(done(boot.handle(at(1), Event::Asked(Ending::PowerOff))), [Action::Off(Ending::PowerOff)]);
+}

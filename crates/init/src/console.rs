@@ -1,0 +1,76 @@
+//! The machine's console: it is shown what happens, and never waited for.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use orlop_machine::Instant;
+use rustix::fs::{Mode, OFlags};
+
+use crate::record::{millis, seconds};
+
+/// What may wait for a console that is slower than we are: a serial line takes five seconds for it.
+const MAX_PENDING: usize = 64 << 10;
+
+/// Lines on their way to the console. One that stands still loses lines, and the loss is shown when it goes on.
+#[derive(Debug)]
+pub struct Console {
+    device: Option<OwnedFd>,
+    pending: VecDeque<u8>,
+    lost: u64,
+}
+
+impl Console {
+    /// Opens the console and makes it our own stdin, stdout and stderr. Without one there is nobody to tell.
+    #[must_use]
+    pub fn open() -> Self {
+        let open = |flags| rustix::fs::open("/dev/console", flags | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty());
+        if let Ok(standard) = open(OFlags::RDWR) {
+            // What panics is seen there. If it fails we keep what the kernel gave us.
+            let _ = rustix::stdio::dup2_stdin(&standard);
+            let _ = rustix::stdio::dup2_stdout(&standard);
+            let _ = rustix::stdio::dup2_stderr(&standard);
+        }
+        Self { device: open(OFlags::WRONLY | OFlags::NONBLOCK).ok(), pending: VecDeque::new(), lost: 0 }
+    }
+
+    /// Shows a line of ours.
+    pub fn say(&mut self, now: Instant, line: &str) {
+        self.show(now, "orlop-init", line);
+    }
+
+    /// Shows a line of somebody's.
+    pub fn show(&mut self, now: Instant, who: &str, line: &str) {
+        if self.pending.len() > MAX_PENDING {
+            self.lost = self.lost.saturating_add(1);
+            return;
+        }
+        if self.lost > 0 {
+            let text = format!("[{:>9}] orlop-init: {} lines are not shown\n", seconds(millis(now)), self.lost);
+            self.pending.extend(text.bytes());
+            self.lost = 0;
+        }
+        self.pending.extend(format!("[{:>9}] {who}: {line}\n", seconds(millis(now))).bytes());
+        self.flush();
+    }
+
+    /// Writes as much as the console takes.
+    pub fn flush(&mut self) {
+        let Some(device) = &self.device else {
+            self.pending.clear();
+            return;
+        };
+        while !self.pending.is_empty() {
+            let (first, _) = self.pending.as_slices();
+            match rustix::io::write(device, first) {
+                Ok(0) | Err(_) => return,
+                Ok(len) => drop(self.pending.drain(..len)),
+            }
+        }
+    }
+
+    /// The device, while there is something to write to it.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<BorrowedFd<'_>> {
+        self.device.as_ref().filter(|_| !self.pending.is_empty()).map(AsFd::as_fd)
+    }
+}

@@ -1,0 +1,186 @@
+//! Does the steps of [`crate::setup`] and of a container's [`crate::preparation`].
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+
+use crate::preparation::{self, Options};
+use crate::setup::{self, Mount};
+
+/// Kinds of file systems that hold an initramfs (`statfs(2)`).
+const RAMFS: i64 = 0x8584_58f6;
+const TMPFS: i64 = 0x0102_1994;
+/// Where the root is put on its way to itself.
+const DETOUR: &str = "/run";
+
+/// Makes the root one that containers can leave by `pivot_root`, which the kernel refuses for the initramfs itself.
+///
+/// The usual way is to copy all files into a tmpfs, which takes time and twice the memory, and loses hard links and attributes.
+/// It is not needed: a second mount of the same files, put over the first, is a root like any other. To let the runtime
+/// use `chroot` in place of `pivot_root` would be worse: our daemons keep CAP_SYS_CHROOT, which leads out of a chroot.
+///
+/// # Errors
+/// When the kernel refuses; the root is as it was then.
+pub fn take_root() -> io::Result<()> {
+    let kind = rustix::fs::statfs("/")?.f_type;
+    if kind != RAMFS && kind != TMPFS {
+        return Ok(());
+    }
+    make_folder(Path::new(DETOUR), 0o755)?;
+    rustix::mount::mount_bind_recursive("/", DETOUR)?;
+    rustix::process::chdir(DETOUR)?;
+    rustix::mount::mount_move(".", "/")?;
+    rustix::process::chroot(".")?;
+    rustix::process::chdir("/")?;
+    Ok(())
+}
+
+/// Does one step of the machine's set-up.
+///
+/// # Errors
+/// What could not be done, and why, as a line.
+pub fn set_up(step: setup::Step) -> Result<(), String> {
+    use setup::Step;
+    let said = |what: String| move |error: io::Error| format!("cannot {what}: {error}");
+    match step {
+        Step::Mount(mount) => mount_early(mount),
+        Step::Folder(path, mode) => make_folder(Path::new(path), mode).map_err(said(format!("make {path}"))),
+        Step::Link(path, to) => match rustix::fs::symlink(to, path) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(said(format!("make {path}"))(errno.into())),
+        },
+        Step::Device(path, major, minor, mode) => {
+            let device = rustix::fs::makedev(major, minor);
+            match rustix::fs::mknodat(CWD, path, FileType::CharacterDevice, Mode::from_raw_mode(mode), device) {
+                // As devtmpfs made it; the mode may differ.
+                Ok(()) | Err(Errno::EXIST) => rustix::fs::chmod(path, Mode::from_raw_mode(mode)),
+                Err(errno) => Err(errno),
+            }
+            .map_err(|errno| said(format!("make {path}"))(errno.into()))
+        }
+        Step::ReadOnlyRoot => rustix::mount::mount_remount("/", MountFlags::RDONLY, c"")
+            .map_err(|errno| said("make / read-only".to_owned())(errno.into())),
+        Step::ShareRoot => {
+            let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
+            rustix::mount::mount_change("/", flags).map_err(|errno| said("share /".to_owned())(errno.into()))
+        }
+    }
+}
+
+fn mount_early(mount: &Mount) -> Result<(), String> {
+    let Mount { target, kind, flags, data, optional } = mount;
+    let mounted = || -> io::Result<()> {
+        // A folder below sysfs is there or cannot be made.
+        if !Path::new(target).is_dir() {
+            make_folder(Path::new(target), 0o755)?;
+        }
+        mount_new(kind, kind, target, *flags, data)
+    };
+    match mounted() {
+        Err(error) if !optional => Err(format!("cannot mount {kind} at {target}: {error}")),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Does one step of a container's preparation; gives where it mounted something.
+///
+/// # Errors
+/// What could not be done, and why, as a line.
+pub fn prepare(step: &preparation::Step) -> Result<Option<&str>, String> {
+    use preparation::Step;
+    match step {
+        Step::Folder(path) => {
+            make_folder(Path::new(path), 0o755).map_err(|error| format!("cannot make {path}: {error}"))?;
+            Ok(None)
+        }
+        Step::Mount { kind, source, target, options } => {
+            let Options { flags, propagation, data } = options;
+            mount_new(kind, source, target, *flags, data)
+                .and_then(|()| propagate(target, *propagation))
+                .map_err(|error| format!("cannot mount {kind} at {target}: {error}"))?;
+            Ok(Some(target))
+        }
+        Step::Bind { source, target, recursive, options } => {
+            bind(source, target, *recursive, options)
+                .map_err(|error| format!("cannot bind {source} at {target}: {error}"))?;
+            Ok(Some(target))
+        }
+        Step::Remount { target, options } => {
+            remount(target, options).map_err(|error| format!("cannot remount {target}: {error}"))?;
+            Ok(None)
+        }
+    }
+}
+
+fn bind(source: &str, target: &str, recursive: bool, options: &Options) -> io::Result<()> {
+    if recursive {
+        rustix::mount::mount_bind_recursive(source, target)?;
+    } else {
+        rustix::mount::mount_bind(source, target)?;
+    }
+    if !options.flags.is_empty() {
+        rustix::mount::mount_remount(target, options.flags | MountFlags::BIND, c"")?;
+    }
+    propagate(target, options.propagation)
+}
+
+fn remount(target: &str, options: &Options) -> io::Result<()> {
+    let Options { flags, propagation, data } = options;
+    // The kernel does not change propagation and anything else at once.
+    if !flags.is_empty() || !data.is_empty() || propagation.is_none() {
+        let data = CString::new(data.as_str())?;
+        rustix::mount::mount_remount(target, *flags, data.as_c_str())?;
+    }
+    propagate(target, *propagation)
+}
+
+fn propagate(target: &str, propagation: Option<MountPropagationFlags>) -> io::Result<()> {
+    propagation.map_or(Ok(()), |flags| Ok(rustix::mount::mount_change(target, flags)?))
+}
+
+/// Binds the namespaces of a process that others want to enter to their files.
+///
+/// # Errors
+/// What could not be done, and why, as a line.
+pub fn bind_namespaces(pid: i32, files: &[(&str, String)]) -> Result<(), String> {
+    for (name, path) in files {
+        let bound = || -> io::Result<()> {
+            if let Some(folder) = Path::new(path).parent() {
+                make_folder(folder, 0o755)?;
+            }
+            fs::OpenOptions::new().create(true).append(true).open(path)?;
+            Ok(rustix::mount::mount_bind(format!("/proc/{pid}/ns/{name}"), path.as_str())?)
+        };
+        bound().map_err(|error| format!("cannot bind the {name} namespace at {path}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Takes back what [`prepare`] mounted there, also while something still uses it.
+///
+/// # Errors
+/// When nothing is mounted there.
+pub fn unmount(target: &str) -> io::Result<()> {
+    Ok(rustix::mount::unmount(target, UnmountFlags::DETACH)?)
+}
+
+fn mount_new(kind: &str, source: &str, target: &str, flags: MountFlags, data: &str) -> io::Result<()> {
+    let data = CString::new(data)?;
+    Ok(rustix::mount::mount(source, target, kind, flags, data.as_c_str())?)
+}
+
+/// Makes a folder and those above it; one that is there stays as it is.
+fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    // Whatever our mask says.
+    Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
+}

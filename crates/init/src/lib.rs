@@ -1,0 +1,43 @@
+//! `orlop-init`: process 1 of a machine that `orlop-image assemble` has put together from a LinuxKit specification.
+//!
+//! It does what LinuxKit's init does with busybox, a shell, two Go programs and containerd, in one program: file systems,
+//! modules, host name and loopback; `onboot` containers one after the other, **each with a deadline**; `services`, supervised
+//! and started again; `onshutdown`, and the way off. It has no shell and no login, starts no program but the container
+//! runtime, and reads no byte from the network.
+//!
+//! - What is to be done is decided in [`boot`], a machine without clock or kernel, and planned in [`setup`],
+//!   [`preparation`] and [`modules`]. Start reading at [`boot::Boot::handle`].
+//! - What is done is in [`run`] (the loop), [`early`] (mounts), [`lives`] (containers), [`host`] and [`off`].
+//! - `/run/orlop/boot.json` says what happened when; the same is shown on the console at the end of onboot ([`record`]).
+//!
+//! The runtime is another program, `orlop-container`, and may be any with runc's command line (`orlop.runtime=` on the
+//! kernel's command line): `crates/container` says why it is this one. A panic there costs a container; here it would
+//! cost the machine.
+//!
+//! Left out of what LinuxKit's init does: `/etc/init.d`, hotplug after boot, the hardware clock (the kernel sets the time from
+//! it), memlogd's socket, `runtime.interfaces` (a container that asks for it fails, and says so), cgroup version 1.
+//!
+//! Promises: nothing that a container does or leaves undone holds up the boot beyond its deadline; no file that a container
+//! can fill is without a bound; the console is never waited for.
+#![forbid(unsafe_code)]
+
+pub mod backoff;
+pub mod boot;
+pub mod bundles;
+pub mod console;
+pub mod container;
+pub mod early;
+pub mod files;
+pub mod host;
+pub mod lines;
+pub mod lives;
+pub mod log_file;
+pub mod modules;
+pub mod off;
+pub mod preparation;
+pub mod record;
+pub mod run;
+pub mod runtime;
+pub mod settings;
+pub mod setup;
+pub mod stream;

@@ -1,0 +1,153 @@
+//! What a container writes, as lines that are safe to show and to keep. Pure.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use orlop_machine::Instant;
+
+/// The longest line, as in LinuxKit's own log. The rest of a longer one is dropped, and the cut shows.
+pub const MAX_LINE: usize = 1024;
+/// Lines that a stream may write at once, after a silence: a program that starts has much to say.
+pub const BURST: u32 = 400;
+/// How long until it may write one more: 50 a second.
+pub const PER_LINE: Duration = Duration::from_millis(20);
+/// What stands at the end of a line that was cut.
+const CUT: &str = "...";
+
+/// Cuts a stream of bytes into lines and decides which of them are let through.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    partial: String,
+    cut: bool,
+    allowance: u32,
+    refilled: Instant,
+    unreported: u64,
+}
+
+impl Lines {
+    /// A stream that begins now.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self { partial: String::new(), cut: false, allowance: BURST, refilled: now, unreported: 0 }
+    }
+
+    /// Takes what came; gives the lines that it ended and that are let through.
+    pub fn take(&mut self, bytes: &[u8], now: Instant) -> Vec<String> {
+        self.refill(now);
+        let mut lines = Vec::new();
+        for byte in bytes {
+            match byte {
+                b'\n' => lines.extend(self.end()),
+                // Text comes with carriage returns from programs that think of a terminal.
+                b'\r' => {}
+                _ => self.push(*byte),
+            }
+        }
+        lines
+    }
+
+    /// Ends the line under way, if there is one.
+    pub fn end(&mut self) -> Option<String> {
+        let mut text = core::mem::take(&mut self.partial);
+        if core::mem::take(&mut self.cut) {
+            text.push_str(CUT);
+        }
+        if text.is_empty() {
+            return None;
+        }
+        let Some(left) = self.allowance.checked_sub(1) else {
+            self.unreported = self.unreported.saturating_add(1);
+            return None;
+        };
+        self.allowance = left;
+        Some(match core::mem::take(&mut self.unreported) {
+            0 => text,
+            suppressed => format!("({suppressed} lines suppressed) {text}"),
+        })
+    }
+
+    fn push(&mut self, byte: u8) {
+        // Printable ASCII as it is; anything else could move a cursor or a colour.
+        let len = if is_plain(byte) { 1 } else { 4 };
+        if self.cut || self.partial.len() + len > MAX_LINE - CUT.len() {
+            self.cut = true;
+        } else if is_plain(byte) {
+            self.partial.push(byte.into());
+        } else {
+            // A String takes whatever is written to it.
+            let _ = write!(self.partial, "\\x{byte:02x}");
+        }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let steps = now.since(self.refilled).as_nanos() / PER_LINE.as_nanos();
+        let more = u32::try_from(steps).unwrap_or(u32::MAX);
+        if more > 0 {
+            // Counted from the last whole step, so that no fraction is lost.
+            self.refilled = self.refilled.after(PER_LINE.saturating_mul(more));
+            self.allowance = self.allowance.saturating_add(more).min(BURST);
+        }
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte == b'\t' || byte == b' ' || byte.is_ascii_graphic()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn bytes_become_lines_that_are_safe_to_show() {
+        for (what, text, want) in [
+            ("plain", &b"hello\n"[..], &["hello"][..]),
+            ("a terminal's line ends", b"a\r\nb\r\n", &["a", "b"]),
+            ("a carriage return cannot overwrite", b"good\rbad\n", &["goodbad"]),
+            ("an escape sequence", b"\x1b[2Jx\n", &["\\x1b[2Jx"]),
+            ("not ASCII", b"\xc3\xa9\n", &["\\xc3\\xa9"]),
+            ("tabs", b"a\tb\n", &["a\tb"]),
+            ("empty lines", b"\n\n", &[]),
+            ("no end", b"a", &[]),
+        ] {
+            assert_eq!(Lines::new(at(0)).take(text, at(0)), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces_and_lack_its_end() {
+        let mut lines = Lines::new(at(0));
+        assert_eq!(lines.take(b"ab", at(0)), Vec::<String>::new());
+        assert_eq!(lines.take(b"c\nd", at(0)), ["abc"]);
+        assert_eq!(lines.end().as_deref(), Some("d"));
+        assert_eq!(lines.end(), None);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_its_rest_dropped() {
+        for (what, byte) in [("plain", b'x'), ("escaped", 0)] {
+            let mut lines = Lines::new(at(0));
+            let mut text = vec![byte; 5 * MAX_LINE];
+            text.extend(b"\nnext\n");
+            let out = lines.take(&text, at(0));
+            assert_eq!(out.len(), 2, "{what}");
+            assert!(out[0].len() <= MAX_LINE && out[0].len() > MAX_LINE - 8, "{what}: {}", out[0].len());
+            assert!(out[0].ends_with(CUT), "{what}");
+            assert_eq!(out[1], "next", "{what}");
+        }
+    }
+
+    #[test]
+    fn a_flood_is_suppressed_and_counted() {
+        let mut lines = Lines::new(at(0));
+        let flood = b"x\n".repeat(1000);
+        assert_eq!(lines.take(&flood, at(0)).len(), 400, "the burst");
+        let later = lines.take(&flood, at(1000));
+        assert_eq!(later.len(), 50, "a second later");
+        assert_eq!(later[0], "(600 lines suppressed) x");
+    }
+}
