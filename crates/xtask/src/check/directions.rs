@@ -7,8 +7,20 @@ use super::Finding;
 use super::role::Role;
 use crate::workspace::{Metadata, Package};
 
-const ANYTHING: &[&str] =
-    &["test", "image", "machine", "wire", "netfacts", "sandbox", "wholefile", "contract", "core", "profiles", "worker", "broker"];
+const ANYTHING: &[&str] = &[
+    "test",
+    "image",
+    "machine",
+    "wire",
+    "netfacts",
+    "sandbox",
+    "wholefile",
+    "contract",
+    "core",
+    "profiles",
+    "worker",
+    "broker",
+];
 
 /// From a role to the roles of ours it may be linked with; within one daemon, or shared.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -38,7 +50,6 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     // Messages are derived, and their maximum size with them.
     ("orlop-dhcp-contract", &["postcard", "serde", "thiserror"]),
     ("orlop-sysctl-contract", &["postcard", "serde", "thiserror"]),
-    ("orlop-sysctl-core", &["thiserror"]),
     // One canonical option at a time, and IPv4/UDP headers; both behind our length checks.
     ("orlop-dhcp-core", &["dhcproto", "smoltcp", "thiserror"]),
 ];
