@@ -4,12 +4,13 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, check, demo, emulate, fuzz, harden, reproduce, setup, symbols, test};
+use crate::{bench, build, check, demo, emulate, fuzz, harden, reproduce, setup, symbols, test, vm};
 
 const AFTER_HELP: &str = "\
 Start here:
-  cargo xtask demo    build, then watch a lease being taken and three attacks failing
-  cargo xtask test    everything a change must pass; what continuous integration runs
+  cargo xtask demo        build a machine and watch it boot: time line, processes, sizes
+  cargo xtask demo dhcp   build, then watch a lease being taken and three attacks failing
+  cargo xtask test        everything a change must pass; what continuous integration runs
 
 Both install what they need (root, Debian). `cargo xtask TASK --help` tells more about one task.";
 
@@ -23,8 +24,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Build, then show a daemon at work in namespaces: what it does, and what its processes cannot do
+    /// Build a machine, boot it, and show its time line, its processes and its size; or a daemon at work in namespaces
     Demo(demo::Options),
+    /// Assemble a machine from LinuxKit specs, boot it under QEMU, and judge it by what it says
+    Vm(vm::Options),
     /// Run every test: set-up, release build, checks, unit tests, and the tests that need root
     Test(test::Options),
     /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
@@ -58,6 +61,7 @@ impl Cli {
         let workspace = Workspace::find()?;
         match self.task {
             Task::Demo(options) => demo::run(&workspace, &options),
+            Task::Vm(options) => vm::run(&workspace, &options),
             Task::Test(options) => test::run(&workspace, &options),
             Task::Check(options) => check::run(&workspace, &options),
             Task::Bench(options) => bench::run(&workspace, &options),

@@ -1,9 +1,11 @@
-//! `demo`: a lease being taken by the real daemon from a real server, and what its processes are not able to do; settings
-//! of the kernel being applied, and what really came of them.
+//! `demo`: a machine that is put together and booted. `demo dhcp`: a lease being taken by the real daemon from a real
+//! server, and what its processes are not able to do. `demo sysctl`: settings of the kernel being applied, and what really
+//! came of them.
 //!
-//! Everything happens in namespaces that end with this process, whatever ends it (Ctrl-C too).
+//! All but the machine, which is QEMU's, happens in namespaces that end with this process, whatever ends it (Ctrl-C too).
 
 pub(crate) mod leftovers;
+pub(crate) mod machine;
 mod processes;
 mod sysctl;
 
@@ -22,7 +24,7 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// Which daemon to show: all of them, if none is named
+    /// What to show instead of a whole machine: one daemon, in namespaces
     #[arg(value_enum)]
     daemon: Option<Daemon>,
     /// Show the release binaries that are there, without building them first
@@ -45,23 +47,23 @@ const LABEL: &str = "-all,+setuid,+setgid,+setpcap,+sys_chroot,+kill,+net_admin,
 /// Three of the attacks of `tests/sandbox`: run a program, read a file, send a frame through the socket it listens with.
 const ATTACKS: [&str; 3] = ["execve", "open-passwd", "packet-sendto"];
 
-/// Shows the chosen daemon, or all.
+/// Shows the chosen daemon, or a machine.
 ///
 /// # Errors
 /// When anything of it does not work.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let Some(daemon) = options.daemon else {
+        return machine::run(workspace, options.no_build);
+    };
     setup::ensure(Need::Demo)?;
     ensure!(rustix::process::geteuid().is_root(), "the demo builds network namespaces; help: run it as root");
     if !options.no_build {
         heading("Building");
         build::run(workspace, &build::Options::default())?;
     }
-    let wanted = |daemon| options.daemon.is_none_or(|chosen| chosen == daemon);
-    if wanted(Daemon::Dhcp) {
-        dhcp(workspace)?;
-    }
-    if wanted(Daemon::Sysctl) {
-        sysctl::run(&release(workspace, "orlop-sysctl")?)?;
+    match daemon {
+        Daemon::Dhcp => dhcp(workspace)?,
+        Daemon::Sysctl => sysctl::run(&release(workspace, "orlop-sysctl")?)?,
     }
     println!("\nThe namespaces are gone, and with them every process, address, setting and file of this demo.");
     println!(

@@ -18,6 +18,7 @@ mod setup;
 mod steps;
 mod symbols;
 mod test;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;

@@ -28,6 +28,8 @@ pub(crate) enum Need {
     Aarch64Musl,
     /// The tools and runtimes that images are tried with.
     Images,
+    /// What boots a machine, with QEMU's own network.
+    Machines,
 }
 
 /// A Debian package and why it is wanted.
@@ -41,6 +43,9 @@ struct DebianPackage {
 const NETWORKS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
 /// Everything that compares with other clients: tests validate the testbed with them.
 const RIVALS: &[Need] = &[Need::Tests, Need::Bench];
+
+/// Everything that boots machines.
+const BOOTS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench, Need::Machines];
 
 /// The rivals and the images.
 const WITH_BUSYBOX: &[Need] = &[Need::Tests, Need::Bench, Need::Images];
@@ -64,7 +69,11 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
     DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
     DebianPackage { name: "cpio", why: "takes assembled machines apart", needs: &[Need::Tests] },
-    DebianPackage { name: "qemu-system-x86", why: "boots machines of tests' own", needs: &[Need::Tests] },
+    DebianPackage { name: "qemu-system-x86", why: "boots machines", needs: BOOTS },
+    DebianPackage { name: "zstd", why: "unpacks kernels for machines", needs: BOOTS },
+    DebianPackage { name: "lz4", why: "unpacks older kernels for machines", needs: BOOTS },
+    DebianPackage { name: "xz-utils", why: "unpacks kernels for machines", needs: BOOTS },
+    DebianPackage { name: "dpkg", why: "takes kernels out of their packages", needs: BOOTS },
     DebianPackage { name: "g++", why: "libFuzzer is C++", needs: &[Need::Fuzz] },
     DebianPackage { name: "gcc-aarch64-linux-gnu", why: "links for 64-bit ARM", needs: ARM },
     DebianPackage { name: "libc6-dev-arm64-cross", why: "the GNU C library for 64-bit ARM", needs: ARM },
@@ -187,7 +196,7 @@ fn target(need: Need) -> Option<Target> {
         Need::Musl => Some(NATIVE_MUSL),
         Need::Aarch64 => Some(AARCH64_GNU),
         Need::Aarch64Musl => Some(AARCH64_MUSL),
-        Need::Demo | Need::Tests | Need::Bench | Need::Fuzz | Need::Images => None,
+        Need::Demo | Need::Tests | Need::Bench | Need::Fuzz | Need::Images | Need::Machines => None,
     }
 }
 

@@ -16,6 +16,7 @@ const START: Duration = Duration::from_secs(10);
 pub struct Dnsmasq {
     args: Vec<String>,
     lease: String,
+    leases: String,
     ranges: Vec<(String, String)>,
 }
 
@@ -40,12 +41,11 @@ impl Dnsmasq {
             "--no-ping",
             "--bind-interfaces",
             "--dhcp-authoritative",
-            "--dhcp-leasefile=/run/dnsmasq.leases",
         ]
         .map(str::to_owned)
         .to_vec();
         args.extend(interfaces.iter().map(|interface| format!("--interface={interface}")));
-        Self { args, lease: "1h".to_owned(), ranges: Vec::new() }
+        Self { args, lease: "1h".to_owned(), leases: "/run/dnsmasq.leases".to_owned(), ranges: Vec::new() }
     }
 
     /// Addresses to give.
@@ -59,6 +59,13 @@ impl Dnsmasq {
     #[must_use]
     pub fn lease(mut self, time: &str) -> Self {
         time.clone_into(&mut self.lease);
+        self
+    }
+
+    /// The file that it keeps leases in: one of its own for each server of a host.
+    #[must_use]
+    pub fn leases(mut self, file: &str) -> Self {
+        file.clone_into(&mut self.leases);
         self
     }
 
@@ -87,7 +94,8 @@ impl Dnsmasq {
     /// When it does not start.
     pub fn start(&self, host: &Host) -> Result<Running> {
         let ranges = self.ranges.iter().map(|(first, last)| format!("--dhcp-range={first},{last},{}", self.lease));
-        let running = host.spawn("dnsmasq", host.command("dnsmasq").args(&self.args).args(ranges))?;
+        let leases = format!("--dhcp-leasefile={}", self.leases);
+        let running = host.spawn("dnsmasq", host.command("dnsmasq").args(&self.args).arg(leases).args(ranges))?;
         running.wait_for("DHCP, IP range", START)?;
         Ok(running)
     }

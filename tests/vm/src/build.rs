@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 /// The program's name.
 const GUEST: &str = "orlop-test-vm-guest";
@@ -26,9 +27,16 @@ pub(crate) fn cache() -> PathBuf {
 /// # Errors
 /// When cargo fails.
 pub(crate) fn guest() -> Result<PathBuf> {
+    // Once per process: every test asks.
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}"))).clone().map_err(|error| anyhow!(error))
+}
+
+fn build() -> Result<PathBuf> {
     let folder = cache().join("guest");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).args(["build", "--quiet", "--locked", "--package", "orlop-test-vm", "--bin", GUEST]);
+    cargo.arg("--no-default-features");
     cargo.args(["--target", TARGET, "--target-dir"]).arg(&folder);
     cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "-C target-feature=+crt-static");
     let output = cargo.output().context("cannot start cargo")?;

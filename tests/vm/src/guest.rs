@@ -1,6 +1,8 @@
 //! The first process of a test's machine: mounts, does what the script says, ends the machine.
 //!
 //! As `/init only 6,21 PROGRAM …` it is started by itself: it gives up all capabilities but these, and becomes the program.
+//! As `steps SCRIPT RECORD` it is in a container of a machine that another first process looks after; with `poweroff` at the
+//! end it then tells that one to end the machine.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions};
@@ -8,8 +10,10 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 use std::{env, io};
 
-use orlop_test_vm::{ONLY, Report, SCRIPT, perform};
+use orlop_test_vm::{ONLY, POWEROFF, Report, SCRIPT, STEPS, perform};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::system::{RebootCommand, reboot};
 use rustix::termios::tcdrain;
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
@@ -27,6 +31,10 @@ fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let outcome = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [ONLY, capabilities, program, arguments @ ..] => only(capabilities, program, arguments),
+        [STEPS, script, record] => steps(script, record),
+        [STEPS, script, record, POWEROFF] => {
+            steps(script, record).and_then(|()| Ok(kill_process(Pid::INIT, Signal::TERM)?))
+        }
         // What else the kernel was told, it hands on.
         _ => guest(),
     };
@@ -44,14 +52,23 @@ fn guest() -> io::Result<()> {
     for (kind, at) in MOUNTS {
         mount(kind, at, kind, MountFlags::empty(), None)?;
     }
-    let mut record: File = OpenOptions::new().write(true).open(RECORD)?;
-    for line in fs::read_to_string(SCRIPT)?.lines() {
+    steps(SCRIPT, RECORD)?;
+    // QEMU is told to end instead of starting again.
+    Ok(reboot(RebootCommand::Restart)?)
+}
+
+/// Does what the script says, and writes about it.
+fn steps(script: &str, record: &str) -> io::Result<()> {
+    let mut record: File = OpenOptions::new().write(true).open(record)?;
+    for line in fs::read_to_string(script)?.lines() {
         perform(line, &mut record)?;
     }
     Report::complete(&mut record)?;
-    tcdrain(&record)?;
-    // QEMU is told to end instead of starting again.
-    Ok(reboot(RebootCommand::Restart)?)
+    match tcdrain(&record) {
+        // It is no serial line, and has nothing that could still be on its way.
+        Ok(()) | Err(Errno::NOTTY | Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn only(capabilities: &str, program: &str, arguments: &[&str]) -> io::Result<()> {

@@ -1,102 +1,170 @@
-//! Debian's kernel for virtual machines, taken out of its package once: it is not installed.
+//! Debian's kernels for virtual machines, taken out of their packages once: they are not installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use orlop_image::platform::Platform;
 
-use crate::build;
+use crate::emulator;
+use crate::{build, pvh};
 
-/// Packages that name the newest kernel of a line, the better first: what the newer has, tests can see.
-const LINES: [&str; 2] = ["linux-image-6.12-cloud-amd64", "linux-image-cloud-amd64"];
+/// A line of kernels in Debian 12.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// 6.12: Landlock with network rules and scopes; what machines have unless another is asked for.
+    V6_12,
+    /// 6.1: Landlock with files only; virtio is in modules.
+    V6_1,
+}
+
+impl Line {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V6_12, Self::V6_1];
+
+    /// As a person writes it, and as the tag of its image.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V6_12 => "6.12",
+            Self::V6_1 => "6.1",
+        }
+    }
+
+    /// The package that names the newest kernel of the line.
+    fn package(self, platform: Platform) -> String {
+        let middle = match self {
+            Self::V6_12 => "6.12-",
+            Self::V6_1 => "",
+        };
+        format!("linux-image-{middle}cloud-{}", platform.architecture())
+    }
+}
 
 /// The file of a kernel in its package, without its version.
 const IMAGE: &str = "vmlinuz-";
+/// The same, unpacked.
+const UNPACKED: &str = "vmlinux";
 
-/// The emulator.
-const EMULATOR: &str = "qemu-system-x86_64";
+/// Modules that a machine needs for its network and for containers that are not read-only; what is built in is named all
+/// the same.
+pub(crate) const MODULES: &str = "virtio_pci,virtio_net,overlay";
 
 /// A kernel that can be booted here.
 #[derive(Debug, Clone)]
 pub struct Kernel {
-    /// Its image.
+    /// Which.
+    pub line: Line,
+    /// For which processor.
+    pub platform: Platform,
+    /// Its package, unpacked.
+    pub(crate) package: PathBuf,
+    /// What the emulator starts.
     pub(crate) path: PathBuf,
 }
 
 impl Kernel {
-    /// The kernel, from the cache below `target/vm` or from Debian's archive.
+    /// The best kernel for tests: what the newer has, they can see.
     ///
     /// # Errors
     /// Why machines cannot be booted here, as one line: another architecture, no emulator, no kernel.
     pub fn available() -> Result<Self, String> {
+        Self::of(Line::V6_12).or_else(|why| Self::of(Line::V6_1).map_err(|_| why))
+    }
+
+    /// The newest kernel of a line, from the cache below `target/vm` or from Debian's archive.
+    ///
+    /// # Errors
+    /// As [`Self::available`].
+    pub fn of(line: Line) -> Result<Self, String> {
         if !cfg!(target_arch = "x86_64") {
             return Err("needs x86-64: the machine runs the programs of this one".to_owned());
         }
-        if Command::new(EMULATOR).arg("--version").output().is_err() {
-            return Err(format!("needs the program `{EMULATOR}` (cargo xtask setup)"));
-        }
-        // Once per process: every test asks.
-        static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let find = || obtain().map_err(|error| format!("needs a kernel to boot: {error:#}"));
-        FOUND.get_or_init(find).clone().map(|path| Self { path })
+        Self::for_platform(line, Platform::Amd64)
     }
 
-    /// QEMU with the flags that every machine has.
-    pub(crate) fn emulator(&self) -> Command {
-        let mut qemu = Command::new(EMULATOR);
-        qemu.args(["-accel", "tcg", "-cpu", "max", "-machine", "q35", "-smp", "1", "-m", "512"]);
-        qemu.args(["-nodefaults", "-display", "none", "-no-reboot", "-kernel"]).arg(&self.path);
-        qemu
+    /// The same for any processor, which runs programs that were built for it.
+    ///
+    /// # Errors
+    /// As [`Self::available`].
+    pub fn for_platform(line: Line, platform: Platform) -> Result<Self, String> {
+        emulator::available(platform)?;
+        // Every test asks, and all at once.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |error| format!("needs a kernel to boot: {error:#}");
+        let package = obtain(line, platform).map_err(failed)?;
+        let path = startable(&package, platform).map_err(failed)?;
+        Ok(Self { line, platform, package, path })
+    }
+
+    /// What the emulator starts.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
-fn obtain() -> Result<PathBuf> {
+/// On x86 the kernel is unpacked here and not in the machine, once.
+fn startable(package: &Path, platform: Platform) -> Result<PathBuf> {
+    let image = image_in(package).context("the package has no kernel in it")?;
+    if platform == Platform::Arm64 {
+        return Ok(image);
+    }
+    let unpacked = package.join(UNPACKED);
+    if !unpacked.is_file() {
+        let partial = package.join(format!("{UNPACKED}-{}", std::process::id()));
+        pvh::unpack(&image, &partial)?;
+        fs::rename(partial, &unpacked)?;
+    }
+    Ok(unpacked)
+}
+
+fn obtain(line: Line, platform: Platform) -> Result<PathBuf> {
     let cache = build::cache().join("kernel");
-    if let Some(known) = image_in(&cache) {
+    let known = cache.join(format!("{}-{}", line.name(), platform.architecture()));
+    if image_in(&known).is_some() {
         return Ok(known);
     }
-    let package = match newest() {
+    let package = match newest(line, platform) {
         Ok(package) => package,
         // A fresh machine or container has no package lists yet.
         Err(_) => {
             run(Command::new("apt-get").args(["--quiet", "update"]))?;
-            newest()?
+            newest(line, platform)?
         }
     };
     // Elsewhere first: what is interrupted must not be taken for a kernel.
     let work = cache.join(format!("work-{}", std::process::id()));
     fs::create_dir_all(&work)?;
-    let unpacked = unpack(&work, &package, &cache);
+    let unpacked = unpack(&work, &package, &known);
     fs::remove_dir_all(&work)?;
-    unpacked
+    unpacked.map(|()| known)
 }
 
-fn unpack(work: &Path, package: &str, cache: &Path) -> Result<PathBuf> {
+fn unpack(work: &Path, package: &str, known: &Path) -> Result<()> {
     run(Command::new("apt-get").current_dir(work).args(["--quiet", "download", package]))?;
     let archive =
         fs::read_dir(work)?.flatten().map(|entry| entry.path()).find(|path| path.extension() == Some("deb".as_ref()));
     let archive = archive.context("apt-get left no package")?;
-    run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(work.join("package")))?;
-    let image = image_in(&work.join("package/boot")).with_context(|| format!("{package} has no kernel in it"))?;
-    let kept = cache.join(image.file_name().context("a kernel has a name")?);
-    fs::rename(image, &kept)?;
-    Ok(kept)
+    let folder = work.join("package");
+    run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&folder))?;
+    image_in(&folder).with_context(|| format!("{package} has no kernel in it"))?;
+    Ok(fs::rename(folder, known)?)
 }
 
-fn image_in(folder: &Path) -> Option<PathBuf> {
-    let images = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+fn image_in(package: &Path) -> Option<PathBuf> {
+    let images = fs::read_dir(package.join("boot")).ok()?.flatten().map(|entry| entry.path());
     images.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(IMAGE))).max()
 }
 
 /// The package of the newest kernel.
-fn newest() -> Result<String> {
-    let named = LINES.iter().find_map(|line| {
-        let output = Command::new("apt-cache").args(["depends", line]).output().ok()?;
-        depended(&String::from_utf8_lossy(&output.stdout))
-    });
-    named.ok_or_else(|| anyhow!("apt-cache knows none of {}", LINES.join(", ")))
+fn newest(line: Line, platform: Platform) -> Result<String> {
+    let package = line.package(platform);
+    let output = Command::new("apt-cache").args(["depends", &package]).output().context("cannot start apt-cache")?;
+    depended(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| anyhow!("apt-cache does not know {package}"))
 }
 
 /// The kernel that a package of a line depends on.

@@ -3,14 +3,27 @@
 use std::fs;
 use std::io::{self, Write};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Where the script lies in a machine.
 pub const SCRIPT: &str = "/script";
 
 /// The guest program's own first argument: drop capabilities, become another program.
 pub const ONLY: &str = "only";
+
+/// The guest program's own first argument in a container: do the steps of this file, and write about them to that one.
+pub const STEPS: &str = "steps";
+
+/// Its last argument there: then end the machine.
+pub const POWEROFF: &str = "poweroff";
+
+/// How often [`Step::Wait`] and [`Step::Until`] look.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Between the words of a step.
 const SEPARATOR: char = '\t';
@@ -33,6 +46,16 @@ pub enum Step {
     Read(String),
     /// Write to a file that exists, with one `write`.
     Write(String, String),
+    /// Make an empty file where there is none.
+    Create(String),
+    /// Read a file as soon as it contains this, or after so many seconds.
+    Wait(String, String, u32),
+    /// Run a program again and again until a file contains this, or for so many seconds; what the file then has is told.
+    Until(String, String, u32, Vec<String>),
+    /// Send a signal to every process of this name.
+    Signal(String, i32),
+    /// Tell of every process: its number, name, user, effective capabilities, `no_new_privs`, and filters of system calls.
+    Processes,
 }
 
 /// What became of a step.
@@ -74,6 +97,39 @@ impl Step {
         Self::Write(path.to_owned(), text.to_owned())
     }
 
+    /// Makes this file.
+    #[must_use]
+    pub fn create(path: &str) -> Self {
+        Self::Create(path.to_owned())
+    }
+
+    /// Reads this file when it contains `text`.
+    #[must_use]
+    pub fn wait(path: &str, text: &str, seconds: u32) -> Self {
+        Self::Wait(path.to_owned(), text.to_owned(), seconds)
+    }
+
+    /// Runs these words until the file contains `text`.
+    #[must_use]
+    pub fn until(path: &str, text: &str, seconds: u32, words: &[&str]) -> Self {
+        Self::Until(path.to_owned(), text.to_owned(), seconds, words.iter().map(|&word| word.to_owned()).collect())
+    }
+
+    /// Sends a signal to every process of this name.
+    #[must_use]
+    pub fn signal(name: &str, number: i32) -> Self {
+        Self::Signal(name.to_owned(), number)
+    }
+
+    /// All of a script.
+    ///
+    /// # Panics
+    /// As [`Self::to_line`].
+    #[must_use]
+    pub fn script(steps: &[Self]) -> String {
+        steps.iter().map(|step| step.to_line() + "\n").collect()
+    }
+
     /// As a line of a script.
     ///
     /// # Panics
@@ -88,6 +144,13 @@ impl Step {
             }
             Self::Read(path) => vec!["read".to_owned(), path.clone()],
             Self::Write(path, text) => vec!["write".to_owned(), path.clone(), text.clone()],
+            Self::Create(path) => vec!["create".to_owned(), path.clone()],
+            Self::Wait(path, text, seconds) => vec!["wait".to_owned(), path.clone(), text.clone(), seconds.to_string()],
+            Self::Until(path, text, seconds, words) => {
+                vec!["until".to_owned(), path.clone(), text.clone(), seconds.to_string(), words.join("\t")]
+            }
+            Self::Signal(name, number) => vec!["signal".to_owned(), name.clone(), number.to_string()],
+            Self::Processes => vec!["processes".to_owned()],
         };
         assert!(words.iter().all(|word| !word.contains('\n')), "a step is one line: {self:?}");
         let mut line = words.remove(0);
@@ -108,12 +171,15 @@ pub fn perform(line: &str, record: &mut impl Write) -> io::Result<()> {
     let verb = words.next().unwrap_or_default();
     let words: Vec<&str> = words.collect();
     let report = match (verb, words.as_slice()) {
-        ("run", [program, arguments @ ..]) => Command::new(program).args(arguments).output().map(|output| Report {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }),
+        ("run", [program, arguments @ ..]) => run(program, arguments),
         ("read", [path]) => fs::read(path).map(|bytes| Report::of_file(&bytes)),
+        ("create", [path]) => fs::File::create_new(path).map(|_| Report::of_file(b"")),
+        ("wait", [path, text, seconds]) => wait(path, text, seconds, || Ok(())),
+        ("until", [path, text, seconds, program, arguments @ ..]) => {
+            wait(path, text, seconds, || run(program, arguments).map(drop))
+        }
+        ("signal", [name, number]) => signal(name, number),
+        ("processes", []) => processes(),
         ("write", [path, text]) => fs::OpenOptions::new()
             .write(true)
             .open(path)
@@ -122,6 +188,72 @@ pub fn perform(line: &str, record: &mut impl Write) -> io::Result<()> {
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no such step: {line}"))),
     };
     report.unwrap_or_else(|error| Report::of_error(&error)).write_to(record)
+}
+
+fn run(program: &str, arguments: &[&str]) -> io::Result<Report> {
+    let output = Command::new(program).args(arguments).output()?;
+    Ok(Report {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Says what is in the file in the end, and with `ETIMEDOUT` if it is not what was waited for.
+fn wait(path: &str, text: &str, seconds: &str, mut meanwhile: impl FnMut() -> io::Result<()>) -> io::Result<Report> {
+    let seconds = seconds.parse().map_err(io::Error::other)?;
+    let until = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        let content = fs::read(path).unwrap_or_default();
+        let report = Report::of_file(&content);
+        if report.out.contains(text) {
+            return Ok(report);
+        }
+        if Instant::now() >= until {
+            return Ok(Report { code: Errno::TIMEDOUT.raw_os_error(), ..report });
+        }
+        meanwhile()?;
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Processes by their numbers in `/proc`.
+fn pids() -> io::Result<Vec<i32>> {
+    let mut pids: Vec<i32> =
+        fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+fn signal(name: &str, number: &str) -> io::Result<Report> {
+    let number = number.parse().ok().and_then(Signal::from_named_raw).ok_or(Errno::INVAL)?;
+    let mut hit = String::new();
+    for pid in pids()? {
+        let is_it = fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_end() == name);
+        if let (true, Some(process)) = (is_it, Pid::from_raw(pid)) {
+            kill_process(process, number)?;
+            hit += &format!("{pid}\n");
+        }
+    }
+    let code = if hit.is_empty() { Errno::SRCH.raw_os_error() } else { 0 };
+    Ok(Report { code, out: hit, err: String::new() })
+}
+
+/// Fields of `/proc/PID/status` that say what a process is and may do.
+const TOLD: [&str; 7] = ["Name:", "Uid:", "CapEff:", "NoNewPrivs:", "Seccomp_filters:", "VmRSS:", "Threads:"];
+
+fn processes() -> io::Result<Report> {
+    let mut out = String::new();
+    for pid in pids()? {
+        // It may be gone by now.
+        let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
+        let field = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            value.and_then(|value| value.split_whitespace().next()).unwrap_or("-").to_owned()
+        };
+        out += &format!("{pid} {}\n", TOLD.map(field).join(" "));
+    }
+    Ok(Report { code: 0, out, err: String::new() })
 }
 
 impl Report {
@@ -203,10 +335,32 @@ mod tests {
             ("what is written", Step::write(path, "x = 1"), report(0, "", "")),
             ("what is read", Step::read(path), report(0, "x = 1\n", "")),
             ("what is not there", Step::read("/no/such"), report(2, "", "No such file or directory (os error 2)\n")),
+            ("what is made twice", Step::create(path), report(17, "", "File exists (os error 17)\n")),
+            ("what is waited for", Step::wait(path, "= 1", 1), report(0, "x = 1\n", "")),
+            ("what does not come", Step::wait(path, "= 2", 0), report(110, "x = 1\n", "")),
+            ("a signal to nobody", Step::signal("no such process", 9), report(3, "", "")),
         ] {
             assert_eq!(performed(&step), want, "{what}");
         }
         fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn a_program_is_run_until_a_file_says_so() {
+        let file = std::env::temp_dir().join(format!("orlop-test-vm-until-{}", std::process::id()));
+        let path = file.to_str().unwrap();
+        let append = format!("printf x >>{path}");
+        let report = performed(&Step::until(path, "xxx", 10, &["sh", "-c", &append]));
+        assert_eq!((report.code, report.out.as_str()), (0, "xxx\n"));
+        fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn processes_are_told_of_with_what_they_may_do() {
+        let own = std::process::id();
+        let told = performed(&Step::Processes).out;
+        let line = told.lines().find(|line| line.starts_with(&format!("{own} "))).unwrap();
+        assert_eq!(line.split(' ').count(), 1 + TOLD.len(), "{line}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) enum Ending {
 pub(crate) fn none_after(ending: Ending) -> Result<String> {
     let mark = format!("{}-{ending:?}", std::process::id());
     let mut demo = Command::new(std::env::current_exe()?);
-    demo.args(["demo", "--no-build"]).env(MARK, &mark).stdout(Stdio::piped());
+    demo.args(["demo", "dhcp", "--no-build"]).env(MARK, &mark).stdout(Stdio::piped());
     // A terminal sends Ctrl-C to the whole group; this is the demo's own.
     let mut child = demo.process_group(0).spawn().context("cannot start the demo")?;
     let group = Pid::from_raw(i32::try_from(child.id())?);

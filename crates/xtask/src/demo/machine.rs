@@ -1,0 +1,216 @@
+//! The demo's machine: `packaging/specs/demo.yml`, assembled and booted, with a probe beside it that looks at the processes.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use orlop_image::output::Packing;
+use orlop_test_vm::{Assembled, Line, Network, Probe, Report, Step};
+use serde_json::Value;
+
+use super::{heading, print_indented};
+use crate::vm::console::Console;
+use crate::vm::{self, Net, Wired, Workshop};
+use crate::workspace::Workspace;
+
+/// The spec, in the checkout.
+const SPEC: &str = "packaging/specs/demo.yml";
+/// The machine needs ten seconds; this is for a machine that is badly overloaded.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Until then the service has told how it stands.
+const SERVING: u32 = 60;
+
+/// What the probe looks at.
+const BOOT: &str = "/run/orlop/boot.json";
+const STATUS: &str = "/run/orlop/dhcp/status.json";
+const AUDIT: &str = "/run/orlop/sysctl/status.json";
+
+/// Shows it.
+///
+/// # Errors
+/// When anything of it does not work.
+pub(super) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
+    heading("Building: programs, images, a kernel out of Debian's package");
+    let workshop = Workshop::open(workspace, Line::V6_12, no_build)?;
+    let spec = workspace.root.join(SPEC);
+
+    heading("The machine: packaging/specs/demo.yml, assembled");
+    let folder = &workshop.machines;
+    let packed = workshop.images.assemble(&[spec.clone()], &[], folder, "demo", Packing::Gzip)?;
+    print_indented(&packed.table);
+    let initrd = fs::metadata(packed.initrd())?.len();
+
+    // What is booted has a probe more, and is not packed: to unpack it takes the emulated processor a second.
+    let steps = [
+        Step::wait(STATUS, "\"mode\": \"service\"", SERVING),
+        Step::Processes,
+        Step::read(BOOT),
+        Step::read(AUDIT),
+        Step::read("/proc/meminfo"),
+        Step::read("/etc/resolv.conf"),
+    ];
+    let probe = Probe::new(folder, "demo", &steps)?;
+    let with_probe = folder.join("demo-probe.yml");
+    fs::write(&with_probe, format!("services:{}\n", probe.entry()))?;
+    let machine =
+        workshop.images.assemble(&[spec, with_probe], &[&probe.layout], folder, "demo-booted", Packing::None)?;
+
+    heading(
+        "Power on: QEMU without acceleration, one processor, 512 MB; seconds since then, and the machine's own clock",
+    );
+    let net = if rustix::process::geteuid().is_root() { Net::Netns } else { Net::User };
+    let wired = Wired::new(&machine, net)?;
+    let record = folder.join("demo-record");
+    let emulator = wired.emulator.clone().record(&record);
+    let began = emulator.start(wired.network.as_ref().map(Network::host))?;
+    let mut console = Console::new(began, &folder.join("demo-console.log"))?;
+    let done = vm::onboot_done(&mut console, PATIENCE)?;
+    console.wait_for(|line| line.ends_with("goodbye"), "goodbye", PATIENCE)?;
+    let reports = Assembled::record(console.machine(), &record, probe.steps(), PATIENCE)?;
+    let [status, processes, boot, audit, memory, resolv_conf] = reports.as_slice() else {
+        anyhow::bail!("the probe has another number of reports");
+    };
+
+    heading("From power-on to configured");
+    let zero = power_on(&console.lines()).context("no line of the console has the machine's time")?;
+    print_indented(&time_line(&read(boot)?, zero));
+    println!("    configured {:.1} s after power-on", done.as_secs_f64());
+
+    heading("Its processes, as its kernel sees them, and what the daemon's own say of themselves");
+    print_indented(&table(&processes.out));
+    print_indented(&format!("{}{}", posture("dhcp", &read(status)?), posture("sysctl", &read(audit)?)));
+    println!("    settings: {}", read(audit)?["outcome"]["results"]);
+    heading("What it left for others: /etc/resolv.conf");
+    print_indented(&resolv_conf.out);
+
+    heading("Size");
+    print_indented(&sizes(initrd, &memory.out));
+    for (step, report) in steps.iter().zip(&reports) {
+        ensure!(report.code == 0, "the probe found something else: {step:?} came to {}", report.code);
+    }
+    println!(
+        "\nThe machine is off. Next: cargo xtask vm {SPEC} --stay 60, cargo xtask demo dhcp, cargo xtask bench boot."
+    );
+    Ok(())
+}
+
+fn read(report: &Report) -> Result<Value> {
+    serde_json::from_str(&report.out).with_context(|| format!("no JSON: {}", report.out))
+}
+
+/// How long after power-on the kernel's clock began: of all lines of init, the one that was on its way for the shortest time.
+fn power_on(lines: &[(Duration, String)]) -> Option<f64> {
+    let of_line = |(at, line): &(Duration, String)| {
+        let (stamp, _) = line.strip_prefix('[')?.split_once("] ")?;
+        Some(at.as_secs_f64() - stamp.trim().parse::<f64>().ok()?)
+    };
+    lines.iter().filter_map(of_line).min_by(f64::total_cmp)
+}
+
+/// The marks and containers of `boot.json`, in seconds since power-on.
+fn time_line(boot: &Value, zero: f64) -> String {
+    let seconds = |ms: &Value| ms.as_f64().map(|ms| zero + ms / 1000.0);
+    let mut moments = vec![(0.0, "power on".to_owned()), (zero, "the kernel's clock begins".to_owned())];
+    for mark in boot["marks"].as_array().into_iter().flatten() {
+        moments.extend(seconds(&mark["ms"]).map(|at| (at, mark["name"].as_str().unwrap_or_default().to_owned())));
+    }
+    for container in boot["containers"].as_array().into_iter().flatten() {
+        let name = format!(
+            "{} {}",
+            container["list"].as_str().unwrap_or_default(),
+            container["name"].as_str().unwrap_or_default()
+        );
+        for (field, what) in [
+            ("started_ms", "is being started"),
+            ("ready_ms", "has its container, its program begins"),
+            ("ended_ms", "is over"),
+        ] {
+            moments.extend(seconds(&container[field]).map(|at| (at, format!("{name} {what}"))));
+        }
+    }
+    moments.extend(seconds(&boot["onboot_done_ms"]).map(|at| (at, "onboot is done".to_owned())));
+    moments.sort_by(|one, two| one.0.total_cmp(&two.0));
+    moments.iter().map(|(at, what)| format!("{at:8.3} s  {what}\n")).collect()
+}
+
+/// The programs among the processes: threads of the kernel have no memory.
+fn table(processes: &str) -> String {
+    let mut table = format!(
+        "{:>5}  {:<16} {:>6}  {:<16}  {:>12}  {:>7}  {:>8}\n",
+        "pid", "program", "uid", "capabilities", "no_new_privs", "filters", "RSS"
+    );
+    for line in processes.lines() {
+        if let [pid, name, uid, capabilities, no_new_privs, filters, rss, _threads] =
+            line.split(' ').collect::<Vec<_>>()[..]
+            && rss != "-"
+        {
+            table += &format!(
+                "{pid:>5}  {name:<16} {uid:>6}  {capabilities:<16}  {no_new_privs:>12}  {filters:>7}  {rss:>5} kB\n"
+            );
+        }
+    }
+    table
+}
+
+/// Every process of a daemon that says which layers it has; those of the applier are gone by now.
+fn posture(daemon: &str, status: &Value) -> String {
+    let posture = &status["posture"];
+    let appliers = posture["appliers"].as_object().into_iter().flatten().map(|(name, of)| (name.as_str(), of));
+    let all = ["broker", "worker"].into_iter().map(|name| (name, &posture[name])).chain(appliers);
+    let row = |(name, of): (&str, &Value)| {
+        let root = if of["empty_root"] == true { "an empty root" } else { "paths under Landlock" };
+        let landlock = of["landlock"]["full"]["abi"]
+            .as_u64()
+            .map_or_else(|| format!("Landlock {}", of["landlock"]), |abi| format!("Landlock in full (ABI {abi})"));
+        format!(
+            "{daemon:>7}  {name:<16} uid {:<6} {landlock}, {root}, {} system calls allowed, {} files open\n",
+            of["status"]["uids"][0], of["allowed"], of["open_files"]
+        )
+    };
+    all.map(row).collect()
+}
+
+fn sizes(initrd: u64, memory: &str) -> String {
+    let kib = |name: &str| {
+        let line = memory.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default()
+    };
+    let (total, available) = (kib("MemTotal"), kib("MemAvailable"));
+    format!(
+        "initrd, gzip: {:.2} MB\nmemory in use while serving, kernel and file system included: {} MB of {} MB\n",
+        initrd as f64 / 1e6,
+        total.saturating_sub(available) / 1024,
+        total / 1024
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn power_on_is_found_by_the_line_that_came_fastest() {
+        let line = |at: f64, text: &str| (Duration::from_secs_f64(at), text.to_owned());
+        let lines =
+            [line(3.0, "SeaBIOS"), line(4.5, "[    2.250] a"), line(4.75, "[    2.750] b: [1] c"), line(9.0, "[x] d")];
+        assert_eq!(power_on(&lines), Some(2.0));
+        assert_eq!(power_on(&lines[..1]), None);
+    }
+
+    #[test]
+    fn moments_are_in_order_whatever_list_they_are_from() {
+        let boot = serde_json::json!({
+            "marks": [{"name": "orlop-init", "ms": 1000}], "onboot_done_ms": 3000,
+            "containers": [{"list": "onboot", "name": "000-a", "started_ms": 2000, "ready_ms": null, "ended_ms": 2500}],
+        });
+        let want = "   0.000 s  power on\n   1.000 s  the kernel's clock begins\n   2.000 s  orlop-init\n   \
+            3.000 s  onboot 000-a is being started\n   3.500 s  onboot 000-a is over\n   4.000 s  onboot is done\n";
+        assert_eq!(time_line(&boot, 1.0), want);
+    }
+
+    #[test]
+    fn threads_of_the_kernel_are_no_processes_of_ours() {
+        let text = table("1 init 0 00ff 0 0 588 1\n2 kthreadd 0 00ff 0 0 - 1\n");
+        assert!(text.contains("init") && !text.contains("kthreadd"), "{text}");
+    }
+}

@@ -1,0 +1,251 @@
+//! `vm`: a LinuxKit spec becomes a machine, which is booted under QEMU and judged by what it says on its console.
+//!
+//! The verdict is `orlop-init`'s own account: every onboot container ended with 0, and every service runs. QEMU's exit code
+//! says nothing (a kernel that panics also makes it end with 0).
+
+pub(crate) mod console;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use orlop_image::output::Packing;
+use orlop_image::spec::{Spec, read};
+use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Nic};
+
+use crate::build;
+use crate::compiler::sysroot::NATIVE_MUSL;
+use crate::setup::{self, Need};
+use crate::workspace::Workspace;
+
+use console::Console;
+
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Options {
+    /// LinuxKit YAML files: lists are appended. Without a kernel or an init in them, ours are taken
+    #[arg(value_name = "SPEC", required = true)]
+    specs: Vec<PathBuf>,
+    /// What the machine's card is connected to
+    #[arg(long, value_enum, default_value_t = Net::User)]
+    net: Net,
+    /// Which of Debian's kernels
+    #[arg(long, value_enum, default_value_t = Which::V6_12)]
+    kernel: Which,
+    /// More words on the kernel's command line: `orlop.console=all`, `lsm=capability`
+    #[arg(long, value_name = "WORDS", default_value = "", allow_hyphen_values = true)]
+    append: String,
+    /// How much memory it has
+    #[arg(long, value_name = "MEGABYTES", default_value_t = 512, value_parser = clap::value_parser!(u32).range(64..=16384))]
+    memory: u32,
+    /// How long it may take until the verdict
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    within: u64,
+    /// A text on the console that is the verdict instead, for machines with another init
+    #[arg(long, value_name = "TEXT")]
+    expect: Option<String>,
+    /// Leave it on for so long after the verdict
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=86400))]
+    stay: u64,
+    /// Take the release binaries that are there, without building them first
+    #[arg(long)]
+    no_build: bool,
+}
+
+/// What a card is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Net {
+    /// QEMU's own network and DHCP server; needs no root
+    User,
+    /// Network namespaces that end with this command, with dnsmasq on a tap device; needs root
+    Netns,
+    /// Nothing that answers
+    Alone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    #[value(name = "6.12")]
+    V6_12,
+    #[value(name = "6.1")]
+    V6_1,
+}
+
+const AFTER_HELP: &str = "\
+  cargo xtask vm packaging/specs/demo.yml
+  cargo xtask vm packaging/specs/demo.yml --net netns --append orlop.console=all --stay 60
+  cargo xtask vm packaging/specs/dhcp.yml --kernel 6.1
+
+References to images of this tree are pinned to what was just built, in copies of the specs (target/machines). The console is
+kept in target/machines/NAME-console.log.";
+
+/// Where Debian's packages and the machine's parts come from; made once, for one machine or several.
+pub(crate) struct Workshop {
+    /// The images.
+    pub(crate) images: Images,
+    /// Where machines are put.
+    pub(crate) machines: PathBuf,
+}
+
+impl Workshop {
+    /// Builds programs (unless told not to) and images, musl's if there is a compiler for it: they are what specs are locked to.
+    ///
+    /// # Errors
+    /// When something cannot be built, or there is no kernel or emulator.
+    pub(crate) fn open(workspace: &Workspace, line: Line, no_build: bool) -> Result<Self> {
+        setup::ensure(Need::Machines)?;
+        let musl = build::release_folder(workspace, NATIVE_MUSL.triple)?;
+        let triple = if musl.is_dir() { NATIVE_MUSL.triple } else { build::HOST };
+        if !no_build {
+            build::run(workspace, &build::Options::of(triple))?;
+        }
+        let kernel = Kernel::of(line).map_err(|why| anyhow!("machines are not for here: this {why}"))?;
+        let programs = build::release_folder(workspace, triple)?;
+        let images = Images::build(&kernel, &programs).context("cannot make the images; help: without --no-build")?;
+        let machines = workspace.metadata(build::HOST)?.target_directory.join("machines");
+        fs::create_dir_all(&machines)?;
+        Ok(Self { images, machines })
+    }
+}
+
+/// Boots and judges.
+///
+/// # Errors
+/// When it cannot be put together, or the verdict is bad or does not come.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let line = match options.kernel {
+        Which::V6_12 => Line::V6_12,
+        Which::V6_1 => Line::V6_1,
+    };
+    let workshop = Workshop::open(workspace, line, options.no_build)?;
+    let name = options.specs.last().and_then(|spec| spec.file_stem()).context("a spec has a name")?;
+    let name = name.to_string_lossy().into_owned();
+    let (specs, spec) = whole(&workshop, &options.specs)?;
+    let machine = workshop.images.assemble(&specs, &[], &workshop.machines, &name, Packing::None)?;
+    println!("{}", machine.table);
+    let wired = Wired::new(&machine, options.net)?;
+    let emulator = wired.emulator.megabytes(options.memory).words(&options.append);
+    println!("  $ {}", emulator.shown());
+    let log = workshop.machines.join(format!("{name}-console.log"));
+    let mut console = Console::new(emulator.start(wired.network.as_ref().map(Network::host))?, &log)?;
+    let verdict = judged(&mut console, &spec, options);
+    if verdict.is_ok() && options.stay > 0 {
+        console.show_for(Duration::from_secs(options.stay))?;
+    }
+    println!("console: {}", log.display());
+    println!("vm: {}", verdict?);
+    Ok(())
+}
+
+/// The specs, and one before them with what they lack; and what they come to.
+fn whole(workshop: &Workshop, specs: &[PathBuf]) -> Result<(Vec<PathBuf>, Spec)> {
+    let spec = read::files(specs).map_err(|fatal| anyhow!("{fatal}"))?;
+    let mut base = String::new();
+    if spec.kernel.image.is_none() {
+        base += "kernel: {image: \"orlop.example/kernel:6.12\", cmdline: \"console=ttyS0 quiet panic=-1\"}\n";
+    }
+    if spec.init.is_empty() {
+        base += concat!("init: [\"orlop.example/init:", env!("CARGO_PKG_VERSION"), "\"]\n");
+    }
+    if base.is_empty() {
+        return Ok((specs.to_owned(), spec));
+    }
+    println!("the spec is a part of a machine; before it comes:\n{base}");
+    let path = workshop.machines.join("base.yml");
+    fs::write(&path, base)?;
+    Ok((std::iter::once(path).chain(specs.iter().cloned()).collect(), spec))
+}
+
+/// A machine and what its card is connected to.
+pub(crate) struct Wired {
+    /// The machine, with its card.
+    pub(crate) emulator: Emulator,
+    /// The namespaces, if there are any; they end with this value.
+    pub(crate) network: Option<Network>,
+}
+
+impl Wired {
+    /// Connects the card.
+    ///
+    /// # Errors
+    /// When namespaces cannot be made.
+    pub(crate) fn new(machine: &Assembled, net: Net) -> Result<Self> {
+        let nic = match net {
+            Net::User => Nic::User,
+            Net::Alone => Nic::Alone,
+            Net::Netns => {
+                ensure!(rustix::process::geteuid().is_root(), "namespaces need root; help: --net user");
+                let mut network = Network::new()?;
+                let nic = network.tap(0)?;
+                network.serve(&Network::server(0).option("option:dns-server,192.0.2.53"))?;
+                return Ok(Self { emulator: machine.emulator().nic(nic), network: Some(network) });
+            }
+        };
+        Ok(Self { emulator: machine.emulator().nic(nic), network: None })
+    }
+}
+
+fn judged(console: &mut Console, spec: &Spec, options: &Options) -> Result<String> {
+    let within = Duration::from_secs(options.within);
+    if let Some(text) = &options.expect {
+        let at = console.wait_for(|line| line.contains(text.as_str()), text, within)?;
+        return Ok(format!("said {text:?} {:.1} s after power-on", at.as_secs_f64()));
+    }
+    let at = onboot_done(console, within)?;
+    for service in &spec.services {
+        let text = format!("service {} runs", service.name);
+        console.wait_for(|line| line.ends_with(&text), &text, within)?;
+    }
+    Ok(format!(
+        "onboot was done {:.1} s after power-on, {} containers; {} services run",
+        at.as_secs_f64(),
+        spec.onboot.len(),
+        spec.services.len()
+    ))
+}
+
+/// Waits for the end of onboot, and says how long after power-on that was.
+///
+/// # Errors
+/// When it does not come, or a container did not end with 0.
+pub(crate) fn onboot_done(console: &mut Console, within: Duration) -> Result<Duration> {
+    let mut counts = None;
+    let at = console.wait_for(
+        |line| {
+            counts = account(line);
+            counts.is_some()
+        },
+        "onboot is done",
+        within,
+    )?;
+    let (good, all) = counts.unwrap_or_default();
+    ensure!(good == all, "{good} of {all} onboot containers ended with 0; help: --append orlop.console=all shows more");
+    Ok(at)
+}
+
+/// `… onboot is done at 7.325 s: 2 of 2 containers ended with 0`
+fn account(line: &str) -> Option<(u32, u32)> {
+    let (_, rest) = line.split_once("orlop-init: onboot is done at ")?;
+    let (_, counts) = rest.split_once(" s: ")?;
+    let (good, rest) = counts.split_once(" of ")?;
+    let (all, _) = rest.split_once(' ')?;
+    Some((good.parse().ok()?, all.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_inits_own_account_is_one() {
+        for (what, line, want) in [
+            ("all", "[    7.327] orlop-init: onboot is done at 7.325 s: 2 of 2 containers ended with 0", Some((2, 2))),
+            ("one of two", "[ 7.3] orlop-init: onboot is done at 7.3 s: 1 of 2 containers ended with 0", Some((1, 2))),
+            ("another line", "[    6.274] orlop-init: onboot 000-sysctl ended with 0", None),
+            ("a container's", "[    6.274] probe: onboot is done at 1 s: 2 of 2 containers ended with 0", None),
+        ] {
+            assert_eq!(account(line), want, "{what}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! QEMU: what every machine has, and what differs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use orlop_image::platform::Platform;
+use orlop_testbed::{Host, Running};
+
+/// How a machine's network card is connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nic {
+    /// QEMU's own network: its DHCP server gives 10.0.2.15; what is outside is reached through the emulator itself.
+    User,
+    /// A tap device of the host that the machine runs in.
+    Tap(String),
+    /// To nothing that answers; there is a carrier all the same.
+    Alone,
+}
+
+/// A machine that can be switched on.
+#[derive(Debug, Clone)]
+pub struct Emulator {
+    platform: Platform,
+    kernel: PathBuf,
+    initrd: PathBuf,
+    words: String,
+    megabytes: u32,
+    nics: Vec<Nic>,
+    record: Option<PathBuf>,
+}
+
+/// Enough for every machine here.
+const MEGABYTES: u32 = 512;
+
+const fn program(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Amd64 => "qemu-system-x86_64",
+        Platform::Arm64 => "qemu-system-aarch64",
+    }
+}
+
+/// Whether there is an emulator for this processor.
+///
+/// # Errors
+/// What is needed, as one line.
+pub(crate) fn available(platform: Platform) -> Result<(), String> {
+    let program = program(platform);
+    match Command::new(program).arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("needs the program `{program}` (cargo xtask setup)")),
+    }
+}
+
+impl Emulator {
+    /// A machine with 512 MB and no network.
+    #[must_use]
+    pub fn new(platform: Platform, kernel: &Path, initrd: &Path, words: &str) -> Self {
+        Self {
+            platform,
+            kernel: kernel.to_owned(),
+            initrd: initrd.to_owned(),
+            words: words.to_owned(),
+            megabytes: MEGABYTES,
+            nics: Vec::new(),
+            record: None,
+        }
+    }
+
+    /// With this much memory.
+    #[must_use]
+    pub fn megabytes(mut self, megabytes: u32) -> Self {
+        self.megabytes = megabytes;
+        self
+    }
+
+    /// With one network card more: `eth0`, `eth1` and so on.
+    #[must_use]
+    pub fn nic(mut self, nic: Nic) -> Self {
+        self.nics.push(nic);
+        self
+    }
+
+    /// With more words on the kernel's command line.
+    #[must_use]
+    pub fn words(mut self, more: &str) -> Self {
+        self.words = format!("{} {more}", self.words).trim().to_owned();
+        self
+    }
+
+    /// With a second serial line that goes to this file.
+    #[must_use]
+    pub fn record(mut self, file: &Path) -> Self {
+        self.record = Some(file.to_owned());
+        self
+    }
+
+    /// The program and its arguments.
+    #[must_use]
+    pub fn line(&self) -> Vec<OsString> {
+        let mut line: Vec<OsString> = Vec::new();
+        let mut add = |words: &str| line.extend(words.split(' ').map(OsString::from));
+        add(program(self.platform));
+        match self.platform {
+            Platform::Amd64 => add("-accel tcg -cpu max -machine q35"),
+            // `max` has pointer authentication, which takes an emulator most of its time.
+            Platform::Arm64 => add("-accel tcg -cpu cortex-a57 -machine virt"),
+        }
+        add(&format!("-smp 1 -m {} -nodefaults -display none -no-reboot -serial stdio", self.megabytes));
+        for (number, nic) in self.nics.iter().enumerate() {
+            let name = format!("n{number}");
+            match nic {
+                Nic::User => add(&format!("-netdev user,id={name}")),
+                Nic::Tap(tap) => add(&format!("-netdev tap,id={name},ifname={tap},script=no,downscript=no")),
+                Nic::Alone => add(&format!("-netdev hubport,id={name},hubid={number}")),
+            }
+            add(&format!("-device virtio-net-pci,netdev={name},mac=52:54:00:12:34:{:02x},romfile=", 0x56 + number));
+        }
+        if let Some(record) = &self.record {
+            let mut value = OsString::from("file:");
+            value.push(record);
+            line.extend([OsString::from("-serial"), value]);
+        }
+        for (option, path) in [("-kernel", &self.kernel), ("-initrd", &self.initrd)] {
+            line.extend([OsString::from(option), path.into()]);
+        }
+        line.extend([OsString::from("-append"), OsString::from(&self.words)]);
+        line
+    }
+
+    /// The same as a person would type it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let words = self.line();
+        let quoted = |word: &OsString| match word.to_string_lossy() {
+            word if word.contains(' ') => format!("'{word}'"),
+            word => word.into_owned(),
+        };
+        words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Switches it on; its console is the output. With a host, it runs in there. It goes off with the value.
+    ///
+    /// # Errors
+    /// When the emulator cannot be started.
+    pub fn start(&self, inside: Option<&Host>) -> Result<Running> {
+        let line = self.line();
+        let mut words = line.iter();
+        let program = words.next().cloned().unwrap_or_default();
+        let mut command = inside.map_or_else(|| Command::new(&program), |host| host.command(&program));
+        Running::start("the machine", command.args(words))
+    }
+}
+
+/// The kernel counts a process's time in these (`sysconf(_SC_CLK_TCK)` is 100 wherever Linux has user space).
+const TICK: Duration = Duration::from_millis(10);
+
+/// How much processor time a machine has taken so far. Without acceleration this is the work that was done in it, however
+/// busy this machine is.
+///
+/// # Errors
+/// When it is off.
+pub fn processor_time(machine: &Running) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", machine.pid()))?;
+    // Fields 14 and 15, counted from 1; the second is in brackets and may have anything in it (proc_pid_stat(5)).
+    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks: u32 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+    Ok(TICK * ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_and_words_come_in_order() {
+        let machine = Emulator::new(Platform::Amd64, Path::new("k"), Path::new("i"), "quiet")
+            .nic(Nic::User)
+            .nic(Nic::Tap("tap0".to_owned()))
+            .words("lsm=")
+            .record(Path::new("/r r"));
+        let line: Vec<String> = machine.line().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let text = line.join("|");
+        for want in [
+            "user,id=n0|-device|virtio-net-pci,netdev=n0,mac=52:54:00:12:34:56,romfile=|-netdev|tap,id=n1,ifname=tap0",
+            "-serial|stdio|",
+            "-serial|file:/r r|-kernel|k|-initrd|i|-append|quiet lsm=",
+        ] {
+            assert!(text.contains(want), "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The guest program as a container: it may look at everything, and does what its script says.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use orlop_image::build::{Built, write};
+use orlop_image::image;
+use orlop_image::layout::{Layout, digest_of};
+use orlop_image::platform::Platform;
+use orlop_image::reference::Reference;
+use orlop_image::tree::{Node, Tree};
+use orlop_image::workspace::Workspace;
+
+use crate::build;
+use crate::script::{POWEROFF, STEPS, Step};
+
+/// The second serial line, through process 1: its own `/dev` has only what every container has.
+const RECORD: &str = "/proc/1/root/dev/ttyS1";
+/// Its own output, which the machine's first process shows on the console.
+const OUTPUT: &str = "/proc/self/fd/1";
+
+/// An image of the guest program and a script.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The layout's folder: assemble with it.
+    pub layout: PathBuf,
+    reference: String,
+    steps: usize,
+}
+
+impl Probe {
+    /// One that does its steps, writes about them to the second serial line, and ends the machine. The image is made in
+    /// `folder`; its name tells it from other probes of the same machine.
+    ///
+    /// # Errors
+    /// When the guest program cannot be built, or the image not written.
+    pub fn new(folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
+        Self::with(folder, name, steps, &[RECORD, POWEROFF])
+    }
+
+    /// One that only says how its steps went.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn speaking(folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
+        Self::with(folder, name, steps, &[OUTPUT])
+    }
+
+    fn with(folder: &Path, name: &str, steps: &[Step], ending: &[&str]) -> Result<Self> {
+        let guest = fs::read(build::guest()?)?;
+        let mut tree = Tree::default();
+        let mut put = |path: &str, node: Node| tree.put(path, node);
+        put("/probe", Node::File { mode: 0o755, content: guest });
+        put("/script", Node::File { mode: 0o644, content: Step::script(steps).into_bytes() });
+        // To mount on.
+        put("/etc/resolv.conf", Node::File { mode: 0o644, content: Vec::new() });
+        for path in ["/dev", "/proc", "/run", "/sys"] {
+            put(path, Node::Directory { mode: 0o755 });
+        }
+        let workspace = Workspace::find().map_err(|fatal| anyhow!("{fatal}"))?;
+        let words = ["/probe", STEPS, "/script"].iter().chain(ending);
+        let command: Vec<String> = words.map(|&word| word.to_owned()).collect();
+        let mut layout = Layout::default();
+        let manifest = image::put_tree(&mut layout, &tree, Platform::Amd64, &command, HashMap::new(), 0)?;
+        let index = image::put_index(&mut layout, vec![manifest])?;
+        let name = format!("probe-{name}");
+        let reference = Reference::parse(&format!("probe.example/{name}:0")).context("a probe's name is a word")?;
+        layout.name(&index, &reference);
+        let built = Built { name, reference, digest: digest_of(&index), sources: Vec::new(), layout };
+        let (layout, _) = write(&workspace, &built, folder).map_err(|fatal| anyhow!("{fatal}"))?;
+        Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len() })
+    }
+
+    /// How many reports its record will have.
+    #[must_use]
+    pub const fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Its entry in one of a spec's lists: with every capability, the machine's processes and network; `/run` and resolv.conf
+    /// are where the machine has them.
+    #[must_use]
+    pub fn entry(&self) -> String {
+        let reference = &self.reference;
+        format!(
+            r#"
+  - name: probe
+    image: {reference}
+    capabilities: [all]
+    pid: host
+    net: host
+    binds: ["/run:/run", "/etc/resolv.conf:/etc/resolv.conf"]
+    annotations: {{orlop.restart: "no"}}"#
+        )
+    }
+}

@@ -1,0 +1,172 @@
+//! A machine with one card and a server, on the newer kernel: one boot, looked at by every test here.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::Result;
+use orlop_test_vm::{Line, Network, Probe, Report, Step};
+use orlop_testbed::eventually;
+
+use crate::stage::{Seen, Stage};
+
+/// Where process 1 has its files.
+const ROOT: &str = "/proc/1/root";
+/// The daemon as it lies in the machine; all of its processes are in containers.
+const DAEMON: &str = "/proc/1/root/containers/onboot/001-dhcpcd/rootfs/sbin/orlop-dhcp";
+const STATUS: &str = "/run/orlop/dhcp/status.json";
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// What services may take to be there.
+const SOON: u32 = 60;
+
+/// What the probe does, and what each step is called below.
+fn script() -> Vec<(&'static str, Step)> {
+    vec![
+        ("boot.json", Step::wait("/run/orlop/boot.json", "\"onboot_done_ms\": ", SOON)),
+        ("addresses", Step::read("/proc/net/fib_trie")),
+        ("link", Step::read("/sys/class/net/eth0/operstate")),
+        ("routes", Step::read("/proc/net/route")),
+        ("setting", Step::read("/proc/sys/fs/inotify/max_user_watches")),
+        ("service", Step::wait(STATUS, "\"mode\": \"service\"", SOON)),
+        ("status", Step::wait(STATUS, "\"bound\"", SOON)),
+        ("write to the root", Step::create("/proc/1/root/made")),
+        ("write to /usr", Step::create("/proc/1/root/usr/made")),
+        ("write to /run", Step::create("/proc/1/root/run/made")),
+        ("processes", Step::Processes),
+        ("a shell", Step::read("/proc/1/root/bin/sh")),
+        ("a user's shell", Step::read("/proc/1/root/etc/passwd")),
+        ("resolv.conf", Step::read(RESOLV_CONF)),
+        ("another server's", Step::until(RESOLV_CONF, "192.0.2.54", SOON, &[DAEMON, "renew"])),
+        ("kill", Step::signal("dhcpcd", 9)),
+        ("killed", Step::wait("/run/orlop/boot.json", "\"restarts\": 1", SOON)),
+        ("again", Step::until(STATUS, "\"bound\"", SOON, &[DAEMON, "status"])),
+        ("addresses after it", Step::read("/proc/net/fib_trie")),
+    ]
+}
+
+/// The boot, once for all tests. `None` where there are no means.
+fn seen() -> Option<&'static Seen> {
+    // A boot that failed is not tried again for every test.
+    static SEEN: OnceLock<Option<Result<Seen, String>>> = OnceLock::new();
+    let seen = SEEN.get_or_init(|| boot().map(|seen| seen.map_err(|error| format!("{error:#}"))));
+    seen.as_ref().map(|seen| seen.as_ref().unwrap())
+}
+
+fn boot() -> Option<Result<Seen>> {
+    let steps: Vec<Step> = script().into_iter().map(|(_, step)| step).collect();
+    let stage = Stage::with("ordinary", Line::V6_12, &steps, |folder| {
+        let last = Probe::speaking(folder, "last", &[Step::read("/proc/sys/kernel/ostype")]).unwrap();
+        (format!("onshutdown:{}\n", last.entry()), vec![last])
+    })?;
+    Some(with_another_answer_later(stage.card(0).served(0, "192.0.2.53")))
+}
+
+/// The server keeps its leases in a file: it is the same one after a restart, with another answer.
+fn with_another_answer_later(mut stage: Stage) -> Result<Seen> {
+    let machine = stage.start();
+    machine.wait_for("service dhcpcd runs", Duration::from_secs(60))?;
+    let others = Network::server(0).option("option:dns-server,192.0.2.54");
+    // The service asks for its lease again when it begins, and is answered before that.
+    eventually("the service's answer", Duration::from_secs(60), || {
+        Ok((stage.network.servers_said().matches("DHCPACK").count() >= 2).then_some(()))
+    })?;
+    stage.network.serve_instead(&others)?;
+    stage.end(machine)
+}
+
+/// What the probe found at the step of this name.
+fn found<'s>(seen: &'s Seen, name: &str) -> &'s Report {
+    let place = script().iter().position(|(known, _)| *known == name).unwrap();
+    &seen.record[place]
+}
+
+#[test]
+fn onboot_ends_with_an_address_a_route_and_the_link_up() {
+    let Some(seen) = seen() else { return };
+    let addresses = &found(seen, "addresses").out;
+    assert!(addresses.contains("|-- 192.0.2."), "{addresses}");
+    assert_eq!(found(seen, "link").out, "up\n");
+    // The destination 0.0.0.0 by 192.0.2.1, in the byte order of the machine.
+    let routes = &found(seen, "routes").out;
+    assert!(routes.contains("eth0\t00000000\t010200C0"), "{routes}");
+    assert!(seen.console.contains("onboot is done at") && seen.console.contains("2 of 2 containers ended with 0"));
+}
+
+#[test]
+fn the_settings_of_the_sysctl_container_are_in_force() {
+    let Some(seen) = seen() else { return };
+    assert_eq!(found(seen, "setting").out, "524288\n");
+}
+
+#[test]
+fn the_service_takes_over_the_lease_of_onboot() {
+    let Some(seen) = seen() else { return };
+    let status = found(seen, "status");
+    assert_eq!(found(seen, "service").code, 0);
+    assert!(status.code == 0 && status.out.contains("192.0.2."), "{status:?}");
+    let asked = seen.servers.matches("DHCPDISCOVER").count() + seen.console.matches("DHCPDISCOVER").count();
+    assert_eq!(asked, 1, "only the onboot container looked for a server:\n{}", seen.servers);
+    assert!(seen.servers.matches("DHCPREQUEST").count() >= 2, "{}", seen.servers);
+}
+
+#[test]
+fn the_root_is_read_only() {
+    let Some(seen) = seen() else { return };
+    const EROFS: i32 = 30;
+    for place in ["write to the root", "write to /usr"] {
+        assert_eq!(found(seen, place).code, EROFS, "{place}: {:?}", found(seen, place));
+    }
+    assert_eq!(found(seen, "write to /run").code, 0, "control");
+}
+
+#[test]
+fn nothing_runs_but_what_the_spec_names_and_nobody_can_log_in() {
+    let Some(seen) = seen() else { return };
+    const ENOENT: i32 = 2;
+    let processes = &found(seen, "processes").out;
+    // Threads of the kernel have no memory of their own.
+    let programs: Vec<&str> = processes.lines().filter(|line| !line.contains(" - ")).collect();
+    let mut names: Vec<&str> = programs.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
+    names.sort_unstable();
+    // The daemon, whose supervisor has LinuxKit's name for it, process 1, and the probe that looks.
+    assert_eq!(names, ["dhcp-broker", "dhcp-worker", "dhcpcd", "init", "probe"], "{processes}");
+    for place in ["a shell", "a user's shell"] {
+        assert_eq!(found(seen, place).code, ENOENT, "{place}");
+    }
+}
+
+#[test]
+fn a_container_that_binds_resolv_conf_sees_what_is_in_it_and_every_change() {
+    let Some(seen) = seen() else { return };
+    let first = &found(seen, "resolv.conf").out;
+    assert!(first.contains("nameserver 192.0.2.53"), "{first}");
+    let then = found(seen, "another server's");
+    assert!(then.code == 0 && then.out.contains("nameserver 192.0.2.54") && !then.out.contains(".53"), "{then:?}");
+}
+
+#[test]
+fn a_service_that_is_killed_is_started_again_and_the_address_stays() {
+    let Some(seen) = seen() else { return };
+    assert_eq!(found(seen, "kill").code, 0);
+    assert_eq!(found(seen, "killed").code, 0, "{:?}", found(seen, "killed"));
+    assert!(seen.console.contains("service dhcpcd was ended by signal 9; again in"), "{}", seen.console);
+    assert_eq!(found(seen, "again").code, 0, "{:?}", found(seen, "again"));
+    assert!(found(seen, "addresses after it").out.contains("|-- 192.0.2."));
+}
+
+#[test]
+fn onshutdown_runs_before_the_machine_goes_off() {
+    let Some(seen) = seen() else { return };
+    let place = |text: &str| seen.console.find(text).unwrap_or_else(|| panic!("no {text:?} in\n{}", seen.console));
+    let (told, said) = (place("told to power off"), place("o Linux"));
+    let (ended, off) = (place("onshutdown 000-probe ended with 0"), place("goodbye"));
+    assert!(told < said && said < ended && ended < off, "{}", seen.console);
+}
+
+#[test]
+fn process_1_is_ours() {
+    let Some(seen) = seen() else { return };
+    let processes = &found(seen, "processes").out;
+    assert!(processes.starts_with("1 init 0 "), "{processes} of {ROOT}");
+    let boot = &found(seen, "boot.json").out;
+    assert!(boot.contains("\"000-sysctl\"") && boot.contains("\"001-dhcpcd\""), "{boot}");
+}

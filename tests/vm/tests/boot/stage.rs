@@ -1,0 +1,93 @@
+//! One boot: a spec, a probe's script, a network; and what was seen of it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use orlop_image::output::Packing;
+use orlop_image::workspace::Workspace;
+use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Record, Step};
+use orlop_testbed::{Daemon, Folder, Running, Testbed, needs};
+
+/// A boot takes six seconds, and what a probe waits for is bounded by itself; emulated on a busy machine, ten times that.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
+
+/// A machine that is put together.
+pub(crate) struct Stage {
+    pub(crate) network: Network,
+    pub(crate) emulator: Emulator,
+    folder: Folder,
+    steps: usize,
+}
+
+/// What was seen of a machine until its end.
+pub(crate) struct Seen {
+    /// What the probe found, step by step.
+    pub(crate) record: Record,
+    pub(crate) console: String,
+    /// What the DHCP servers said.
+    pub(crate) servers: String,
+}
+
+impl Stage {
+    /// The demo's spec with a probe among its services; without the means, the reason was printed.
+    ///
+    /// Network and emulator have no card yet. `more` is YAML, appended to the probe's spec, `others` are its images.
+    pub(crate) fn new(name: &str, line: Line, steps: &[Step]) -> Option<Self> {
+        Self::with(name, line, steps, |_| (String::new(), Vec::new()))
+    }
+
+    pub(crate) fn with(
+        name: &str,
+        line: Line,
+        steps: &[Step],
+        more: impl FnOnce(&Path) -> (String, Vec<Probe>),
+    ) -> Option<Self> {
+        Testbed::with(&["dnsmasq", "apt-get", "dpkg-deb", "zstd", "lz4"])?;
+        let kernel = Kernel::of(line).map_err(|reason| needs::skip(&reason)).ok()?;
+        let images = Images::build(&kernel, &Daemon::folder());
+        let images = images.map_err(|error| needs::skip(&format!("needs the release binaries: {error:#}"))).ok()?;
+        let folder = Folder::new(&format!("vm-{name}"));
+        let probe = Probe::new(&folder.0, name, steps).unwrap();
+        let (more, others) = more(&folder.0);
+        let spec = folder.0.join("probe.yml");
+        fs::write(&spec, format!("services:{}\n{more}", probe.entry())).unwrap();
+        let demo = Workspace::find().unwrap().root.join("packaging/specs/demo.yml");
+        let layouts: Vec<&Path> = std::iter::once(&probe).chain(&others).map(|probe| probe.layout.as_path()).collect();
+        let machine =
+            images.assemble(&[demo, spec], &layouts, &folder.0.join("machine"), "demo", Packing::None).unwrap();
+        let emulator = machine.emulator().record(&folder.0.join("record"));
+        Some(Self { network: Network::new().unwrap(), emulator, folder, steps: probe.steps() })
+    }
+
+    /// With one card more, on a tap device.
+    pub(crate) fn card(mut self, number: u8) -> Self {
+        let nic = self.network.tap(number).unwrap();
+        self.emulator = self.emulator.nic(nic);
+        self
+    }
+
+    /// With a server on a tap device that gives this name server.
+    pub(crate) fn served(mut self, number: u8, resolver: &str) -> Self {
+        let server = Network::server(number).option(&format!("option:dns-server,{resolver}"));
+        self.network.serve(&server).unwrap();
+        self
+    }
+
+    /// Switches it on.
+    pub(crate) fn start(&self) -> Running {
+        self.emulator.start(Some(self.network.host())).unwrap()
+    }
+
+    /// Waits until it is off.
+    pub(crate) fn end(&self, mut machine: Running) -> Result<Seen> {
+        let record = Assembled::record(&mut machine, &self.folder.0.join("record"), self.steps, PATIENCE)?;
+        Ok(Seen { record, console: machine.text(), servers: self.network.servers_said() })
+    }
+
+    /// Both.
+    pub(crate) fn boot(&self) -> Seen {
+        self.end(self.start()).unwrap()
+    }
+}
