@@ -261,12 +261,13 @@ fn the_dhcp_images_containers_are_what_the_label_and_the_spec_say() {
     assert_eq!(overlay["mounts"][2]["type"], "overlay");
 }
 
-/// The specs of this repository, pinned to the images just built, assemble; those are parts without a kernel.
+/// The specs of this repository, pinned to the images just built, assemble; those with a kernel want one of that name.
 #[test]
 fn the_specs_of_this_repository_assemble_when_they_are_locked() {
     let folder = Folder::new("specs");
     let workspace = Workspace::find().unwrap();
-    let (images, out) = (folder.path("images"), folder.path("out"));
+    let (images, out, package) = (folder.path("images"), folder.path("out"), folder.path("package"));
+    run(&["kernel", &package, "--platform", "amd64", "--tag", "6.12", "--out", &images]).unwrap();
     let mut seen = 0;
     for entry in fs::read_dir(workspace.root.join("packaging/specs")).unwrap() {
         let path = entry.unwrap().path();

@@ -183,6 +183,10 @@ fn every_spec_names_images_of_ours_by_digest_and_all_have_a_recipe() {
         let text = fs::read_to_string(&path).unwrap();
         for reference in lock::references(&text).unwrap() {
             let Some(name) = reference.repository.strip_prefix("orlop.example/") else { continue };
+            // It is made of Debian's package, which changes with Debian's updates.
+            if name == "kernel" {
+                continue;
+            }
             assert!(names.iter().any(|known| known == name), "{}: {reference}", path.display());
             assert!(reference.digest.is_some(), "{}: {reference}", path.display());
             seen += 1;

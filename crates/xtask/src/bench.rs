@@ -1,5 +1,6 @@
 //! `bench`: ours and its rivals in the same place, in turn, so that noise hits all of them alike.
 
+mod boot;
 mod chart;
 mod clients;
 mod memory;
@@ -48,6 +49,8 @@ enum Daemon {
     },
     /// The sysctl applier against systemd-sysctl, procps and busybox, with 150 and with 1,500 settings
     Sysctl(sysctl::Options),
+    /// Whole machines, power-on to a configured network: our DHCP image, and Debian's dhcpcd and udhcpc as images
+    Boot(boot::Options),
 }
 
 /// Runs to look at memory: it hardly varies.
@@ -61,6 +64,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     match &options.daemon {
         Daemon::Dhcp { rounds, only, no_build } => dhcp(workspace, *rounds, only, *no_build),
         Daemon::Sysctl(options) => sysctl::run(workspace, options),
+        Daemon::Boot(options) => boot::run(workspace, options),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::build;
 use crate::check;
 use crate::command;
 use crate::compiler::sysroot::{AARCH64_GNU, AARCH64_MUSL, NATIVE_MUSL};
+use crate::demo;
 use crate::demo::leftovers::{self, Ending};
 use crate::emulate;
 use crate::harden;
@@ -31,7 +32,10 @@ const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-test-sysctl", threads: 2 },
 ];
 
-/// The demo, run as a test.
+/// The demo of a machine, run as a test.
+const MACHINE_DEMO: &str = "demo: a machine boots";
+
+/// The demo in namespaces, run as a test.
 const DEMOS: &[(&str, Ending)] = &[
     ("demo, to its end: nothing is left", Ending::Complete),
     ("demo, interrupted: nothing is left", Ending::Interrupted),
@@ -81,7 +85,7 @@ fn quick(workspace: &Workspace) -> Result<()> {
 fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     let foreign = if aarch64 { FOREIGN } else { &[] };
     let targets = STEPS_PER_TARGET * (1 + foreign.len());
-    let mut steps = Steps::new(6 + ROOT_TESTS.len() + DEMOS.len() + 1 + targets);
+    let mut steps = Steps::new(6 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets);
     steps.run("set-up", || setup::ensure(Need::Tests).map(|()| String::new()));
     let built = steps.run("release build", || {
         let binaries = build::run(workspace, &build::Options::default())?;
@@ -117,6 +121,11 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     });
     for (triple, need) in foreign {
         target(workspace, &mut steps, triple, *need, |triple| emulate::run(workspace, triple));
+    }
+    if built {
+        steps.run(MACHINE_DEMO, || demo::machine::run(workspace, true).map(|()| String::new()));
+    } else {
+        steps.not_run(MACHINE_DEMO, "no release build");
     }
     for (name, ending) in DEMOS {
         if built {

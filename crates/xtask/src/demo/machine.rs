@@ -29,14 +29,14 @@ const AUDIT: &str = "/run/orlop/sysctl/status.json";
 ///
 /// # Errors
 /// When anything of it does not work.
-pub(super) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     heading("Building: programs, images, a kernel out of Debian's package");
     let workshop = Workshop::open(workspace, Line::V6_12, no_build)?;
     let spec = workspace.root.join(SPEC);
 
     heading("The machine: packaging/specs/demo.yml, assembled");
     let folder = &workshop.machines;
-    let packed = workshop.images.assemble(&[spec.clone()], &[], folder, "demo", Packing::Gzip)?;
+    let packed = workshop.images.assemble(std::slice::from_ref(&spec), &[], folder, "demo", Packing::Gzip)?;
     print_indented(&packed.table);
     let initrd = fs::metadata(packed.initrd())?.len();
 

@@ -38,7 +38,7 @@ impl Console {
         self
     }
 
-    /// Shows lines until there is one that is waited for, and gives its time.
+    /// Shows lines until there is one that is waited for, and gives its time. What came before was shown, and is not looked at.
     ///
     /// # Errors
     /// When it does not come in time, or the machine goes off; the error says `what` was waited for.
@@ -52,7 +52,7 @@ impl Console {
         loop {
             // First, so that the last lines of a machine that has gone off are read, too.
             let ended = self.machine.poll_exit()?;
-            for (at, line) in self.news()? {
+            while let Some((at, line)) = self.next()? {
                 if is_it(&line) {
                     return Ok(at);
                 }
@@ -74,10 +74,11 @@ impl Console {
     pub(crate) fn show_for(&mut self, time: Duration) -> Result<()> {
         let deadline = Instant::now() + time;
         while Instant::now() < deadline && self.machine.poll_exit()?.is_none() {
-            self.news()?;
+            while self.next()?.is_some() {}
             thread::sleep(LOOK_EVERY);
         }
-        self.news().map(drop)
+        while self.next()?.is_some() {}
+        Ok(())
     }
 
     /// How much processor time the machine has taken.
@@ -99,15 +100,14 @@ impl Console {
         self.machine.lines().into_iter().map(|line| (time(line.at), line.text)).collect()
     }
 
-    fn news(&mut self) -> Result<Vec<(Duration, String)>> {
-        let news: Vec<_> = self.lines().into_iter().skip(self.seen).collect();
-        self.seen += news.len();
-        for (at, line) in &news {
-            writeln!(self.file, "{:9.3} {line}", at.as_secs_f64())?;
-            if !self.quiet {
-                println!("{:9.3} | {line}", at.as_secs_f64());
-            }
+    /// The next line that was not shown yet: it is now.
+    fn next(&mut self) -> Result<Option<(Duration, String)>> {
+        let Some((at, line)) = self.lines().into_iter().nth(self.seen) else { return Ok(None) };
+        self.seen += 1;
+        writeln!(self.file, "{:9.3} {line}", at.as_secs_f64())?;
+        if !self.quiet {
+            println!("{:9.3} | {line}", at.as_secs_f64());
         }
-        Ok(news)
+        Ok(Some((at, line)))
     }
 }

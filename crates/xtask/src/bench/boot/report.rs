@@ -1,0 +1,142 @@
+//! What the bench of boots found: a table, verdicts, a chart and raw data.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::bench::Summary;
+use crate::bench::chart::{self, Bar};
+
+/// Ours.
+const OURS: &str = "orlop-dhcp";
+/// The issue's goal for power-on to configured, without acceleration.
+const MAX_CONFIGURED_S: f64 = 5.0;
+
+/// One boot. All in seconds.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Sample {
+    /// From power-on until the last onboot container was over.
+    pub(super) configured_s: f64,
+    /// Processor time that QEMU had taken by then.
+    pub(super) processor_s: f64,
+    /// What it takes to make the container that does nothing.
+    pub(super) empty_ready_s: f64,
+    /// And until it is over.
+    pub(super) empty_s: f64,
+    /// What it takes to make the DHCP client's container.
+    pub(super) ready_s: f64,
+    /// From there until the client has ended.
+    pub(super) client_s: f64,
+}
+
+/// One machine.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    /// The whole of it, packed.
+    pub(super) initrd: u64,
+    /// What the DHCP client takes of it.
+    pub(super) share: u64,
+    pub(super) memory_kib: u64,
+    pub(super) samples: Vec<Sample>,
+}
+
+impl Row {
+    pub(super) fn new(name: &'static str, initrd: u64, share: u64) -> Self {
+        Self { name, initrd, share, memory_kib: 0, samples: Vec::new() }
+    }
+
+    fn summary(&self, of: impl Fn(&Sample) -> f64) -> Option<Summary> {
+        Summary::of(self.samples.iter().map(of))
+    }
+}
+
+/// All of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    rounds: u32,
+    rows: Vec<Row>,
+}
+
+impl Report {
+    pub(super) const fn new(rows: Vec<Row>, rounds: u32) -> Self {
+        Self { rounds, rows }
+    }
+
+    /// For a terminal.
+    pub(super) fn table(&self) -> String {
+        let mut table = format!(
+            "power-on → network configured, seconds, median (min–max) of {} boots each, in turn; QEMU without acceleration\n\n\
+             {:<12} {:<20} {:<20} {:<20} {:<20} {:<20} {:>9} {:>9} {:>8}\n",
+            self.rounds,
+            "",
+            "→ configured",
+            "processor time",
+            "empty container",
+            "client: container",
+            "client: itself",
+            "initrd",
+            "of it",
+            "memory"
+        );
+        for row in &self.rows {
+            let series: [fn(&Sample) -> f64; 5] = [
+                |sample| sample.configured_s,
+                |sample| sample.processor_s,
+                |sample| sample.empty_s,
+                |sample| sample.ready_s,
+                |sample| sample.client_s,
+            ];
+            table += &format!("{:<12} ", row.name);
+            for of in series {
+                table += &format!("{:<20} ", shown(row.summary(of)));
+            }
+            let megabytes = |bytes: u64| format!("{:.2} MB", bytes as f64 / 1e6);
+            table +=
+                &format!("{:>9} {:>9} {:>5} MB\n", megabytes(row.initrd), megabytes(row.share), row.memory_kib / 1024);
+        }
+        table += "\nThe same kernel, init, runtime and server. Initrd: gzip, kernel modules included. Memory: in use while the client serves,\n\
+            kernel and file systems included. dhcpcd: LinuxKit's configuration.\n";
+        table
+    }
+
+    /// Whether the goals of the issue are met, one line each.
+    pub(super) fn goals(&self) -> String {
+        let verdict = |met: bool| if met { "met   " } else { "MISSED" };
+        let configured = |name: &str| {
+            let row = self.rows.iter().find(|row| row.name == name)?;
+            row.summary(|sample| sample.configured_s).map(|summary| summary.median)
+        };
+        let Some(ours) = configured(OURS) else { return String::new() };
+        let mut goals = format!("{} ≤ {MAX_CONFIGURED_S} s: {ours:.2} s\n", verdict(ours <= MAX_CONFIGURED_S));
+        for rival in self.rows.iter().map(|row| row.name).filter(|name| *name != OURS) {
+            if let Some(theirs) = configured(rival) {
+                goals += &format!("{} not later than with {rival}: {:.2} ×\n", verdict(ours <= theirs), ours / theirs);
+            }
+        }
+        goals
+    }
+
+    /// The medians as bars.
+    pub(super) fn chart(&self) -> String {
+        let bar = |row: &Row| {
+            let summary = row.summary(|sample| sample.configured_s)?;
+            Some(Bar { label: row.name.to_owned(), summary, ours: row.name == OURS })
+        };
+        let bars: Vec<Bar> = self.rows.iter().filter_map(bar).collect();
+        let subtitle =
+            format!("seconds, median of {} boots (line: min to max), QEMU without acceleration", self.rounds);
+        chart::svg("Boot: power-on → network configured", &subtitle, &bars)
+    }
+
+    /// Everything, raw samples included.
+    ///
+    /// # Errors
+    /// Never in practice: all of it is plain data.
+    pub(super) fn json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+}
+
+fn shown(summary: Option<Summary>) -> String {
+    summary.map_or_else(|| "–".to_owned(), |s| format!("{:.2} ({:.2}–{:.2})", s.median, s.min, s.max))
+}
