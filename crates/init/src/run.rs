@@ -136,6 +136,7 @@ impl Init {
             }
             Action::Off(ending) => {
                 self.console.say(clock::now(), "goodbye");
+                self.console.drain();
                 off::end(ending)
             }
         }
@@ -165,9 +166,11 @@ impl Init {
         let mut watched: Vec<PollFd<'_>> = Vec::new();
         watched.extend(self.signals.as_ref().map(|signals| PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)));
         watched.extend(self.console.waits_for().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
-        let streams = self.lives.streams().filter_map(|stream| stream.waits_for());
+        let now = clock::now();
+        let streams = self.lives.streams().filter_map(|stream| stream.waits_for(now));
         watched.extend(streams.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let mut timeout = lives::until(clock::now(), self.boot.deadline());
+        let pauses = self.lives.streams().filter_map(|stream| stream.resumes(now));
+        let mut timeout = lives::until(now, pauses.chain(self.boot.deadline()).min());
         if self.signals.is_none() {
             // Then ends of processes are found by looking.
             timeout = Some(rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 });
