@@ -143,6 +143,10 @@ fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
     if let Some(trial) = hand.recv() {
         record.by = Some(hand.name());
         settle(record, Attempt::Tried(access, trial));
+        if matches!(record.outcome, Some(Outcome::Denied(_))) {
+            // The first one had the capability of the class: it is not for want of that.
+            record.outcome = Some(Outcome::Denied(None));
+        }
     }
 }
 
