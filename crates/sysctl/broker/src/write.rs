@@ -11,14 +11,14 @@ use rustix::io::Errno;
 /// Does `job` with the open file of a setting.
 #[must_use]
 pub fn work(job: Job, setting: Option<OwnedFd>) -> Trial {
-    let Job { want, access, dry } = job;
+    let Job { want, access, dry, insist } = job;
     // The broker never forgets it; if it did, this is what the kernel would say.
     let Some(setting) = setting else {
         return Trial { before: None, wrote: Wrote::Refused(Errno::BADF.raw_os_error()), after: None };
     };
     let before = if access == Access::WriteOnly { None } else { reading(&setting) };
     let in_force = before.as_deref().is_some_and(|now| is_in_force(&want, now));
-    if dry || in_force || access == Access::ReadOnly {
+    if dry || (in_force && !insist) || access == Access::ReadOnly {
         return Trial { before, wrote: Wrote::No, after: None };
     }
     let wrote = write(&setting, &want);
@@ -103,10 +103,22 @@ mod tests {
         ] {
             fs::write(&path, "1\n").unwrap();
             let (before, wrote, after) = trial;
-            let got = work(Job { want, access, dry }, open(&path, access));
+            let got = work(Job { want, access, dry, insist: false }, open(&path, access));
             assert_eq!(got, Trial { before, wrote, after }, "{what}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content, "{what}");
         }
+    }
+
+    #[test]
+    fn the_same_value_is_written_where_it_has_to_stay() {
+        let folder = Folder::new("insist");
+        let path = folder.0.join("key");
+        fs::write(&path, "1\n").unwrap();
+        let job = Job { want: exactly("1"), access: Access::ReadWrite, dry: false, insist: true };
+        let again = Trial { before: text("1\n"), wrote: Wrote::Whole, after: text("1\n") };
+        assert_eq!(work(job.clone(), open(&path, Access::ReadWrite)), again);
+        let looked = work(Job { dry: true, ..job }, open(&path, Access::ReadWrite));
+        assert_eq!(looked.wrote, Wrote::No, "only looking");
     }
 
     #[test]
@@ -114,7 +126,7 @@ mod tests {
         // A descriptor that can only be read.
         let folder = Folder::new("refused");
         fs::write(folder.0.join("key"), "1\n").unwrap();
-        let job = Job { want: exactly("2"), access: Access::ReadWrite, dry: false };
+        let job = Job { want: exactly("2"), access: Access::ReadWrite, dry: false, insist: false };
         let trial = work(job.clone(), open(&folder.0.join("key"), Access::ReadOnly));
         assert_eq!(trial.wrote, Wrote::Refused(Errno::BADF.raw_os_error()));
         assert_eq!(trial.after, None);
@@ -129,7 +141,7 @@ mod tests {
             ("no UTF-8", b"a\xffb".to_vec(), "a\u{fffd}b".to_owned()),
         ] {
             fs::write(folder.0.join("key"), content).unwrap();
-            let job = Job { want: exactly("1"), access: Access::ReadOnly, dry: true };
+            let job = Job { want: exactly("1"), access: Access::ReadOnly, dry: true, insist: false };
             let trial = work(job, open(&folder.0.join("key"), Access::ReadOnly));
             assert_eq!(trial.before.as_deref(), Some(want.as_str()), "{what}");
         }

@@ -29,6 +29,15 @@ pub fn is_in_force(want: &Want, before: &str) -> bool {
     }
 }
 
+/// Whether `now` is what `want` asks for, however it is spelled.
+#[must_use]
+pub fn holds(want: &Want, now: &str) -> bool {
+    match want {
+        Want::Exactly(value) => compare(value.as_str(), now) != Likeness::Different,
+        Want::AtLeast(_) => is_in_force(want, now),
+    }
+}
+
 /// What became of `step`.
 #[must_use]
 pub fn judge(step: &Permitted, attempt: &Attempt) -> Outcome {
@@ -53,7 +62,12 @@ fn tried(step: &Permitted, access: Access, trial: &Trial) -> Outcome {
     let want = &step.step().want;
     match *wrote {
         Wrote::No => untouched(step, access, before.as_deref()),
-        Wrote::Whole => after.as_deref().map_or(Outcome::Unverified, |after| written(want, after)),
+        Wrote::Whole => match (before.as_deref(), after.as_deref()) {
+            // Written only so that it stays.
+            (Some(before), Some(after)) if is_in_force(want, before) && is_in_force(want, after) => Outcome::Unchanged,
+            (_, Some(after)) => written(want, after),
+            (_, None) => Outcome::Unverified,
+        },
         Wrote::Short => after.as_deref().map_or(Outcome::Mismatch, |after| written(want, after)),
         Wrote::Refused(EPERM | EACCES | EINVAL) if is_locked(step, before.as_deref()) => Outcome::Locked,
         Wrote::Refused(EPERM | EACCES) => denied(step),

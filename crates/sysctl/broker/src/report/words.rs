@@ -23,6 +23,12 @@ pub(super) fn why(record: &Record) -> Option<String> {
         Outcome::Kept => format!("it is {} already", shown(before)),
         Outcome::Normalized => format!("the kernel calls it {}", shown(after)),
         Outcome::Mismatch => format!("the kernel made {} of it", shown(after)),
+        Outcome::Overtaken => {
+            format!(
+                "another setting has changed it afterwards; it is {}",
+                shown(record.later.as_deref().map(str::trim_end))
+            )
+        }
         Outcome::Unverified => "it cannot be read back".to_owned(),
         Outcome::Differs => format!("it is {}", shown(before)),
         Outcome::Missing => "there is no such key".to_owned(),
