@@ -57,7 +57,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
             run.sysctl_dir.display()
         );
     }
-    let Some(sources) = read(run)? else { return Ok(Exit::Unmet) };
+    let sources = read(run)?;
     let outputs = Outputs::open(run.mode);
     let mut timings = Timings { read: since(birth.started), ..Timings::default() };
 
@@ -102,21 +102,15 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     Ok(report.exit())
 }
 
-/// The texts; nothing when LinuxKit's component would have ended with 1 here.
-fn read(run: &Run) -> Result<Option<Sources>, Fatal> {
+/// The texts.
+fn read(run: &Run) -> Result<Sources, Fatal> {
     if run.mode == Mode::Posture {
-        return Ok(Some(Sources::default()));
+        return Ok(Sources::default());
     }
-    match Sources::read(&run.wanted) {
-        Ok(sources) => Ok(Some(sources)),
-        Err(unread) if run.is_linuxkit() => {
-            tracing::error!("{unread}");
-            Ok(None)
-        }
-        Err(unread) => Err(Fatal::new(Exit::Config, format!("cannot read {}", unread.name))
-            .cause(unread.why)
-            .help("name a folder that exists")),
-    }
+    Sources::read(&run.wanted).map_err(|unread| {
+        let exit = if run.is_linuxkit() { Exit::Unmet } else { Exit::Config };
+        Fatal::new(exit, format!("cannot read {}", unread.name)).cause(unread.why).help("name a folder that exists")
+    })
 }
 
 /// Awaits `main` while the worker's log is relayed.

@@ -36,11 +36,7 @@ fn reading(setting: &OwnedFd) -> Option<Str<MAX_READING>> {
 
 /// All of it in one `write` at the beginning: the kernel would take a second one for a second value.
 fn write(setting: &OwnedFd, want: &Want) -> Wrote {
-    let mut line = match want {
-        Want::Exactly(value) => value.as_str().to_owned(),
-        Want::AtLeast(number) => number.to_string(),
-    };
-    line.push('\n');
+    let line = want.line();
     match again(|| rustix::io::pwrite(setting, line.as_bytes(), 0)) {
         Ok(len) if len == line.len() => Wrote::Whole,
         Ok(_) => Wrote::Short,

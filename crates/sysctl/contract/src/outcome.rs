@@ -13,7 +13,8 @@ pub enum Outcome {
     Normalized,
     /// The kernel took the write, and the value is another one.
     Mismatch,
-    /// It was in force, and when everything was done it was not: another setting of the plan has changed it.
+    /// It was in force, and when everything was done it was not: another setting of the plan, or another program, has
+    /// changed it.
     Overtaken,
     /// Written; what came of it cannot be read.
     Unverified,

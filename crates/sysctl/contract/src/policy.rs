@@ -97,11 +97,6 @@ impl Arranged {
         }
         locks
     }
-
-    /// The locks before anything has been tried, to be shown.
-    pub fn planned_locks(&self) -> &[Permitted] {
-        &self.locks
-    }
 }
 
 impl Permitted {
@@ -173,7 +168,7 @@ mod tests {
     fn locks_come_last_and_modules_the_very_last() {
         let arranged = hardened(true);
         assert_eq!(keys(&arranged.settings), ["vm.swappiness", "kernel.sysrq"], "in the order of the plan");
-        assert_eq!(arranged.planned_locks().len(), 4);
+        assert_eq!(arranged.locks.len(), 4);
         let locks = arranged.locks(false);
         let want = [
             "kernel.kexec_load_disabled",

@@ -100,8 +100,10 @@ fn the_summary_counts_everything() {
     let want =
         "6 settings in 4.25 ms: 1 ok, 1 unchanged, 1 mismatch, 1 missing, 1 denied, 1 invalid; 1 line in error; 1 hint";
     assert_eq!(count::Summary(&sample()).to_string(), want);
-    let one = report(Mode::Apply, Minds::Failures, vec![]);
+    let mut one = report(Mode::Apply, Minds::Failures, vec![]);
     assert_eq!(count::Summary(&one).to_string(), "0 settings in 4.25 ms");
+    one.unsaid = 7;
+    assert_eq!(count::Summary(&one).to_string(), "0 settings in 4.25 ms; 7 further remarks not shown");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) fn why(record: &Record) -> Option<String> {
         Outcome::Mismatch => format!("the kernel made {} of it", shown(after)),
         Outcome::Overtaken => {
             format!(
-                "another setting has changed it afterwards; it is {}",
+                "another setting or program has changed it since; it is {}",
                 shown(record.later.as_deref().map(str::trim_end))
             )
         }

@@ -3,15 +3,12 @@
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{
-    Directory, Finding, MAX_FINDINGS, NAMES_AT_ONCE, Notice, Origin, Permitted, Policy, Request, Rules, TEXT_AT_ONCE,
+    Directory, Finding, MAX_FINDINGS, MAX_LISTS, NAMES_AT_ONCE, Notice, Origin, Permitted, Policy, Request, Rules,
+    TEXT_AT_ONCE,
 };
 
 use crate::sources::Text;
 use crate::tree::Tree;
-
-/// Folders that a worker may ask for, in a row. A pattern asks for each folder once, and a kernel with 128 interfaces has
-/// about 1,000 of them.
-const MAX_LISTS: usize = 1 << 16;
 
 /// What the worker said, as far as it is permitted.
 #[derive(Debug, Default)]
