@@ -5,6 +5,7 @@
 //! text.
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
 use crate::number::{is_as_the_kernel_says, numbers, ranges};
 use crate::{Access, Class, Lock, Outcome, Permitted, Trial, Want, Wrote};
@@ -146,16 +147,18 @@ fn compare(want: &str, now: &str) -> Likeness {
     if want == now {
         return Likeness::Same;
     }
-    // The kernel spells numbers in one way only; what it spells otherwise is text.
-    if now.split_ascii_whitespace().all(is_as_the_kernel_says)
+    // The kernel spells numbers in one way only, but for a few flags (`sunrpc.nfs_debug`); what it spells otherwise is text.
+    if now.split_ascii_whitespace().all(|field| is_as_the_kernel_says(field) || field.starts_with("0x"))
         && let Some(numbers) = numbers(want)
         && self::numbers(now) == Some(numbers)
     {
-        let usual = want.split_ascii_whitespace().all(is_as_the_kernel_says);
+        let usual = [want, now].iter().all(|text| text.split_ascii_whitespace().all(is_as_the_kernel_says));
         return if usual { Likeness::Same } else { Likeness::Spelled };
     }
     if ranges(want).is_some_and(|set| ranges(now) == Some(set))
         || words(want).is_some_and(|set| words(now) == Some(set))
+        || address(want).is_some_and(|address| self::address(now) == Some(address))
+        || (is_padded(now) && groups(want).is_some_and(|groups| self::groups(now) == Some(groups)))
     {
         return Likeness::Spelled;
     }
@@ -167,6 +170,25 @@ fn words(text: &str) -> Option<BTreeSet<&str>> {
     let words: BTreeSet<_> = text.split_ascii_whitespace().collect();
     let names = words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
     (words.len() > 1 && names).then_some(words)
+}
+
+/// An IPv6 address, of which the kernel says every digit: `net.ipv6.conf.*.stable_secret`.
+fn address(text: &str) -> Option<Ipv6Addr> {
+    text.parse().ok()
+}
+
+/// Groups of hexadecimal digits, as in a mask of processors (`net.core.rps_default_mask`, groups after commas) or a key
+/// (`net.ipv4.tcp_fastopen_key`, after hyphens), without the zeros and the groups of zeros in front.
+fn groups(text: &str) -> Option<Vec<Vec<u32>>> {
+    let digits = |group: &str| (!group.starts_with('+')).then(|| u32::from_str_radix(group, 16).ok()).flatten();
+    let parts = text.split(',').map(|part| part.split('-').map(digits).collect());
+    let parts: Vec<Vec<u32>> = parts.collect::<Option<_>>()?;
+    Some(parts.into_iter().skip_while(|part| part == &[0]).collect())
+}
+
+/// Whether `text` may be such groups as the kernel says them: with zeros in front, up to eight digits.
+fn is_padded(text: &str) -> bool {
+    text.starts_with('0') || text.split([',', '-']).any(|group| group.len() == 8)
 }
 
 fn single(text: &str) -> Option<i128> {

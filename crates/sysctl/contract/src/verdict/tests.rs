@@ -70,6 +70,16 @@ fn values_are_compared_as_what_they_are() {
         ("names in the kernel's order", "trap errno", "errno trap\n", Outcome::Normalized),
         ("names, one missing", "trap errno", "errno\n", Outcome::Mismatch),
         ("another case", "Host", "host\n", Outcome::Mismatch),
+        ("an address", "2001:DB8::1", "2001:0db8:0000:0000:0000:0000:0000:0001\n", Outcome::Normalized),
+        ("another address", "2001:db8::1", "2001:0db8:0000:0000:0000:0000:0000:0002\n", Outcome::Mismatch),
+        ("flags that the kernel says in hexadecimal", "32767", "0x7fff\n", Outcome::Normalized),
+        ("other flags", "32767", "0x0fff\n", Outcome::Mismatch),
+        ("a key of groups", "A-0-0-1", "0000000a-00000000-00000000-00000001\n", Outcome::Normalized),
+        ("another key", "A-0-0-1", "0000000a-00000000-00000000-00000010\n", Outcome::Mismatch),
+        ("a mask of many processors", "ff", "00000000,000000ff\n", Outcome::Normalized),
+        ("a mask of some", "3", "0003\n", Outcome::Normalized),
+        ("another mask", "ff", "000000ff,00000000\n", Outcome::Mismatch),
+        ("no mask", "80,90", "80-90\n", Outcome::Mismatch),
     ] {
         assert_eq!(after_a_write("some/key", value, "before\n", after), want, "{what}");
     }
