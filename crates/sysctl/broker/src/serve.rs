@@ -8,6 +8,7 @@ mod talk;
 
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_sandbox::broker::{Attested, Broker, Keep};
@@ -28,6 +29,9 @@ use crew::Forks;
 use outputs::Outputs;
 pub use outputs::print;
 use talk::Said;
+
+/// How long the worker may take to make a plan of what it is told: more than the largest text takes it.
+const PLAN_WITHIN: Duration = Duration::from_secs(40);
 
 /// Does what `run` says.
 ///
@@ -86,7 +90,8 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let mut policy = Policy::new(&rules, run.lock);
     let names: Vec<String> = texts.iter().map(|text| text.name.clone()).collect();
     let said = talk::plan(&channel, &tree, rules, texts, &mut policy);
-    let Said { plan, findings, unsaid } = beside(relay, said).await?;
+    let said = narrow.within(PLAN_WITHIN, beside(relay, said)).await?;
+    let Said { plan, findings, unsaid } = said.unwrap_or_else(|| Err(talk::too_slow(PLAN_WITHIN)))?;
     timings.plan = since(birth.started);
 
     let arranged = Policy::arrange(plan);
@@ -130,6 +135,6 @@ async fn beside<T>(relay: Relay, main: impl Future<Output = T>) -> T {
     .await
 }
 
-fn since(start: Instant) -> std::time::Duration {
+fn since(start: Instant) -> Duration {
     clock::now().since(start)
 }

@@ -4,7 +4,7 @@
 
 use std::os::fd::OwnedFd;
 
-use orlop_sysctl_contract::{Access, Job, MAX_READING, Trial, Want, Wrote, is_in_force};
+use orlop_sysctl_contract::{Access, Job, MAX_READING, Trial, Want, Wrote, is_comparable, is_in_force};
 use orlop_wire::Str;
 use rustix::io::Errno;
 
@@ -18,7 +18,8 @@ pub fn work(job: Job, setting: Option<OwnedFd>) -> Trial {
     };
     let before = if access == Access::WriteOnly { None } else { reading(&setting) };
     let in_force = before.as_deref().is_some_and(|now| is_in_force(&want, now));
-    if dry || (in_force && !insist) || access == Access::ReadOnly {
+    let may_write = !dry && access != Access::ReadOnly && is_comparable(&want, before.as_deref());
+    if !may_write || (in_force && !insist) {
         return Trial { before, wrote: Wrote::No, after: None };
     }
     let wrote = write(&setting, &want);
@@ -102,6 +103,18 @@ mod tests {
             let got = work(Job { want, access, dry, insist: false }, open(&path, access));
             assert_eq!(got, Trial { before, wrote, after }, "{what}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_at_least_is_not_written_over_what_is_no_number() {
+        let folder = Folder::new("list");
+        let path = folder.0.join("key");
+        for content in ["4096\t87380\t6291456\n", "max\n", ""] {
+            fs::write(&path, content).unwrap();
+            let job = Job { want: Want::AtLeast(1), access: Access::ReadWrite, dry: false, insist: false };
+            assert_eq!(work(job, open(&path, Access::ReadWrite)).wrote, Wrote::No, "{content:?}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
     }
 

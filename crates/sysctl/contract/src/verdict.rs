@@ -30,6 +30,16 @@ pub fn is_in_force(want: &Want, before: &str) -> bool {
     }
 }
 
+/// Whether `want` can be held against what the kernel says: a number that is wanted at least only against one number. To
+/// write it elsewhere could make the first number of a list smaller.
+#[must_use]
+pub fn is_comparable(want: &Want, before: Option<&str>) -> bool {
+    match want {
+        Want::Exactly(_) => true,
+        Want::AtLeast(_) => before.and_then(single).is_some(),
+    }
+}
+
 /// Whether `now` is what `want` asks for, however it is spelled.
 #[must_use]
 pub fn holds(want: &Want, now: &str) -> bool {
@@ -72,6 +82,8 @@ fn tried(step: &Permitted, access: Access, trial: &Trial) -> Outcome {
         Wrote::Short => after.as_deref().map_or(Outcome::Mismatch, |after| written(want, after)),
         Wrote::Refused(EPERM | EACCES | EINVAL) if is_locked(step, before.as_deref()) => Outcome::Locked,
         Wrote::Refused(EPERM | EACCES) => denied(step),
+        // It was there to be opened, and cannot even be read any more: its interface is gone.
+        Wrote::Refused(ENOENT) if access == Access::ReadWrite && before.is_none() => Outcome::Missing,
         // The key exists, so that what does not exist is what the value names: a congestion control, for example.
         Wrote::Refused(EINVAL | ERANGE | ENOENT) => Outcome::Invalid,
         Wrote::Refused(EROFS) => Outcome::ReadOnly,
@@ -92,7 +104,9 @@ fn untouched(step: &Permitted, access: Access, before: Option<&str>) -> Outcome 
         // However it is spelled: a write would change nothing.
         (Some(now), Want::Exactly(value)) if compare(value.as_str(), now) != Likeness::Different => Outcome::Unchanged,
         (Some(_) | None, Want::Exactly(_) | Want::AtLeast(_)) => {
-            if let Some(why) = step.hold() {
+            if !is_comparable(want, before) {
+                Outcome::Invalid
+            } else if let Some(why) = step.hold() {
                 Outcome::Skipped(why)
             } else if is_locked(step, before) {
                 Outcome::Locked

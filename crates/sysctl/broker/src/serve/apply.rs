@@ -167,11 +167,16 @@ fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
 /// Looks, when everything is done, whether what was in force still is: a setting can change others. What cannot be read
 /// from here, for want of a capability, stays as it was judged.
 fn look_again(tree: &Tree, record: &mut Record) {
-    let Some(Outcome::Ok | Outcome::Unchanged | Outcome::Kept | Outcome::Normalized) = record.outcome else { return };
+    let changed = match record.outcome {
+        Some(Outcome::Ok | Outcome::Unchanged | Outcome::Kept | Outcome::Normalized) => Outcome::Overtaken,
+        // Its applier could not read it, or says so.
+        Some(Outcome::Unverified) => Outcome::Mismatch,
+        Some(_) | None => return,
+    };
     let step = record.permitted.step();
     let Some(now) = tree.read(&step.key) else { return };
     if !holds(&step.want, &now) {
-        record.outcome = Some(Outcome::Overtaken);
+        record.outcome = Some(changed);
         record.later = Some(now);
     }
 }

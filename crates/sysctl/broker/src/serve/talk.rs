@@ -1,5 +1,7 @@
 //! The conversation with the worker: texts to it, folders when it asks for them, a plan from it.
 
+use std::time::Duration;
+
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{
@@ -138,6 +140,11 @@ async fn answer(channel: &Channel, tree: &Tree, folder: &Directory) -> Result<()
             return Ok(());
         }
     }
+}
+
+/// It has not said everything in time.
+pub(super) fn too_slow(limit: Duration) -> Fatal {
+    Fatal::new(Exit::Software, "the worker makes no plan: nothing was changed").cause(format!("waited for {limit:?}"))
 }
 
 fn worker_ended(cause: ChannelError) -> Fatal {

@@ -126,6 +126,7 @@ fn what_was_not_written_is_judged_by_what_it_is() {
         ("at least, and as much", "fs/file-max", Want::AtLeast(7), ReadWrite, "7\n", Outcome::Unchanged),
         ("at least, and more", "fs/file-max", Want::AtLeast(7), ReadWrite, "8\n", Outcome::Kept),
         ("at least, and less", "fs/file-max", Want::AtLeast(7), ReadWrite, "6\n", Outcome::Differs),
+        ("at least, and a list", "net/ipv4/tcp_rmem", Want::AtLeast(7), ReadWrite, "4\t5\t6\n", Outcome::Invalid),
         ("locked", "kernel/modules_disabled", exactly("0"), ReadWrite, "1\n", Outcome::Locked),
         ("a trigger", "vm/drop_caches", exactly("3"), WriteOnly, "", Outcome::Differs),
     ] {
@@ -198,6 +199,14 @@ fn what_cannot_be_read_back_is_not_called_a_success() {
     assert_eq!(judge(&step, &blind(Wrote::Short)), Outcome::Mismatch);
     let short = Attempt::Tried(Access::ReadWrite, trial("0\n", Wrote::Short, Some("3\n")));
     assert_eq!(judge(&step, &short), Outcome::Ok, "what the kernel says counts, not what it took");
+}
+
+#[test]
+fn a_key_that_goes_while_it_is_open_is_missing() {
+    let step = permitted("net/ipv4/conf/eth0/rp_filter", exactly("1"), true);
+    let gone = Trial { before: None, wrote: Wrote::Refused(ENOENT), after: None };
+    assert_eq!(judge(&step, &Attempt::Tried(Access::ReadWrite, gone.clone())), Outcome::Missing);
+    assert_eq!(judge(&step, &Attempt::Tried(Access::WriteOnly, gone)), Outcome::Invalid, "nobody looked");
 }
 
 #[test]

@@ -21,11 +21,21 @@ struct FakeWriter {
     lives: usize,
     /// The kernel asks it for a capability that it does not have.
     powerless: bool,
+    /// It says that it has written, and that nobody can see it.
+    liar: bool,
 }
 
 impl FakeWriter {
     fn new(name: &'static str) -> Self {
-        Self { name, jobs: VecDeque::new(), room: usize::MAX, most: 0, lives: usize::MAX, powerless: false }
+        Self {
+            name,
+            jobs: VecDeque::new(),
+            room: usize::MAX,
+            most: 0,
+            lives: usize::MAX,
+            powerless: false,
+            liar: false,
+        }
     }
 }
 
@@ -70,6 +80,9 @@ impl Writer for FakeWriter {
     fn recv(&mut self) -> Option<Trial> {
         self.lives = self.lives.checked_sub(1)?;
         let (job, setting) = self.jobs.pop_front()?;
+        if self.liar {
+            return Some(Trial { before: None, wrote: Wrote::Whole, after: None });
+        }
         if self.powerless && !job.dry {
             return Some(Trial { before: None, wrote: Wrote::Refused(Errno::PERM.raw_os_error()), after: None });
         }
@@ -269,4 +282,13 @@ fn a_plan_that_is_only_shown_has_everything_in_its_order_and_tries_nothing() {
     assert!(records.iter().all(|record| record.outcome.is_none() && record.attempt.is_none()));
     let order: Vec<_> = records.iter().map(|record| record.permitted.step().key.path()).collect();
     assert_eq!(order, ["vm/a", "kernel/modules_disabled"]);
+}
+
+#[test]
+fn what_its_applier_cannot_read_is_read_by_the_broker() {
+    let (_folder, tree) = tree("apply-liar", &keys(&["vm/a", "vm/b"]));
+    let mut crew = crew().change(Class::Root, |root| root.liar = true);
+    let records = all(&tree, &mut crew, plan_of([("vm/a", "1"), ("vm/b", "0")], false), false);
+    assert_eq!(told(&records), ["vm.a root mismatch", "vm.b root unverified"]);
+    assert_eq!(records[0].later.as_deref(), Some("0\n"));
 }
