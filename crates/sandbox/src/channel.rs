@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use orlop_wire::{DecodeError, MaxSize, decode, encode};
 use rustix::io::Errno;
@@ -23,8 +23,10 @@ use tokio::io::Interest;
 use crate::sys::{self, Watched};
 
 mod blocking;
+mod frames;
 
 pub(crate) use blocking::Blocking;
+use frames::Frames;
 
 /// The descriptor number of the channel, in broker and worker alike.
 pub const SLOT: i32 = 3;
@@ -174,30 +176,37 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
 
 /// The socket of a channel, watched, and of no type yet: what the hello passes through.
 #[derive(Debug)]
-pub(crate) struct Socket(Watched);
+pub(crate) struct Socket {
+    watched: Watched,
+    frames: Frames,
+}
 
 impl Socket {
     /// Takes the socket, which becomes non-blocking. Must be called inside a tokio runtime.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
-        Ok(Self(Watched::new(fd, Interest::READABLE | Interest::WRITABLE)?))
+        let watched = Watched::new(fd, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self { watched, frames: Frames::default() })
     }
 
     /// Asks the kernel to refuse descriptors from the peer. Before Linux 6.16 it cannot; they are dropped then,
     /// because nothing here asks for them.
     pub(crate) fn refuse_descriptors(&self) {
-        let _best_effort = sys::pass_rights(self.0.as_fd(), false);
+        let _best_effort = sys::pass_rights(self.watched.as_fd(), false);
     }
 
     /// Waits for one message of type `In`, and for a descriptor with it if one is `accepted`.
     pub(crate) async fn recv<In: Message>(&self, accepted: bool) -> Result<Received<In>, ChannelError> {
-        let mut frame = vec![0; frame_size::<In>()];
-        self.recv_into(&mut frame, accepted).await
+        let mut frame = self.frames.take(frame_size::<In>());
+        let received = self.recv_into(frame_of_size::<In>(&mut frame), accepted).await;
+        self.frames.give(frame);
+        received
     }
 
     async fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
-        let (len, fd) =
-            self.0.read(|socket| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into)).await?;
+        let receive =
+            |socket: BorrowedFd<'_>| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
+        let (len, fd) = self.watched.read(receive).await?;
         understand(frame, len, fd)
     }
 
@@ -207,28 +216,41 @@ impl Socket {
         context: &mut Context<'_>,
         accepted: bool,
     ) -> Poll<Result<Received<In>, ChannelError>> {
-        let mut frame = vec![0; frame_size::<In>()];
+        let mut buffer = self.frames.take(frame_size::<In>());
+        let frame = frame_of_size::<In>(&mut buffer);
         let receive =
-            |socket: BorrowedFd<'_>| receive(socket, &mut frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
-        let (len, fd) = ready!(self.0.poll_read(context, receive))?;
-        Poll::Ready(understand(&frame, len, fd))
+            |socket: BorrowedFd<'_>| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
+        let received = self.watched.poll_read(context, receive).map_err(ChannelError::from);
+        let received = received.map_ok(|(len, fd)| understand(frame_of_size::<In>(&mut buffer), len, fd));
+        self.frames.give(buffer);
+        received.map(|received| received.and_then(|received| received))
     }
 
     pub(crate) async fn send<Out: Message>(&self, message: &Out) -> Result<(), ChannelError> {
-        let mut buffer = vec![0; frame_size::<Out>()];
-        let frame = frame_of(message, &mut buffer)?;
+        let mut buffer = self.frames.take(frame_size::<Out>());
+        let sent = self.send_frame(frame_of(message, &mut buffer)).await;
+        self.frames.give(buffer);
+        sent
+    }
+
+    async fn send_frame(&self, frame: Result<&[u8], ChannelError>) -> Result<(), ChannelError> {
+        let frame = frame?;
         // Tried before waiting: there almost always is room.
-        match transmit(self.0.as_fd(), frame, None, SendFlags::DONTWAIT) {
+        match transmit(self.watched.as_fd(), frame, None, SendFlags::DONTWAIT) {
             Err(Errno::AGAIN) => {}
             result => return result.map_err(|errno| io::Error::from(errno).into()),
         }
-        Ok(self.0.write(|socket| transmit(socket, frame, None, SendFlags::DONTWAIT).map_err(Into::into)).await?)
+        Ok(self.watched.write(|socket| transmit(socket, frame, None, SendFlags::DONTWAIT).map_err(Into::into)).await?)
     }
 
     fn try_send<Out: Message>(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
-        let mut buffer = vec![0; frame_size::<Out>()];
-        let frame = frame_of(message, &mut buffer)?;
-        transmit(self.0.as_fd(), frame, fd, SendFlags::DONTWAIT).map_err(|errno| io::Error::from(errno).into())
+        let mut buffer = self.frames.take(frame_size::<Out>());
+        let sent = frame_of(message, &mut buffer).and_then(|frame| {
+            transmit(self.watched.as_fd(), frame, fd, SendFlags::DONTWAIT)
+                .map_err(|errno| io::Error::from(errno).into())
+        });
+        self.frames.give(buffer);
+        sent
     }
 }
 
@@ -263,6 +285,12 @@ fn frame_size<T: MaxSize>() -> usize {
         assert!(T::POSTCARD_MAX_SIZE <= MAX_FRAME, "a message this large belongs into chunks");
     }
     orlop_wire::max_size::<T>()
+}
+
+/// As much of a buffer as a message of type `T` may have: one that is longer must not fit.
+fn frame_of_size<T: MaxSize>(buffer: &mut [u8]) -> &mut [u8] {
+    let size = frame_size::<T>().min(buffer.len());
+    buffer.split_at_mut(size).0
 }
 
 /// Far below what a socket takes as one frame (212 kB by default), and enough for every request of a daemon: the largest

@@ -23,7 +23,8 @@ const MAX_BINARY: u64 = 2_800_000;
 /// The container runtime is most of a library that knows all of the OCI runtime specification; once in a machine.
 const MAX_RUNTIME: (&str, u64) = ("orlop-container", 5_000_000);
 
-/// What a target needs on rustc's command line to give a static, position-independent executable.
+/// What a target needs on rustc's command line to give a static, position-independent executable. Without tables for
+/// unwinding: a panic is logged in one line and aborts, and they would be a twentieth of every binary.
 struct Recipe {
     target: &'static str,
     flags: &'static [&'static str],
@@ -32,18 +33,22 @@ struct Recipe {
 }
 
 const RECIPES: &[Recipe] = &[
-    Recipe { target: "x86_64-unknown-linux-gnu", flags: &["-C", "target-feature=+crt-static"], gcc: None },
+    Recipe {
+        target: "x86_64-unknown-linux-gnu",
+        flags: &["-C", "target-feature=+crt-static", "-C", "force-unwind-tables=no"],
+        gcc: None,
+    },
     // Static by default.
-    Recipe { target: "x86_64-unknown-linux-musl", flags: &[], gcc: None },
+    Recipe { target: "x86_64-unknown-linux-musl", flags: &["-C", "force-unwind-tables=no"], gcc: None },
     // By themselves these targets link a static executable at a fixed address: see `compiler::linker`.
     Recipe {
         target: "aarch64-unknown-linux-gnu",
-        flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie"],
+        flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie", "-C", "force-unwind-tables=no"],
         gcc: Some("aarch64-linux-gnu-gcc"),
     },
     Recipe {
         target: "aarch64-unknown-linux-musl",
-        flags: &["-C", "relocation-model=pie"],
+        flags: &["-C", "relocation-model=pie", "-C", "force-unwind-tables=no"],
         gcc: Some("aarch64-linux-gnu-gcc"),
     },
 ];
@@ -120,29 +125,41 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Vec<Binary
 /// # Errors
 /// When the target is unknown or cargo fails.
 pub(crate) fn compile(workspace: &Workspace, target: &str, cargo: impl Fn() -> Command) -> Result<()> {
-    let recipe = recipe(target)?;
-    let compiler = Compiler::of(target)?;
-    // All sources are there before the compiler is told where they are.
-    command::run(workspace.cargo("fetch").args(["--locked", "--target", target]))?;
-    let native = target.split('-').next() == HOST.split('-').next();
-    let folder = workspace.metadata(HOST)?.target_directory.join("linkers");
-    // On such a machine itself the native gcc is the right one.
-    let linker = recipe.gcc.map(|gcc| linker::static_pie(if native { "gcc" } else { gcc }, &folder)).transpose()?;
     let is_machines = |(_, binaries): &&(String, Vec<(Role, String)>)| {
         binaries.iter().any(|(role, _)| matches!(role, Role::Machine(_)))
     };
     let released = released_packages(workspace)?;
     let (machines, daemons): (Vec<_>, Vec<_>) = released.iter().partition(is_machines);
     for packages in [daemons, machines].into_iter().filter(|packages| !packages.is_empty()) {
-        let mut cargo = cargo();
-        cargo.args(["--release", "--locked", "--target", target]);
-        for (name, _) in packages {
-            cargo.args(["--package", name]);
-        }
-        compiler.apply(&mut cargo, workspace, target, recipe.flags, linker.as_deref())?;
-        command::run(&mut cargo).with_context(|| format!("cannot build for {target}"))?;
+        compile_packages(workspace, target, &mut cargo(), packages.iter().map(|(name, _)| name.as_str()))?;
     }
     Ok(())
+}
+
+/// Builds these packages as the daemons are built.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_packages<'n>(
+    workspace: &Workspace,
+    target: &str,
+    cargo: &mut Command,
+    packages: impl Iterator<Item = &'n str>,
+) -> Result<()> {
+    let recipe = recipe(target)?;
+    let compiler = Compiler::of(target)?;
+    // All sources are there before the compiler is told where they are.
+    command::run(workspace.cargo("fetch").args(["--locked", "--target", target]))?;
+    cargo.args(["--release", "--locked", "--target", target]);
+    for name in packages {
+        cargo.args(["--package", name]);
+    }
+    let native = target.split('-').next() == HOST.split('-').next();
+    let folder = workspace.metadata(HOST)?.target_directory.join("linkers");
+    // On such a machine itself the native gcc is the right one.
+    let linker = recipe.gcc.map(|gcc| linker::static_pie(if native { "gcc" } else { gcc }, &folder)).transpose()?;
+    compiler.apply(cargo, workspace, target, recipe.flags, linker.as_deref())?;
+    command::run(cargo).with_context(|| format!("cannot build for {target}"))
 }
 
 /// The folder that holds the release binaries of `target`.

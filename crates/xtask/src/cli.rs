@@ -8,7 +8,7 @@ use crate::{bench, build, check, demo, emulate, fuzz, harden, reproduce, setup, 
 
 const AFTER_HELP: &str = "\
 Start here:
-  cargo xtask demo    build, then watch a lease being taken and three attacks failing
+  cargo xtask demo    build, then watch a lease being taken, three attacks failing, and settings being applied
   cargo xtask test    everything a change must pass; what continuous integration runs
 
 Both install what they need (root, Debian). `cargo xtask TASK --help` tells more about one task.";
@@ -29,7 +29,7 @@ enum Task {
     Test(test::Options),
     /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
     Check(check::Options),
-    /// Compare a daemon with its rivals: time to a lease, memory, size; a table, a chart and raw data
+    /// Compare a daemon with its rivals: time, memory, size; a table, a chart and raw data
     Bench(bench::Options),
     /// Fuzz every target in turn from the committed seeds (nightly Rust)
     Fuzz(fuzz::Options),

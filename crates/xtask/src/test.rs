@@ -111,7 +111,8 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     }
     target(workspace, &mut steps, NATIVE_MUSL.triple, Need::Musl, |triple| {
         setup::ensure(Need::Images)?;
-        let ran: Vec<_> = WITH_MUSL.iter().map(|tests| root_tests(workspace, tests, triple)).collect();
+        let mut ran: Vec<_> = WITH_MUSL.iter().map(|tests| root_tests(workspace, tests, triple)).collect();
+        ran.push(attacks(workspace, triple));
         Ok(ran.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
     });
     for (triple, need) in foreign {
@@ -162,6 +163,10 @@ fn unit_tests(workspace: &Workspace) -> Command {
 }
 
 fn root_tests(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<String> {
+    cargo_test(&mut root_tests_command(workspace, tests, triple)?)
+}
+
+fn root_tests_command(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<Command> {
     if !rustix::process::geteuid().is_root() {
         bail!(
             "{} needs root: it builds network namespaces; help: run this as root, or `cargo xtask test --quick`",
@@ -172,7 +177,17 @@ fn root_tests(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<
     cargo.args(["--locked", "--no-fail-fast", "--package", tests.package, "--", "--test-threads"]);
     cargo.arg(tests.threads.to_string());
     cargo.env("SYSTEM_TESTS", "require").env("ORLOP_BIN_DIR", build::release_folder(workspace, triple)?);
-    cargo_test(&mut cargo)
+    Ok(cargo)
+}
+
+/// The sandbox under attack with another C library: its tables of system calls are about what that library does. Not once
+/// more with every part removed, because what then comes through is the kernel's affair.
+fn attacks(workspace: &Workspace, triple: &str) -> Result<String> {
+    let tests = RootTests { package: "orlop-test-sandbox", threads: 1 };
+    build::compile_packages(workspace, triple, &mut workspace.cargo("build"), [tests.package].into_iter())?;
+    let mut cargo = root_tests_command(workspace, &tests, triple)?;
+    cargo.args(["--skip", "that_is_removed"]);
+    cargo_test(cargo.env("ORLOP_ATTACK", build::release_folder(workspace, triple)?.join("orlop-attack")))
 }
 
 /// The fuzz workspace needs nightly Rust and cargo-fuzz, which tests do not install; its seeds are replayed by the unit tests.

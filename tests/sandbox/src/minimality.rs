@@ -15,11 +15,18 @@ use crate::listener::Listener;
 use crate::target::Target;
 use crate::workload::{ECHO, END, GROW, HEAR, LOG, Message, RELEASE, TOUCH, WAIT};
 
-/// Rules that the workload cannot notice here, and why each stays.
-pub const KEPT: &[(&str, &str)] = &[(
-    "clock_gettime",
-    "the clock is read without a system call here; a machine whose clock source does not allow that falls back to it",
-)];
+/// Why a rule stays that the workload cannot notice here, if it does.
+fn kept(target: &Target, name: &str) -> Option<&'static str> {
+    match name {
+        "clock_gettime" => Some(
+            "the clock is read without a system call here; a machine whose clock source does not allow that falls back to it",
+        ),
+        "brk" if target.is_applier() && cfg!(target_env = "musl") => Some(
+            "without it the allocator keeps its books in mapped pages, until there are so many that it would ask for mprotect",
+        ),
+        _ => None,
+    }
+}
 
 /// The name under which nothing is removed.
 pub const WHOLE: &str = "nothing";
@@ -67,8 +74,7 @@ pub fn verdicts(arena: &mut Arena, target: &'static Target) -> Result<Vec<Verdic
                 .zip(&went)
                 .find(|(right, went)| right != went)
                 .map(|(right, went)| format!("{right}, but {went}"));
-            let kept = KEPT.iter().find(|(name, _)| *name == rule.syscall.name).map(|(_, why)| *why);
-            Ok(Verdict { rule, difference, kept })
+            Ok(Verdict { rule, difference, kept: kept(target, rule.syscall.name) })
         })
         .collect()
 }

@@ -126,6 +126,8 @@ fn an_unknown_attack_or_column_is_an_error_and_not_a_held_attack() {
     }
 }
 
+/// Runs the program that cargo has built, or the one that `ORLOP_ATTACK` names: the same with another C library.
 fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_orlop-attack")).args(arguments).output().unwrap()
+    let program = std::env::var_os("ORLOP_ATTACK").unwrap_or_else(|| env!("CARGO_BIN_EXE_orlop-attack").into());
+    Command::new(program).args(arguments).output().unwrap()
 }

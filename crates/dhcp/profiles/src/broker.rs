@@ -2,7 +2,8 @@ use orlop_sandbox::broker::STDERR_SLOT;
 use orlop_sandbox::channel;
 use orlop_sandbox::privileges::Capability;
 use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Pin, Profile, Role, Root, Rule, Slot, Usage, Value, join,
+    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Pin, Profile, Role, Root, Rule, Slot, Usage,
+    Value, join,
 };
 use orlop_sandbox::seccomp::{EPOLL_WAIT, EVERYWHERE, LEGACY};
 use orlop_sandbox::sys::numbers;

@@ -8,34 +8,44 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendFlags};
 
-use super::{ChannelError, Message, Received, frame_of, frame_size, receive, transmit, understand};
+use super::frames::Frames;
+use super::{ChannelError, Message, Received, frame_of, frame_of_size, frame_size, receive, transmit, understand};
 
 /// One end.
 #[derive(Debug)]
-pub(crate) struct Blocking(OwnedFd);
+pub(crate) struct Blocking {
+    socket: OwnedFd,
+    frames: Frames,
+}
 
 impl Blocking {
     /// Takes a blocking socket.
     pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self(socket)
+        Self { socket, frames: Frames::default() }
     }
 
     /// From here on receiving fails when the peer says nothing for so long.
     pub(crate) fn expect_answers_within(&self, patience: Duration) -> io::Result<()> {
-        Ok(set_socket_timeout(&self.0, Timeout::Recv, Some(patience))?)
+        Ok(set_socket_timeout(&self.socket, Timeout::Recv, Some(patience))?)
     }
 
     /// Waits for the next message, and takes a descriptor with it if one is `accepted`.
     pub(crate) fn recv<In: Message>(&self, accepted: bool) -> Result<Received<In>, ChannelError> {
-        let mut frame = vec![0; frame_size::<In>()];
+        let mut buffer = self.frames.take(frame_size::<In>());
+        let received = self.recv_into(frame_of_size::<In>(&mut buffer), accepted);
+        self.frames.give(buffer);
+        received
+    }
+
+    fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
         let (len, fd) = loop {
-            match receive(self.0.as_fd(), &mut frame, accepted, RecvFlags::empty()) {
+            match receive(self.socket.as_fd(), frame, accepted, RecvFlags::empty()) {
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Err(ChannelError::Silent),
                 result => break result.map_err(io::Error::from)?,
             }
         };
-        understand(&frame, len, fd)
+        understand(frame, len, fd)
     }
 
     /// Sends a message, waiting while the peer has too many unread.
@@ -54,8 +64,11 @@ impl Blocking {
         fd: Option<BorrowedFd<'_>>,
         flags: SendFlags,
     ) -> Result<(), ChannelError> {
-        let mut buffer = vec![0; frame_size::<Out>()];
-        let frame = frame_of(message, &mut buffer)?;
-        transmit(self.0.as_fd(), frame, fd, flags).map_err(|errno| io::Error::from(errno).into())
+        let mut buffer = self.frames.take(frame_size::<Out>());
+        let sent = frame_of(message, &mut buffer).and_then(|frame| {
+            transmit(self.socket.as_fd(), frame, fd, flags).map_err(|errno| io::Error::from(errno).into())
+        });
+        self.frames.give(buffer);
+        sent
     }
 }

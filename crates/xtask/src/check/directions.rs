@@ -53,7 +53,6 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     // Messages are derived, and their maximum size with them.
     ("orlop-dhcp-contract", &["postcard", "serde", "thiserror"]),
     ("orlop-sysctl-contract", &["postcard", "serde", "thiserror"]),
-    ("orlop-sysctl-core", &["thiserror"]),
     // One canonical option at a time, and IPv4/UDP headers; both behind our length checks.
     ("orlop-dhcp-core", &["dhcproto", "smoltcp", "thiserror"]),
 ];

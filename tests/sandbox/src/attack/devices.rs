@@ -5,7 +5,7 @@ use libc::{SOL_PACKET, SOL_SOCKET};
 use super::End::Killed;
 use super::{Attack, MISSED, UNKNOWN, attack};
 use crate::scene::CHANNEL;
-use crate::syscall::{Attempt, call};
+use crate::syscall::{Attempt, Raw, call};
 
 /// The attacks of this topic.
 pub(super) const ATTACKS: &[Attack] = &[
@@ -156,7 +156,8 @@ fn request(interface: [u8; 4], flags: i32) -> FlagsRequest {
     FlagsRequest { name: name(interface), flags: i16::try_from(flags).unwrap_or(0), rest: [0; 22] }
 }
 
-fn ioctl<T>(fd: i32, number: libc::Ioctl, argument: &mut T) -> Attempt {
+/// The constants' type differs between the C libraries.
+fn ioctl<T>(fd: i32, number: impl Raw, argument: &mut T) -> Attempt {
     call!(libc::SYS_ioctl, fd, number, argument)
 }
 

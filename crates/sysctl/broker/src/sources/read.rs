@@ -16,7 +16,8 @@ pub(super) fn regular(place: &Place, path: &Path) -> Result<Vec<u8>, Unreadable>
     one_of(&[FileType::RegularFile], place, path, OFlags::NONBLOCK)
 }
 
-/// Reads a file that somebody named: it may be a pipe, too, which a shell makes of `<(command)`.
+/// Reads a file that somebody named: it may be a named pipe, too. What a shell makes of `<(command)` it cannot be: a broker
+/// inherits no descriptor but the first three.
 pub(super) fn file(place: &Place, path: &Path) -> Result<Vec<u8>, Unreadable> {
     one_of(&[FileType::RegularFile, FileType::Fifo, FileType::CharacterDevice], place, path, OFlags::empty())
 }
