@@ -5,15 +5,16 @@
 //! that an init needs, so that runc, crun or youki can take its place, and it theirs.
 //!
 //! # Why this runtime
-//! The container itself is the work of youki's libcontainer. Measured on two shared cores, LinuxKit's form of a bundle
-//! with an empty static program in it, from the start of the runtime to its end, in a guest of QEMU without acceleration:
+//! The container itself is the work of youki's libcontainer. LinuxKit's form of a bundle with an empty static program in it, in
+//! a guest of QEMU without acceleration. Wall time of a runtime's run on two shared cores; and, free of what else these do, the
+//! whole container as orlop-init sees it with the guest's clock counting instructions (`-icount shift=1`, the median of ten):
 //!
-//! | runtime | per container | bytes of its own | C in it |
-//! |---|---|---|---|
-//! | libcontainer 0.7, linked here, static musl | 0.19–0.27 s | 3.2 MB | none |
-//! | crun 1.8 of Debian | 0.50–0.65 s | 0.5 MB and 5.8 MB of libraries | all of it |
-//! | youki 0.7, from its package | 0.7 s | 11.3 MB and 3.3 MB of libraries | libseccomp |
-//! | runc 1.1 of Debian | 2.0–2.1 s | 8.8 MB and 2.3 MB of libraries | its first stage, libseccomp |
+//! | runtime | wall time | by instructions | bytes of its own | C in it |
+//! |---|---|---|---|---|
+//! | libcontainer 0.7, linked here, static musl | 0.19–0.27 s | 0.05 s | 3.4 MB | none |
+//! | crun 1.8 of Debian | 0.51–0.63 s | 0.08 s | 0.5 MB and 5.8 MB of libraries | all of it |
+//! | runc 1.1 of Debian | 2.0–2.1 s | 0.25 s | 8.8 MB and 2.3 MB of libraries | its first stage, libseccomp |
+//! | youki 0.7, from its package | 0.7 s (not in the same run) | – | 11.3 MB and 3.3 MB of libraries | libseccomp |
 //!
 //! So the one that leaves no C is also the fastest and, with what it needs, the smallest. It is a program of its own and
 //! not a part of process 1, which would end the machine if a library of seventy crates panicked in it.

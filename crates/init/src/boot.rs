@@ -6,6 +6,10 @@ use core::time::Duration;
 
 use orlop_machine::{Instant, Machine};
 
+mod words;
+
+pub use words::{Action, End, Ending, Event, Id};
+
 use crate::backoff::Backoff;
 use crate::container::{Container, List, Restart};
 use crate::record::{Outcome, Record, millis};
@@ -14,67 +18,6 @@ use crate::record::{Outcome, Record, millis};
 pub const KILL_PATIENCE: Duration = Duration::from_secs(2);
 /// How long services have to end when the machine goes off: as long as LinuxKit waits, but no longer than they need.
 pub const GRACE: Duration = Duration::from_secs(5);
-
-/// Which container: its place among all of them.
-pub type Id = usize;
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// File systems, modules and the rest are there.
-    Begin,
-    /// The runtime has done its work; the program runs.
-    Ready(Id),
-    /// The container could not be made.
-    Failed(Id, String),
-    /// Its first process is gone, and with it all of the container.
-    Ended(Id, End),
-    /// Somebody wants the machine to end.
-    Asked(Ending),
-    /// The instant of [`Machine::deadline`] has come.
-    Deadline,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// With this code.
-    Exited(u8),
-    /// By this signal.
-    Killed(i32),
-}
-
-/// How the machine ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// Off.
-    PowerOff,
-    /// Off and on again.
-    Restart,
-    /// It stands still and keeps its screen.
-    Halt,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Make the container and let its program begin. Answered by `Ready` or `Failed`.
-    Start(Id),
-    /// End the container at once. Answered by `Ended`.
-    Kill(Id),
-    /// Tell the container's first process to end. Answered by `Ended`, or not.
-    Terminate(Id),
-    /// Free what onboot container needed: it is over.
-    Release(Id),
-    /// Show this on the console.
-    Say(String),
-    /// Write `boot.json` anew.
-    Publish,
-    /// Show the time line: onboot is done.
-    ShowTimeLine,
-    /// End every process, unmount, and end the machine.
-    Off(Ending),
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -305,12 +248,7 @@ impl Boot {
         if matches!(self.phase, Phase::Onshutdown(..) | Phase::Terminating(..) | Phase::Off) {
             return;
         }
-        let word = match ending {
-            Ending::PowerOff => "power off",
-            Ending::Restart => "restart",
-            Ending::Halt => "halt",
-        };
-        actions.push(Action::Say(format!("told to {word}")));
+        actions.push(Action::Say(format!("told to {}", ending.verb())));
         for id in 0..self.slots.len() {
             let Some(slot) = self.slots.get_mut(id) else { continue };
             match (slot.container.list, slot.state) {

@@ -1,15 +1,21 @@
 //! The machine's console: it is shown what happens, and never waited for.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use orlop_machine::Instant;
+use orlop_sandbox::clock;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 
 use crate::record::{millis, seconds};
 
 /// What may wait for a console that is slower than we are: a serial line takes five seconds for it.
 const MAX_PENDING: usize = 64 << 10;
+
+/// How long the last lines may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lines on their way to the console. One that stands still loses lines, and the loss is shown when it goes on.
 #[derive(Debug)]
@@ -65,6 +71,18 @@ impl Console {
                 Ok(0) | Err(_) => return,
                 Ok(len) => drop(self.pending.drain(..len)),
             }
+        }
+    }
+
+    /// Waits for the console, once: the machine goes off, and there is time for [`PATIENCE`].
+    pub fn drain(&mut self) {
+        let until = clock::now().after(PATIENCE);
+        while let Some(device) = self.waits_for()
+            && clock::now() < until
+        {
+            let mut watched = [PollFd::from_borrowed_fd(device, PollFlags::OUT)];
+            let _ = rustix::event::poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 100_000_000 }));
+            self.flush();
         }
     }
 

@@ -13,34 +13,6 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use crate::preparation::{self, Options};
 use crate::setup::{self, Mount};
 
-/// Kinds of file systems that hold an initramfs (`statfs(2)`).
-const RAMFS: i64 = 0x8584_58f6;
-const TMPFS: i64 = 0x0102_1994;
-/// Where the root is put on its way to itself.
-const DETOUR: &str = "/run";
-
-/// Makes the root one that containers can leave by `pivot_root`, which the kernel refuses for the initramfs itself.
-///
-/// The usual way is to copy all files into a tmpfs, which takes time and twice the memory, and loses hard links and attributes.
-/// It is not needed: a second mount of the same files, put over the first, is a root like any other. To let the runtime
-/// use `chroot` in place of `pivot_root` would be worse: our daemons keep CAP_SYS_CHROOT, which leads out of a chroot.
-///
-/// # Errors
-/// When the kernel refuses; the root is as it was then.
-pub fn take_root() -> io::Result<()> {
-    let kind = rustix::fs::statfs("/")?.f_type;
-    if kind != RAMFS && kind != TMPFS {
-        return Ok(());
-    }
-    make_folder(Path::new(DETOUR), 0o755)?;
-    rustix::mount::mount_bind_recursive("/", DETOUR)?;
-    rustix::process::chdir(DETOUR)?;
-    rustix::mount::mount_move(".", "/")?;
-    rustix::process::chroot(".")?;
-    rustix::process::chdir("/")?;
-    Ok(())
-}
-
 /// Does one step of the machine's set-up.
 ///
 /// # Errors

@@ -7,7 +7,7 @@
 //!
 //! - What is to be done is decided in [`boot`], a machine without clock or kernel, and planned in [`setup`],
 //!   [`preparation`] and [`modules`]. Start reading at [`boot::Boot::handle`].
-//! - What is done is in [`run`] (the loop), [`early`] (mounts), [`lives`] (containers), [`host`] and [`off`].
+//! - What is done is in [`run`] (the loop), [`root`] and [`early`] (mounts), [`lives`] (containers), [`host`] and [`off`].
 //! - `/run/orlop/boot.json` says what happened when; the same is shown on the console at the end of onboot ([`record`]).
 //!
 //! The runtime is another program, `orlop-container`, and may be any with runc's command line (`orlop.runtime=` on the
@@ -36,6 +36,7 @@ pub mod modules;
 pub mod off;
 pub mod preparation;
 pub mod record;
+pub mod root;
 pub mod run;
 pub mod runtime;
 pub mod settings;

@@ -46,6 +46,12 @@ impl Lines {
         lines
     }
 
+    /// Whether more than a line or two would be suppressed now.
+    #[must_use]
+    pub const fn is_exhausted(&self) -> bool {
+        self.allowance == 0
+    }
+
     /// Ends the line under way, if there is one.
     pub fn end(&mut self) -> Option<String> {
         let mut text = core::mem::take(&mut self.partial);
@@ -146,6 +152,7 @@ mod tests {
         let mut lines = Lines::new(at(0));
         let flood = b"x\n".repeat(1000);
         assert_eq!(lines.take(&flood, at(0)).len(), 400, "the burst");
+        assert!(lines.is_exhausted());
         let later = lines.take(&flood, at(1000));
         assert_eq!(later.len(), 50, "a second later");
         assert_eq!(later[0], "(600 lines suppressed) x");

@@ -17,7 +17,7 @@ use crate::early;
 use crate::files;
 use crate::runtime::{Known, Verb};
 use crate::settings::{Settings, Shown};
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 
 /// Where logs are.
 const LOGS: &str = "/var/log";
@@ -31,6 +31,7 @@ pub struct Lives {
     shown: Shown,
     all: Vec<Life>,
     orphans: VecDeque<(Pid, End)>,
+    chunk: Vec<u8>,
 }
 
 /// One container, in whatever state.
@@ -69,7 +70,13 @@ impl Lives {
             lived: false,
         };
         let all = containers.into_iter().zip(bundles).map(life).collect();
-        Self { runtime: settings.runtime.clone(), shown: settings.console, all, orphans: VecDeque::new() }
+        Self {
+            runtime: settings.runtime.clone(),
+            shown: settings.console,
+            all,
+            orphans: VecDeque::new(),
+            chunk: vec![0; stream::CHUNK],
+        }
     }
 
     /// [`crate::boot::Action::Start`]: prepares the container and asks the runtime for it.
@@ -86,7 +93,8 @@ impl Lives {
             // Gone between two looks: we collect it at the next.
             let _ = rustix::process::kill_process_group(helper, Signal::KILL);
         }
-        if let Some(pid) = life.pid.or_else(|| life.helper.and(life.known.pid())) {
+        // The runtime may have made the container without having come to its end.
+        if let Some(pid) = life.pid.or_else(|| life.known.pid()) {
             kill_control_group(pid);
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
@@ -173,6 +181,8 @@ impl Lives {
         self.read(id, console, true);
         if let Some(life) = self.all.get_mut(id) {
             life.pid = None;
+            // The kernel may give the number to somebody else.
+            life.known.forget_pid();
         }
         Event::Ended(id, end)
     }
@@ -204,7 +214,7 @@ impl Lives {
             Shown::Nothing => false,
         };
         for stream in [out, err] {
-            let lines = if finish { stream.finish(now) } else { stream.read(now) };
+            let lines = if finish { stream.finish(&mut self.chunk, now) } else { stream.read(&mut self.chunk, now) };
             for line in lines.iter().filter(|_| is_shown) {
                 console.show(now, &life.container.name, line);
             }

@@ -22,6 +22,7 @@ use crate::lives::{self, Lives};
 use crate::modules;
 use crate::off;
 use crate::record::{Mark, Report, millis};
+use crate::root;
 use crate::settings::Settings;
 use crate::setup;
 
@@ -45,16 +46,13 @@ struct Init {
 pub fn run() -> ! {
     let begun = clock::now();
     let signals = signals();
-    let root = early::take_root();
-    let mut wrong: Vec<String> = root
-        .err()
-        .map(|error| format!("cannot take the root; containers cannot leave it: {error}"))
-        .into_iter()
-        .collect();
+    let mut wrong =
+        root::take().unwrap_or_else(|error| vec![format!("no new root, so containers cannot leave this one: {error}")]);
+    let moved = clock::now();
     wrong.extend(signals.as_ref().err().cloned());
     wrong.extend(setup::steps().into_iter().filter_map(|step| early::set_up(step).err()));
     let mut console = Console::open();
-    let mut marks = vec![mark("orlop-init", begun), mark("file systems", clock::now())];
+    let mut marks = vec![mark("orlop-init", begun), mark("root", moved), mark("file systems", clock::now())];
     let line = files::read(Path::new("/proc/cmdline"), MAX_COMMAND_LINE).unwrap_or_default();
     let (settings, complaints) = Settings::from_command_line(&line);
     wrong.extend(complaints);
@@ -136,6 +134,7 @@ impl Init {
             }
             Action::Off(ending) => {
                 self.console.say(clock::now(), "goodbye");
+                self.console.drain();
                 off::end(ending)
             }
         }
@@ -165,9 +164,11 @@ impl Init {
         let mut watched: Vec<PollFd<'_>> = Vec::new();
         watched.extend(self.signals.as_ref().map(|signals| PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)));
         watched.extend(self.console.waits_for().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
-        let streams = self.lives.streams().filter_map(|stream| stream.waits_for());
+        let now = clock::now();
+        let streams = self.lives.streams().filter_map(|stream| stream.waits_for(now));
         watched.extend(streams.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let mut timeout = lives::until(clock::now(), self.boot.deadline());
+        let pauses = self.lives.streams().filter_map(|stream| stream.resumes(now));
+        let mut timeout = lives::until(now, pauses.chain(self.boot.deadline()).min());
         if self.signals.is_none() {
             // Then ends of processes are found by looking.
             timeout = Some(rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 });

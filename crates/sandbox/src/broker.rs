@@ -226,7 +226,10 @@ impl Narrow {
     }
 
     /// What `future` gives, unless it takes longer than `limit`.
-    async fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Result<Option<T>, Fatal> {
+    ///
+    /// # Errors
+    /// None on a kernel that works.
+    pub async fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Result<Option<T>, Fatal> {
         let os = |cause: io::Error| Fatal::os("cannot set the timer", cause);
         self.deadline.set(Some(clock::now().after(limit))).map_err(os)?;
         let mut future = pin!(future);

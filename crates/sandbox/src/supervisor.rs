@@ -55,6 +55,7 @@ pub struct Plan {
     /// Whether the daemon ends when its work is done.
     pub oneshot: bool,
     /// Whether a one-shot run that failed is not tried again: what it read cannot be read twice, or it would fail again.
+    /// Its broker goes on when the worker ends.
     pub once: bool,
     /// When a one-shot run ends at the latest, broker or no broker, after it was started.
     pub hard_stop: Option<Duration>,
@@ -83,6 +84,8 @@ struct Pair {
 /// # Errors
 /// None on a kernel that works.
 pub fn hold_signals() -> Result<(), Fatal> {
+    // Who started us may ignore it, which is inherited, and children that nobody asks about are never heard of.
+    sys::default_child_signal();
     sys::block_signals(&SIGNALS).map_err(|cause| Fatal::os("cannot block signals", cause))
 }
 
@@ -222,7 +225,9 @@ impl Supervisor {
                 } else if pair.worker == Some(pid) {
                     pair.worker = None;
                     ended.worker = Some(how);
-                    patience = Some(clock::now().after(AFTER_WORKER));
+                    // The broker of a single run may have heard everything: what it does then, and says about it, is not
+                    // the worker's to end.
+                    patience = (!plan.once).then(|| clock::now().after(AFTER_WORKER));
                 }
             }
             if pair.is_gone() {

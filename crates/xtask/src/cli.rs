@@ -32,7 +32,7 @@ enum Task {
     Test(test::Options),
     /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
     Check(check::Options),
-    /// Compare a daemon with its rivals: time to a lease, memory, size; a table, a chart and raw data
+    /// Compare a daemon with its rivals: time, memory, size; a table, a chart and raw data
     Bench(bench::Options),
     /// Fuzz every target in turn from the committed seeds (nightly Rust)
     Fuzz(fuzz::Options),

@@ -209,6 +209,24 @@ fn a_missing_capability_is_named() {
     assert_eq!(place.get("net/ipv4/ip_forward").unwrap(), "0", "denied is denied");
 }
 
+/// Outside of the first network only some congestion controls may be chosen, by whomever.
+#[test]
+fn a_capability_that_is_there_is_not_asked_for() {
+    let Some(place) = Place::with(&[Program::Orlop]) else { return };
+    let words = |path: &str| std::fs::read_to_string(format!("/proc/sys/net/ipv4/{path}")).unwrap();
+    let (available, allowed) = (words("tcp_available_congestion_control"), words("tcp_allowed_congestion_control"));
+    let restricted = available.split_whitespace().find(|name| !allowed.split_whitespace().any(|other| other == *name));
+    let Some(restricted) = restricted else {
+        return orlop_testbed::needs::skip("needs a congestion control that not everybody may choose");
+    };
+    place.configure_one(&format!("net.ipv4.tcp_congestion_control = {restricted}\n")).unwrap();
+    let ran = contained(&place, &[], &[]);
+    let audit = Audit::of(&place).unwrap();
+    let record = audit.of_key("net.ipv4.tcp_congestion_control").unwrap();
+    assert_eq!((record.result.as_str(), ran.code), ("denied", 1), "{record:?}");
+    assert!(!record.why.as_ref().unwrap().contains("CAP_"), "{record:?}");
+}
+
 /// The setting is the whole machine's, so it is written as what it is already, spelled differently.
 #[test]
 fn a_setting_of_the_whole_machine_is_refused_without_its_capability() {

@@ -70,7 +70,10 @@ fn after_it_is_locked_in_an_applier_opens_nothing() {
         // The last filter of several.
         let locked =
             own.iter().rposition(|call| call.name == "seccomp" || call.rest.contains("PR_SET_SECCOMP")).unwrap();
-        let later: BTreeSet<_> = own[locked + 1..].iter().map(|call| call.name.as_str()).collect();
+        // What the filter answers with ENOSYS was not done: some C libraries try.
+        let done =
+            own[locked + 1..].iter().filter(|call| !call.rest.ends_with("= -1 ENOSYS (Function not implemented)"));
+        let later: BTreeSet<_> = done.map(|call| call.name.as_str()).collect();
         let may = [
             "recvmsg",
             "sendto",

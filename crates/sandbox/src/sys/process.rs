@@ -202,6 +202,12 @@ pub(crate) fn default_fault_signals() {
     }
 }
 
+/// Lets children that end wait until they are collected.
+pub(crate) fn default_child_signal() {
+    // SAFETY: SIG_DFL is a valid disposition for it.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// Adds a system call filter to this thread, which needs `no_new_privs` or CAP_SYS_ADMIN.
 pub(crate) fn install_filter(program: &[sock_filter]) -> Result<(), Errno> {
     #[repr(C)]

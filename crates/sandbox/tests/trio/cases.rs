@@ -167,6 +167,15 @@ pub(crate) const CASES: &[Case] = &[
         assert_eq!(Daemon::start(&["--oneshot", "--unmet"]).wait().code(), Some(1));
         assert_eq!(Daemon::start(&["--oneshot", "--mistaken"]).wait().code(), Some(2));
     }),
+    ("the_end_of_its_worker_is_none_for_the_broker_of_a_single_run", || {
+        let line = ["--oneshot", "--end", "--linger"];
+        assert_eq!(Daemon::start(&[&line[..], &["--once"]].concat()).wait().code(), Some(0));
+        Daemon::start(&line).line("broker and worker have ended broker=signal 9");
+    }),
+    ("children_are_heard_of_by_a_supervisor_that_was_told_to_ignore_them", || {
+        let mut daemon = Daemon::start_under(&["env", "--ignore-signal=CHLD"], &["--oneshot", "--unmet"]);
+        assert_eq!(daemon.wait().code(), Some(1));
+    }),
     ("a_result_is_no_end_for_a_service", || {
         Daemon::start(&["--unmet"]).line("broker and worker have ended broker=exit 1");
     }),

@@ -187,7 +187,7 @@ fn supervise(arguments: &[String], oneshot: bool) -> Result<u8, Fatal> {
         worker: if arguments.iter().any(|argument| argument == "--other-worker") { &OTHER_WORKER } else { &WORKER },
         lent: &appliers::LENT,
         oneshot,
-        once: false,
+        once: arguments.iter().any(|argument| argument == "--once"),
         hard_stop: Some(Duration::from_secs(2)),
     })
 }
@@ -247,6 +247,11 @@ async fn serve(worker: i32, appliers: Appliers, has: &impl Fn(&str) -> bool) -> 
         if has(flag) {
             channel.send(&message).await.map_err(lost)?;
         }
+    }
+    if has("--linger") {
+        // Twice as long as a supervisor has patience. It has no system call to sleep with.
+        let since = clock::now();
+        while clock::now().since(since) < Duration::from_millis(500) {}
     }
     for (flag, exit) in [("--refused", Exit::Refused), ("--unmet", Exit::Unmet), ("--mistaken", Exit::Mistaken)] {
         if has(flag) {

@@ -51,6 +51,16 @@ pub struct Record {
     pub attempt: Option<Attempt>,
     /// What that means; nothing in a plan, where nothing is tried.
     pub outcome: Option<Outcome>,
+    /// What the kernel said when everything was done, if it is not what it said before.
+    pub later: Option<String>,
+}
+
+impl Record {
+    /// Nothing has been tried yet.
+    #[must_use]
+    pub const fn new(permitted: Permitted) -> Self {
+        Self { permitted, by: None, attempt: None, outcome: None, later: None }
+    }
 }
 
 /// What counts as a failure.

@@ -8,6 +8,7 @@ mod talk;
 
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_sandbox::broker::{Attested, Broker, Keep};
@@ -28,6 +29,9 @@ use crew::Forks;
 use outputs::Outputs;
 pub use outputs::print;
 use talk::Said;
+
+/// How long the worker may take to make a plan of what it is told: more than the largest text takes it.
+const PLAN_WITHIN: Duration = Duration::from_secs(40);
 
 /// Does what `run` says.
 ///
@@ -57,7 +61,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
             run.sysctl_dir.display()
         );
     }
-    let Some(sources) = read(run)? else { return Ok(Exit::Unmet) };
+    let sources = read(run)?;
     let outputs = Outputs::open(run.mode);
     let mut timings = Timings { read: since(birth.started), ..Timings::default() };
 
@@ -86,7 +90,8 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let mut policy = Policy::new(&rules, run.lock);
     let names: Vec<String> = texts.iter().map(|text| text.name.clone()).collect();
     let said = talk::plan(&channel, &tree, rules, texts, &mut policy);
-    let Said { plan, findings, unsaid } = beside(relay, said).await?;
+    let said = narrow.within(PLAN_WITHIN, beside(relay, said)).await?;
+    let Said { plan, findings, unsaid } = said.unwrap_or_else(|| Err(talk::too_slow(PLAN_WITHIN)))?;
     timings.plan = since(birth.started);
 
     let arranged = Policy::arrange(plan);
@@ -102,21 +107,15 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     Ok(report.exit())
 }
 
-/// The texts; nothing when LinuxKit's component would have ended with 1 here.
-fn read(run: &Run) -> Result<Option<Sources>, Fatal> {
+/// The texts.
+fn read(run: &Run) -> Result<Sources, Fatal> {
     if run.mode == Mode::Posture {
-        return Ok(Some(Sources::default()));
+        return Ok(Sources::default());
     }
-    match Sources::read(&run.wanted) {
-        Ok(sources) => Ok(Some(sources)),
-        Err(unread) if run.is_linuxkit() => {
-            tracing::error!("{unread}");
-            Ok(None)
-        }
-        Err(unread) => Err(Fatal::new(Exit::Config, format!("cannot read {}", unread.name))
-            .cause(unread.why)
-            .help("name a folder that exists")),
-    }
+    Sources::read(&run.wanted).map_err(|unread| {
+        let exit = if run.is_linuxkit() { Exit::Unmet } else { Exit::Config };
+        Fatal::new(exit, format!("cannot read {}", unread.name)).cause(unread.why).help("name a folder that exists")
+    })
 }
 
 /// Awaits `main` while the worker's log is relayed.
@@ -136,6 +135,6 @@ async fn beside<T>(relay: Relay, main: impl Future<Output = T>) -> T {
     .await
 }
 
-fn since(start: Instant) -> std::time::Duration {
+fn since(start: Instant) -> Duration {
     clock::now().since(start)
 }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, Name};
+use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, MAX_READING, Name};
 use rustix::fs::{
     Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, openat2,
 };
@@ -88,6 +88,15 @@ impl Tree {
             }
         }
         Err(refused)
+    }
+
+    /// What the kernel says `key` is now; nothing when it cannot be read from here.
+    #[must_use]
+    pub fn read(&self, key: &Key) -> Option<String> {
+        let file = whole(self.open_at(key.path(), OFlags::RDONLY | OFlags::NONBLOCK).ok()?).ok()?;
+        let mut bytes = [0; MAX_READING];
+        let len = rustix::io::pread(&file, &mut bytes, 0).ok()?;
+        Some(String::from_utf8_lossy(bytes.get(..len)?).into_owned())
     }
 
     fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {

@@ -4,21 +4,22 @@
 
 use std::os::fd::OwnedFd;
 
-use orlop_sysctl_contract::{Access, Job, MAX_READING, Trial, Want, Wrote, is_in_force};
+use orlop_sysctl_contract::{Access, Job, MAX_READING, Trial, Want, Wrote, is_comparable, is_in_force};
 use orlop_wire::Str;
 use rustix::io::Errno;
 
 /// Does `job` with the open file of a setting.
 #[must_use]
 pub fn work(job: Job, setting: Option<OwnedFd>) -> Trial {
-    let Job { want, access, dry } = job;
+    let Job { want, access, dry, insist } = job;
     // The broker never forgets it; if it did, this is what the kernel would say.
     let Some(setting) = setting else {
         return Trial { before: None, wrote: Wrote::Refused(Errno::BADF.raw_os_error()), after: None };
     };
     let before = if access == Access::WriteOnly { None } else { reading(&setting) };
     let in_force = before.as_deref().is_some_and(|now| is_in_force(&want, now));
-    if dry || in_force || access == Access::ReadOnly {
+    let may_write = !dry && access != Access::ReadOnly && is_comparable(&want, before.as_deref());
+    if !may_write || (in_force && !insist) {
         return Trial { before, wrote: Wrote::No, after: None };
     }
     let wrote = write(&setting, &want);
@@ -36,11 +37,7 @@ fn reading(setting: &OwnedFd) -> Option<Str<MAX_READING>> {
 
 /// All of it in one `write` at the beginning: the kernel would take a second one for a second value.
 fn write(setting: &OwnedFd, want: &Want) -> Wrote {
-    let mut line = match want {
-        Want::Exactly(value) => value.as_str().to_owned(),
-        Want::AtLeast(number) => number.to_string(),
-    };
-    line.push('\n');
+    let line = want.line();
     match again(|| rustix::io::pwrite(setting, line.as_bytes(), 0)) {
         Ok(len) if len == line.len() => Wrote::Whole,
         Ok(_) => Wrote::Short,
@@ -103,10 +100,34 @@ mod tests {
         ] {
             fs::write(&path, "1\n").unwrap();
             let (before, wrote, after) = trial;
-            let got = work(Job { want, access, dry }, open(&path, access));
+            let got = work(Job { want, access, dry, insist: false }, open(&path, access));
             assert_eq!(got, Trial { before, wrote, after }, "{what}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content, "{what}");
         }
+    }
+
+    #[test]
+    fn what_is_wanted_at_least_is_not_written_over_what_is_no_number() {
+        let folder = Folder::new("list");
+        let path = folder.0.join("key");
+        for content in ["4096\t87380\t6291456\n", "max\n", ""] {
+            fs::write(&path, content).unwrap();
+            let job = Job { want: Want::AtLeast(1), access: Access::ReadWrite, dry: false, insist: false };
+            assert_eq!(work(job, open(&path, Access::ReadWrite)).wrote, Wrote::No, "{content:?}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn the_same_value_is_written_where_it_has_to_stay() {
+        let folder = Folder::new("insist");
+        let path = folder.0.join("key");
+        fs::write(&path, "1\n").unwrap();
+        let job = Job { want: exactly("1"), access: Access::ReadWrite, dry: false, insist: true };
+        let again = Trial { before: text("1\n"), wrote: Wrote::Whole, after: text("1\n") };
+        assert_eq!(work(job.clone(), open(&path, Access::ReadWrite)), again);
+        let looked = work(Job { dry: true, ..job }, open(&path, Access::ReadWrite));
+        assert_eq!(looked.wrote, Wrote::No, "only looking");
     }
 
     #[test]
@@ -114,7 +135,7 @@ mod tests {
         // A descriptor that can only be read.
         let folder = Folder::new("refused");
         fs::write(folder.0.join("key"), "1\n").unwrap();
-        let job = Job { want: exactly("2"), access: Access::ReadWrite, dry: false };
+        let job = Job { want: exactly("2"), access: Access::ReadWrite, dry: false, insist: false };
         let trial = work(job.clone(), open(&folder.0.join("key"), Access::ReadOnly));
         assert_eq!(trial.wrote, Wrote::Refused(Errno::BADF.raw_os_error()));
         assert_eq!(trial.after, None);
@@ -129,7 +150,7 @@ mod tests {
             ("no UTF-8", b"a\xffb".to_vec(), "a\u{fffd}b".to_owned()),
         ] {
             fs::write(folder.0.join("key"), content).unwrap();
-            let job = Job { want: exactly("1"), access: Access::ReadOnly, dry: true };
+            let job = Job { want: exactly("1"), access: Access::ReadOnly, dry: true, insist: false };
             let trial = work(job, open(&folder.0.join("key"), Access::ReadOnly));
             assert_eq!(trial.before.as_deref(), Some(want.as_str()), "{what}");
         }

@@ -15,6 +15,8 @@ pub struct Job {
     pub access: Access,
     /// Only look.
     pub dry: bool,
+    /// Write the value even where it is in force: see [`Key::inherits`](crate::Key::inherits).
+    pub insist: bool,
 }
 
 /// What a file of `/proc/sys` could be opened for.

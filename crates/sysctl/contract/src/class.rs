@@ -123,6 +123,7 @@ mod tests {
             ("kernel/unprivileged_bpf_disabled", "0x1", Some(Lock::UnprivilegedBpf)),
             ("kernel/kexec_load_disabled", "01", Some(Lock::KexecLoad)),
             ("kernel/modules_disabled", "1 0", Some(Lock::Modules)),
+            ("kernel/modules_disabled", "\u{b}1", Some(Lock::Modules)),
             ("kernel/modules_disabled", "on", None),
             ("kernel/yama/ptrace_scope", "2", None),
             ("kernel/yama/ptrace_scope", "3", Some(Lock::PtraceScope)),

@@ -79,6 +79,17 @@ impl Key {
         self.path().rsplit_once('/').map_or(self.path(), |(_, name)| name)
     }
 
+    /// Whether the kernel copies this setting from the one of the same name for `default`, until somebody has written it:
+    /// those of an interface in `net/ipv4/conf` (net/ipv4/devinet.c) and `net/*/neigh` (net/core/neighbour.c). Whoever
+    /// wants such a value to stay has to write it, even where it is in force already.
+    #[must_use]
+    pub fn inherits(&self) -> bool {
+        let mut names = self.names();
+        let folder = [(); 3].map(|()| names.next().unwrap_or_default());
+        let folds = matches!(folder, ["net", "ipv4", "conf" | "neigh"] | ["net", "ipv6", "neigh"]);
+        folds && !matches!(names.next(), None | Some("all" | "default"))
+    }
+
     /// The folder it is in.
     #[must_use]
     pub fn parent(&self) -> Directory {
@@ -278,6 +289,23 @@ mod tests {
     fn a_key_is_shown_as_sysctl_shows_it() {
         for (path, shown) in [("net/ipv4/ip_forward", "net.ipv4.ip_forward"), ("a/eth0.100/b", "a.eth0/100.b")] {
             assert_eq!(Key::new(path).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn settings_of_an_interface_are_copied_from_the_default() {
+        for (path, want) in [
+            ("net/ipv4/conf/lo/rp_filter", true),
+            ("net/ipv4/neigh/eth0/gc_stale_time", true),
+            ("net/ipv6/neigh/eth0/gc_stale_time", true),
+            ("net/ipv6/conf/lo/forwarding", false),
+            ("net/ipv4/conf/default/rp_filter", false),
+            ("net/ipv4/conf/all/rp_filter", false),
+            ("net/ipv4/conf", false),
+            ("net/ipv4/ip_forward", false),
+            ("vm/swappiness", false),
+        ] {
+            assert_eq!(Key::new(path).unwrap().inherits(), want, "{path}");
         }
     }
 

@@ -33,7 +33,7 @@ pub use number::{first_number, numbers};
 pub use outcome::{Outcome, Skipped};
 pub use policy::{Arranged, Permitted, Policy, Refused};
 pub use value::{Value, ValueError};
-pub use verdict::{Attempt, is_in_force, judge};
+pub use verdict::{Attempt, holds, is_comparable, is_in_force, judge};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.

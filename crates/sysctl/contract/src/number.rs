@@ -1,19 +1,28 @@
 //! Numbers as the kernel reads them: `proc_dointvec` and its kin in kernel/sysctl.c.
 
+/// White space as the kernel has it, `isspace` in lib/ctype.c: a vertical tab is, which Rust's and HTML's ASCII white space
+/// leaves out.
+const WHITE: [char; 6] = [' ', '\t', '\n', '\u{b}', '\u{c}', '\r'];
+
+/// What stands between white space in `text`.
+pub(crate) fn fields(text: &str) -> impl Iterator<Item = &str> {
+    text.split(WHITE).filter(|field| !field.is_empty())
+}
+
 /// The numbers in `text`, separated by white space; nothing when one of the fields is no number to the kernel.
 ///
 /// A field is an optional `-`, then digits in base 16 after `0x`, in base 8 after `0`, in base 10 otherwise. There is no
 /// `+`. What does not fit in 64 bits is no number.
 #[must_use]
 pub fn numbers(text: &str) -> Option<Vec<i128>> {
-    let numbers: Option<Vec<_>> = text.split_ascii_whitespace().map(number).collect();
+    let numbers: Option<Vec<_>> = fields(text).map(number).collect();
     numbers.filter(|numbers| !numbers.is_empty())
 }
 
 /// The first number in `text`: a setting that is one number takes this one, and ignores what follows it.
 #[must_use]
 pub fn first_number(text: &str) -> Option<i128> {
-    text.split_ascii_whitespace().next().and_then(number)
+    fields(text).next().and_then(number)
 }
 
 /// Whether `field` is spelled as the kernel spells a number: base 10, no leading zero.
@@ -76,6 +85,7 @@ mod tests {
             ("negative", "-1", Some(vec![-1])),
             ("negative hexadecimal", "-0x10", Some(vec![-16])),
             ("a vector", "4096\t87380 6291456", Some(vec![4096, 87380, 6_291_456])),
+            ("all that is white to the kernel", "\u{b}1\u{c}\r2", Some(vec![1, 2])),
             ("the largest", "18446744073709551615", Some(vec![i128::from(u64::MAX)])),
             ("one more than that", "18446744073709551616", None),
             ("no octal digit", "08", None),

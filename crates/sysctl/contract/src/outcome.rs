@@ -5,7 +5,7 @@ use crate::Class;
 pub enum Outcome {
     /// Written, and the kernel says so.
     Ok,
-    /// It was in force already; nothing was written.
+    /// It was in force already.
     Unchanged,
     /// `at-least`: the kernel's value is larger already; nothing was written.
     Kept,
@@ -13,6 +13,9 @@ pub enum Outcome {
     Normalized,
     /// The kernel took the write, and the value is another one.
     Mismatch,
+    /// It was in force, and when everything was done it was not: another setting of the plan, or another program, has
+    /// changed it.
+    Overtaken,
     /// Written; what came of it cannot be read.
     Unverified,
     /// Only looked: a write would change it.
@@ -52,6 +55,7 @@ impl Outcome {
             Self::Kept => "kept",
             Self::Normalized => "normalized",
             Self::Mismatch => "mismatch",
+            Self::Overtaken => "overtaken",
             Self::Unverified => "unverified",
             Self::Differs => "differs",
             Self::Missing => "missing",
@@ -65,12 +69,13 @@ impl Outcome {
     }
 
     /// Every name that [`Outcome::name`] gives: the labels of the counters.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "ok",
         "unchanged",
         "kept",
         "normalized",
         "mismatch",
+        "overtaken",
         "unverified",
         "differs",
         "missing",
@@ -91,6 +96,7 @@ impl Outcome {
             Self::Differs => true,
             Self::Missing => strict && !lenient,
             Self::Mismatch
+            | Self::Overtaken
             | Self::ReadOnly
             | Self::Denied(_)
             | Self::Invalid
@@ -116,12 +122,13 @@ impl Skipped {
 mod tests {
     use super::*;
 
-    const ALL: [Outcome; 14] = [
+    const ALL: [Outcome; 15] = [
         Outcome::Ok,
         Outcome::Unchanged,
         Outcome::Kept,
         Outcome::Normalized,
         Outcome::Mismatch,
+        Outcome::Overtaken,
         Outcome::Unverified,
         Outcome::Differs,
         Outcome::Missing,
@@ -143,8 +150,8 @@ mod tests {
     #[test]
     fn what_is_not_in_force_is_a_failure_unless_nobody_minds() {
         for (what, strict, lenient, want) in [
-            ("ordinary", false, false, "mismatch differs readonly denied invalid locked skipped failed"),
-            ("strict", true, false, "mismatch differs missing readonly denied invalid locked skipped failed"),
+            ("ordinary", false, false, "mismatch overtaken differs readonly denied invalid locked skipped failed"),
+            ("strict", true, false, "mismatch overtaken differs missing readonly denied invalid locked skipped failed"),
             ("lenient", false, true, "differs"),
             ("strict and lenient", true, true, "differs"),
         ] {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use orlop_wire::Bounded;
 
-use crate::{Class, Key, Lock, MAX_PREFIXES, MAX_STEPS, Prefix, Rules, Skipped, Step};
+use crate::{Class, Key, Lock, MAX_PREFIXES, MAX_STEPS, MAX_TEXT, Prefix, Rules, Skipped, Step, Want};
 
 /// Decides what of a worker's plan is carried out, and in which order.
 ///
@@ -14,6 +14,8 @@ pub struct Policy {
     prefixes: Bounded<Prefix, MAX_PREFIXES>,
     lock: bool,
     seen: BTreeSet<Key>,
+    /// Bytes of the values permitted so far.
+    bytes: usize,
 }
 
 /// A step that the policy allows. Nothing else makes one, and only one of these is ever tried.
@@ -33,6 +35,9 @@ pub enum Refused {
     /// More steps than [`MAX_STEPS`].
     #[error("the plan has more than {MAX_STEPS} steps")]
     TooMany,
+    /// Values of more than [`MAX_TEXT`] together.
+    #[error("the plan has values of more than {MAX_TEXT} bytes")]
+    TooMuch,
     /// The key was permitted already.
     #[error("the plan has a key twice")]
     Twice,
@@ -54,7 +59,7 @@ impl Policy {
     /// A policy for one plan. `lock` is `--lock`.
     #[must_use]
     pub fn new(rules: &Rules, lock: bool) -> Self {
-        Self { prefixes: rules.prefixes.clone(), lock, seen: BTreeSet::new() }
+        Self { prefixes: rules.prefixes.clone(), lock, seen: BTreeSet::new(), bytes: 0 }
     }
 
     /// Decides one step.
@@ -65,12 +70,20 @@ impl Policy {
         if self.seen.len() >= MAX_STEPS {
             return Err(Refused::TooMany);
         }
+        let bytes = self.bytes.saturating_add(match &step.want {
+            Want::Exactly(value) => value.as_str().len(),
+            Want::AtLeast(_) => 0,
+        });
+        if bytes > MAX_TEXT {
+            return Err(Refused::TooMuch);
+        }
         if !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| prefix.covers(&step.key)) {
             return Err(Refused::OutsidePrefixes);
         }
         if !self.seen.insert(step.key.clone()) {
             return Err(Refused::Twice);
         }
+        self.bytes = bytes;
         let lock = Lock::of(&step.key, &step.want);
         let hold = (lock.is_some() && !self.lock).then_some(Skipped::NeedsLock);
         Ok(Permitted { class: Class::of(&step.key), lock, hold, step })
@@ -96,11 +109,6 @@ impl Arranged {
             }
         }
         locks
-    }
-
-    /// The locks before anything has been tried, to be shown.
-    pub fn planned_locks(&self) -> &[Permitted] {
-        &self.locks
     }
 }
 
@@ -133,7 +141,7 @@ impl Permitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Directory, Origin, Value, Want};
+    use crate::{Directory, Origin, Value};
 
     fn step(path: &str, value: &str) -> Step {
         Step {
@@ -173,7 +181,7 @@ mod tests {
     fn locks_come_last_and_modules_the_very_last() {
         let arranged = hardened(true);
         assert_eq!(keys(&arranged.settings), ["vm.swappiness", "kernel.sysrq"], "in the order of the plan");
-        assert_eq!(arranged.planned_locks().len(), 4);
+        assert_eq!(arranged.locks.len(), 4);
         let locks = arranged.locks(false);
         let want = [
             "kernel.kexec_load_disabled",
@@ -221,5 +229,15 @@ mod tests {
             assert!(policy.permit(step(&format!("a/{number}"), "1")).is_ok());
         }
         assert_eq!(policy.permit(step("one/more", "1")), Err(Refused::TooMany));
+    }
+
+    #[test]
+    fn all_values_together_are_no_longer_than_all_texts() {
+        let (mut policy, page) = (Policy::new(&rules(&[]), false), "x".repeat(4096));
+        for number in 0..MAX_TEXT / 4096 {
+            let _permitted = policy.permit(step(&format!("k/{number}"), &page)).unwrap();
+        }
+        assert_eq!(policy.permit(step("one/more", "1")), Err(Refused::TooMuch));
+        assert!(policy.permit(step("one/more", "")).is_ok(), "what takes no room");
     }
 }

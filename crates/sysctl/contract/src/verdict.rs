@@ -5,6 +5,7 @@
 //! text.
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
 use crate::number::{is_as_the_kernel_says, numbers, ranges};
 use crate::{Access, Class, Lock, Outcome, Permitted, Trial, Want, Wrote};
@@ -26,6 +27,25 @@ pub fn is_in_force(want: &Want, before: &str) -> bool {
     match want {
         Want::Exactly(value) => compare(value.as_str(), before) == Likeness::Same,
         Want::AtLeast(number) => single(before).is_some_and(|now| now >= i128::from(*number)),
+    }
+}
+
+/// Whether `want` can be held against what the kernel says: a number that is wanted at least only against one number. To
+/// write it elsewhere could make the first number of a list smaller.
+#[must_use]
+pub fn is_comparable(want: &Want, before: Option<&str>) -> bool {
+    match want {
+        Want::Exactly(_) => true,
+        Want::AtLeast(_) => before.and_then(single).is_some(),
+    }
+}
+
+/// Whether `now` is what `want` asks for, however it is spelled.
+#[must_use]
+pub fn holds(want: &Want, now: &str) -> bool {
+    match want {
+        Want::Exactly(value) => compare(value.as_str(), now) != Likeness::Different,
+        Want::AtLeast(_) => is_in_force(want, now),
     }
 }
 
@@ -53,10 +73,17 @@ fn tried(step: &Permitted, access: Access, trial: &Trial) -> Outcome {
     let want = &step.step().want;
     match *wrote {
         Wrote::No => untouched(step, access, before.as_deref()),
-        Wrote::Whole => after.as_deref().map_or(Outcome::Unverified, |after| written(want, after)),
+        Wrote::Whole => match (before.as_deref(), after.as_deref()) {
+            // Written only so that it stays.
+            (Some(before), Some(after)) if is_in_force(want, before) && is_in_force(want, after) => Outcome::Unchanged,
+            (_, Some(after)) => written(want, after),
+            (_, None) => Outcome::Unverified,
+        },
         Wrote::Short => after.as_deref().map_or(Outcome::Mismatch, |after| written(want, after)),
         Wrote::Refused(EPERM | EACCES | EINVAL) if is_locked(step, before.as_deref()) => Outcome::Locked,
         Wrote::Refused(EPERM | EACCES) => denied(step),
+        // It was there to be opened, and cannot even be read any more: its interface is gone.
+        Wrote::Refused(ENOENT) if access == Access::ReadWrite && before.is_none() => Outcome::Missing,
         // The key exists, so that what does not exist is what the value names: a congestion control, for example.
         Wrote::Refused(EINVAL | ERANGE | ENOENT) => Outcome::Invalid,
         Wrote::Refused(EROFS) => Outcome::ReadOnly,
@@ -77,7 +104,9 @@ fn untouched(step: &Permitted, access: Access, before: Option<&str>) -> Outcome 
         // However it is spelled: a write would change nothing.
         (Some(now), Want::Exactly(value)) if compare(value.as_str(), now) != Likeness::Different => Outcome::Unchanged,
         (Some(_) | None, Want::Exactly(_) | Want::AtLeast(_)) => {
-            if let Some(why) = step.hold() {
+            if !is_comparable(want, before) {
+                Outcome::Invalid
+            } else if let Some(why) = step.hold() {
                 Outcome::Skipped(why)
             } else if is_locked(step, before) {
                 Outcome::Locked
@@ -132,16 +161,18 @@ fn compare(want: &str, now: &str) -> Likeness {
     if want == now {
         return Likeness::Same;
     }
-    // The kernel spells numbers in one way only; what it spells otherwise is text.
-    if now.split_ascii_whitespace().all(is_as_the_kernel_says)
+    // The kernel spells numbers in one way only, but for a few flags (`sunrpc.nfs_debug`); what it spells otherwise is text.
+    if now.split_ascii_whitespace().all(|field| is_as_the_kernel_says(field) || field.starts_with("0x"))
         && let Some(numbers) = numbers(want)
         && self::numbers(now) == Some(numbers)
     {
-        let usual = want.split_ascii_whitespace().all(is_as_the_kernel_says);
+        let usual = [want, now].iter().all(|text| text.split_ascii_whitespace().all(is_as_the_kernel_says));
         return if usual { Likeness::Same } else { Likeness::Spelled };
     }
     if ranges(want).is_some_and(|set| ranges(now) == Some(set))
         || words(want).is_some_and(|set| words(now) == Some(set))
+        || address(want).is_some_and(|address| self::address(now) == Some(address))
+        || (is_padded(now) && groups(want).is_some_and(|groups| self::groups(now) == Some(groups)))
     {
         return Likeness::Spelled;
     }
@@ -153,6 +184,25 @@ fn words(text: &str) -> Option<BTreeSet<&str>> {
     let words: BTreeSet<_> = text.split_ascii_whitespace().collect();
     let names = words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
     (words.len() > 1 && names).then_some(words)
+}
+
+/// An IPv6 address, of which the kernel says every digit: `net.ipv6.conf.*.stable_secret`.
+fn address(text: &str) -> Option<Ipv6Addr> {
+    text.parse().ok()
+}
+
+/// Groups of hexadecimal digits, as in a mask of processors (`net.core.rps_default_mask`, groups after commas) or a key
+/// (`net.ipv4.tcp_fastopen_key`, after hyphens), without the zeros and the groups of zeros in front.
+fn groups(text: &str) -> Option<Vec<Vec<u32>>> {
+    let digits = |group: &str| (!group.starts_with('+')).then(|| u32::from_str_radix(group, 16).ok()).flatten();
+    let parts = text.split(',').map(|part| part.split('-').map(digits).collect());
+    let parts: Vec<Vec<u32>> = parts.collect::<Option<_>>()?;
+    Some(parts.into_iter().skip_while(|part| part == &[0]).collect())
+}
+
+/// Whether `text` may be such groups as the kernel says them: with zeros in front, up to eight digits.
+fn is_padded(text: &str) -> bool {
+    text.starts_with('0') || text.split([',', '-']).any(|group| group.len() == 8)
 }
 
 fn single(text: &str) -> Option<i128> {

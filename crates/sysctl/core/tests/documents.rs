@@ -1,6 +1,8 @@
 //! What ships and what is documented is read as it was meant: the profiles, and the README's examples.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
+use std::collections::BTreeSet;
+
 use orlop_sysctl_contract::{Finding, Lock, Name, Notice, Request, Step, TEXT_AT_ONCE, Want, numbers};
 use orlop_sysctl_core::Reader;
 
@@ -19,7 +21,8 @@ fn read(text: &str) -> (Vec<Finding>, Vec<Step>) {
     }
     said.extend(reader.handle(Notice::EndOfTexts));
     // A small kernel: every folder has these.
-    let names = || ["eth0", "lo", "rp_filter"].into_iter().map(|name| Name::new(name).unwrap()).collect();
+    let names =
+        || ["accept_redirects", "eth0", "lo", "rp_filter"].into_iter().map(|name| Name::new(name).unwrap()).collect();
     while matches!(said.last(), Some(Request::List(_))) {
         said.extend(reader.handle(Notice::Names { names: names(), last: true }));
     }
@@ -41,9 +44,18 @@ fn every_line_of_the_profiles_is_a_setting_of_its_own() {
         let (findings, steps) = read(text);
         assert_eq!(findings, [], "{name}");
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
-        assert_eq!(steps.len(), lines, "{name}: every line sets a key, and none twice");
-        assert!(steps.iter().all(|step| step.replaces.is_none() && !step.by_pattern), "{name}");
+        let said: BTreeSet<u32> = steps.iter().map(|step| step.origin.line).collect();
+        assert_eq!(said.len(), lines, "{name}: every line sets a key, and none twice");
+        assert!(steps.iter().all(|step| step.replaces.is_none()), "{name}");
     }
+}
+
+/// `default` is only for those that come later.
+#[test]
+fn the_hardened_profile_reaches_the_interfaces_that_are_there() {
+    let (_, steps) = read(KSPP);
+    let of = |key: &str| steps.iter().find(|step| step.key.to_string() == key).map(|step| step.want.line());
+    assert_eq!(of("net.ipv6.conf.eth0.accept_redirects").as_deref(), Some("0\n"));
 }
 
 /// All that LinuxKit's own file sets.

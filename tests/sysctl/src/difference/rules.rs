@@ -25,6 +25,10 @@ pub const RULES: &[Rule] = &[
         explains: |case| case.exits(0, 1) && case.failed("mismatch"),
     },
     Rule {
+        name: "A value that another setting changed is a failure",
+        explains: |case| case.exits(0, 1) && case.failed("overtaken"),
+    },
+    Rule {
         name: "A setting that may not be written is a failure",
         explains: |case| case.exits(0, 1) && (case.failed("readonly") || case.failed("denied")),
     },

@@ -41,6 +41,8 @@ struct Setting<'r> {
     wanted: String,
     at_least: bool,
     after: Option<&'r str>,
+    /// When everything was done, if that is another value.
+    later: Option<&'r str>,
     result: &'static str,
     why: Option<String>,
 }
@@ -123,6 +125,7 @@ impl<'r> Setting<'r> {
             wanted,
             at_least,
             after,
+            later: record.later.as_deref().map(str::trim_end),
             result: record.outcome.map_or(PLANNED, Outcome::name),
             why: words::why(record),
         }

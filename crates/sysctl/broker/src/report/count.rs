@@ -71,6 +71,7 @@ impl fmt::Display for Summary<'_> {
             (errors, "line in error", "lines in error"),
             (hints, "hint", "hints"),
             (unread, "file not read", "files not read"),
+            (self.0.unsaid as usize, "further remark not shown", "further remarks not shown"),
         ] {
             match count {
                 0 => {}

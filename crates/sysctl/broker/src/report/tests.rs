@@ -30,7 +30,7 @@ fn report(mode: Mode, minds: Minds, cases: Vec<Case>) -> Report {
     let record = |(line, Case(path, value, attempt)): (u32, Case)| {
         let permitted = policy.permit(step(path, value, line)).unwrap();
         let outcome = Some(judge(&permitted, &attempt));
-        Record { permitted, by: Some("sysctl-root"), attempt: Some(attempt), outcome }
+        Record { by: Some("sysctl-root"), attempt: Some(attempt), outcome, ..Record::new(permitted) }
     };
     Report {
         mode,
@@ -100,8 +100,10 @@ fn the_summary_counts_everything() {
     let want =
         "6 settings in 4.25 ms: 1 ok, 1 unchanged, 1 mismatch, 1 missing, 1 denied, 1 invalid; 1 line in error; 1 hint";
     assert_eq!(count::Summary(&sample()).to_string(), want);
-    let one = report(Mode::Apply, Minds::Failures, vec![]);
+    let mut one = report(Mode::Apply, Minds::Failures, vec![]);
     assert_eq!(count::Summary(&one).to_string(), "0 settings in 4.25 ms");
+    one.unsaid = 7;
+    assert_eq!(count::Summary(&one).to_string(), "0 settings in 4.25 ms; 7 further remarks not shown");
 }
 
 #[test]
@@ -154,10 +156,7 @@ fn a_plan_is_text_that_can_be_read_again() {
     let mut at_least = step("net/core/somaxconn", "", 3);
     at_least.want = Want::AtLeast(4096);
     let steps = [step("net/ipv4/conf/eth0.100/x", "a\tb", 1), step("-kernel/modules_disabled", "1", 2), at_least];
-    report.records = steps
-        .map(|step| Record { permitted: policy.permit(step).unwrap(), by: None, attempt: None, outcome: None })
-        .into_iter()
-        .collect();
+    report.records = steps.map(|step| Record::new(policy.permit(step).unwrap())).into_iter().collect();
     let want = "\
 # a.conf:1, net-admin
 net.ipv4.conf.eth0/100.x = a b

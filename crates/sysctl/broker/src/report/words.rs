@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use orlop_sysctl_contract::{Attempt, Class, Outcome, Skipped, Trial, Want};
+use orlop_sysctl_contract::{Attempt, Class, Outcome, Skipped, Trial, Want, Wrote};
 
 use super::Record;
 
@@ -22,13 +22,24 @@ pub(super) fn why(record: &Record) -> Option<String> {
         Outcome::Ok | Outcome::Unchanged => return None,
         Outcome::Kept => format!("it is {} already", shown(before)),
         Outcome::Normalized => format!("the kernel calls it {}", shown(after)),
-        Outcome::Mismatch => format!("the kernel made {} of it", shown(after)),
+        Outcome::Mismatch => {
+            format!("the kernel made {} of it", shown(after.or(record.later.as_deref().map(str::trim_end))))
+        }
+        Outcome::Overtaken => {
+            format!(
+                "another setting or program has changed it since; it is {}",
+                shown(record.later.as_deref().map(str::trim_end))
+            )
+        }
         Outcome::Unverified => "it cannot be read back".to_owned(),
         Outcome::Differs => format!("it is {}", shown(before)),
         Outcome::Missing => "there is no such key".to_owned(),
         Outcome::ReadOnly => "nobody may write it".to_owned(),
         Outcome::Denied(Some(class)) => format!("the kernel asks for {0}; capabilities: [{0}]", capability(class)),
         Outcome::Denied(None) => "the kernel lets nobody here write it".to_owned(),
+        Outcome::Invalid if matches!(record.permitted.step().want, Want::AtLeast(_)) && was_not_written(record) => {
+            format!("at-least is for a single number; it is {}", shown(before))
+        }
         Outcome::Invalid => format!("the kernel does not take this value; it is {}", shown(before)),
         Outcome::Locked => format!("it is {} until the next boot", shown(before)),
         Outcome::Skipped(Skipped::NeedsLock) => "it could not be taken back; add --lock".to_owned(),
@@ -73,6 +84,10 @@ pub(super) fn readings(record: &Record) -> (Option<&str>, Option<&str>) {
         }
         Some(Attempt::Unopened(_)) | None => (None, None),
     }
+}
+
+fn was_not_written(record: &Record) -> bool {
+    matches!(&record.attempt, Some(Attempt::Tried(_, Trial { wrote: Wrote::No, .. })))
 }
 
 fn shown(reading: Option<&str>) -> String {

@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use orlop_sandbox::applier::AT_ONCE;
-use orlop_sysctl_contract::{Access, Arranged, Attempt, Class, Job, Outcome, Permitted, Trial, Wrote, judge};
+use orlop_sysctl_contract::{
+    Access, Arranged, Attempt, Class, Job, Outcome, Permitted, Trial, Want, Wrote, holds, judge,
+};
 use rustix::io::Errno;
 
 use crate::report::Record;
@@ -45,12 +47,17 @@ pub(super) fn all(tree: &Tree, crew: &mut impl Writers, mut plan: Arranged, dry:
     let is_missing = |record: &Record| record.outcome == Some(Outcome::Missing) && !record.permitted.step().lenient;
     let missing = records.iter().any(is_missing);
     try_all(tree, crew, plan.locks(missing), dry, &mut records);
+    if !dry {
+        for record in &mut records {
+            look_again(tree, record);
+        }
+    }
     records
 }
 
 /// Tries nothing.
 pub(super) fn none(mut plan: Arranged) -> Vec<Record> {
-    let record = |permitted| Record { permitted, by: None, attempt: None, outcome: None };
+    let record = |permitted| Record::new(permitted);
     let settings = std::mem::take(&mut plan.settings);
     settings.into_iter().chain(plan.locks(false)).map(record).collect()
 }
@@ -83,7 +90,7 @@ fn try_run(
     // Where in `records` the answers belong that are still to come.
     let mut under_way = VecDeque::new();
     for permitted in steps {
-        let mut record = Record { permitted, by: None, attempt: None, outcome: None };
+        let mut record = Record::new(permitted);
         match (tree.open_key(&record.permitted.step().key), &mut hand) {
             (Err(errno), _) => settle(&mut record, Attempt::Unopened(errno.raw_os_error())),
             (Ok(_), None) => lost(&mut record),
@@ -92,7 +99,7 @@ fn try_run(
                 record.by = by;
                 // One that must not be written may be in force already.
                 let dry = dry || record.permitted.hold().is_some();
-                let job = Job { want: record.permitted.step().want.clone(), access, dry };
+                let job = job(&record.permitted, access, dry);
                 while under_way.len() >= AT_ONCE {
                     take(hand, &mut under_way, records);
                 }
@@ -113,6 +120,13 @@ fn try_run(
             take(hand, &mut under_way, records);
         }
     }
+}
+
+fn job(permitted: &Permitted, access: Access, dry: bool) -> Job {
+    let step = permitted.step();
+    // `at-least` never writes less than there is, so never without need.
+    let insist = step.key.inherits() && matches!(step.want, Want::Exactly(_));
+    Job { want: step.want.clone(), access, dry, insist }
 }
 
 type UnderWay = VecDeque<(usize, Access)>;
@@ -136,13 +150,34 @@ fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
     }
     let Some(hand) = crew.second(record.permitted.class()) else { return };
     let Ok((setting, access)) = tree.open_key(&record.permitted.step().key) else { return };
-    let job = Job { want: record.permitted.step().want.clone(), access, dry: false };
+    let job = job(&record.permitted, access, false);
     if hand.send(&job, setting.as_fd()) != Some(true) {
         return;
     }
     if let Some(trial) = hand.recv() {
         record.by = Some(hand.name());
         settle(record, Attempt::Tried(access, trial));
+        if matches!(record.outcome, Some(Outcome::Denied(_))) {
+            // The first one had the capability of the class: it is not for want of that.
+            record.outcome = Some(Outcome::Denied(None));
+        }
+    }
+}
+
+/// Looks, when everything is done, whether what was in force still is: a setting can change others. What cannot be read
+/// from here, for want of a capability, stays as it was judged.
+fn look_again(tree: &Tree, record: &mut Record) {
+    let changed = match record.outcome {
+        Some(Outcome::Ok | Outcome::Unchanged | Outcome::Kept | Outcome::Normalized) => Outcome::Overtaken,
+        // Its applier could not read it, or says so.
+        Some(Outcome::Unverified) => Outcome::Mismatch,
+        Some(_) | None => return,
+    };
+    let step = record.permitted.step();
+    let Some(now) = tree.read(&step.key) else { return };
+    if !holds(&step.want, &now) {
+        record.outcome = Some(changed);
+        record.later = Some(now);
     }
 }
 

@@ -52,11 +52,10 @@ impl Outputs {
         report.log();
         let audit = (json || self.own.is_some()).then(|| Audit::new(report).to_json());
         if let (Some(folder), Some(audit)) = (&self.own, &audit) {
-            replace(folder, "audit.json", audit);
-            replace(folder, "status.json", &Document::new(report, postures, now).to_json());
+            leave(folder, audit, &Document::new(report, postures, now).to_json());
         }
         if let Some(folder) = &self.metrics {
-            replace(folder, "sysctl.prom", &status::metrics(report));
+            replace(folder, "sysctl.prom", EVERYBODY, &status::metrics(report));
         }
         match audit {
             Some(audit) if json => print(&audit),
@@ -70,8 +69,17 @@ fn folder(path: &str) -> Option<OwnedFd> {
     opened.map(Into::into).map_err(|cause| not_left(path, &cause)).ok()
 }
 
-fn replace(folder: &OwnedFd, name: &str, content: &str) {
-    let written = orlop_wholefile::replace(folder.as_fd(), name, content.as_bytes(), Bits::from_raw_mode(0o644));
+fn leave(folder: &OwnedFd, audit: &str, status: &str) {
+    replace(folder, "audit.json", OWNER, audit);
+    replace(folder, "status.json", EVERYBODY, status);
+}
+
+/// Who may read it. In the audit are values that only root may read from the kernel: keys of TCP Fast Open, for example.
+const OWNER: u32 = 0o600;
+const EVERYBODY: u32 = 0o644;
+
+fn replace(folder: &OwnedFd, name: &str, mode: u32, content: &str) {
+    let written = orlop_wholefile::replace(folder.as_fd(), name, content.as_bytes(), Bits::from_raw_mode(mode));
     if let Err(cause) = written {
         not_left(name, &cause);
     }
@@ -87,5 +95,22 @@ pub fn print(text: &str) -> Result<(), Fatal> {
             Err(Fatal::os("cannot write to standard output", error))
         }
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use orlop_testbed::Folder;
+
+    use super::*;
+
+    #[test]
+    fn what_only_root_may_read_from_the_kernel_only_root_may_read_from_the_audit() {
+        let folder = Folder::new("outputs");
+        leave(&File::open(&folder.0).unwrap().into(), "{}", "{}");
+        let mode = |name| std::fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("audit.json"), mode("status.json")), (0o600, 0o644));
     }
 }

@@ -1,17 +1,16 @@
 //! The conversation with the worker: texts to it, folders when it asks for them, a plan from it.
 
+use std::time::Duration;
+
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{
-    Directory, Finding, MAX_FINDINGS, NAMES_AT_ONCE, Notice, Origin, Permitted, Policy, Request, Rules, TEXT_AT_ONCE,
+    Directory, Finding, MAX_FINDINGS, MAX_LISTS, NAMES_AT_ONCE, Notice, Origin, Permitted, Policy, Request, Rules,
+    TEXT_AT_ONCE,
 };
 
 use crate::sources::Text;
 use crate::tree::Tree;
-
-/// Folders that a worker may ask for, in a row. A pattern asks for each folder once, and a kernel with 128 interfaces has
-/// about 1,000 of them.
-const MAX_LISTS: usize = 1 << 16;
 
 /// What the worker said, as far as it is permitted.
 #[derive(Debug, Default)]
@@ -141,6 +140,11 @@ async fn answer(channel: &Channel, tree: &Tree, folder: &Directory) -> Result<()
             return Ok(());
         }
     }
+}
+
+/// It has not said everything in time.
+pub(super) fn too_slow(limit: Duration) -> Fatal {
+    Fatal::new(Exit::Software, "the worker makes no plan: nothing was changed").cause(format!("waited for {limit:?}"))
 }
 
 fn worker_ended(cause: ChannelError) -> Fatal {

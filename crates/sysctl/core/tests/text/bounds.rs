@@ -50,6 +50,14 @@ fn findings_beyond_the_bound_are_counted() {
 }
 
 #[test]
+fn many_hints_leave_room_for_an_error() {
+    let said = read(&Tree::default(), &format!("{}what\n", "a.b = 1 # one\n".repeat(MAX_FINDINGS + 7)));
+    let line = u32::try_from(MAX_FINDINGS + 8).unwrap();
+    assert_eq!(problems(&said).last(), Some(&(line, &Problem::NoAssignment)), "the exit code depends on it");
+    assert_eq!(said.last(), Some(&Request::Done { unsaid: u32::try_from(MAX_FINDINGS / 2 + 7).unwrap() }));
+}
+
+#[test]
 fn a_plan_has_room_for_so_many_steps_and_says_so() {
     let text: String = (0..=MAX_STEPS).map(|number| format!("a.k{number} = 1\n")).collect();
     let said = read(&Tree::default(), &text);

@@ -21,11 +21,21 @@ struct FakeWriter {
     lives: usize,
     /// The kernel asks it for a capability that it does not have.
     powerless: bool,
+    /// It says that it has written, and that nobody can see it.
+    liar: bool,
 }
 
 impl FakeWriter {
     fn new(name: &'static str) -> Self {
-        Self { name, jobs: VecDeque::new(), room: usize::MAX, most: 0, lives: usize::MAX, powerless: false }
+        Self {
+            name,
+            jobs: VecDeque::new(),
+            room: usize::MAX,
+            most: 0,
+            lives: usize::MAX,
+            powerless: false,
+            liar: false,
+        }
     }
 }
 
@@ -70,6 +80,9 @@ impl Writer for FakeWriter {
     fn recv(&mut self) -> Option<Trial> {
         self.lives = self.lives.checked_sub(1)?;
         let (job, setting) = self.jobs.pop_front()?;
+        if self.liar {
+            return Some(Trial { before: None, wrote: Wrote::Whole, after: None });
+        }
         if self.powerless && !job.dry {
             return Some(Trial { before: None, wrote: Wrote::Refused(Errno::PERM.raw_os_error()), after: None });
         }
@@ -95,16 +108,20 @@ fn keys(keys: &[&str]) -> Vec<String> {
 
 /// A plan that makes every one of these keys `1`.
 fn plan(keys: &[String], lock: bool) -> Arranged {
+    plan_of(keys.iter().map(|key| (key.as_str(), "1")), lock)
+}
+
+fn plan_of<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>, lock: bool) -> Arranged {
     let mut policy = Policy::new(&Rules::default(), lock);
-    let step = |key: &String| Step {
+    let step = |(key, value): (&str, &str)| Step {
         key: Key::new(key).unwrap(),
-        want: Want::Exactly(Value::new("1").unwrap()),
+        want: Want::Exactly(Value::new(value).unwrap()),
         origin: Origin { source: 0, line: 1 },
         replaces: None,
         lenient: false,
         by_pattern: false,
     };
-    Policy::arrange(keys.iter().map(|key| policy.permit(step(key)).unwrap()).collect())
+    Policy::arrange(settings.into_iter().map(|setting| policy.permit(step(setting)).unwrap()).collect())
 }
 
 /// What became of each, as `key by outcome`.
@@ -124,6 +141,35 @@ fn each_key_is_written_by_the_writer_of_its_class_in_the_order_of_the_plan() {
     let want = ["vm.a root ok", "vm.b root ok", "net.c net ok", "kernel.kptr_restrict admin ok", "vm.d root ok"];
     assert_eq!(told(&records), want);
     assert_eq!(fs::read_to_string(folder.0.join("vm/d")).unwrap(), "1\n");
+}
+
+#[test]
+fn a_setting_that_another_one_changes_afterwards_is_found_out() {
+    let (folder, tree) = tree("apply-overtaken", &keys(&["vm/a", "vm/c"]));
+    // To write one of them is to write both, as with net/ipv4/ip_forward and what it stands for.
+    fs::hard_link(folder.0.join("vm/a"), folder.0.join("vm/b")).unwrap();
+    let settings = [("vm/a", "1"), ("vm/c", "1"), ("vm/b", "2")];
+    let records = all(&tree, &mut crew(), plan_of(settings, false), false);
+    assert_eq!(told(&records), ["vm.a root overtaken", "vm.c root ok", "vm.b root ok"]);
+    assert_eq!(records[0].later.as_deref(), Some("2\n"));
+    assert_eq!(records[1].later, None);
+    let records = all(&tree, &mut crew(), plan_of([("vm/a", "1")], false), true);
+    assert_eq!(told(&records), ["vm.a root differs"], "who only looks, looks once");
+}
+
+#[test]
+fn an_interfaces_setting_is_written_even_where_it_is_in_force() {
+    let interface = "net/ipv4/conf/lo/rp_filter";
+    for (what, key, dry, want) in [
+        ("inherited", interface, false, Wrote::Whole),
+        ("inherited, only looking", interface, true, Wrote::No),
+        ("an ordinary one", "net/ipv4/ip_forward", false, Wrote::No),
+    ] {
+        let (_folder, tree) = tree("apply-insist", &keys(&[key]));
+        let records = all(&tree, &mut crew(), plan_of([(key, "0")], false), dry);
+        assert_eq!(records[0].outcome, Some(Outcome::Unchanged), "{what}");
+        assert!(matches!(&records[0].attempt, Some(Attempt::Tried(_, trial)) if trial.wrote == want), "{what}");
+    }
 }
 
 #[test]
@@ -236,4 +282,13 @@ fn a_plan_that_is_only_shown_has_everything_in_its_order_and_tries_nothing() {
     assert!(records.iter().all(|record| record.outcome.is_none() && record.attempt.is_none()));
     let order: Vec<_> = records.iter().map(|record| record.permitted.step().key.path()).collect();
     assert_eq!(order, ["vm/a", "kernel/modules_disabled"]);
+}
+
+#[test]
+fn what_its_applier_cannot_read_is_read_by_the_broker() {
+    let (_folder, tree) = tree("apply-liar", &keys(&["vm/a", "vm/b"]));
+    let mut crew = crew().change(Class::Root, |root| root.liar = true);
+    let records = all(&tree, &mut crew, plan_of([("vm/a", "1"), ("vm/b", "0")], false), false);
+    assert_eq!(told(&records), ["vm.a root mismatch", "vm.b root unverified"]);
+    assert_eq!(records[0].later.as_deref(), Some("0\n"));
 }
