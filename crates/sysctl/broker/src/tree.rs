@@ -12,7 +12,8 @@ use std::path::Path;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, MAX_READING, Name};
 use rustix::fs::{
-    Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, openat2,
+    AtFlags, Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs,
+    openat2, statat,
 };
 use rustix::io::Errno;
 
@@ -37,13 +38,16 @@ impl Tree {
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(folder, flags, Mode::empty()).map_err(failed)?;
-        if folder == Path::new(PROC_SYS) {
-            let is_proc = fstatfs(&opened).map_err(failed)?.f_type == PROC_SUPER_MAGIC;
-            if !is_proc {
-                return Err(Fatal::new(Exit::Permission, "/proc/sys does not belong to the kernel")
-                    .cause("another file system is mounted there")
-                    .help("mount proc at /proc in the container"));
-            }
+        let is_proc = fstatfs(&opened).map_err(failed)?.f_type == PROC_SUPER_MAGIC;
+        if folder == Path::new(PROC_SYS) && !is_proc {
+            return Err(Fatal::new(Exit::Permission, "/proc/sys does not belong to the kernel")
+                .cause("another file system is mounted there")
+                .help("mount proc at /proc in the container"));
+        }
+        // Which capability a key needs, and whether it can be taken back, is known by its whole path.
+        if is_proc && statat(&opened, "kernel/ostype", AtFlags::SYMLINK_NOFOLLOW).is_err() {
+            return Err(Fatal::new(Exit::Usage, format!("{} is not the folder of all settings", folder.display()))
+                .help("with --sysctl-dir, name /proc/sys, and after it the whole key"));
         }
         Ok(Self { folder: opened, left_out: Cell::new(0) })
     }

@@ -132,6 +132,11 @@ fn only_the_kernels_own_folder_is_taken_for_it() {
     let fatal = Tree::open(Path::new("/nonexistent")).unwrap_err();
     assert_eq!((fatal.exit, fatal.help.is_some()), (Exit::Permission, true));
     assert!(Tree::open(Path::new(PROC_SYS)).is_ok());
+    // There a key would have another path, and the tables of capabilities and locks would not know it.
+    for part in ["/proc/sys/kernel", "/proc"] {
+        let fatal = Tree::open(Path::new(part)).unwrap_err();
+        assert_eq!((fatal.exit, fatal.help.is_some()), (Exit::Usage, true), "{part}");
+    }
 }
 
 #[test]
