@@ -14,6 +14,7 @@ use orlop_machine::Instant;
 use orlop_sandbox::broker::{Attested, Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::relay::Relay;
+use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
 use orlop_sysctl_contract::{MAX_NAMES, PROTOCOL, Policy, Rules};
 use orlop_sysctl_profiles::WORKER;
@@ -21,7 +22,6 @@ use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
 use crate::report::{Minds, Record, Report, Timings};
-use crate::role::Birth;
 use crate::sources::Sources;
 use crate::status::Postures;
 use crate::tree::{self, Tree};
