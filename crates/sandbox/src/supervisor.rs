@@ -23,16 +23,13 @@ use crate::sys::{self, Spawn};
 use crate::{broker, channel, clock, seccomp};
 
 mod backoff;
+mod birth;
 mod verdict;
 
 use backoff::Backoff;
+use birth::{BROKER_OF, STARTED_AT};
+pub use birth::{Birth, Started};
 use verdict::{Ended, Life, Verdict};
-
-/// The argument by which a broker knows what it is; its value is the worker's process id.
-pub const BROKER_OF: &str = "--broker-of";
-/// The argument by which a broker knows when the daemon was started, in nanoseconds of `CLOCK_BOOTTIME`: a
-/// restarted broker keeps the deadline of the first.
-pub const STARTED_AT: &str = "--started-at";
 
 /// How long a broker has to end when told to; then it is killed.
 const GRACE: Duration = Duration::from_millis(1500);

@@ -1,28 +1,35 @@
 //! `symbols`: what the rule about dependencies promises, seen in the binaries themselves.
 //!
-//! Binaries are stripped, but a crate leaves the paths of its files behind wherever it can panic
-//! (`…/smoltcp-0.14.0/src/wire/ipv4.rs`). No broker may hold such a path of a parser; its worker must, or the search sees nothing.
+//! Release binaries are stripped, but a crate leaves the paths of its files behind wherever it can panic
+//! (`…/smoltcp-0.14.0/src/wire/ipv4.rs`). A core that cannot panic leaves none, so the same programs are built for development as
+//! well, and searched for its name among their symbols. No broker may hold such a trace of a parser; its worker must, or the search
+//! sees nothing.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::build::{self, Options};
+use crate::build::{self, Binary, Options};
 use crate::check::Finding;
 use crate::check::directions::PARSERS;
 use crate::check::role::Role;
+use crate::command;
 use crate::workspace::Workspace;
 
-/// Searches the release binaries of the target.
+/// Searches the release binaries of the target, and the same programs with their symbols.
 ///
 /// # Errors
 /// When a binary is missing, a broker holds a parser, or a worker seems to hold none.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut findings = Vec::new();
     let mut brokers = 0;
-    for binary in build::binaries(workspace, &options.target)? {
-        let bytes =
+    let binaries = build::binaries(workspace, &options.target)?;
+    let unstripped = unstripped(workspace, &binaries)?;
+    for binary in &binaries {
+        let mut bytes =
             fs::read(&binary.path).with_context(|| format!("no {}; help: cargo xtask build", binary.path.display()))?;
+        bytes.extend(fs::read(unstripped.join(binary.name()))?);
         let found = traces(&bytes, &needles(&binary.role));
         println!("  {}: {}", binary.name(), if found.is_empty() { "no parser".to_owned() } else { found.join(", ") });
         brokers += usize::from(matches!(binary.role, Role::Broker(_)));
@@ -37,11 +44,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What a parser's code leaves in a binary: its folder in the registry, or in ours.
+/// Builds the programs with their symbols, and gives the folder in which they are.
+fn unstripped(workspace: &Workspace, binaries: &[Binary]) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo("build");
+    cargo.arg("--locked");
+    for binary in binaries {
+        // A package is called as its program is.
+        cargo.args(["--package", &binary.name()]);
+    }
+    command::run(&mut cargo)?;
+    Ok(workspace.metadata(build::HOST)?.target_directory.join("debug"))
+}
+
+/// What a parser's code leaves in a binary: its folder in the registry, its folder among ours, its crate's name.
 fn needles(role: &Role) -> Vec<String> {
     let third_party = PARSERS.iter().map(|parser| format!("/{}-", parser.trim_end_matches('-')));
-    let ours = role.daemon().map(|daemon| format!("crates/{daemon}/core/src"));
-    third_party.chain(ours).collect()
+    let ours = role.daemon().map(|daemon| [format!("crates/{daemon}/core/src"), format!("orlop_{daemon}_core")]);
+    third_party.chain(ours.into_iter().flatten()).collect()
 }
 
 fn traces(bytes: &[u8], needles: &[String]) -> Vec<String> {
@@ -69,6 +88,7 @@ mod tests {
         let bytes =
             b"\x7fELF\0/root/.cargo/registry/src/x/smoltcp-0.14.0/src/wire/ipv4.rs\0crates/dhcp/core/src/frame.rs\xff";
         assert_eq!(traces(bytes, &needles(&role)), ["/smoltcp-", "crates/dhcp/core/src"]);
+        assert_eq!(traces(b"_ZN17orlop_dhcp_core6client", &needles(&role)), ["orlop_dhcp_core"]);
         assert_eq!(traces(b"\x7fELF\0/x/rtnetlink-0.24.0/src/lib.rs", &needles(&role)), Vec::<String>::new());
     }
 

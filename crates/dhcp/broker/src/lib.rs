@@ -16,7 +16,6 @@ pub mod lease_file;
 pub mod netlink;
 pub mod publish;
 pub mod resolv_conf;
-pub mod role;
 pub mod selection;
 pub mod serve;
 pub mod settings;

@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 
 use orlop_dhcp::command_line::{self, Invocation};
-use orlop_dhcp::role::Role;
 use orlop_dhcp::{ask, serve, supervise};
 use orlop_sandbox::fatal::Fatal;
+use orlop_sandbox::supervisor::Started;
 
 fn main() -> ExitCode {
     match run() {
@@ -16,12 +16,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<u8, Fatal> {
-    let (role, line) = Role::of(std::env::args_os())?;
-    let exit = match (command_line::parse(line)?, role) {
-        (Invocation::Run(run), Role::User) => return supervise::run(&run),
-        (Invocation::Posture { settings, json: _ }, Role::User) => return supervise::posture(&settings),
-        (Invocation::Run(run), Role::Broker(birth)) => serve::run(run, &birth)?,
-        (Invocation::Posture { settings, json }, Role::Broker(birth)) => serve::posture(&settings, json, &birth)?,
+    let (started, line) = Started::of(std::env::args_os())?;
+    let exit = match (command_line::parse(line)?, started) {
+        (Invocation::Run(run), Started::ByUser) => return supervise::run(&run),
+        (Invocation::Posture { settings, json: _ }, Started::ByUser) => return supervise::posture(&settings),
+        (Invocation::Run(run), Started::AsBroker(birth)) => serve::run(run, &birth)?,
+        (Invocation::Posture { settings, json }, Started::AsBroker(birth)) => serve::posture(&settings, json, &birth)?,
         (Invocation::Check(settings), _) => ask::check(&settings)?,
         (Invocation::Status { json }, _) => ask::status(json)?,
         (Invocation::Control(order), _) => ask::control(&order)?,

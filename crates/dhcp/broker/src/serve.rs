@@ -16,13 +16,13 @@ use orlop_sandbox::broker::{Attested, Broker, Keep};
 use orlop_sandbox::channel::BrokerChannel;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::log;
+use orlop_sandbox::supervisor::Birth;
 use tracing::level_filters::LevelFilter;
 use tracing::warn;
 
 use crate::ask;
 use crate::command_line::{Mode, Run};
 use crate::config::Config;
-use crate::role::Birth;
 use crate::settings::{Loaded, Settings};
 use crate::status::{Postures, Restarts};
 pub use equipment::OWN_FOLDER;

@@ -263,7 +263,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("a_broker_started_by_hand_says_what_to_run_instead", || {
         let own = std::env::current_exe().unwrap();
-        let output = std::process::Command::new(own).arg("--broker-of=1").output().unwrap();
+        let output = std::process::Command::new(own).args(["--broker-of=1", "--started-at=1"]).output().unwrap();
         assert_eq!(output.status.code(), Some(64));
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains("help: --broker-of is for the supervisor's own use"), "{text}");

@@ -17,7 +17,7 @@ use orlop_sandbox::profile::{
 };
 use orlop_sandbox::seccomp::{EVERYWHERE, IN_WORKERS, LEGACY, WORKER_BASE};
 use orlop_sandbox::signals::Signals;
-use orlop_sandbox::supervisor::{BROKER_OF, Plan, Supervisor, hold_signals};
+use orlop_sandbox::supervisor::{Birth, Plan, Started, Supervisor, hold_signals};
 use orlop_sandbox::worker::{Context, Worker};
 use orlop_sandbox::{clock, log, profile, syscall};
 use orlop_wire::MaxSize;
@@ -139,10 +139,9 @@ impl Role {
         if arguments.first().is_some_and(|name| name == OTHER_WORKER.name) {
             return Some(Self::Worker(&OTHER_WORKER));
         }
-        let worker = arguments.get(1).and_then(|first| first.strip_prefix(BROKER_OF)?.strip_prefix('='));
-        match worker {
-            Some(worker) => Some(Self::Broker(worker.parse().unwrap())),
-            None => arguments.iter().any(|argument| argument == "--daemon").then_some(Self::Supervisor),
+        match Started::of(arguments.iter().map(Into::into)).unwrap() {
+            (Started::AsBroker(Birth { worker, .. }), _) => Some(Self::Broker(worker)),
+            (Started::ByUser, _) => arguments.iter().any(|argument| argument == "--daemon").then_some(Self::Supervisor),
         }
     }
 }

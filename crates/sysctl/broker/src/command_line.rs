@@ -192,6 +192,9 @@ fn prefix(typed: &OsStr) -> Result<Prefix, Fatal> {
         mistake(problem, "as in --prefix net.ipv4.conf.eth0 or --prefix /net/ipv4/conf/eth0.100")
     };
     let text = typed.to_str().ok_or_else(|| wrong(&"not UTF-8"))?;
+    if text.is_empty() {
+        return Err(wrong(&"it is empty, and would be every key"));
+    }
     let text = text.strip_prefix(PROC_SYS).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(text);
     let text = text.trim_matches('/');
     let path = match text.find(['.', '/']) {

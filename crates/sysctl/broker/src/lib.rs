@@ -3,7 +3,6 @@
 
 pub mod command_line;
 pub mod report;
-pub mod role;
 pub mod serve;
 pub mod sources;
 pub mod status;

@@ -4,8 +4,8 @@
 use std::process::ExitCode;
 
 use orlop_sandbox::fatal::Fatal;
+use orlop_sandbox::supervisor::Started;
 use orlop_sysctl::command_line::{self, Invocation};
-use orlop_sysctl::role::Role;
 use orlop_sysctl::{serve, supervise};
 
 fn main() -> ExitCode {
@@ -16,10 +16,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<u8, Fatal> {
-    let (role, line) = Role::of(std::env::args_os())?;
-    match (command_line::parse(line)?, role) {
-        (Invocation::Run(run), Role::User) => supervise::run(&run),
-        (Invocation::Run(run), Role::Broker(birth)) => serve::run(&run, &birth).map(|exit| exit.code()),
+    let (started, line) = Started::of(std::env::args_os())?;
+    match (command_line::parse(line)?, started) {
+        (Invocation::Run(run), Started::ByUser) => supervise::run(&run),
+        (Invocation::Run(run), Started::AsBroker(birth)) => serve::run(&run, &birth).map(|exit| exit.code()),
         (Invocation::Print(text), _) => serve::print(&text).map(|()| 0),
     }
 }

@@ -14,14 +14,14 @@ use orlop_machine::Instant;
 use orlop_sandbox::broker::{Attested, Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::relay::Relay;
+use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
-use orlop_sysctl_contract::{PROTOCOL, Policy, Rules};
+use orlop_sysctl_contract::{MAX_NAMES, PROTOCOL, Policy, Rules};
 use orlop_sysctl_profiles::WORKER;
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
 use crate::report::{Minds, Record, Report, Timings};
-use crate::role::Birth;
 use crate::sources::Sources;
 use crate::status::Postures;
 use crate::tree::{self, Tree};
@@ -93,6 +93,13 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let said = narrow.within(PLAN_WITHIN, beside(relay, said)).await?;
     let Said { plan, findings, unsaid } = said.unwrap_or_else(|| Err(talk::too_slow(PLAN_WITHIN)))?;
     timings.plan = since(birth.started);
+    if tree.left_out() > 0 {
+        tracing::warn!(
+            names = tree.left_out(),
+            "patterns pass over names of which a key cannot be made: with white space, control characters, no UTF-8, or \
+             more than {MAX_NAMES} in a folder"
+        );
+    }
 
     let arranged = Policy::arrange(plan);
     let records: Vec<Record> = match run.mode {

@@ -79,7 +79,7 @@ pub struct Unread {
     pub name: String,
     /// Why.
     pub why: Unreadable,
-    /// Whether nobody minds: in LinuxKit's folder, where anything may lie around.
+    /// Whether nobody minds: in LinuxKit's folder, where anything may lie around, and of links to nothing.
     pub tolerated: bool,
 }
 
@@ -107,6 +107,28 @@ pub enum Unreadable {
     NotFound,
 }
 
+/// What need not be readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tolerance {
+    /// Everything must be.
+    None,
+    /// A file that is not there although its name is: a link to nothing, as Debian's `99-sysctl.conf` is where there is no
+    /// `/etc/sysctl.conf`, or one that has gone since the folder was listed.
+    Gone,
+    /// Nothing need be.
+    All,
+}
+
+impl Tolerance {
+    fn of(self, why: &Unreadable) -> bool {
+        match (self, why) {
+            (Self::All, _) => true,
+            (Self::Gone, Unreadable::Io(cause)) => cause.kind() == io::ErrorKind::NotFound,
+            (Self::Gone | Self::None, _) => false,
+        }
+    }
+}
+
 /// Where sysctl.d(5) says that settings are; the first counts most.
 const STANDARD: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
 
@@ -123,14 +145,14 @@ impl Sources {
         let mut sources = Self::default();
         for profile in &wanted.profiles {
             let path = Path::new(PROFILES).join(format!("{profile}.conf"));
-            sources.add(display(&path), false, || read::file(&Place::Own, &path));
+            sources.add(display(&path), Tolerance::None, || read::file(&Place::Own, &path));
         }
         let folders = match &wanted.folders {
             Folders::Standard => STANDARD.map(PathBuf::from).to_vec(),
             Folders::These(folders) => folders.clone(),
             Folders::AllOf(folder) => {
                 for path in look::everything(&place, folder)? {
-                    sources.add(display(&path), true, || read::regular(&place, &path));
+                    sources.add(display(&path), Tolerance::All, || read::regular(&place, &path));
                 }
                 return Ok(sources);
             }
@@ -141,30 +163,30 @@ impl Sources {
                 sources.fail(place.display(&folder), cause.into(), false);
             }
             for path in found.files {
-                sources.add(place.display(&path), false, || read::regular(&place, &path));
+                sources.add(place.display(&path), Tolerance::Gone, || read::regular(&place, &path));
             }
         }
         for input in &wanted.inputs {
             match input {
-                Input::File(path) => sources.add(display(path), false, || read::file(&Place::Own, path)),
+                Input::File(path) => sources.add(display(path), Tolerance::None, || read::file(&Place::Own, path)),
                 Input::Named(name) => match look::named(&place, &folders, name) {
                     Some(Found::File(path)) => {
-                        sources.add(place.display(&path), false, || read::regular(&place, &path));
+                        sources.add(place.display(&path), Tolerance::None, || read::regular(&place, &path));
                     }
                     Some(Found::Masked) => {}
                     None => sources.fail(display(Path::new(name)), Unreadable::NotFound, false),
                 },
-                Input::Stdin => sources.add("stdin".to_owned(), false, read::stdin),
+                Input::Stdin => sources.add("stdin".to_owned(), Tolerance::None, read::stdin),
             }
         }
         if !wanted.settings.is_empty() {
             let lines = wanted.settings.iter().flat_map(|line| [line.as_bytes(), b"\n"]).flatten().copied().collect();
-            sources.add("arguments".to_owned(), false, || Ok(lines));
+            sources.add("arguments".to_owned(), Tolerance::None, || Ok(lines));
         }
         Ok(sources)
     }
 
-    fn add(&mut self, name: String, tolerated: bool, read: impl FnOnce() -> Result<Vec<u8>, Unreadable>) {
+    fn add(&mut self, name: String, tolerance: Tolerance, read: impl FnOnce() -> Result<Vec<u8>, Unreadable>) {
         if self.texts.len() >= MAX_SOURCES {
             // Said once: there may be very many.
             if !self.unread.iter().any(|unread| matches!(unread.why, Unreadable::TooMany)) {
@@ -176,7 +198,10 @@ impl Sources {
         match read() {
             Ok(bytes) if length + bytes.len() > MAX_TEXT => self.fail(name, Unreadable::TooMuch, false),
             Ok(bytes) => self.texts.push(Text { name, bytes }),
-            Err(why) => self.fail(name, why, tolerated),
+            Err(why) => {
+                let tolerated = tolerance.of(&why);
+                self.fail(name, why, tolerated);
+            }
         }
     }
 

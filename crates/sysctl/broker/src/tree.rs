@@ -4,6 +4,7 @@
 //! `binfmt_misc` is), and nothing is ever created or truncated. The folder stays open: a Landlock rule belongs to an
 //! inode, and the kernel forgets those of `/proc/sys` as soon as nobody holds them.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -11,7 +12,8 @@ use std::path::Path;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, MAX_READING, Name};
 use rustix::fs::{
-    Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs, openat2,
+    AtFlags, Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs,
+    openat2, statat,
 };
 use rustix::io::Errno;
 
@@ -19,7 +21,10 @@ use crate::command_line::PROC_SYS;
 
 /// `/proc/sys`, or a folder that is shaped like it; open for as long as this lives.
 #[derive(Debug)]
-pub struct Tree(OwnedFd);
+pub struct Tree {
+    folder: OwnedFd,
+    left_out: Cell<usize>,
+}
 
 impl Tree {
     /// Opens the folder.
@@ -33,22 +38,25 @@ impl Tree {
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(folder, flags, Mode::empty()).map_err(failed)?;
-        if folder == Path::new(PROC_SYS) {
-            let is_proc = fstatfs(&opened).map_err(failed)?.f_type == PROC_SUPER_MAGIC;
-            if !is_proc {
-                return Err(Fatal::new(Exit::Permission, "/proc/sys does not belong to the kernel")
-                    .cause("another file system is mounted there")
-                    .help("mount proc at /proc in the container"));
-            }
+        let is_proc = fstatfs(&opened).map_err(failed)?.f_type == PROC_SUPER_MAGIC;
+        if folder == Path::new(PROC_SYS) && !is_proc {
+            return Err(Fatal::new(Exit::Permission, "/proc/sys does not belong to the kernel")
+                .cause("another file system is mounted there")
+                .help("mount proc at /proc in the container"));
         }
-        Ok(Self(opened))
+        // Which capability a key needs, and whether it can be taken back, is known by its whole path.
+        if is_proc && statat(&opened, "kernel/ostype", AtFlags::SYMLINK_NOFOLLOW).is_err() {
+            return Err(Fatal::new(Exit::Usage, format!("{} is not the folder of all settings", folder.display()))
+                .help("with --sysctl-dir, name /proc/sys, and after it the whole key"));
+        }
+        Ok(Self { folder: opened, left_out: Cell::new(0) })
     }
 
     /// Whether nothing in it can be written, whatever it says about itself: containers that are not LinuxKit's have `/proc/sys`
     /// mounted like that.
     #[must_use]
     pub fn is_mounted_read_only(&self) -> bool {
-        fstatvfs(&self.0).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+        fstatvfs(&self.folder).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
     }
 
     /// What is in `folder`, sorted; nothing when there is no such folder. Names that no setting has are left out, and of
@@ -58,13 +66,24 @@ impl Tree {
         let path = if folder.path().is_empty() { "." } else { folder.path() };
         let Ok(folder) = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY) else { return Vec::new() };
         let Ok(entries) = Dir::new(folder) else { return Vec::new() };
-        let name = |entry: rustix::fs::DirEntry| Name::new(entry.file_name().to_str().ok()?).ok();
         let mut names: Vec<Name> = Vec::new();
-        for name in entries.map_while(Result::ok).filter_map(name).take(MAX_NAMES) {
-            // The kernel lists them almost in order, so that this is almost always the end.
-            names.insert(names.partition_point(|before| *before < name), name);
+        for entry in entries.map_while(Result::ok).filter(|entry| !matches!(entry.file_name().to_bytes(), b"." | b".."))
+        {
+            let name = entry.file_name().to_str().ok().and_then(|name| Name::new(name).ok());
+            match name.filter(|_| names.len() < MAX_NAMES) {
+                // The kernel lists them almost in order, so that this is almost always the end.
+                Some(name) => names.insert(names.partition_point(|before| *before < name), name),
+                None => self.left_out.set(self.left_out.get().saturating_add(1)),
+            }
         }
         names
+    }
+
+    /// How many names were left out of lists so far. An interface can have almost any name, and whoever makes one must not
+    /// escape a pattern unseen.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.left_out.get()
     }
 
     /// Opens the file of `key` for as much as the kernel allows.
@@ -95,7 +114,7 @@ impl Tree {
     pub fn read(&self, key: &Key) -> Option<String> {
         let file = whole(self.open_at(key.path(), OFlags::RDONLY | OFlags::NONBLOCK).ok()?).ok()?;
         let mut bytes = [0; MAX_READING];
-        let len = rustix::io::pread(&file, &mut bytes, 0).ok()?;
+        let len = rustix::io::pread(&file, &mut bytes, 0).ok().filter(|len| *len > 0)?;
         Some(String::from_utf8_lossy(bytes.get(..len)?).into_owned())
     }
 
@@ -103,7 +122,7 @@ impl Tree {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-        openat2(&self.0, path, flags, Mode::empty(), resolve)
+        openat2(&self.folder, path, flags, Mode::empty(), resolve)
     }
 }
 

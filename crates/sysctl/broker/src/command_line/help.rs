@@ -42,7 +42,7 @@ Exit codes:
   64  the command line is wrong                      70  a bug in orlop-sysctl
   71  the kernel refused something                   77  a sandbox layer or a capability is missing
   78  a file cannot be read; the others were put in force
-A key with '-' before it never counts. Of several codes the largest is given.
+A key with '-' before it counts only for --diff. Of several codes the largest is given.
 
 Files:
   /usr/lib/orlop/sysctl.d/NAME.conf  the profiles

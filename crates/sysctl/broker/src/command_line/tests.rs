@@ -78,6 +78,7 @@ fn what_makes_no_sense_is_refused_with_help() {
         ("two modes", &["orlop-sysctl", "--plan", "--diff"]),
         ("level", &["orlop-sysctl", "--log", "loud"]),
         ("a profile that is a path", &["orlop-sysctl", "--profile", "../x"]),
+        ("a prefix of a variable that is not set", &["orlop-sysctl", "--prefix", ""]),
         ("a prefix that leads up", &["orlop-sysctl", "--prefix", "net/../vm"]),
         ("standard input twice", &["orlop-sysctl", "-", "-"]),
         ("two settings in one argument", &["orlop-sysctl", "vm.a=1\nvm.b=2"]),

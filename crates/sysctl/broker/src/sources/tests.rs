@@ -199,6 +199,19 @@ fn linuxkits_folder_is_read_whole_and_what_is_no_file_is_tolerated() {
 }
 
 #[test]
+fn a_link_to_nothing_is_tolerated_in_a_folder_and_not_where_it_is_named() {
+    let root = tree("dangling", &[("etc/sysctl.d/10-a.conf", "a")]);
+    std::os::unix::fs::symlink("../sysctl.conf", root.0.join("etc/sysctl.d/99-sysctl.conf")).unwrap();
+    for (what, named, tolerated) in [("in a folder", false, true), ("named", true, false)] {
+        let inputs = if named { vec![Input::Named("99-sysctl.conf".into())] } else { Vec::new() };
+        let sources = Sources::read(&Wanted { inputs, ..below(&root) }).unwrap();
+        let unread: Vec<bool> = sources.unread.iter().map(|unread| unread.tolerated).collect();
+        assert_eq!(unread, [tolerated], "{what}");
+        assert_eq!(sources.texts.is_empty(), named, "{what}: the rest is read");
+    }
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_no_error_and_a_root_that_is_not_there_is_one() {
     let root = Folder::new("empty");
     let sources = Sources::read(&below(&root)).unwrap();

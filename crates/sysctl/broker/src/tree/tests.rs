@@ -120,7 +120,9 @@ fn a_folder_is_listed_in_order_and_without_what_cannot_be_a_key() {
         names.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(list("kernel"), ["a", "b", "hostname"]);
+    assert_eq!(tree.left_out(), 2, "and who makes such a name is noticed");
     assert_eq!(list(""), ["kernel", "net", "top"]);
+    assert_eq!(tree.left_out(), 2, "nothing else is");
     assert_eq!(list("none"), [""; 0]);
     assert_eq!(list("top"), [""; 0], "a file is no folder");
 }
@@ -130,6 +132,11 @@ fn only_the_kernels_own_folder_is_taken_for_it() {
     let fatal = Tree::open(Path::new("/nonexistent")).unwrap_err();
     assert_eq!((fatal.exit, fatal.help.is_some()), (Exit::Permission, true));
     assert!(Tree::open(Path::new(PROC_SYS)).is_ok());
+    // There a key would have another path, and the tables of capabilities and locks would not know it.
+    for part in ["/proc/sys/kernel", "/proc"] {
+        let fatal = Tree::open(Path::new(part)).unwrap_err();
+        assert_eq!((fatal.exit, fatal.help.is_some()), (Exit::Usage, true), "{part}");
+    }
 }
 
 #[test]
