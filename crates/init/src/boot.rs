@@ -16,6 +16,8 @@ use crate::record::{Outcome, Record, millis};
 
 /// How long a process may take to be gone after it was killed. One that the kernel holds up does not hold up the boot.
 pub const KILL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the runtime may take to make a service, whose program has no deadline: then it is killed, and asked again later.
+pub const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How long services have to end when the machine goes off: as long as LinuxKit waits, but no longer than they need.
 pub const GRACE: Duration = Duration::from_secs(5);
 
@@ -39,7 +41,7 @@ enum Phase {
 enum State {
     Waiting,
     /// The runtime is at work, until then at the latest.
-    Starting(Option<Instant>),
+    Starting(Instant),
     /// Its program runs, until then at the latest.
     Running(Option<Instant>),
     /// Killed; what it ends with is known already. Forgotten at that time if it does not go.
@@ -114,7 +116,7 @@ impl Boot {
 
     fn start(&mut self, id: Id, now: Instant, actions: &mut Vec<Action>) {
         let Some(slot) = self.slots.get_mut(id) else { return };
-        slot.state = State::Starting(slot.container.deadline.map(|time| now.after(time)));
+        slot.state = State::Starting(now.after(slot.container.deadline.unwrap_or(START_PATIENCE)));
         slot.since = now;
         let restarts = slot.record.restarts;
         slot.record = Record {
@@ -131,10 +133,14 @@ impl Boot {
 
     fn ready(&mut self, id: Id, now: Instant, actions: &mut Vec<Action>) {
         let Some(slot) = self.slots.get_mut(id) else { return };
-        let State::Starting(until) = slot.state else { return };
-        slot.state = State::Running(until);
+        let State::Starting(_) = slot.state else { return };
+        slot.state = State::Running(slot.container.deadline.map(|time| slot.since.after(time)));
         slot.record.ready_ms = Some(millis(now));
         slot.record.state = Outcome::Running;
+        if matches!(self.phase, Phase::Terminating(..)) {
+            // It had no process yet that could be told.
+            actions.push(Action::Terminate(id));
+        }
         if slot.container.list == List::Services {
             actions.push(Action::Say(format!("service {} runs", slot.container.name)));
             actions.push(Action::Publish);
@@ -277,8 +283,8 @@ impl Boot {
         for id in 0..self.slots.len() {
             let Some(slot) = self.slots.get(id) else { continue };
             match slot.state {
-                State::Starting(Some(until)) | State::Running(Some(until)) if now >= until => {
-                    let seconds = slot.container.deadline.unwrap_or_default().as_secs();
+                State::Starting(until) | State::Running(Some(until)) if now >= until => {
+                    let seconds = slot.container.deadline.unwrap_or(START_PATIENCE).as_secs();
                     self.kill(id, Outcome::Deadline { seconds }, now, actions);
                 }
                 State::Dying(until) if now >= until => {
@@ -325,8 +331,8 @@ impl Machine for Boot {
 
     fn deadline(&self) -> Option<Instant> {
         let slots = self.slots.iter().filter_map(|slot| match slot.state {
-            State::Starting(until) | State::Running(until) => until,
-            State::Dying(until) | State::Resting(until) => Some(until),
+            State::Running(until) => until,
+            State::Starting(until) | State::Dying(until) | State::Resting(until) => Some(until),
             State::Waiting | State::Over => None,
         });
         let phase = match self.phase {

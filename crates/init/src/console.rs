@@ -8,6 +8,7 @@ use orlop_machine::Instant;
 use orlop_sandbox::clock;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::record::{millis, seconds};
 
@@ -68,7 +69,9 @@ impl Console {
         while !self.pending.is_empty() {
             let (first, _) = self.pending.as_slices();
             match rustix::io::write(device, first) {
-                Ok(0) | Err(_) => return,
+                Ok(0) | Err(Errno::AGAIN | Errno::INTR) => return,
+                // A line without a port, or one that was hung up: poll(2) would say at once that there is something to do.
+                Err(_) => return self.pending.clear(),
                 Ok(len) => drop(self.pending.drain(..len)),
             }
         }
@@ -90,5 +93,29 @@ impl Console {
     #[must_use]
     pub fn waits_for(&self) -> Option<BorrowedFd<'_>> {
         self.device.as_ref().filter(|_| !self.pending.is_empty()).map(AsFd::as_fd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    use super::*;
+
+    const NOW: Instant = Instant::from_nanos(0);
+
+    #[test]
+    fn a_console_that_stands_still_is_waited_for_and_one_that_is_broken_is_not() {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
+        let mut console = Console { device: Some(write), pending: VecDeque::new(), lost: 0 };
+        let line = "x".repeat(1024);
+        for _ in 0..1000 {
+            console.show(NOW, "a", &line);
+        }
+        assert!(console.waits_for().is_some() && console.lost > 0, "it takes no more");
+        assert!(console.pending.len() <= MAX_PENDING + 2 * line.len(), "and not all is kept");
+        drop(read);
+        console.flush();
+        assert!(console.waits_for().is_none(), "nobody will ever take it");
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
@@ -126,7 +126,11 @@ pub fn bind_namespaces(pid: i32, files: &[(&str, String)]) -> Result<(), String>
             if let Some(folder) = Path::new(path).parent() {
                 make_folder(folder, 0o755)?;
             }
-            fs::OpenOptions::new().create(true).append(true).open(path)?;
+            // An earlier life's, which would be kept for ever below this one's.
+            let _ = unmount(path);
+            // Where others can write, too: neither a link nor a pipe of theirs.
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?;
             Ok(rustix::mount::mount_bind(format!("/proc/{pid}/ns/{name}"), path.as_str())?)
         };
         bound().map_err(|error| format!("cannot bind the {name} namespace at {path}: {error}"))?;

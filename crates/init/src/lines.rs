@@ -22,13 +22,15 @@ pub struct Lines {
     allowance: u32,
     refilled: Instant,
     unreported: u64,
+    /// Bytes that became part of no line: the rest of a long one, empty lines. They cost as much as a line of them would.
+    wasted: usize,
 }
 
 impl Lines {
     /// A stream that begins now.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { partial: String::new(), cut: false, allowance: BURST, refilled: now, unreported: 0 }
+        Self { partial: String::new(), cut: false, allowance: BURST, refilled: now, unreported: 0, wasted: 0 }
     }
 
     /// Takes what came; gives the lines that it ended and that are let through.
@@ -39,7 +41,7 @@ impl Lines {
             match byte {
                 b'\n' => lines.extend(self.end()),
                 // Text comes with carriage returns from programs that think of a terminal.
-                b'\r' => {}
+                b'\r' => self.waste(),
                 _ => self.push(*byte),
             }
         }
@@ -59,6 +61,7 @@ impl Lines {
             text.push_str(CUT);
         }
         if text.is_empty() {
+            self.waste();
             return None;
         }
         let Some(left) = self.allowance.checked_sub(1) else {
@@ -77,11 +80,20 @@ impl Lines {
         let len = if is_plain(byte) { 1 } else { 4 };
         if self.cut || self.partial.len() + len > MAX_LINE - CUT.len() {
             self.cut = true;
+            self.waste();
         } else if is_plain(byte) {
             self.partial.push(byte.into());
         } else {
             // A String takes whatever is written to it.
             let _ = write!(self.partial, "\\x{byte:02x}");
+        }
+    }
+
+    fn waste(&mut self) {
+        self.wasted += 1;
+        if self.wasted >= MAX_LINE {
+            self.wasted = 0;
+            self.allowance = self.allowance.saturating_sub(1);
         }
     }
 
@@ -156,5 +168,19 @@ mod tests {
         let later = lines.take(&flood, at(1000));
         assert_eq!(later.len(), 50, "a second later");
         assert_eq!(later[0], "(600 lines suppressed) x");
+    }
+
+    #[test]
+    fn what_never_becomes_a_line_is_a_flood_as_well() {
+        for (what, byte) in [("a line without end", b'x'), ("empty lines", b'\n'), ("carriage returns", b'\r')] {
+            let mut lines = Lines::new(at(0));
+            let flood = vec![byte; 64 << 10];
+            for _ in 0..6 {
+                assert!(lines.take(&flood, at(0)).len() <= 1 && !lines.is_exhausted(), "{what}: too early");
+            }
+            let _ = lines.take(&flood, at(0));
+            assert!(lines.is_exhausted(), "{what}");
+            assert_eq!(lines.take(b"\nnext\n", at(40)).last().map(String::as_str), Some("next"), "{what}: it goes on");
+        }
     }
 }

@@ -109,12 +109,14 @@ impl Lives {
         }
     }
 
-    /// [`crate::boot::Action::Release`]: takes back what was mounted for the container.
+    /// [`crate::boot::Action::Release`]: takes back what was mounted in the container's bundle. What its specification has
+    /// mounted elsewhere is for those that come after it, and stays, as in LinuxKit.
     pub fn release(&mut self, id: Id) {
         let Some(life) = self.all.get_mut(id) else { return };
-        for target in life.mounted.take().into_iter().flatten().rev() {
+        let mounted = life.mounted.take().unwrap_or_default();
+        for target in mounted.iter().rev().filter(|target| Path::new(target).starts_with(&life.bundle.folder)) {
             // What another container also uses, and has released already.
-            let _ = early::unmount(&target);
+            let _ = early::unmount(target);
         }
     }
 
@@ -232,11 +234,7 @@ impl Life {
     fn begin(&mut self, runtime: &Path) -> Result<(), String> {
         let preparation = self.bundle.preparation.as_ref().map_err(Clone::clone)?;
         if self.mounted.is_none() {
-            let mut mounted = Vec::new();
-            for step in &preparation.steps {
-                mounted.extend(early::prepare(step)?.map(str::to_owned));
-            }
-            self.mounted = Some(mounted);
+            self.mounted = Some(prepared(&preparation.steps, early::prepare, early::unmount)?);
         }
         self.verbs.clear();
         self.verbs.extend(self.lived.then_some(Verb::Delete));
@@ -286,6 +284,27 @@ impl Life {
     }
 }
 
+/// Does all steps and gives where something is mounted now; what was mounted before one that fails is taken back, or a service
+/// that is tried again would have it mounted once more each time.
+fn prepared<'s, S>(
+    steps: &'s [S],
+    prepare: impl Fn(&'s S) -> Result<Option<&'s str>, String>,
+    unmount: impl Fn(&str) -> io::Result<()>,
+) -> Result<Vec<String>, String> {
+    let mut mounted = Vec::new();
+    for step in steps {
+        match prepare(step) {
+            Ok(target) => mounted.extend(target.map(str::to_owned)),
+            Err(why) => {
+                // The error that is reported is the first.
+                mounted.iter().rev().for_each(|target| drop(unmount(target)));
+                return Err(why);
+            }
+        }
+    }
+    Ok(mounted)
+}
+
 /// Ends every process of the container, also where it shares the machine's process namespace.
 fn kill_control_group(pid: Pid) {
     let path = format!("/proc/{}/cgroup", pid.as_raw_nonzero());
@@ -311,6 +330,8 @@ pub fn until(now: Instant, deadline: Option<Instant>) -> Option<rustix::event::T
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     #[test]
@@ -323,5 +344,23 @@ mod tests {
         ] {
             assert_eq!(control_group(text), want, "{what}");
         }
+    }
+
+    #[test]
+    fn what_was_mounted_before_a_step_that_fails_is_taken_back() {
+        let unmounted = RefCell::new(Vec::new());
+        let prepare = |step: &'static &str| match *step {
+            "wrong" => Err("no".to_owned()),
+            "folder" => Ok(None),
+            target => Ok(Some(target)),
+        };
+        let unmount = |target: &str| {
+            unmounted.borrow_mut().push(target.to_owned());
+            Ok(())
+        };
+        assert_eq!(prepared(&["folder", "/a", "/a/b"], prepare, unmount).unwrap(), ["/a", "/a/b"]);
+        assert_eq!(unmounted.take(), Vec::<String>::new(), "nothing failed");
+        assert_eq!(prepared(&["/a", "folder", "/a/b", "wrong", "/c"], prepare, unmount).unwrap_err(), "no");
+        assert_eq!(unmounted.take(), ["/a/b", "/a"], "the latest first");
     }
 }

@@ -1,11 +1,11 @@
 //! The log of one stream of one container: two files of bounded size, the older of which is overwritten.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use orlop_machine::Instant;
+use rustix::fs::{Mode, OFlags};
 
 use crate::record::{millis, seconds};
 
@@ -25,15 +25,21 @@ impl LogFile {
     /// The log at `path`; what is in it stays.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When it cannot be opened, or is no file: a container that has `/var/log` may have put a link or a pipe there.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::with_limit(path, MAX_FILE)
     }
 
     fn with_limit(path: &Path, max: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o640).open(path)?;
-        let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, max })
+        // Without O_NONBLOCK, a pipe that nobody reads would be waited for.
+        let flags =
+            OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o640))?);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(Self { path: path.to_owned(), file, size: metadata.len(), max })
     }
 
     /// Adds a line, with the time.
@@ -46,7 +52,11 @@ impl LogFile {
         if self.size + len > self.max {
             let mut older = self.path.clone().into_os_string();
             older.push(".1");
-            fs::rename(&self.path, older)?;
+            match fs::rename(&self.path, older) {
+                // Somebody has taken it away: there is a new one from here on.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
             *self = Self::with_limit(&self.path, self.max)?;
         }
         self.file.write_all(line.as_bytes())?;
@@ -86,5 +96,33 @@ mod tests {
             LogFile::open(&path).unwrap().append(Instant::from_nanos(0), line).unwrap();
         }
         assert_eq!(fs::read_to_string(path).unwrap(), "0.000 one\n0.000 two\n");
+    }
+
+    #[test]
+    fn a_log_that_was_taken_away_begins_anew_when_its_file_is_full() {
+        let folder = Folder::new("init-log-gone");
+        let path = folder.0.join("a.log");
+        let mut log = LogFile::with_limit(&path, 20).unwrap();
+        log.append(Instant::from_nanos(0), "one line").unwrap();
+        fs::remove_file(&path).unwrap();
+        log.append(Instant::from_nanos(0), "another").unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "0.000 another\n");
+    }
+
+    #[test]
+    fn what_a_container_puts_in_its_place_is_neither_followed_nor_waited_for() {
+        let folder = Folder::new("init-log-planted");
+        let (link, pipe, kept) = (folder.0.join("a.log"), folder.0.join("b.log"), folder.0.join("kept"));
+        fs::write(&kept, "mine").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        // With a reader it can be opened for writing at once.
+        let reader = rustix::fs::open(&pipe, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
+        for path in [&link, &pipe] {
+            assert!(LogFile::open(path).is_err(), "{}", path.display());
+        }
+        drop(reader);
+        assert!(LogFile::open(&pipe).is_err(), "a pipe without a reader");
+        assert_eq!(fs::read_to_string(kept).unwrap(), "mine");
     }
 }

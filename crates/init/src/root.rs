@@ -34,7 +34,8 @@ pub fn take() -> io::Result<Vec<String>> {
         return Ok(Vec::new());
     }
     fs::create_dir_all(NEW)?;
-    rustix::mount::mount("tmpfs", NEW, "tmpfs", MountFlags::empty(), c"mode=755")?;
+    // The files are in memory already, perhaps in more than the half of it that a tmpfs may take by itself.
+    rustix::mount::mount("tmpfs", NEW, "tmpfs", MountFlags::empty(), c"mode=755,size=100%")?;
     let mut moving = Moving { device: fs::metadata("/")?.dev(), links: HashMap::new(), wrong: Vec::new() };
     moving.all(Path::new("/"), Path::new(NEW));
     rustix::process::chdir(NEW)?;

@@ -33,6 +33,9 @@ const RUN: &str = "/run/orlop";
 /// Warnings that the report keeps; the console shows them all.
 const MAX_WARNINGS: usize = 100;
 
+/// Ends of processes that are taken at one look: somebody who makes orphans faster than that does not keep us from the rest.
+const MAX_ENDS: usize = 1000;
+
 /// Process 1, with everything it holds.
 struct Init {
     console: Console,
@@ -40,6 +43,8 @@ struct Init {
     lives: Lives,
     boot: Boot,
     report: Report,
+    /// More processes had ended than were taken at the last look: no signal tells of them again.
+    busy: bool,
 }
 
 /// Boots the machine, keeps it running, and ends it. For process 1 only.
@@ -70,7 +75,7 @@ pub fn run() -> ! {
     wrong.truncate(MAX_WARNINGS);
     let report = Report { version: 1, kernel, marks, warnings: wrong, onboot_done_ms: None, containers: Vec::new() };
     let lives = Lives::new(&settings, containers.clone(), bundles);
-    Init { console, signals: signals.ok(), lives, boot: Boot::new(containers), report }.live()
+    Init { console, signals: signals.ok(), lives, boot: Boot::new(containers), report, busy: false }.live()
 }
 
 fn mark(name: &str, at: Instant) -> Mark {
@@ -173,6 +178,9 @@ impl Init {
             // Then ends of processes are found by looking.
             timeout = Some(rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 });
         }
+        if self.busy {
+            timeout = Some(rustix::event::Timespec::default());
+        }
         // An interruption is a reason to look, too.
         let _ = rustix::event::poll(&mut watched, timeout.as_ref());
     }
@@ -186,7 +194,12 @@ impl Init {
             let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
             events.extend(Signal::try_from(number).ok().and_then(wish).map(Event::Asked));
         }
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        self.busy = true;
+        for _ in 0..MAX_ENDS {
+            let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) else {
+                self.busy = false;
+                break;
+            };
             let end = match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => End::Exited(u8::try_from(code).unwrap_or(u8::MAX)),
                 (None, signal) => End::Killed(signal.unwrap_or_default()),

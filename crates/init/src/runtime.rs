@@ -1,12 +1,14 @@
 //! The container runtime: any program with runc's command line.
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::Pid;
 
 use crate::files;
@@ -14,7 +16,7 @@ use crate::files;
 /// Where the runtime keeps what it knows, and we the process ids it tells us.
 const STATE: &str = "/run/orlop/init";
 /// Runtimes may look for programs of their own; ours does not.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH: &CStr = c"PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What a runtime is asked to do with a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,24 +79,50 @@ impl Known {
         words
     }
 
-    /// Starts the runtime; what it and the container write goes to these two pipes. It leads a process group of its own.
+    /// Starts the runtime; what it and the container write goes to these two pipes. It leads a process group of its own, and
+    /// no signal is blocked in it: the standard library would hand on what process 1 blocks, and so would every container.
     ///
     /// # Errors
     /// When it cannot be executed.
     pub fn ask(&self, runtime: &Path, verb: Verb, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Pid> {
-        let mut command = Command::new(runtime);
-        command.args(self.arguments(verb)).env_clear().env("PATH", PATH).current_dir("/").process_group(0);
-        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-        let child = command
-            .spawn()
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot start {}: {error}", runtime.display())))?;
-        // Collected with all others, by its id.
-        Ok(Pid::from_child(&child))
+        let spawned = || -> io::Result<Pid> {
+            let mut attributes = PosixSpawnAttr::init()?;
+            attributes.set_flags(
+                PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
+                    | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
+                    | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+            )?;
+            attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
+            attributes.set_sigmask(&SigSet::empty())?;
+            // The standard library ignores it in ourselves.
+            attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
+            let mut files = PosixSpawnFileActions::init()?;
+            let stdin = fs::File::open("/dev/null")?;
+            files.add_dup2(stdin.as_raw_fd(), 0)?;
+            files.add_dup2(stdout.as_raw_fd(), 1)?;
+            files.add_dup2(stderr.as_raw_fd(), 2)?;
+            let program = CString::new(runtime.as_os_str().as_bytes())?;
+            let mut words = vec![program];
+            for word in self.arguments(verb) {
+                words.push(CString::new(word)?);
+            }
+            let child = posix_spawn(runtime, &files, &attributes, &words, &[PATH])?;
+            // Collected with all others, by its id.
+            Pid::from_raw(child.as_raw()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        };
+        spawned().map_err(|error| io::Error::new(error.kind(), format!("cannot start {}: {error}", runtime.display())))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use nix::sys::signal::SigmaskHow;
+    use orlop_testbed::Folder;
+    use rustix::process::WaitOptions;
+
     use super::*;
 
     #[test]
@@ -110,5 +138,25 @@ mod tests {
             let words = known.arguments(verb).join(" ");
             assert_eq!(words, format!("--root /run/orlop/init/containers {want}"), "{verb:?}");
         }
+    }
+    #[test]
+    fn what_process_1_blocks_is_not_blocked_in_containers() {
+        let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap();
+        let folder = Folder::new("init-runtime-signals");
+        let runtime = folder.0.join("runtime");
+        let script = "#!/bin/sh\nwhile read -r name value; do case $name in SigBlk:|SigIgn:) echo $value; esac; done </proc/$$/status\n";
+        fs::write(&runtime, script).unwrap();
+        fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let known = Known { id: "a".into(), bundle: "/b".into() };
+        let pid = known.ask(&runtime, Verb::Run, write.try_clone().unwrap(), write).unwrap();
+        let mut said = String::new();
+        fs::File::from(read).read_to_string(&mut said).unwrap();
+        rustix::process::waitpid(Some(pid), WaitOptions::empty()).unwrap();
+        before.thread_set_mask().unwrap();
+        let masks: Vec<u64> = said.lines().map(|mask| u64::from_str_radix(mask, 16).unwrap()).collect();
+        let [blocked, ignored] = masks[..] else { panic!("{said}") };
+        assert_eq!(blocked, 0, "{said}");
+        assert_eq!(ignored & (1 << (Signal::SIGPIPE as u64 - 1)), 0, "{said}");
     }
 }

@@ -38,8 +38,6 @@ pub struct Mount {
 
 const SAFE: MountFlags =
     MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC).union(MountFlags::RELATIME);
-/// Programs may lie there, and be run.
-const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::RELATIME);
 const DEVICES: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC).union(MountFlags::RELATIME);
 
 const fn needed(target: &'static str, kind: &'static str, flags: MountFlags, data: &'static str) -> Mount {
@@ -55,11 +53,11 @@ const MOUNTS: &[Mount] = &[
     needed("/proc", "proc", SAFE, ""),
     needed("/dev", "devtmpfs", DEVICES, "size=10m,mode=755"),
     needed("/dev/pts", "devpts", DEVICES, "gid=5,mode=620,ptmxmode=666"),
-    needed("/dev/shm", "tmpfs", PLAIN, "mode=1777"),
+    needed("/dev/shm", "tmpfs", SAFE, "mode=1777"),
     needed("/dev/mqueue", "mqueue", SAFE, ""),
-    needed("/run", "tmpfs", PLAIN, "size=10%,mode=755"),
-    needed("/tmp", "tmpfs", PLAIN, "size=10%,mode=1777"),
-    needed("/var", "tmpfs", PLAIN, "size=50%,mode=755"),
+    needed("/run", "tmpfs", SAFE, "size=10%,mode=755"),
+    needed("/tmp", "tmpfs", SAFE, "size=10%,mode=1777"),
+    needed("/var", "tmpfs", SAFE, "size=50%,mode=755"),
     needed("/sys", "sysfs", SAFE, ""),
     needed("/sys/fs/cgroup", "cgroup2", SAFE, ""),
     optional("/sys/kernel/security", "securityfs"),
@@ -152,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn no_file_system_lets_programs_become_another_user() {
+    fn no_file_system_but_the_root_has_programs_or_devices() {
         for mount in MOUNTS {
-            assert!(mount.flags.contains(MountFlags::NOSUID), "{}", mount.target);
+            assert!(mount.flags.contains(MountFlags::NOSUID | MountFlags::NOEXEC), "{}", mount.target);
             let devices = mount.target == "/dev" || mount.target == "/dev/pts";
             assert_eq!(mount.flags.contains(MountFlags::NODEV), !devices, "{}", mount.target);
         }

@@ -193,9 +193,10 @@ fn judged(console: &mut Console, spec: &Spec, options: &Options) -> Result<Strin
         return Ok(format!("said {text:?} {:.1} s after power-on", at.as_secs_f64()));
     }
     let at = onboot_done(console, within)?;
-    for service in &spec.services {
-        let text = format!("service {} runs", service.name);
-        console.wait_for(|line| line.ends_with(&text), &text, within)?;
+    let mut missing: Vec<String> = spec.services.iter().map(|service| service.name.clone()).collect();
+    if !missing.is_empty() {
+        let all = console.wait_for(|line| is_last(&mut missing, line), "every service runs", within);
+        all.with_context(|| format!("missing: {}", missing.join(", ")))?;
     }
     Ok(format!(
         "onboot was done {:.1} s after power-on, {} containers; {} services run",
@@ -224,6 +225,13 @@ pub(crate) fn onboot_done(console: &mut Console, within: Duration) -> Result<Dur
     Ok(at)
 }
 
+/// Whether this line of init's is the one that says of the last missing service that it runs: they come in any order.
+fn is_last(missing: &mut Vec<String>, line: &str) -> bool {
+    let said = line.split_once("] orlop-init: service ").and_then(|(_, rest)| rest.strip_suffix(" runs"));
+    missing.retain(|name| Some(name.as_str()) != said);
+    missing.is_empty()
+}
+
 /// `… onboot is done at 7.325 s: 2 of 2 containers ended with 0`
 fn account(line: &str) -> Option<(u32, u32)> {
     let (_, rest) = line.split_once("orlop-init: onboot is done at ")?;
@@ -246,6 +254,19 @@ mod tests {
             ("a container's", "[    6.274] probe: onboot is done at 1 s: 2 of 2 containers ended with 0", None),
         ] {
             assert_eq!(account(line), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn services_may_run_in_any_order_and_only_init_says_so() {
+        let mut missing = vec!["a".to_owned(), "b".to_owned()];
+        for (line, last) in [
+            ("[    7.400] b: service a runs", false),
+            ("[    7.401] orlop-init: service b runs", false),
+            ("[    7.402] orlop-init: service b was ended by signal 9; again in 250 ms", false),
+            ("[    7.403] orlop-init: service a runs", true),
+        ] {
+            assert_eq!(is_last(&mut missing, line), last, "{line}");
         }
     }
 }

@@ -51,6 +51,9 @@ fn onboot_goes_one_after_the_other_and_then_services_together() {
     assert_eq!(done(boot.handle(at(30), Event::Ready(1))), []);
     assert_eq!(done(boot.handle(at(40), exited(1))), [Release(1), ShowTimeLine, Start(2), Start(3)]);
     assert_eq!(boot.onboot_done(), Some(at(40)));
+    for id in [2, 3] {
+        let _ = boot.handle(at(50), Event::Ready(id));
+    }
     assert_eq!(boot.deadline(), None, "services have no deadline");
 }
 
@@ -129,6 +132,17 @@ fn a_service_that_cannot_be_started_is_tried_again() {
 }
 
 #[test]
+fn a_service_whose_runtime_hangs_is_tried_again() {
+    let mut boot = machine("s:x");
+    let _ = boot.handle(at(0), Event::Begin);
+    assert_eq!(done(boot.handle(at(59_999), Event::Deadline)), [], "too early");
+    assert_eq!(done(boot.handle(at(60_000), Event::Deadline)), [Action::Kill(0)]);
+    let actions = boot.handle(at(60_010), Event::Failed(0, "killed".into()));
+    assert_eq!(said(&actions), ["service x was ended at its deadline of 60 s; again in 250 ms"]);
+    assert_eq!(done(boot.handle(at(60_260), Event::Deadline)), [Action::Start(0)]);
+}
+
+#[test]
 fn a_service_that_is_done_is_started_again_or_not_as_it_says() {
     for (what, words, end, again) in [
         ("always", "s:x", End::Exited(0), true),
@@ -179,6 +193,15 @@ fn a_machine_that_is_told_to_end_does_not_finish_its_boot() {
     let actions = done(boot.handle(at(3), Event::Ended(0, End::Killed(9))));
     assert_eq!(actions, [Action::Release(0), Action::Off(Ending::PowerOff)], "neither b nor x is started");
     assert_eq!(boot.records()[0].state, Outcome::Stopped);
+}
+
+#[test]
+fn a_service_that_is_still_being_started_is_told_to_end_when_it_runs() {
+    let mut boot = machine("s:x");
+    let _ = boot.handle(at(0), Event::Begin);
+    assert_eq!(done(boot.handle(at(1), Event::Asked(Ending::PowerOff))), [Action::Terminate(0)]);
+    assert_eq!(done(boot.handle(at(2), Event::Ready(0))), [Action::Terminate(0)]);
+    assert_eq!(done(boot.handle(at(3), exited(0))), [Action::Off(Ending::PowerOff)]);
 }
 
 #[test]
