@@ -2,7 +2,7 @@
 
 use core::error::Error;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::container::{Container, ContainerStatus};
@@ -22,10 +22,7 @@ pub(crate) fn perform(command: &Command) -> Result<(), Fatal> {
         Verb::Create(new) => create(root, new).map(drop),
         Verb::Run(new) => start(create(root, new)?),
         Verb::Start(id) => start(load(root, id)?),
-        Verb::Delete { id, force } => {
-            let mut container = load(root, id)?;
-            container.delete(*force).map_err(|error| Fatal::os(format!("cannot delete {id}"), chain(&error)))
-        }
+        Verb::Delete { id, force } => delete(root, id, *force),
         Verb::Say(text) => {
             std::io::stdout().write_all(text.as_bytes()).map_err(|error| Fatal::os("cannot write", error))
         }
@@ -64,12 +61,36 @@ fn refuse_seccomp(bundle: &Path) -> Result<(), Fatal> {
     Ok(())
 }
 
+fn delete(root: &Path, id: &str, force: bool) -> Result<(), Fatal> {
+    let folder = folder(root, id)?;
+    match Container::load(folder.clone()) {
+        Ok(mut container) => {
+            container.delete(force).map_err(|error| Fatal::os(format!("cannot delete {id}"), chain(&error)))
+        }
+        // A runtime that was killed, or had no room for the state, leaves the folder without it, and the name could never be
+        // used again. As runc has it, what is not there is deleted already.
+        Err(_) if force => match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Fatal::os(format!("cannot delete {id}"), error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        },
+        Err(error) => Err(none(id, &error)),
+    }
+}
+
+/// Where the state of a container is. The name becomes a path: the builder's rule for names is the one that holds here too.
+fn folder(root: &Path, id: &str) -> Result<PathBuf, Fatal> {
+    let known = ContainerBuilder::new(id.to_owned(), SyscallType::default()).validate_id();
+    known.map(|_| root.join(id)).map_err(|error| none(id, &error))
+}
+
 fn load(root: &Path, id: &str) -> Result<Container, Fatal> {
-    // The name becomes a path: the builder's rule for names is the one that holds here too.
-    let known = ContainerBuilder::new(id.to_owned(), SyscallType::default())
-        .validate_id()
-        .and_then(|_| Container::load(root.join(id)));
-    known.map_err(|error| Fatal::new(Exit::Config, format!("there is no container {id}")).cause(chain(&error)))
+    Container::load(folder(root, id)?).map_err(|error| none(id, &error))
+}
+
+fn none(id: &str, error: &dyn Error) -> Fatal {
+    Fatal::new(Exit::Config, format!("there is no container {id}")).cause(chain(error))
 }
 
 fn start(mut container: Container) -> Result<(), Fatal> {
@@ -136,6 +157,23 @@ mod tests {
         for id in ["../etc", "", "..", "a/b"] {
             assert_eq!(load(Path::new("/run"), id).unwrap_err().exit, Exit::Config, "{id:?}");
         }
+    }
+
+    #[test]
+    fn what_a_runtime_that_was_killed_has_left_can_be_deleted() {
+        let root = std::env::temp_dir().join(format!("orlop-container-left-{}", std::process::id()));
+        fs::create_dir_all(root.join("x")).unwrap();
+        fs::write(root.join("x/state.json"), "{").unwrap();
+        assert_eq!(delete(&root, "x", false).unwrap_err().exit, Exit::Config, "without force");
+        assert!(root.join("x").exists(), "and it stays");
+        assert_eq!(delete(&root, "x", true), Ok(()));
+        assert!(!root.join("x").exists());
+        assert_eq!(delete(&root, "x", true), Ok(()), "it is not there any more");
+        for id in ["..", "", "x/.."] {
+            assert_eq!(delete(&root, id, true).unwrap_err().exit, Exit::Config, "{id:?}");
+        }
+        assert!(root.exists());
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
