@@ -23,6 +23,7 @@ use crate::sys;
 mod aarch64;
 mod applier;
 mod denied;
+mod memory;
 mod worker;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -31,8 +32,9 @@ mod x86_64;
 use aarch64::LEGACY_UNTIL_CONFINED;
 #[cfg(target_arch = "aarch64")]
 pub use aarch64::{EPOLL_WAIT, LEGACY};
-pub use applier::{BASE as APPLIER_BASE, IN_APPLIERS};
-pub use denied::{EVERYWHERE, IN_WORKERS};
+pub use applier::BASE as APPLIER_BASE;
+pub use denied::{EVERYWHERE, IN_APPLIERS, IN_WORKERS};
+pub use memory::MEMORY;
 pub use worker::{BASE as WORKER_BASE, WAKE_FD};
 #[cfg(target_arch = "x86_64")]
 use x86_64::LEGACY_UNTIL_CONFINED;

@@ -10,6 +10,7 @@ const AFTER_HELP: &str = "\
 Start here:
   cargo xtask demo        build a machine and watch it boot: time line, processes, sizes
   cargo xtask demo dhcp   build, then watch a lease being taken and three attacks failing
+  cargo xtask demo sysctl build, then watch settings being refused and silently changed
   cargo xtask test        everything a change must pass; what continuous integration runs
 
 Both install what they need (root, Debian). `cargo xtask TASK --help` tells more about one task.";

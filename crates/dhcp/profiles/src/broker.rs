@@ -5,7 +5,7 @@ use orlop_sandbox::profile::{
     Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Pin, Profile, Role, Root, Rule, Slot, Usage,
     Value, join,
 };
-use orlop_sandbox::seccomp::{EPOLL_WAIT, EVERYWHERE, LEGACY};
+use orlop_sandbox::seccomp::{EPOLL_WAIT, EVERYWHERE, LEGACY, MEMORY};
 use orlop_sandbox::sys::numbers;
 use orlop_sandbox::syscall;
 
@@ -38,8 +38,6 @@ const SLOTS: [Slot; 5] = [
     Slot { fd: STDERR_SLOT, kind: Kind::Pipe, usage: Usage::Read, why: "the worker's log" },
 ];
 
-const READ_WRITE: u64 = (numbers::PROT_READ | numbers::PROT_WRITE).cast_unsigned() as u64;
-const PRIVATE_ANONYMOUS: u64 = (numbers::MAP_PRIVATE | numbers::MAP_ANONYMOUS).cast_unsigned() as u64;
 const PACKET: u32 = numbers::AF_PACKET.cast_unsigned();
 const INTERNET: u32 = numbers::AF_INET.cast_unsigned();
 /// `SOCK_DGRAM`, non-blocking and not inherited: nothing else is opened after narrowing.
@@ -47,7 +45,9 @@ const DATAGRAM: u32 = (numbers::SOCK_DGRAM | numbers::SOCK_NONBLOCK | numbers::S
 
 /// What a broker of this daemon does all day. No `exec`, no `fork`, no `ptrace`, no `mount`, no `listen`: the netlink
 /// sockets and the control socket are open before this table is in force.
-const SYSCALLS: [Rule; 31] = [
+const SYSCALLS: [Rule; MEMORY.len() + 27] = join(&[&MEMORY, &OWN]);
+
+const OWN: [Rule; 27] = [
     Rule::any(EPOLL_WAIT, "the loop waits for the worker, the kernel, users and timers"),
     Rule::any(syscall!(SYS_epoll_ctl), "a new socket joins the loop"),
     Rule::any(syscall!(SYS_recvmsg), "requests of the worker, never with a descriptor; netlink"),
@@ -79,14 +79,6 @@ const SYSCALLS: [Rule; 31] = [
     Rule::any(syscall!(SYS_renameat), "a file replaces its predecessor whole"),
     Rule::any(syscall!(SYS_unlinkat), "what was published about an interface that is gone"),
     Rule::any(syscall!(SYS_timerfd_settime), "deadlines"),
-    Rule::when(
-        syscall!(SYS_mmap),
-        &[&[Pin::new(2, Value::Within(READ_WRITE)), Pin::new(3, Value::Long(PRIVATE_ANONYMOUS))]],
-        "a large allocation",
-    ),
-    Rule::any(syscall!(SYS_munmap), "a large allocation ends"),
-    Rule::any(syscall!(SYS_mremap), "a large allocation grows"),
-    Rule::any(syscall!(SYS_brk), "small allocations"),
     Rule::any(syscall!(SYS_clock_gettime), "drift: read without a system call, except on some clock sources"),
     Rule::any(syscall!(SYS_getrandom), "the keys of the first hash map"),
     Rule::any(syscall!(SYS_exit_group), "the end"),

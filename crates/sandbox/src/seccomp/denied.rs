@@ -4,7 +4,7 @@
 //! try on its own (`openat` of a configuration file, `fstat`, `fcntl`, `madvise`, `getrandom`, `futex`, signal
 //! masks) is not here: it fails with `ENOSYS`, softly.
 
-use crate::profile::{Denied, Syscall};
+use crate::profile::{Denied, Syscall, join};
 use crate::syscall;
 
 const fn deny(syscall: Syscall, why: &'static str) -> Denied {
@@ -152,8 +152,12 @@ pub const EVERYWHERE: [Denied; 112] = [
     deny(syscall!(SYS_vmsplice), COPY),
 ];
 
-/// For workers too (to set the clock is the business of one broker, so it is here): files, sockets, clocks and every way to write but the two that are pinned.
-pub const IN_WORKERS: [Denied; 47] = [
+/// For workers, too: all that ends an applier, and the one call by which an applier does its work.
+pub const IN_WORKERS: [Denied; IN_APPLIERS.len() + 1] = join(&[&IN_APPLIERS, &[deny(syscall!(SYS_pwrite64), SPEAK)]]);
+
+/// For appliers, too (to set the clock is the business of one broker, so it is here): files, sockets, clocks and every way to
+/// write but those that their rules pin.
+pub const IN_APPLIERS: [Denied; 46] = [
     deny(syscall!(SYS_clock_settime), CLOCK),
     deny(syscall!(SYS_adjtimex), CLOCK),
     deny(syscall!(SYS_clock_adjtime), CLOCK),
@@ -187,7 +191,6 @@ pub const IN_WORKERS: [Denied; 47] = [
     deny(syscall!(SYS_shutdown), SOCKET),
     deny(syscall!(SYS_sendmsg), SPEAK),
     deny(syscall!(SYS_sendmmsg), SPEAK),
-    deny(syscall!(SYS_pwrite64), SPEAK),
     deny(syscall!(SYS_pwritev), SPEAK),
     deny(syscall!(SYS_pwritev2), SPEAK),
     deny(syscall!(SYS_splice), COPY),

@@ -1,9 +1,8 @@
 //! What every worker may do: wait, talk to its broker, manage its memory, end.
 
-use super::EPOLL_WAIT;
+use super::{EPOLL_WAIT, MEMORY};
 use crate::channel;
-use crate::profile::{Pin, Rule, Value};
-use crate::sys::numbers;
+use crate::profile::{Pin, Rule, Value, join};
 use crate::syscall;
 
 /// The eventfd with which tokio wakes its own loop: the second descriptor of the runtime, which a worker builds
@@ -13,8 +12,6 @@ pub const WAKE_FD: i32 = channel::SLOT + 2;
 /// The first number that no rule names.
 const FIRST_GRANTED: u32 = WAKE_FD.cast_unsigned() + 1;
 const STDERR: i32 = 2;
-const READ_WRITE: u64 = (numbers::PROT_READ | numbers::PROT_WRITE).cast_unsigned() as u64;
-const PRIVATE_ANONYMOUS: u64 = (numbers::MAP_PRIVATE | numbers::MAP_ANONYMOUS).cast_unsigned() as u64;
 /// The last exit code before [`Exit::Permission`](crate::fatal::Exit::Permission) in the table.
 const LAST_HONEST_EXIT: u32 = 76;
 
@@ -23,7 +20,9 @@ const LAST_HONEST_EXIT: u32 = 76;
 /// No `open`, no `socket`, no `mprotect`: what a worker holds when it locks, and what its broker grants, is all it
 /// will ever have. Nothing for `abort` either: refused its signal, it dies of the trap behind it. musl's allocator
 /// would call `mprotect` when `brk` fails, which is when the limit on address space is reached: the end in any case.
-pub const BASE: [Rule; 13] = [
+pub const BASE: [Rule; MEMORY.len() + 9] = join(&[&MEMORY, &OWN]);
+
+const OWN: [Rule; 9] = [
     Rule::any(EPOLL_WAIT, "the loop waits for the channel, packets and timers"),
     Rule::any(syscall!(SYS_epoll_ctl), "a granted descriptor joins the loop, a closed one leaves it"),
     Rule::any(syscall!(SYS_recvmsg), "messages and descriptors from the broker; packets with their checksum state"),
@@ -44,14 +43,6 @@ pub const BASE: [Rule; 13] = [
         "a granted descriptor is no longer needed; but a number that other rules name must not become free, because \
          the next descriptor to be granted would get it",
     ),
-    Rule::when(
-        syscall!(SYS_mmap),
-        &[&[Pin::new(2, Value::Within(READ_WRITE)), Pin::new(3, Value::Long(PRIVATE_ANONYMOUS))]],
-        "a large allocation: fresh memory only, never executable, never shared",
-    ),
-    Rule::any(syscall!(SYS_munmap), "a large allocation ends"),
-    Rule::any(syscall!(SYS_mremap), "a large allocation grows"),
-    Rule::any(syscall!(SYS_brk), "small allocations"),
     Rule::any(
         syscall!(SYS_clock_gettime),
         "drift: read without a system call, except where the machine's clock source does not allow it",

@@ -2,11 +2,9 @@ use orlop_sandbox::broker::STDERR_SLOT;
 use orlop_sandbox::channel;
 use orlop_sandbox::privileges::Capability;
 use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Pin, Profile, Role, Root, Rule, Slot, Usage,
-    Value, join,
+    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Role, Root, Rule, Slot, Usage, join,
 };
-use orlop_sandbox::seccomp::{EPOLL_WAIT, EVERYWHERE, LEGACY};
-use orlop_sandbox::sys::numbers;
+use orlop_sandbox::seccomp::{EPOLL_WAIT, EVERYWHERE, LEGACY, MEMORY};
 use orlop_sandbox::syscall;
 
 /// The process that has the files: it feeds the worker, opens the settings that the plan names, hands each to the
@@ -40,11 +38,10 @@ const SLOTS: [Slot; 5] = [
     Slot { fd: STDERR_SLOT, kind: Kind::Pipe, usage: Usage::Read, why: "the worker's log" },
 ];
 
-const READ_WRITE: u64 = (numbers::PROT_READ | numbers::PROT_WRITE).cast_unsigned() as u64;
-const PRIVATE_ANONYMOUS: u64 = (numbers::MAP_PRIVATE | numbers::MAP_ANONYMOUS).cast_unsigned() as u64;
-
 /// What a broker of this daemon does once its appliers run. No `exec`, no `fork`, no socket.
-const SYSCALLS: [Rule; 25] = [
+const SYSCALLS: [Rule; MEMORY.len() + 21] = join(&[&MEMORY, &OWN]);
+
+const OWN: [Rule; 21] = [
     Rule::any(EPOLL_WAIT, "the loop waits for the worker, signals and timers"),
     Rule::any(syscall!(SYS_epoll_ctl), "the loop's descriptors join and leave it"),
     Rule::any(syscall!(SYS_recvmsg), "requests of the worker and trials of the appliers, never with a descriptor"),
@@ -63,14 +60,6 @@ const SYSCALLS: [Rule; 25] = [
     Rule::any(syscall!(SYS_pread64), "what the kernel says about worker and appliers"),
     Rule::any(syscall!(SYS_close), "a setting has been handed on"),
     Rule::any(syscall!(SYS_timerfd_settime), "deadlines"),
-    Rule::when(
-        syscall!(SYS_mmap),
-        &[&[Pin::new(2, Value::Within(READ_WRITE)), Pin::new(3, Value::Long(PRIVATE_ANONYMOUS))]],
-        "a large allocation",
-    ),
-    Rule::any(syscall!(SYS_munmap), "a large allocation ends"),
-    Rule::any(syscall!(SYS_mremap), "a large allocation grows"),
-    Rule::any(syscall!(SYS_brk), "small allocations"),
     Rule::any(syscall!(SYS_clock_gettime), "drift: read without a system call, except on some clock sources"),
     Rule::any(syscall!(SYS_getrandom), "the keys of the first hash map"),
     Rule::any(syscall!(SYS_exit_group), "the end"),
