@@ -119,35 +119,35 @@ impl Status {
 
     pub(crate) fn read(file: &File) -> io::Result<Self> {
         // The whole file in one read: the kernel writes about 1.5 kB.
-        let mut text = vec![0; 8192];
-        let len = file.read_at(&mut text, 0)?;
-        text.truncate(len);
-        let text = String::from_utf8(text).map_err(io::Error::other)?;
-        Self::parse(&text).ok_or_else(|| io::Error::other("/proc/PID/status lacks a field"))
+        let mut bytes = [0; 8192];
+        let len = file.read_at(&mut bytes, 0)?;
+        let text = bytes.get(..len).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default();
+        Self::parse(text).ok_or_else(|| io::Error::other("/proc/PID/status lacks a field"))
     }
 
+    /// The fields stand here in the kernel's order, so that every line is looked at once.
     fn parse(text: &str) -> Option<Self> {
-        let field =
-            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-        let number = |name| field(name)?.parse().ok();
-        let set = |name| u64::from_str_radix(field(name)?, 16).ok().map(CapabilitySet::from_bits);
-        let four = |name| -> Option<[u32; 4]> {
-            let numbers: Vec<u32> = field(name)?.split_ascii_whitespace().map_while(|n| n.parse().ok()).collect();
-            numbers.try_into().ok()
+        let mut lines = text.lines();
+        let mut field = |name: &str| lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+        let four = |field: &str| -> Option<[u32; 4]> {
+            let mut numbers = field.split_ascii_whitespace().map_while(|number| number.parse().ok());
+            let four = [numbers.next()?, numbers.next()?, numbers.next()?, numbers.next()?];
+            numbers.next().is_none().then_some(four)
         };
+        let set = |field: &str| u64::from_str_radix(field, 16).ok().map(CapabilitySet::from_bits);
         Some(Self {
-            uids: four("Uid")?,
-            gids: four("Gid")?,
+            uids: four(field("Uid")?)?,
+            gids: four(field("Gid")?)?,
             groups: field("Groups")?.split_ascii_whitespace().count().try_into().ok()?,
-            inheritable: set("CapInh")?,
-            permitted: set("CapPrm")?,
-            effective: set("CapEff")?,
-            bounding: set("CapBnd")?,
-            ambient: set("CapAmb")?,
+            threads: field("Threads")?.parse().ok()?,
+            inheritable: set(field("CapInh")?)?,
+            permitted: set(field("CapPrm")?)?,
+            effective: set(field("CapEff")?)?,
+            bounding: set(field("CapBnd")?)?,
+            ambient: set(field("CapAmb")?)?,
             no_new_privs: field("NoNewPrivs")? == "1",
             filtered: field("Seccomp")? == "2",
-            filters: number("Seccomp_filters")?,
-            threads: number("Threads")?,
+            filters: field("Seccomp_filters")?.parse().ok()?,
         })
     }
 }

@@ -23,8 +23,11 @@ const MAX_BINARY: u64 = 2_800_000;
 /// The container runtime is most of a library that knows all of the OCI runtime specification; once in a machine.
 const MAX_RUNTIME: (&str, u64) = ("orlop-container", 5_000_000);
 
-/// What a target needs on rustc's command line to give a static, position-independent executable. Without tables for
-/// unwinding: a panic is logged in one line and aborts, and they would be a twentieth of every binary.
+/// No tables for unwinding, and no index of those that the standard library brings: a panic is logged in one line and
+/// aborts, and they would be a twentieth of every binary.
+const NO_UNWINDING: &[&str] = &["-C", "force-unwind-tables=no", "-C", "link-arg=-Wl,--no-eh-frame-hdr"];
+
+/// What a target needs on rustc's command line, besides [`NO_UNWINDING`], to give a static, position-independent executable.
 struct Recipe {
     target: &'static str,
     flags: &'static [&'static str],
@@ -33,22 +36,18 @@ struct Recipe {
 }
 
 const RECIPES: &[Recipe] = &[
-    Recipe {
-        target: "x86_64-unknown-linux-gnu",
-        flags: &["-C", "target-feature=+crt-static", "-C", "force-unwind-tables=no"],
-        gcc: None,
-    },
+    Recipe { target: "x86_64-unknown-linux-gnu", flags: &["-C", "target-feature=+crt-static"], gcc: None },
     // Static by default.
-    Recipe { target: "x86_64-unknown-linux-musl", flags: &["-C", "force-unwind-tables=no"], gcc: None },
+    Recipe { target: "x86_64-unknown-linux-musl", flags: &[], gcc: None },
     // By themselves these targets link a static executable at a fixed address: see `compiler::linker`.
     Recipe {
         target: "aarch64-unknown-linux-gnu",
-        flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie", "-C", "force-unwind-tables=no"],
+        flags: &["-C", "target-feature=+crt-static", "-C", "relocation-model=pie"],
         gcc: Some("aarch64-linux-gnu-gcc"),
     },
     Recipe {
         target: "aarch64-unknown-linux-musl",
-        flags: &["-C", "relocation-model=pie", "-C", "force-unwind-tables=no"],
+        flags: &["-C", "relocation-model=pie"],
         gcc: Some("aarch64-linux-gnu-gcc"),
     },
 ];
@@ -158,7 +157,8 @@ pub(crate) fn compile_packages<'n>(
     let folder = workspace.metadata(HOST)?.target_directory.join("linkers");
     // On such a machine itself the native gcc is the right one.
     let linker = recipe.gcc.map(|gcc| linker::static_pie(if native { "gcc" } else { gcc }, &folder)).transpose()?;
-    compiler.apply(cargo, workspace, target, recipe.flags, linker.as_deref())?;
+    let flags = [NO_UNWINDING, recipe.flags].concat();
+    compiler.apply(cargo, workspace, target, &flags, linker.as_deref())?;
     command::run(cargo).with_context(|| format!("cannot build for {target}"))
 }
 

@@ -113,9 +113,7 @@ impl Tree {
     #[must_use]
     pub fn read(&self, key: &Key) -> Option<String> {
         let file = whole(self.open_at(key.path(), OFlags::RDONLY | OFlags::NONBLOCK).ok()?).ok()?;
-        let mut bytes = [0; MAX_READING];
-        let len = rustix::io::pread(&file, &mut bytes, 0).ok().filter(|len| *len > 0)?;
-        Some(String::from_utf8_lossy(bytes.get(..len)?).into_owned())
+        reading(&file)
     }
 
     fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -124,6 +122,14 @@ impl Tree {
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
         openat2(&self.folder, path, flags, Mode::empty(), resolve)
     }
+}
+
+/// What the kernel says the setting is that is open as `file`; nothing when it says nothing.
+#[must_use]
+pub fn reading(file: &OwnedFd) -> Option<String> {
+    let mut bytes = [0; MAX_READING];
+    let len = rustix::io::pread(file, &mut bytes, 0).ok().filter(|len| *len > 0)?;
+    Some(String::from_utf8_lossy(bytes.get(..len)?).into_owned())
 }
 
 /// `file`, if it is one: in a folder that is only shaped like `/proc/sys` there may be anything.

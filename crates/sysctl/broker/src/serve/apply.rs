@@ -3,7 +3,7 @@
 //! In the order of the plan, with one liberty: while keys of one class follow each other, several are under way.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use orlop_sandbox::applier::AT_ONCE;
 use orlop_sysctl_contract::{
@@ -12,7 +12,7 @@ use orlop_sysctl_contract::{
 use rustix::io::Errno;
 
 use crate::report::Record;
-use crate::tree::Tree;
+use crate::tree::{self, Tree};
 
 /// Who writes settings.
 pub(super) trait Writers {
@@ -43,13 +43,16 @@ pub(super) trait Writer {
 pub(super) fn all(tree: &Tree, crew: &mut impl Writers, mut plan: Arranged, dry: bool) -> Vec<Record> {
     let settings = std::mem::take(&mut plan.settings);
     let mut records = Vec::with_capacity(settings.len());
-    try_all(tree, crew, settings, dry, &mut records);
+    let mut held = Vec::new();
+    try_all(tree, crew, settings, dry, &mut records, &mut held);
     let is_missing = |record: &Record| record.outcome == Some(Outcome::Missing) && !record.permitted.step().lenient;
     let missing = records.iter().any(is_missing);
-    try_all(tree, crew, plan.locks(missing), dry, &mut records);
+    try_all(tree, crew, plan.locks(missing), dry, &mut records, &mut held);
     if !dry {
-        for record in &mut records {
-            look_again(tree, record);
+        let mut held = held.into_iter().peekable();
+        for (at, record) in records.iter_mut().enumerate() {
+            let open = held.next_if(|(holder, _)| *holder == at).map(|(_, setting)| setting);
+            look_again(tree, record, open);
         }
     }
     records
@@ -62,12 +65,19 @@ pub(super) fn none(mut plan: Arranged) -> Vec<Record> {
     settings.into_iter().chain(plan.locks(false)).map(record).collect()
 }
 
-fn try_all(tree: &Tree, crew: &mut impl Writers, steps: Vec<Permitted>, dry: bool, records: &mut Vec<Record>) {
+fn try_all(
+    tree: &Tree,
+    crew: &mut impl Writers,
+    steps: Vec<Permitted>,
+    dry: bool,
+    records: &mut Vec<Record>,
+    held: &mut Held,
+) {
     let mut steps = VecDeque::from(steps);
     while let Some(class) = steps.front().map(Permitted::class) {
         let end = steps.iter().position(|step| step.class() != class).unwrap_or(steps.len());
         let first = records.len();
-        try_run(tree, crew, class, steps.drain(..end), dry, records);
+        try_run(tree, crew, class, steps.drain(..end), dry, records, held);
         if !dry {
             for record in records.iter_mut().skip(first) {
                 again(tree, crew, record);
@@ -84,6 +94,7 @@ fn try_run(
     steps: impl Iterator<Item = Permitted>,
     dry: bool,
     records: &mut Vec<Record>,
+    held: &mut Held,
 ) {
     let mut hand = crew.of(class);
     let by = hand.as_ref().map(|hand| hand.name());
@@ -100,13 +111,19 @@ fn try_run(
                 // One that must not be written may be in force already.
                 let dry = dry || record.permitted.hold().is_some();
                 let job = job(&record.permitted, access, dry);
-                while under_way.len() >= AT_ONCE {
-                    take(hand, &mut under_way, records);
+                if under_way.len() >= AT_ONCE {
+                    take_half(hand, &mut under_way, records);
                 }
                 loop {
                     match hand.send(&job, setting.as_fd()) {
-                        Some(true) => break under_way.push_back((records.len(), access)),
-                        Some(false) if !under_way.is_empty() => take(hand, &mut under_way, records),
+                        Some(true) => {
+                            under_way.push_back((records.len(), access));
+                            if !dry && held.len() < MOST_HELD {
+                                held.push((records.len(), setting));
+                            }
+                            break;
+                        }
+                        Some(false) if !under_way.is_empty() => take_half(hand, &mut under_way, records),
                         // It takes none although it has none.
                         Some(false) | None => break lost(&mut record),
                     }
@@ -129,7 +146,21 @@ fn job(permitted: &Permitted, access: Access, dry: bool) -> Job {
     Job { want: step.want.clone(), access, dry, insist }
 }
 
+/// Settings that stay open until they are looked at again, by their place among the records.
+type Held = Vec<(usize, OwnedFd)>;
+
+/// As many as a broker's descriptors allow, with room for what else it opens; others are opened again.
+const MOST_HELD: usize = 192;
+
 type UnderWay = VecDeque<(usize, Access)>;
+
+/// Takes the answers to the older half of the jobs. If it were one, the two processes would wake each other for every
+/// single setting.
+fn take_half(hand: &mut impl Writer, under_way: &mut UnderWay, records: &mut [Record]) {
+    for _ in 0..under_way.len().div_ceil(2) {
+        take(hand, under_way, records);
+    }
+}
 
 /// Takes the answer to the oldest job.
 fn take(hand: &mut impl Writer, under_way: &mut UnderWay, records: &mut [Record]) {
@@ -166,7 +197,7 @@ fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
 
 /// Looks, when everything is done, whether what was in force still is: a setting can change others. What cannot be read
 /// from here, for want of a capability, stays as it was judged.
-fn look_again(tree: &Tree, record: &mut Record) {
+fn look_again(tree: &Tree, record: &mut Record, open: Option<OwnedFd>) {
     let changed = match record.outcome {
         Some(Outcome::Ok | Outcome::Unchanged | Outcome::Kept | Outcome::Normalized) => Outcome::Overtaken,
         // Its applier could not read it, or says so.
@@ -174,7 +205,8 @@ fn look_again(tree: &Tree, record: &mut Record) {
         Some(_) | None => return,
     };
     let step = record.permitted.step();
-    let Some(now) = tree.read(&step.key) else { return };
+    let now = open.map_or_else(|| tree.read(&step.key), |setting| tree::reading(&setting));
+    let Some(now) = now else { return };
     if !holds(&step.want, &now) {
         record.outcome = Some(changed);
         record.later = Some(now);

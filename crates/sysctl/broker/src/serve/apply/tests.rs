@@ -17,6 +17,9 @@ struct FakeWriter {
     /// How many jobs it takes at once, and how many it had at most.
     room: usize,
     most: usize,
+    /// How often it was handed a job after it had been listened to, and whether it was listened to last.
+    turns: usize,
+    heard: bool,
     /// After how many answers it ends.
     lives: usize,
     /// The kernel asks it for a capability that it does not have.
@@ -32,6 +35,8 @@ impl FakeWriter {
             jobs: VecDeque::new(),
             room: usize::MAX,
             most: 0,
+            turns: 0,
+            heard: false,
             lives: usize::MAX,
             powerless: false,
             liar: false,
@@ -72,6 +77,7 @@ impl Writer for FakeWriter {
         if self.lives == 0 || self.jobs.len() >= self.room {
             return (self.lives > 0).then_some(false);
         }
+        self.turns += usize::from(std::mem::take(&mut self.heard));
         self.jobs.push_back((job.clone(), setting.try_clone_to_owned().unwrap()));
         self.most = self.most.max(self.jobs.len());
         Some(true)
@@ -79,6 +85,7 @@ impl Writer for FakeWriter {
 
     fn recv(&mut self) -> Option<Trial> {
         self.lives = self.lives.checked_sub(1)?;
+        self.heard = true;
         let (job, setting) = self.jobs.pop_front()?;
         if self.liar {
             return Some(Trial { before: None, wrote: Wrote::Whole, after: None });
@@ -194,7 +201,9 @@ fn a_key_that_is_not_there_is_missing_and_the_others_are_written() {
 fn a_long_run_of_one_class_is_tried_in_order_whatever_room_the_writer_has() {
     let many: Vec<String> = (0..100).map(|number| format!("vm/k{number:03}")).collect();
     let (_folder, tree) = tree("apply-many", &many);
-    for (what, room, most) in [("much room", usize::MAX, AT_ONCE), ("room for one", 1, 1), ("room for five", 5, 5)] {
+    for (what, room, most, turns) in
+        [("much room", usize::MAX, AT_ONCE, 5), ("room for one", 1, 1, 99), ("room for five", 5, 5, 32)]
+    {
         for key in &many {
             fs::write(_folder.0.join(key), "0\n").unwrap();
         }
@@ -202,8 +211,25 @@ fn a_long_run_of_one_class_is_tried_in_order_whatever_room_the_writer_has() {
         let told = told(&all(&tree, &mut crew, plan(&many, false), false));
         let want: Vec<String> = (0..100).map(|number| format!("vm.k{number:03} root ok")).collect();
         assert_eq!(told, want, "{what}");
-        assert_eq!(crew.0[&Class::Root].most, most, "{what}");
+        let root = &crew.0[&Class::Root];
+        assert_eq!((root.most, root.turns), (most, turns), "{what}");
     }
+}
+
+#[test]
+fn what_is_overtaken_is_seen_whether_it_is_held_open_or_opened_again() {
+    let many: Vec<String> = (0..300).map(|number| format!("vm/k{number:03}")).collect();
+    let (folder, tree) = tree("apply-held", &many);
+    // Two settings of one file each: the first of all, and one that comes when no more are held.
+    for (first, second) in [(0, 298), (250, 299)] {
+        fs::remove_file(folder.0.join(&many[second])).unwrap();
+        fs::hard_link(folder.0.join(&many[first]), folder.0.join(&many[second])).unwrap();
+    }
+    let value = |number| if number < 298 { "1" } else { "2" };
+    let settings = (0..).zip(&many).map(|(number, key)| (key.as_str(), value(number)));
+    let told = told(&all(&tree, &mut crew(), plan_of(settings, false), false));
+    let overtaken: Vec<&String> = told.iter().filter(|told| !told.ends_with(" ok")).collect();
+    assert_eq!(overtaken, ["vm.k000 root overtaken", "vm.k250 root overtaken"]);
 }
 
 #[test]
