@@ -13,7 +13,7 @@ use orlop_image::output::Packing;
 use orlop_testbed::Running;
 
 use crate::build;
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, console};
 use crate::kernel::{Kernel, MODULES};
 use crate::machine::recorded;
 use crate::script::Record;
@@ -108,10 +108,12 @@ impl Images {
 }
 
 impl Assembled {
-    /// The machine, with nothing but what the spec says.
+    /// The machine, with nothing but what the spec says. Where its console is another one, it is named after the spec's.
     #[must_use]
     pub fn emulator(&self) -> Emulator {
-        Emulator::new(self.kernel.platform, self.kernel.path(), &self.initrd, &self.words)
+        let machine = Emulator::new(self.kernel.platform, self.kernel.path(), &self.initrd, &self.words);
+        let console = format!("console={}", console(self.kernel.platform));
+        if self.words.split_whitespace().any(|word| word == console) { machine } else { machine.words(&console) }
     }
 
     /// What the kernel unpacks.

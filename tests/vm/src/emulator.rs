@@ -43,6 +43,23 @@ const fn program(platform: Platform) -> &'static str {
     }
 }
 
+/// The console of a machine, as its kernel calls it.
+pub(crate) const fn console(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Amd64 => "ttyS0",
+        Platform::Arm64 => "ttyAMA0",
+    }
+}
+
+/// The line that [`Emulator::record`] is the other end of, in a machine's `/dev`. The ARM machine's second UART belongs to its
+/// secure world, so a virtio console takes its place.
+pub(crate) const fn record_line(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Amd64 => "ttyS1",
+        Platform::Arm64 => "hvc0",
+    }
+}
+
 /// Whether there is an emulator for this processor.
 ///
 /// # Errors
@@ -91,7 +108,7 @@ impl Emulator {
         self
     }
 
-    /// With a second serial line that goes to this file.
+    /// With a second serial line that goes to this file (see [`Probe`](crate::Probe)).
     #[must_use]
     pub fn record(mut self, file: &Path) -> Self {
         self.record = Some(file.to_owned());
@@ -106,8 +123,8 @@ impl Emulator {
         add(program(self.platform));
         match self.platform {
             Platform::Amd64 => add("-accel tcg -cpu max -machine q35"),
-            // `max` has pointer authentication, which takes an emulator most of its time.
-            Platform::Arm64 => add("-accel tcg -cpu cortex-a57 -machine virt"),
+            // Pointer authentication with the architecture's own cipher would take an emulator most of its time.
+            Platform::Arm64 => add("-accel tcg -cpu max,pauth-impdef=on -machine virt"),
         }
         add(&format!("-smp 1 -m {} -nodefaults -display none -no-reboot -serial stdio", self.megabytes));
         for (number, nic) in self.nics.iter().enumerate() {
@@ -120,9 +137,21 @@ impl Emulator {
             add(&format!("-device virtio-net-pci,netdev={name},mac=52:54:00:12:34:{:02x},romfile=", 0x56 + number));
         }
         if let Some(record) = &self.record {
-            let mut value = OsString::from("file:");
+            let mut value = OsString::from(match self.platform {
+                Platform::Amd64 => "file:",
+                Platform::Arm64 => "file,id=record,path=",
+            });
             value.push(record);
-            line.extend([OsString::from("-serial"), value]);
+            match self.platform {
+                Platform::Amd64 => line.extend([OsString::from("-serial"), value]),
+                Platform::Arm64 => {
+                    line.extend(
+                        ["-device", "virtio-serial-pci", "-device", "virtconsole,chardev=record", "-chardev"]
+                            .map(OsString::from),
+                    );
+                    line.push(value);
+                }
+            }
         }
         for (option, path) in [("-kernel", &self.kernel), ("-initrd", &self.initrd)] {
             line.extend([OsString::from(option), path.into()]);

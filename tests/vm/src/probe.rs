@@ -14,10 +14,11 @@ use orlop_image::tree::{Node, Tree};
 use orlop_image::workspace::Workspace;
 
 use crate::build;
+use crate::emulator;
 use crate::script::{POWEROFF, STEPS, Step};
 
-/// The second serial line, through process 1: its own `/dev` has only what every container has.
-const RECORD: &str = "/proc/1/root/dev/ttyS1";
+/// Where devices are, through process 1: its own `/dev` has only what every container has.
+const DEVICES: &str = "/proc/1/root/dev";
 /// Its own output, which the machine's first process shows on the console.
 const OUTPUT: &str = "/proc/self/fd/1";
 
@@ -36,20 +37,21 @@ impl Probe {
     ///
     /// # Errors
     /// When the guest program cannot be built, or the image not written.
-    pub fn new(folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
-        Self::with(folder, name, steps, &[RECORD, POWEROFF])
+    pub fn new(platform: Platform, folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
+        let record = format!("{DEVICES}/{}", emulator::record_line(platform));
+        Self::with(platform, folder, name, steps, &[&record, POWEROFF])
     }
 
     /// One that only says how its steps went.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn speaking(folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
-        Self::with(folder, name, steps, &[OUTPUT])
+    pub fn speaking(platform: Platform, folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
+        Self::with(platform, folder, name, steps, &[OUTPUT])
     }
 
-    fn with(folder: &Path, name: &str, steps: &[Step], ending: &[&str]) -> Result<Self> {
-        let guest = fs::read(build::guest()?)?;
+    fn with(platform: Platform, folder: &Path, name: &str, steps: &[Step], ending: &[&str]) -> Result<Self> {
+        let guest = fs::read(build::guest(platform)?)?;
         let mut tree = Tree::default();
         let mut put = |path: &str, node: Node| tree.put(path, node);
         put("/probe", Node::File { mode: 0o755, content: guest });
@@ -63,7 +65,7 @@ impl Probe {
         let words = ["/probe", STEPS, "/script"].iter().chain(ending);
         let command: Vec<String> = words.map(|&word| word.to_owned()).collect();
         let mut layout = Layout::default();
-        let manifest = image::put_tree(&mut layout, &tree, Platform::Amd64, &command, HashMap::new(), 0)?;
+        let manifest = image::put_tree(&mut layout, &tree, platform, &command, HashMap::new(), 0)?;
         let index = image::put_index(&mut layout, vec![manifest])?;
         let name = format!("probe-{name}");
         let reference = Reference::parse(&format!("probe.example/{name}:0")).context("a probe's name is a word")?;

@@ -85,7 +85,6 @@ impl Entrant {
     /// A machine with nothing but a container that does nothing, and the client. `nothing` is an entry of a spec.
     pub(super) fn spec(&self, nothing: &str) -> String {
         let Self { image, commands: [once, always], grants, .. } = self;
-        let nothing = nothing.replacen("name: probe", "name: nothing", 1);
         format!(
             "kernel: {{image: \"orlop.example/kernel:6.12\", cmdline: \"console=ttyS0 quiet panic=-1\"}}\n\
              init: [\"orlop.example/init:{}\"]\n\
@@ -113,22 +112,25 @@ fn packed(
         tree.put(folder, Node::Directory { mode: 0o755 });
     }
     finish(&mut tree);
+    let (layout, reference) = image(workshop, name, &tree)?;
+    Ok(Entrant { name, layout: Some(layout), image: reference.to_string(), commands: [&[], &[]], grants: LINUXKIT })
+}
+
+/// An image of these files: its layout, and what it is called.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn image(workshop: &Workshop, name: &str, tree: &Tree) -> Result<(PathBuf, Reference)> {
     let workspace = Workspace::find().map_err(|fatal| anyhow!("{fatal}"))?;
     let mut layout = Layout::default();
-    let manifest = image::put_tree(&mut layout, &tree, Platform::HOST, &[], HashMap::new(), 0)?;
+    let manifest = image::put_tree(&mut layout, tree, Platform::HOST, &[], HashMap::new(), 0)?;
     let index = image::put_index(&mut layout, vec![manifest])?;
     let reference = Reference::parse(&format!("debian.example/{name}:12")).context("a name of ours")?;
     layout.name(&index, &reference);
     let built =
         Built { name: format!("debian-{name}"), reference, digest: digest_of(&index), sources: Vec::new(), layout };
     let (folder, _) = write(&workspace, &built, &workshop.machines).map_err(|fatal| anyhow!("{fatal}"))?;
-    Ok(Entrant {
-        name,
-        layout: Some(folder),
-        image: built.reference.to_string(),
-        commands: [&[], &[]],
-        grants: LINUXKIT,
-    })
+    Ok((folder, built.reference))
 }
 
 /// Folders that are links in Debian: files are found by either name.
