@@ -6,7 +6,7 @@
 pub(crate) mod console;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// LinuxKit YAML files: lists are appended. Without a kernel or an init in them, ours are taken
     #[arg(value_name = "SPEC", required = true)]
     specs: Vec<PathBuf>,
+    /// A layout (folder or .tar) with images that are not of this tree; may be given more than once
+    #[arg(long, value_name = "PATH")]
+    image: Vec<PathBuf>,
     /// What the machine's card is connected to
     #[arg(long, value_enum, default_value_t = Net::User)]
     net: Net,
@@ -136,11 +139,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Which::V6_12 => Line::V6_12,
         Which::V6_1 => Line::V6_1,
     };
+    // First of all: it costs minutes to find out otherwise.
+    let spec = read::files(&options.specs)?;
     let workshop = Workshop::open(workspace, options.platform, line, options.no_build)?;
     let name = options.specs.last().and_then(|spec| spec.file_stem()).context("a spec has a name")?;
     let name = name.to_string_lossy().into_owned();
-    let (specs, spec) = whole(&workshop, &options.specs)?;
-    let machine = workshop.images.assemble(&specs, &[], &workshop.machines, &name, Packing::None)?;
+    let specs = whole(&workshop, &spec, &options.specs)?;
+    let others: Vec<&Path> = options.image.iter().map(PathBuf::as_path).collect();
+    let machine = workshop.images.assemble(&specs, &others, &workshop.machines, &name, Packing::None)?;
     println!("{}", machine.table);
     let wired = Wired::new(&machine, options.net)?;
     let emulator = wired.emulator.megabytes(options.memory).words(&options.append);
@@ -156,9 +162,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The specs, and one before them with what they lack; and what they come to.
-fn whole(workshop: &Workshop, specs: &[PathBuf]) -> Result<(Vec<PathBuf>, Spec)> {
-    let spec = read::files(specs).map_err(|fatal| anyhow!("{fatal}"))?;
+/// The specs, and one before them with what they lack.
+fn whole(workshop: &Workshop, spec: &Spec, specs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut base = String::new();
     if spec.kernel.image.is_none() {
         base += "kernel: {image: \"orlop.example/kernel:6.12\", cmdline: \"console=ttyS0 quiet panic=-1\"}\n";
@@ -167,12 +172,12 @@ fn whole(workshop: &Workshop, specs: &[PathBuf]) -> Result<(Vec<PathBuf>, Spec)>
         base += concat!("init: [\"orlop.example/init:", env!("CARGO_PKG_VERSION"), "\"]\n");
     }
     if base.is_empty() {
-        return Ok((specs.to_owned(), spec));
+        return Ok(specs.to_owned());
     }
     println!("the spec is a part of a machine; before it comes:\n{base}");
     let path = workshop.machines.join("base.yml");
     fs::write(&path, base)?;
-    Ok((std::iter::once(path).chain(specs.iter().cloned()).collect(), spec))
+    Ok(std::iter::once(path).chain(specs.iter().cloned()).collect())
 }
 
 /// A machine and what its card is connected to.

@@ -101,6 +101,11 @@ impl Kernel {
         Ok(Self { line, platform, package, path })
     }
 
+    /// As it lies in its package, and in the image that is made of that.
+    pub(crate) fn image(&self) -> Result<PathBuf> {
+        image_in(&self.package).context("the package has no kernel in it")
+    }
+
     /// What the emulator starts.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use orlop_image::build::{Built, write};
 use orlop_image::image;
 use orlop_image::layout::{Layout, digest_of};
@@ -61,7 +61,7 @@ impl Probe {
         for path in ["/dev", "/proc", "/run", "/sys"] {
             put(path, Node::Directory { mode: 0o755 });
         }
-        let workspace = Workspace::find().map_err(|fatal| anyhow!("{fatal}"))?;
+        let workspace = Workspace::find()?;
         let words = ["/probe", STEPS, "/script"].iter().chain(ending);
         let command: Vec<String> = words.map(|&word| word.to_owned()).collect();
         let mut layout = Layout::default();
@@ -71,7 +71,7 @@ impl Probe {
         let reference = Reference::parse(&format!("probe.example/{name}:0")).context("a probe's name is a word")?;
         layout.name(&index, &reference);
         let built = Built { name, reference, digest: digest_of(&index), sources: Vec::new(), layout };
-        let (layout, _) = write(&workspace, &built, folder).map_err(|fatal| anyhow!("{fatal}"))?;
+        let (layout, _) = write(&workspace, &built, folder)?;
         Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len() })
     }
 
@@ -81,7 +81,7 @@ impl Probe {
         self.steps
     }
 
-    /// Its entry in one of a spec's lists: with every capability, the machine's processes and network; `/run` and resolv.conf
+    /// Its entry in one of a spec's lists: with every capability and device, the machine's processes and network; `/run` and resolv.conf
     /// are where the machine has them.
     #[must_use]
     pub fn entry(&self) -> String {
@@ -93,6 +93,7 @@ impl Probe {
     capabilities: [all]
     pid: host
     net: host
+    devices: [{{path: all, type: c}}]
     binds: ["/run:/run", "/etc/resolv.conf:/etc/resolv.conf"]
     annotations: {{orlop.restart: "no"}}"#
         )

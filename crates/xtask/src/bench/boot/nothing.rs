@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use orlop_image::build::{Built, write};
 use orlop_image::image;
 use orlop_image::layout::{Layout, digest_of};
@@ -39,7 +39,7 @@ impl Nothing {
         for folder in ["/dev", "/proc", "/sys"] {
             tree.put(folder, Node::Directory { mode: 0o755 });
         }
-        let workspace = Workspace::find().map_err(|fatal| anyhow!("{fatal}"))?;
+        let workspace = Workspace::find()?;
         let mut layout = Layout::default();
         let command = ["/nothing".to_owned()];
         let manifest = image::put_tree(&mut layout, &tree, Platform::Amd64, &command, HashMap::new(), 0)?;
@@ -48,7 +48,7 @@ impl Nothing {
         layout.name(&index, &reference);
         let digest = digest_of(&index);
         let built = Built { name: "nothing".to_owned(), reference, digest, sources: Vec::new(), layout };
-        let (layout, _) = write(&workspace, &built, &workshop.machines).map_err(|fatal| anyhow!("{fatal}"))?;
+        let (layout, _) = write(&workspace, &built, &workshop.machines)?;
         Ok(Self { layout, reference: built.reference })
     }
 

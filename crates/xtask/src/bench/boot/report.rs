@@ -128,12 +128,15 @@ impl Report {
     }
 
     fn goals_of_containers(&self) -> String {
-        let medians = |name: &str| self.runtimes.iter().find(|row| row.name == name)?.medians();
+        let of = |name: &str| self.runtimes.iter().find(|row| row.name == name);
+        let medians = |name: &str| of(name)?.medians();
         let Some((ours, alone)) = medians(runtimes::OURS) else { return String::new() };
+        let (counted, counted_alone) = of(runtimes::OURS).and_then(runtimes::Row::counted).unwrap_or_default();
         let mut goals = format!(
-            "{} a container by orlop-init ≤ {MAX_OVERHEAD} × its runtime's own run: {:.2} ×\n",
+            "{} a container by orlop-init ≤ {MAX_OVERHEAD} × its runtime's own run: {:.2} × ({:.2} × by instructions)\n",
             verdict(ours <= MAX_OVERHEAD * alone),
-            ours / alone
+            ours / alone,
+            counted / counted_alone
         );
         if let Some((crun, _)) = medians("crun") {
             goals += &format!(

@@ -1,7 +1,7 @@
 //! What a container costs in a machine: with `orlop-init` around the runtime, and the runtime by itself; for our runtime and
 //! for Debian's crun and runc in its place.
 //!
-//! In the guest, by the guest's clock: a machine runs the empty program some times in its `onboot` list, and then a container
+//! In the guest, by the guest's clock, and once more with a clock that counts instructions: a machine runs the empty program some times in its `onboot` list, and then a container
 //! that may enter the machine's own file systems asks the same runtime for the same bundle as often. The first of each series
 //! does not count: emulation translates a program's instructions when they are used for the first time.
 
@@ -9,11 +9,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use orlop_image::compare::Size;
 use orlop_image::output::Packing;
 use orlop_image::tree::{Node, Tree};
-use orlop_test_vm::{Assembled, CONTAINERS, Probe, Step};
+use orlop_test_vm::{Assembled, CONTAINERS, Emulator, Probe, Step};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -52,6 +52,8 @@ pub(super) struct Row {
     pub(super) onboot_s: Vec<f64>,
     /// Seconds of each run of the runtime by itself.
     pub(super) alone_s: Vec<f64>,
+    /// Both series of a machine whose clock counts instructions.
+    pub(super) counted: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 /// A machine per runtime, and rows without samples.
@@ -71,7 +73,8 @@ fn contest(workshop: &Workshop, nothing: &Nothing, name: &'static str) -> Result
         tree.put("/usr/bin/orlop-container", Node::File { mode: 0o755, content });
         (tree, format!("/usr/bin/{OURS}"))
     } else {
-        let tree = orlop_image::compare::debian(&[name.to_owned()]).map_err(|fatal| anyhow!("{fatal}"))?;
+        // Beside our init, whose programs are in /sbin.
+        let tree = rivals::merged(&orlop_image::compare::debian(&[name.to_owned()])?, &rivals::LIBRARIES);
         let ends = [format!("/usr/bin/{name}"), format!("/usr/sbin/{name}")];
         let program = ends.into_iter().find(|path| tree.at(path).is_some()).context("Debian has it elsewhere")?;
         (tree, program)
@@ -101,7 +104,7 @@ fn contest(workshop: &Workshop, nothing: &Nothing, name: &'static str) -> Result
     let machine =
         workshop.images.assemble(&[spec], &others, folder, &format!("bench-runtime-{name}"), Packing::None)?;
     let record = folder.join(format!("bench-runtime-{name}-record"));
-    let row = Row { name, bytes, packed, onboot_s: Vec::new(), alone_s: Vec::new() };
+    let row = Row { name, bytes, packed, onboot_s: Vec::new(), alone_s: Vec::new(), counted: None };
     Ok((Contest { name, machine, record, steps: probe.steps() }, row))
 }
 
@@ -111,17 +114,25 @@ impl Contest {
     /// # Errors
     /// When a container did not end with 0, or the machine does not come to its end.
     pub(super) fn add_to(&self, row: &mut Row) -> Result<()> {
+        let (onboot, alone) = self.boot(self.machine.emulator())?;
+        row.onboot_s.extend(onboot);
+        row.alone_s.extend(alone);
+        if row.counted.is_none() {
+            row.counted = Some(self.boot(self.machine.emulator().counting())?);
+        }
+        Ok(())
+    }
+
+    fn boot(&self, emulator: Emulator) -> Result<(Vec<f64>, Vec<f64>)> {
         let measured = || -> Result<(Vec<f64>, Vec<f64>)> {
-            let mut running = self.machine.emulator().record(&self.record).start(None)?;
+            let mut running = emulator.record(&self.record).start(None)?;
             let reports = Assembled::record(&mut running, &self.record, self.steps, PATIENCE)?;
             let [boot, alone] = reports.as_slice() else { anyhow::bail!("{} reports", reports.len()) };
             ensure!(alone.code == 0, "the runtime by itself: {}", alone.err);
-            Ok((onboot(&boot.out)?, of_microseconds(&alone.out)?))
+            let (onboot, alone) = (onboot(&boot.out)?, of_microseconds(&alone.out)?);
+            Ok((onboot[1..].to_vec(), alone[1..].to_vec()))
         };
-        let (onboot, alone) = measured().with_context(|| self.name.to_owned())?;
-        row.onboot_s.extend(onboot.into_iter().skip(1));
-        row.alone_s.extend(alone.into_iter().skip(1));
-        Ok(())
+        measured().with_context(|| self.name.to_owned())
     }
 }
 
@@ -151,31 +162,52 @@ fn of_microseconds(lines: &str) -> Result<Vec<f64>> {
 impl Row {
     /// The medians: in the machine, and of the runtime by itself.
     pub(super) fn medians(&self) -> Option<(f64, f64)> {
-        let median = |of: &[f64]| Summary::of(of.iter().copied()).map(|summary| summary.median);
-        median(&self.onboot_s).zip(median(&self.alone_s))
+        medians(&self.onboot_s, &self.alone_s)
     }
+
+    /// The same by instructions.
+    pub(super) fn counted(&self) -> Option<(f64, f64)> {
+        self.counted.as_ref().and_then(|(onboot, alone)| medians(onboot, alone))
+    }
+}
+
+fn medians(onboot: &[f64], alone: &[f64]) -> Option<(f64, f64)> {
+    let median = |of: &[f64]| Summary::of(of.iter().copied()).map(|summary| summary.median);
+    median(onboot).zip(median(alone))
 }
 
 /// For a terminal.
 pub(super) fn table(rows: &[Row]) -> String {
     let mut table = format!(
-        "one container of an empty static program, in the guest, seconds: median (min–max) of {} each\n\n\
-         {:<16} {:<20} {:<20} {:>6} {:>10} {:>10}\n",
+        "one container of an empty static program, in the guest, seconds: median (min–max) of {} each; and by instructions\n\n\
+         {:<16} {:<20} {:<20} {:>6}   {:>11} {:>9} {:>6} {:>10} {:>10}\n",
         rows.first().map_or(0, |row| row.onboot_s.len()),
         "",
         "by orlop-init",
         "the runtime alone",
         "ratio",
+        "orlop-init",
+        "alone",
+        "ratio",
         "bytes",
         "packed"
     );
+    let ratio =
+        |of: Option<(f64, f64)>| of.map_or_else(|| "–".to_owned(), |(onboot, alone)| format!("{:.2}", onboot / alone));
     for row in rows {
         let [onboot, alone] = [&row.onboot_s, &row.alone_s].map(|of| shown(Summary::of(of.iter().copied())));
-        let ratio = row.medians().map_or_else(|| "–".to_owned(), |(onboot, alone)| format!("{:.2}", onboot / alone));
-        table +=
-            &format!("{:<16} {onboot:<20} {alone:<20} {ratio:>6} {:>10} {:>10}\n", row.name, row.bytes, row.packed);
+        let (counted_onboot, counted_alone) = row.counted().unwrap_or_default();
+        table += &format!(
+            "{:<16} {onboot:<20} {alone:<20} {:>6}   {counted_onboot:>11.3} {counted_alone:>9.3} {:>6} {:>10} {:>10}\n",
+            row.name,
+            ratio(row.medians()),
+            ratio(row.counted()),
+            row.bytes,
+            row.packed
+        );
     }
-    table += "\nAlone: `run --detach`, until the program is over. Bytes: the program with the libraries it loads.\n";
+    table += "\nAlone: `run --detach`, until the program is over. By instructions: 2 ns each, whatever else this machine does.\n\
+        Bytes: the program with the libraries it loads.\n";
     table
 }
 
@@ -201,8 +233,14 @@ mod tests {
 
     #[test]
     fn the_ratio_is_that_of_the_medians() {
-        let row =
-            Row { name: OURS, bytes: 1, packed: 1, onboot_s: vec![0.3, 0.2, 0.9], alone_s: vec![0.25, 0.24, 1.0] };
+        let row = Row {
+            name: OURS,
+            bytes: 1,
+            packed: 1,
+            onboot_s: vec![0.3, 0.2, 0.9],
+            alone_s: vec![0.25, 0.24, 1.0],
+            counted: None,
+        };
         assert_eq!(row.medians(), Some((0.3, 0.25)));
         assert!(table(&[row]).contains(" 1.20 "));
         assert!(of_microseconds("1\n").is_err());
