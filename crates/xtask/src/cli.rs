@@ -47,7 +47,7 @@ enum Task {
     Emulate(build::Options),
     /// Build the release binaries in two folders of other names, and compare them byte by byte
     Reproduce(build::Options),
-    /// Link the release binaries once more, and tell how much of each is not Rust
+    /// Build the release binaries once more, with a map, and tell how much of each is not Rust (minutes)
     Remains(remains::Options),
     /// Compare the dependencies with the database of known vulnerabilities (needs the internet)
     Advisories,

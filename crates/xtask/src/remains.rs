@@ -1,7 +1,7 @@
 //! `remains`: what in the release binaries is not Rust, by the linker's own account.
 //!
-//! Each binary is linked once more with a map (`ld -Map`), which names the file that every section is from. Rust's compiler
-//! gives its objects names that end in `.rcgu.o`; all others are somebody's C or assembly.
+//! Each binary is built once more, in a folder of its own, and linked with a map (`ld -Map`), which names the file that every
+//! section is from. Rust's compiler gives its objects names that end in `.rcgu.o`; all others are somebody's C or assembly.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,17 +24,20 @@ pub(crate) struct Options {
 const RUST: [&str; 2] = [".rcgu.o", "symbols.o"];
 /// What takes no room in the file: memory that begins as zeros.
 const ZEROS: [&str; 3] = [".bss", ".tbss", "COMMON"];
+/// What a compiler or an assembler has written, by the beginnings of the sections' names. Everything else (relocations, tables of
+/// offsets) is the linker's own, which names the first file of all for it.
+const WRITTEN: [&str; 8] = [".text", ".rodata", ".data", ".tdata", ".init", ".fini", ".eh_frame", ".gcc_except_table"];
 /// From here on the map is about what is in the binary; before it stands what was left out.
 const BEGIN: &str = "Linker script and memory map";
 
-/// Links every release binary again, and prints what it is made of.
+/// Builds every release binary again, and prints what it is made of.
 ///
 /// # Errors
 /// When one cannot be linked, or the map has no Rust in it: then it is not understood.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let target = &options.target;
     ensure!(target.ends_with("musl"), "{target}: the maps of its linker are not understood; help: a target with musl");
-    let folder = workspace.metadata(build::HOST)?.target_directory.join("maps");
+    let folder = workspace.metadata(build::HOST)?.target_directory.join("remains");
     fs::create_dir_all(&folder)?;
     let mut parts = Vec::new();
     for binary in build::binaries(workspace, target)? {
@@ -42,6 +45,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let map = folder.join(format!("{name}.map"));
         let mut cargo = workspace.cargo("rustc");
         build::prepare(workspace, target, &mut cargo)?;
+        // Cargo would put what it builds with more arguments in the place of what is released.
+        cargo.arg("--target-dir").arg(&folder);
         // A package is called as its program is.
         cargo
             .args(["--package", &name, "--bin", &name, "--", "-C"])
@@ -58,6 +63,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 type Origins = BTreeMap<String, u64>;
 /// What [`Origins`] calls our code and that of crates.
 const OURS: &str = "Rust";
+/// And what no file has: relocations, which a program that may lie anywhere needs.
+const LINKER: &str = "the linker's tables";
 
 /// Reads a map of GNU ld: ` SECTION  ADDRESS  SIZE  FILE`, where a long name of a section has a line of its own.
 fn of_map(map: &str) -> Origins {
@@ -79,7 +86,12 @@ fn of_map(map: &str) -> Origins {
         if section.is_empty() || is_zeros || address == 0 || file.is_empty() {
             continue;
         }
-        *origins.entry(origin(&file.join(" "))).or_default() += size;
+        let is_written = WRITTEN.iter().any(|name| {
+            section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
+                && section != ".eh_frame_hdr"
+        });
+        let origin = if is_written { origin(&file.join(" ")) } else { LINKER.to_owned() };
+        *origins.entry(origin).or_default() += size;
     }
     origins
 }
@@ -96,24 +108,25 @@ fn origin(file: &str) -> String {
     archive.rsplit('/').next().unwrap_or(archive).to_owned()
 }
 
-/// A line per binary: Rust, each other origin, and the share of those.
+/// A line per binary: Rust, what is from elsewhere and its share, and the linker's own.
 fn table(parts: &[(String, Origins)]) -> Result<String> {
     let width = parts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let mut text = String::new();
     for (name, origins) in parts {
-        let rust = origins.get(OURS).copied().unwrap_or_default();
+        let of = |origin: &str| origins.get(origin).copied().unwrap_or_default();
+        let (rust, linker) = (of(OURS), of(LINKER));
         ensure!(rust > 0, "{name}: no Rust in its map, so it is not understood");
-        let all: u64 = origins.values().sum();
-        let others: Vec<String> = origins
+        let foreign: Vec<(&String, u64)> = origins
             .iter()
-            .filter(|(origin, bytes)| *origin != OURS && **bytes > 0)
-            .map(|(origin, bytes)| format!("{origin} {bytes}"))
+            .filter(|(origin, bytes)| **bytes > 0 && ![OURS, LINKER].contains(&origin.as_str()))
+            .map(|(origin, bytes)| (origin, *bytes))
             .collect();
-        let share = (all - rust) as f64 * 100.0 / all as f64;
+        let other: u64 = foreign.iter().map(|(_, bytes)| bytes).sum();
+        let named: Vec<String> = foreign.iter().map(|(origin, bytes)| format!("{origin} {bytes}")).collect();
+        let share = other as f64 * 100.0 / (rust + other) as f64;
         text += &format!(
-            "  {name:width$}  Rust {rust:>8}  other {:>7} ({share:.1} %): {}\n",
-            all - rust,
-            others.join(", ")
+            "  {name:width$}  Rust {rust:>8}  other {other:>6} ({share:.1} %): {}; {LINKER} {linker}\n",
+            named.join(", ")
         );
     }
     Ok(text)
@@ -133,6 +146,8 @@ Memory Configuration
 Linker script and memory map
 
 LOAD /x/rcrt1.o
+.rela.dyn       0x0000000000000300     0x1c00
+ .rela.text     0x0000000000000300     0x1c00 /x/rcrt1.o
 .text           0x0000000000001000     0x2345
  *(.text.unlikely .text.*_unlikely .text.unlikely.*)
  .text          0x0000000000001000       0x20 /x/rcrt1.o
@@ -148,7 +163,7 @@ LOAD /x/rcrt1.o
 
     #[test]
     fn a_map_tells_what_each_byte_is_from() {
-        let want = [("Rust", 0x100), ("libc.a", 0x10), ("libring-1.rlib", 4), ("rcrt1.o", 0x20)];
+        let want = [("Rust", 0x100), ("libc.a", 0x10), ("libring-1.rlib", 4), ("rcrt1.o", 0x20), (LINKER, 0x1c00)];
         let want: Origins = want.map(|(name, bytes)| (name.to_owned(), bytes)).into();
         assert_eq!(of_map(MAP), want);
     }
@@ -156,7 +171,7 @@ LOAD /x/rcrt1.o
     #[test]
     fn a_map_that_is_not_understood_is_an_error_and_no_empty_row() {
         let row = |text| table(&[("orlop-init".to_owned(), of_map(text))]);
-        assert!(row(MAP).unwrap().contains("Rust      256  other      52 (16.9 %): libc.a 16"), "{:?}", row(MAP));
+        assert!(row(MAP).unwrap().contains("Rust      256  other     52 (16.9 %): libc.a 16"), "{:?}", row(MAP));
         assert!(row("ld.lld's map").is_err());
     }
 }

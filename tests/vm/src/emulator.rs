@@ -233,4 +233,22 @@ mod tests {
             assert!(text.contains(want), "{text}");
         }
     }
+
+    #[test]
+    fn every_platform_has_a_line_for_the_record_and_its_own_program() {
+        for (platform, program, want) in [
+            (Platform::Amd64, "qemu-system-x86_64", "-serial|stdio|-icount|shift=1|-serial|file:/r"),
+            (
+                Platform::Arm64,
+                "qemu-system-aarch64",
+                "-device|virtconsole,chardev=record|-chardev|file,id=record,path=/r",
+            ),
+        ] {
+            let machine =
+                Emulator::new(platform, Path::new("k"), Path::new("i"), "").record(Path::new("/r")).counting();
+            let line: Vec<String> = machine.line().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            let text = line.join("|");
+            assert!(text.starts_with(program) && text.contains(want), "{text}");
+        }
+    }
 }
