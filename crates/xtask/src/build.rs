@@ -145,21 +145,39 @@ pub(crate) fn compile_packages<'n>(
     cargo: &mut Command,
     packages: impl Iterator<Item = &'n str>,
 ) -> Result<()> {
+    prepare(workspace, target, cargo)?;
+    for name in packages {
+        cargo.args(["--package", name]);
+    }
+    command::run(cargo).with_context(|| format!("cannot build for {target}"))
+}
+
+/// Tells `cargo` how release binaries are built.
+///
+/// # Errors
+/// When the target is unknown, or there is no compiler for it.
+pub(crate) fn prepare(workspace: &Workspace, target: &str, cargo: &mut Command) -> Result<()> {
     let recipe = recipe(target)?;
     let compiler = Compiler::of(target)?;
     // All sources are there before the compiler is told where they are.
     command::run(workspace.cargo("fetch").args(["--locked", "--target", target]))?;
     cargo.args(["--release", "--locked", "--target", target]);
-    for name in packages {
-        cargo.args(["--package", name]);
-    }
     let native = target.split('-').next() == HOST.split('-').next();
     let folder = workspace.metadata(HOST)?.target_directory.join("linkers");
     // On such a machine itself the native gcc is the right one.
     let linker = recipe.gcc.map(|gcc| linker::static_pie(if native { "gcc" } else { gcc }, &folder)).transpose()?;
     let flags = [NO_UNWINDING, recipe.flags].concat();
-    compiler.apply(cargo, workspace, target, &flags, linker.as_deref())?;
-    command::run(cargo).with_context(|| format!("cannot build for {target}"))
+    compiler.apply(cargo, workspace, target, &flags, linker.as_deref())
+}
+
+/// Builds the program that looks at machines of another architecture from within: `cargo xtask test` boots one.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn guest(workspace: &Workspace, target: &str) -> Result<()> {
+    let mut cargo = workspace.cargo("build");
+    cargo.args(["--no-default-features", "--bin", "orlop-test-vm-guest"]);
+    compile_packages(workspace, target, &mut cargo, ["orlop-test-vm"].into_iter())
 }
 
 /// The folder that holds the release binaries of `target`.

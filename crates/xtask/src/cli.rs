@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, check, demo, emulate, fuzz, harden, reproduce, setup, symbols, test, vm};
+use crate::{bench, build, check, demo, emulate, fuzz, harden, remains, reproduce, setup, symbols, test, vm};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -47,6 +47,8 @@ enum Task {
     Emulate(build::Options),
     /// Build the release binaries in two folders of other names, and compare them byte by byte
     Reproduce(build::Options),
+    /// Build the release binaries once more, with a map, and tell how much of each is not Rust (minutes)
+    Remains(remains::Options),
     /// Compare the dependencies with the database of known vulnerabilities (needs the internet)
     Advisories,
     /// Install the Debian packages and cargo tools that a task needs, where missing (root)
@@ -74,6 +76,7 @@ impl Cli {
                 emulate::run(&workspace, &options.target).map(|answers| println!("emulate: {answers}"))
             }
             Task::Reproduce(options) => reproduce::run(&workspace, &options),
+            Task::Remains(options) => remains::run(&workspace, &options),
             Task::Advisories => check::advisories::run(&workspace),
             Task::Setup(options) => setup::run(&workspace, &options),
         }

@@ -13,6 +13,7 @@ mod demo;
 mod emulate;
 mod fuzz;
 mod harden;
+mod remains;
 mod reproduce;
 mod setup;
 mod steps;
@@ -29,9 +30,25 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // `{:#}` prints the chain of causes on one line: problem, cause, help.
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", shown(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The chain of causes on one line: problem, cause, help. What is from our other tools says itself that it is an error.
+fn shown(error: &anyhow::Error) -> String {
+    let words = error.chain().map(ToString::to_string);
+    words.map(|words| words.strip_prefix("error: ").map_or(words.clone(), str::to_owned)).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_called_one_once() {
+        let error = anyhow::anyhow!("error: no spec\n  help: give one").context("cannot assemble");
+        assert_eq!(shown(&error), "cannot assemble: no spec\n  help: give one");
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Need {
     Images,
     /// What boots a machine, with QEMU's own network.
     Machines,
+    /// What boots one of 64-bit ARM.
+    ArmMachines,
 }
 
 /// A Debian package and why it is wanted.
@@ -45,10 +47,13 @@ const NETWORKS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
 const RIVALS: &[Need] = &[Need::Tests, Need::Bench];
 
 /// Everything that boots machines.
-const BOOTS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench, Need::Machines];
+const BOOTS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench, Need::Machines, Need::ArmMachines];
 
 /// The rivals and the images.
 const WITH_BUSYBOX: &[Need] = &[Need::Tests, Need::Bench, Need::Images];
+
+/// The images, and machines with another runtime.
+const RUNTIMES: &[Need] = &[Need::Bench, Need::Images];
 
 /// Everything that builds for an architecture that is not this machine's.
 #[cfg(not(target_arch = "aarch64"))]
@@ -70,6 +75,11 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
     DebianPackage { name: "cpio", why: "takes assembled machines apart", needs: &[Need::Tests] },
     DebianPackage { name: "qemu-system-x86", why: "boots machines", needs: BOOTS },
+    DebianPackage {
+        name: "qemu-system-arm",
+        why: "boots machines of 64-bit ARM",
+        needs: &[Need::Tests, Need::ArmMachines],
+    },
     DebianPackage { name: "zstd", why: "unpacks kernels for machines", needs: BOOTS },
     DebianPackage { name: "lz4", why: "unpacks older kernels for machines", needs: BOOTS },
     DebianPackage { name: "xz-utils", why: "unpacks kernels for machines", needs: BOOTS },
@@ -79,8 +89,8 @@ const DEBIAN_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "libc6-dev-arm64-cross", why: "the GNU C library for 64-bit ARM", needs: ARM },
     DebianPackage { name: "skopeo", why: "reads images", needs: &[Need::Images] },
     DebianPackage { name: "umoci", why: "unpacks images", needs: &[Need::Images] },
-    DebianPackage { name: "runc", why: "runs images, as LinuxKit's onboot does", needs: &[Need::Images] },
-    DebianPackage { name: "crun", why: "runs images: a second runtime beside runc", needs: &[Need::Images] },
+    DebianPackage { name: "runc", why: "runs images, as LinuxKit's onboot does", needs: RUNTIMES },
+    DebianPackage { name: "crun", why: "runs images: a second runtime beside runc", needs: RUNTIMES },
     DebianPackage { name: "containerd", why: "runs images, as LinuxKit's services are run", needs: &[Need::Images] },
     DebianPackage { name: "podman", why: "runs images", needs: &[Need::Images] },
     DebianPackage {
@@ -196,7 +206,7 @@ fn target(need: Need) -> Option<Target> {
         Need::Musl => Some(NATIVE_MUSL),
         Need::Aarch64 => Some(AARCH64_GNU),
         Need::Aarch64Musl => Some(AARCH64_MUSL),
-        Need::Demo | Need::Tests | Need::Bench | Need::Fuzz | Need::Images | Need::Machines => None,
+        Need::Demo | Need::Tests | Need::Bench | Need::Fuzz | Need::Images | Need::Machines | Need::ArmMachines => None,
     }
 }
 

@@ -24,11 +24,13 @@ struct RootTests {
     threads: usize,
 }
 
+const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
+
 const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },
     RootTests { package: "orlop-test-sandbox", threads: 1 },
     RootTests { package: "orlop-test-netns", threads: 2 },
-    RootTests { package: "orlop-test-vm", threads: 2 },
+    MACHINES,
     RootTests { package: "orlop-test-sysctl", threads: 2 },
 ];
 
@@ -85,7 +87,7 @@ fn quick(workspace: &Workspace) -> Result<()> {
 fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     let foreign = if aarch64 { FOREIGN } else { &[] };
     let targets = STEPS_PER_TARGET * (1 + foreign.len());
-    let mut steps = Steps::new(6 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets);
+    let mut steps = Steps::new(7 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets);
     steps.run("set-up", || setup::ensure(Need::Tests).map(|()| String::new()));
     let built = steps.run("release build", || {
         let binaries = build::run(workspace, &build::Options::default())?;
@@ -106,6 +108,12 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
     // Some of them look at this machine's kernel as root: here none may skip itself.
     steps.run("unit tests", || cargo_test(unit_tests(workspace).env("SYSTEM_TESTS", "require")));
+    steps.run("programs for a machine of 64-bit ARM", || {
+        setup::ensure_targets(workspace, &[Need::Aarch64Musl])?;
+        build::run(workspace, &build::Options::of(AARCH64_MUSL.triple))?;
+        build::guest(workspace, AARCH64_MUSL.triple)?;
+        Ok(format!("{} boots it", MACHINES.package))
+    });
     for tests in ROOT_TESTS {
         if built {
             steps.run(tests.package, || root_tests(workspace, tests, build::HOST));

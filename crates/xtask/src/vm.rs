@@ -6,16 +6,16 @@
 pub(crate) mod console;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use orlop_image::output::Packing;
+use orlop_image::platform::Platform;
 use orlop_image::spec::{Spec, read};
 use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Nic};
 
 use crate::build;
-use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
@@ -27,12 +27,18 @@ pub(crate) struct Options {
     /// LinuxKit YAML files: lists are appended. Without a kernel or an init in them, ours are taken
     #[arg(value_name = "SPEC", required = true)]
     specs: Vec<PathBuf>,
+    /// A layout (folder or .tar) with images that are not of this tree; may be given more than once
+    #[arg(long, value_name = "PATH")]
+    image: Vec<PathBuf>,
     /// What the machine's card is connected to
     #[arg(long, value_enum, default_value_t = Net::User)]
     net: Net,
     /// Which of Debian's kernels
     #[arg(long, value_enum, default_value_t = Which::V6_12)]
     kernel: Which,
+    /// For which processor: linux/amd64 or linux/arm64, which is emulated wherever it is
+    #[arg(long, value_name = "PLATFORM", default_value_t = Platform::HOST, value_parser = Platform::parse)]
+    platform: Platform,
     /// More words on the kernel's command line: `orlop.console=all`, `lsm=capability`
     #[arg(long, value_name = "WORDS", default_value = "", allow_hyphen_values = true)]
     append: String,
@@ -76,12 +82,17 @@ const AFTER_HELP: &str = "\
   cargo xtask vm packaging/specs/demo.yml
   cargo xtask vm packaging/specs/demo.yml --net netns --append orlop.console=all --stay 60
   cargo xtask vm packaging/specs/dhcp.yml --kernel 6.1
+  cargo xtask vm packaging/specs/demo.yml --platform linux/arm64
 
 References to images of this tree are pinned to what was just built, in copies of the specs (target/machines). The console is
 kept in target/machines/NAME-console.log.";
 
 /// Where Debian's packages and the machine's parts come from; made once, for one machine or several.
 pub(crate) struct Workshop {
+    /// What its machines are for.
+    pub(crate) platform: Platform,
+    /// The release binaries that its images are made of.
+    pub(crate) programs: PathBuf,
     /// The images.
     pub(crate) images: Images,
     /// Where machines are put.
@@ -93,20 +104,30 @@ impl Workshop {
     ///
     /// # Errors
     /// When something cannot be built, or there is no kernel or emulator.
-    pub(crate) fn open(workspace: &Workspace, line: Line, no_build: bool) -> Result<Self> {
-        setup::ensure(Need::Machines)?;
-        let musl = build::release_folder(workspace, NATIVE_MUSL.triple)?;
-        let triple = if musl.is_dir() { NATIVE_MUSL.triple } else { build::HOST };
+    pub(crate) fn open(workspace: &Workspace, platform: Platform, line: Line, no_build: bool) -> Result<Self> {
+        setup::ensure(if platform == Platform::HOST { Need::Machines } else { Need::ArmMachines })?;
+        let triple = triple(workspace, platform)?;
         if !no_build {
+            if platform != Platform::HOST {
+                setup::ensure_targets(workspace, &[Need::Aarch64Musl])?;
+            }
             build::run(workspace, &build::Options::of(triple))?;
         }
-        let kernel = Kernel::of(line).map_err(|why| anyhow!("machines are not for here: this {why}"))?;
+        let kernel =
+            Kernel::for_platform(line, platform).map_err(|why| anyhow!("no machine can boot here: this {why}"))?;
         let programs = build::release_folder(workspace, triple)?;
         let images = Images::build(&kernel, &programs).context("cannot make the images; help: without --no-build")?;
         let machines = workspace.metadata(build::HOST)?.target_directory.join("machines");
         fs::create_dir_all(&machines)?;
-        Ok(Self { images, machines })
+        Ok(Self { platform, programs, images, machines })
     }
+}
+
+/// What its programs are built for: with musl, unless this machine has never been set up for that.
+fn triple(workspace: &Workspace, platform: Platform) -> Result<&'static str> {
+    let [musl, gnu] = platform.targets();
+    let has_musl = build::release_folder(workspace, musl)?.is_dir() || platform != Platform::HOST;
+    Ok(if has_musl { musl } else { gnu })
 }
 
 /// Boots and judges.
@@ -118,11 +139,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Which::V6_12 => Line::V6_12,
         Which::V6_1 => Line::V6_1,
     };
-    let workshop = Workshop::open(workspace, line, options.no_build)?;
+    // First of all: it costs minutes to find out otherwise.
+    let spec = read::files(&options.specs)?;
+    let workshop = Workshop::open(workspace, options.platform, line, options.no_build)?;
     let name = options.specs.last().and_then(|spec| spec.file_stem()).context("a spec has a name")?;
     let name = name.to_string_lossy().into_owned();
-    let (specs, spec) = whole(&workshop, &options.specs)?;
-    let machine = workshop.images.assemble(&specs, &[], &workshop.machines, &name, Packing::None)?;
+    let specs = whole(&workshop, &spec, &options.specs)?;
+    let others: Vec<&Path> = options.image.iter().map(PathBuf::as_path).collect();
+    let machine = workshop.images.assemble(&specs, &others, &workshop.machines, &name, Packing::None)?;
     println!("{}", machine.table);
     let wired = Wired::new(&machine, options.net)?;
     let emulator = wired.emulator.megabytes(options.memory).words(&options.append);
@@ -138,9 +162,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The specs, and one before them with what they lack; and what they come to.
-fn whole(workshop: &Workshop, specs: &[PathBuf]) -> Result<(Vec<PathBuf>, Spec)> {
-    let spec = read::files(specs).map_err(|fatal| anyhow!("{fatal}"))?;
+/// The specs, and one before them with what they lack.
+fn whole(workshop: &Workshop, spec: &Spec, specs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut base = String::new();
     if spec.kernel.image.is_none() {
         base += "kernel: {image: \"orlop.example/kernel:6.12\", cmdline: \"console=ttyS0 quiet panic=-1\"}\n";
@@ -149,12 +172,12 @@ fn whole(workshop: &Workshop, specs: &[PathBuf]) -> Result<(Vec<PathBuf>, Spec)>
         base += concat!("init: [\"orlop.example/init:", env!("CARGO_PKG_VERSION"), "\"]\n");
     }
     if base.is_empty() {
-        return Ok((specs.to_owned(), spec));
+        return Ok(specs.to_owned());
     }
     println!("the spec is a part of a machine; before it comes:\n{base}");
     let path = workshop.machines.join("base.yml");
     fs::write(&path, base)?;
-    Ok((std::iter::once(path).chain(specs.iter().cloned()).collect(), spec))
+    Ok(std::iter::once(path).chain(specs.iter().cloned()).collect())
 }
 
 /// A machine and what its card is connected to.

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use orlop_image::command_line;
 use orlop_image::lock;
 use orlop_image::output::Packing;
+use orlop_image::platform::Platform;
 use orlop_testbed::Running;
 
 use crate::build;
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, console};
 use crate::kernel::{Kernel, MODULES};
 use crate::machine::recorded;
 use crate::script::Record;
@@ -31,7 +32,8 @@ pub struct Images {
 /// A machine as files that QEMU takes.
 #[derive(Debug, Clone)]
 pub struct Assembled {
-    kernel: Kernel,
+    platform: Platform,
+    kernel: PathBuf,
     initrd: PathBuf,
     /// The kernel's command line as the spec has it.
     pub words: String,
@@ -85,7 +87,7 @@ impl Images {
             Packing::Gzip => "gzip",
             Packing::None => "none",
         };
-        let images = lock::images(&self.folder).map_err(|fatal| anyhow!("{fatal}"))?;
+        let images = lock::images(&self.folder)?;
         fs::create_dir_all(out)?;
         let mut words: Vec<String> =
             ["assemble", "--quiet", "--pack", packing, "--name", name].map(str::to_owned).into();
@@ -97,21 +99,26 @@ impl Images {
         for (number, spec) in specs.iter().enumerate() {
             let copy = out.join(format!("{name}-{number}.yml"));
             fs::copy(spec, &copy).with_context(|| format!("cannot read {}", spec.display()))?;
-            lock::file(&copy, &images, false).map_err(|fatal| anyhow!("{fatal}"))?;
+            lock::file(&copy, &images, false)?;
             words.push(copy.to_string_lossy().into_owned());
         }
         let table = image(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
         let words = fs::read_to_string(out.join(format!("{name}-cmdline")))?;
-        let initrd = out.join(format!("{name}-initrd.img"));
-        Ok(Assembled { kernel: self.kernel.clone(), initrd, words, table })
+        let [initrd, kernel] = ["initrd.img", "kernel"].map(|part| out.join(format!("{name}-{part}")));
+        // Of the kernel of ours there is a form that starts faster.
+        let is_ours = fs::read(&kernel)? == fs::read(self.kernel.image()?)?;
+        let start = if is_ours { self.kernel.path().to_owned() } else { kernel };
+        Ok(Assembled { platform: self.kernel.platform, kernel: start, initrd, words, table })
     }
 }
 
 impl Assembled {
-    /// The machine, with nothing but what the spec says.
+    /// The machine, with nothing but what the spec says. Where its console is another one, it is named after the spec's.
     #[must_use]
     pub fn emulator(&self) -> Emulator {
-        Emulator::new(self.kernel.platform, self.kernel.path(), &self.initrd, &self.words)
+        let machine = Emulator::new(self.platform, &self.kernel, &self.initrd, &self.words);
+        let console = format!("console={}", console(self.platform));
+        if self.words.split_whitespace().any(|word| word == console) { machine } else { machine.words(&console) }
     }
 
     /// What the kernel unpacks.
@@ -132,5 +139,5 @@ impl Assembled {
 /// What `orlop-image` does, without another program to build.
 fn image(words: &[&str]) -> Result<String> {
     let line = std::iter::once("orlop-image").chain(words.iter().copied()).map(OsString::from);
-    command_line::run(line).map_err(|fatal| anyhow!("orlop-image {}: {fatal}", words.join(" ")))
+    Ok(command_line::run(line)?)
 }

@@ -31,6 +31,7 @@ pub struct Emulator {
     megabytes: u32,
     nics: Vec<Nic>,
     record: Option<PathBuf>,
+    counting: bool,
 }
 
 /// Enough for every machine here.
@@ -40,6 +41,23 @@ const fn program(platform: Platform) -> &'static str {
     match platform {
         Platform::Amd64 => "qemu-system-x86_64",
         Platform::Arm64 => "qemu-system-aarch64",
+    }
+}
+
+/// The console of a machine, as its kernel calls it.
+pub(crate) const fn console(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Amd64 => "ttyS0",
+        Platform::Arm64 => "ttyAMA0",
+    }
+}
+
+/// The line that [`Emulator::record`] is the other end of, in a machine's `/dev`. The ARM machine's second UART belongs to its
+/// secure world, so a virtio console takes its place.
+pub(crate) const fn record_line(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Amd64 => "ttyS1",
+        Platform::Arm64 => "hvc0",
     }
 }
 
@@ -67,6 +85,7 @@ impl Emulator {
             megabytes: MEGABYTES,
             nics: Vec::new(),
             record: None,
+            counting: false,
         }
     }
 
@@ -91,10 +110,17 @@ impl Emulator {
         self
     }
 
-    /// With a second serial line that goes to this file.
+    /// With a second serial line that goes to this file (see [`Probe`](crate::Probe)).
     #[must_use]
     pub fn record(mut self, file: &Path) -> Self {
         self.record = Some(file.to_owned());
+        self
+    }
+
+    /// With a clock that counts instructions, so that what else this machine does is not measured: one takes 2 ns.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        self.counting = true;
         self
     }
 
@@ -106,10 +132,13 @@ impl Emulator {
         add(program(self.platform));
         match self.platform {
             Platform::Amd64 => add("-accel tcg -cpu max -machine q35"),
-            // `max` has pointer authentication, which takes an emulator most of its time.
-            Platform::Arm64 => add("-accel tcg -cpu cortex-a57 -machine virt"),
+            // Pointer authentication with the architecture's own cipher would take an emulator most of its time.
+            Platform::Arm64 => add("-accel tcg -cpu max,pauth-impdef=on -machine virt"),
         }
         add(&format!("-smp 1 -m {} -nodefaults -display none -no-reboot -serial stdio", self.megabytes));
+        if self.counting {
+            add("-icount shift=1");
+        }
         for (number, nic) in self.nics.iter().enumerate() {
             let name = format!("n{number}");
             match nic {
@@ -120,9 +149,21 @@ impl Emulator {
             add(&format!("-device virtio-net-pci,netdev={name},mac=52:54:00:12:34:{:02x},romfile=", 0x56 + number));
         }
         if let Some(record) = &self.record {
-            let mut value = OsString::from("file:");
+            let mut value = OsString::from(match self.platform {
+                Platform::Amd64 => "file:",
+                Platform::Arm64 => "file,id=record,path=",
+            });
             value.push(record);
-            line.extend([OsString::from("-serial"), value]);
+            match self.platform {
+                Platform::Amd64 => line.extend([OsString::from("-serial"), value]),
+                Platform::Arm64 => {
+                    line.extend(
+                        ["-device", "virtio-serial-pci", "-device", "virtconsole,chardev=record", "-chardev"]
+                            .map(OsString::from),
+                    );
+                    line.push(value);
+                }
+            }
         }
         for (option, path) in [("-kernel", &self.kernel), ("-initrd", &self.initrd)] {
             line.extend([OsString::from(option), path.into()]);
@@ -190,6 +231,24 @@ mod tests {
             "-serial|file:/r r|-kernel|k|-initrd|i|-append|quiet lsm=",
         ] {
             assert!(text.contains(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_platform_has_a_line_for_the_record_and_its_own_program() {
+        for (platform, program, want) in [
+            (Platform::Amd64, "qemu-system-x86_64", "-serial|stdio|-icount|shift=1|-serial|file:/r"),
+            (
+                Platform::Arm64,
+                "qemu-system-aarch64",
+                "-device|virtconsole,chardev=record|-chardev|file,id=record,path=/r",
+            ),
+        ] {
+            let machine =
+                Emulator::new(platform, Path::new("k"), Path::new("i"), "").record(Path::new("/r")).counting();
+            let line: Vec<String> = machine.line().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            let text = line.join("|");
+            assert!(text.starts_with(program) && text.contains(want), "{text}");
         }
     }
 }

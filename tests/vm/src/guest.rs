@@ -1,28 +1,37 @@
 //! The first process of a test's machine: mounts, does what the script says, ends the machine.
 //!
 //! As `/init only 6,21 PROGRAM …` it is started by itself: it gives up all capabilities but these, and becomes the program.
+//! As `containers RUNTIME BUNDLE TIMES` it measures what a container runtime takes by itself.
 //! As `steps SCRIPT RECORD` it is in a container of a machine that another first process looks after; with `poweroff` at the
 //! end it then tells that one to end the machine.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions};
+use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
 use std::{env, io};
 
-use orlop_test_vm::{ONLY, POWEROFF, Report, SCRIPT, STEPS, perform};
+use orlop_test_vm::{CONTAINERS, ONLY, POWEROFF, Report, SCRIPT, STEPS, perform};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::system::{RebootCommand, reboot};
 use rustix::termios::tcdrain;
-use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
+use rustix::thread::{
+    CapabilitySet, LinkNameSpaceType, move_into_link_name_space, remove_capability_from_bounding_set,
+};
 
 /// The second serial line, which is the test's; the first is the kernel's.
 const RECORD: &str = "/dev/ttyS1";
 
 /// What is mounted, as the machine's own init would. Everything else lies in memory as it is.
 const MOUNTS: [(&str, &str); 3] = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")];
+
+/// Where a runtime that is measured keeps what it knows: nobody else's containers are there.
+const RUNTIME_STATE: &str = "/run/measured";
 
 /// Numbers that capabilities have, at most: their sets have 64 bits.
 const CAPABILITIES: u32 = 64;
@@ -31,6 +40,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let outcome = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [ONLY, capabilities, program, arguments @ ..] => only(capabilities, program, arguments),
+        [CONTAINERS, runtime, bundle, times] => containers(runtime, bundle, times),
         [STEPS, script, record] => steps(script, record),
         [STEPS, script, record, POWEROFF] => {
             steps(script, record).and_then(|()| Ok(kill_process(Pid::INIT, Signal::TERM)?))
@@ -82,4 +92,42 @@ fn only(capabilities: &str, program: &str, arguments: &[&str]) -> io::Result<()>
     }
     // For uid 0, what a program gets when it is started is the bounding set.
     Err(Command::new(program).args(arguments).exec())
+}
+
+/// Runs a bundle again and again where the first process runs it, and says how long each took: from the start of the runtime
+/// until both it and the container's first process had ended.
+fn containers(runtime: &str, bundle: &str, times: &str) -> io::Result<()> {
+    let times: u32 = times.parse().map_err(io::Error::other)?;
+    // All of the machine is there; in this container's own root is only this program.
+    let machine = File::open("/proc/1/ns/mnt")?;
+    move_into_link_name_space(machine.as_fd(), Some(LinkNameSpaceType::Mount))?;
+    fs::create_dir_all(RUNTIME_STATE)?;
+    for number in 0..times {
+        let id = format!("measured-{number}");
+        let pid_file = format!("{RUNTIME_STATE}/{id}.pid");
+        let asked = |words: &[&str]| {
+            let mut command = Command::new(runtime);
+            command.args(["--root", RUNTIME_STATE]).args(words).arg(&id).stdin(Stdio::null());
+            match command.status()? {
+                status if status.success() => Ok(()),
+                status => Err(io::Error::other(format!("{runtime} {} ended with {status}", words.join(" ")))),
+            }
+        };
+        let began = Instant::now();
+        asked(&["run", "--detach", "--bundle", bundle, "--pid-file", &pid_file])?;
+        ended(fs::read_to_string(&pid_file)?.trim().parse().map_err(io::Error::other)?)?;
+        println!("{}", began.elapsed().as_micros());
+        asked(&["delete", "--force"])?;
+    }
+    Ok(())
+}
+
+/// Waits for the end of a process, which may be somebody else's child.
+fn ended(pid: i32) -> io::Result<()> {
+    match Pid::from_raw(pid).ok_or(Errno::INVAL).and_then(|pid| pidfd_open(pid, PidfdFlags::empty())) {
+        Ok(process) => Ok(poll(&mut [PollFd::new(&process, PollFlags::IN)], None).map(drop)?),
+        // Its parent knows already.
+        Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, anyhow, bail};
 use orlop_image::platform::Platform;
 
+use crate::apt::Apt;
 use crate::emulator;
 use crate::{build, pvh};
 
@@ -79,7 +80,7 @@ impl Kernel {
     /// # Errors
     /// As [`Self::available`].
     pub fn of(line: Line) -> Result<Self, String> {
-        if !cfg!(target_arch = "x86_64") {
+        if Platform::HOST != Platform::Amd64 {
             return Err("needs x86-64: the machine runs the programs of this one".to_owned());
         }
         Self::for_platform(line, Platform::Amd64)
@@ -100,6 +101,11 @@ impl Kernel {
         Ok(Self { line, platform, package, path })
     }
 
+    /// As it lies in its package, and in the image that is made of that.
+    pub(crate) fn image(&self) -> Result<PathBuf> {
+        image_in(&self.package).context("the package has no kernel in it")
+    }
+
     /// What the emulator starts.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -107,7 +113,7 @@ impl Kernel {
     }
 }
 
-/// On x86 the kernel is unpacked here and not in the machine, once.
+/// On x86 the kernel is unpacked here and not in the machine, once. Debian's for 64-bit ARM are not packed.
 fn startable(package: &Path, platform: Platform) -> Result<PathBuf> {
     let image = image_in(package).context("the package has no kernel in it")?;
     if platform == Platform::Arm64 {
@@ -128,24 +134,24 @@ fn obtain(line: Line, platform: Platform) -> Result<PathBuf> {
     if image_in(&known).is_some() {
         return Ok(known);
     }
-    let package = match newest(line, platform) {
-        Ok(package) => package,
-        // A fresh machine or container has no package lists yet.
-        Err(_) => {
-            run(Command::new("apt-get").args(["--quiet", "update"]))?;
-            newest(line, platform)?
-        }
-    };
     // Elsewhere first: what is interrupted must not be taken for a kernel.
     let work = cache.join(format!("work-{}", std::process::id()));
     fs::create_dir_all(&work)?;
-    let unpacked = unpack(&work, &package, &known);
+    let from = |apt: &Apt| unpack(apt, &work, &newest(apt, line, platform)?, &known);
+    // A fresh machine has no package lists, and old ones name what the archive does not have any more. Ours need no root.
+    let from_private = || {
+        let apt = Apt::private(platform.architecture(), &build::cache().join("apt").join(platform.architecture()))?;
+        run(apt.command("apt-get").args(["--quiet", "update"]))?;
+        from(&apt)
+    };
+    let unpacked =
+        if platform == Platform::HOST { from(&Apt::native()).or_else(|_| from_private()) } else { from_private() };
     fs::remove_dir_all(&work)?;
     unpacked.map(|()| known)
 }
 
-fn unpack(work: &Path, package: &str, known: &Path) -> Result<()> {
-    run(Command::new("apt-get").current_dir(work).args(["--quiet", "download", package]))?;
+fn unpack(apt: &Apt, work: &Path, package: &str, known: &Path) -> Result<()> {
+    run(apt.command("apt-get").current_dir(work).args(["--quiet", "download", package]))?;
     let archive =
         fs::read_dir(work)?.flatten().map(|entry| entry.path()).find(|path| path.extension() == Some("deb".as_ref()));
     let archive = archive.context("apt-get left no package")?;
@@ -161,9 +167,9 @@ fn image_in(package: &Path) -> Option<PathBuf> {
 }
 
 /// The package of the newest kernel.
-fn newest(line: Line, platform: Platform) -> Result<String> {
+fn newest(apt: &Apt, line: Line, platform: Platform) -> Result<String> {
     let package = line.package(platform);
-    let output = Command::new("apt-cache").args(["depends", &package]).output().context("cannot start apt-cache")?;
+    let output = apt.command("apt-cache").args(["depends", &package]).output().context("cannot start apt-cache")?;
     depended(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| anyhow!("apt-cache does not know {package}"))
 }
 

@@ -18,6 +18,8 @@
 mod script;
 
 #[cfg(feature = "host")]
+mod apt;
+#[cfg(feature = "host")]
 mod assembled;
 #[cfg(feature = "host")]
 mod build;
@@ -37,7 +39,11 @@ mod probe;
 mod pvh;
 
 #[cfg(feature = "host")]
+pub use apt::Apt;
+#[cfg(feature = "host")]
 pub use assembled::{Assembled, Images};
+#[cfg(feature = "host")]
+pub use build::programs;
 #[cfg(feature = "host")]
 pub use emulator::{Emulator, Nic, processor_time};
 #[cfg(feature = "host")]
@@ -50,4 +56,4 @@ pub use machine::Machine;
 pub use network::Network;
 #[cfg(feature = "host")]
 pub use probe::Probe;
-pub use script::{ONLY, POWEROFF, Record, Report, SCRIPT, STEPS, Step, perform};
+pub use script::{CONTAINERS, ONLY, POWEROFF, Record, Report, SCRIPT, STEPS, Step, perform};

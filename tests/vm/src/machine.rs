@@ -42,7 +42,7 @@ impl Machine {
     /// When the machine does not come to the end of its script in time; the end of its console is in the error.
     pub fn run(&self, steps: &[Step]) -> Result<Record> {
         let folder = Folder::new()?;
-        let guest = fs::read(build::guest()?)?;
+        let guest = fs::read(build::guest(self.kernel.platform)?)?;
         let files = self.files.clone().file("/init", 0o755, guest).file(SCRIPT, 0o644, Step::script(steps));
         let [initrd, record] = ["initrd", "record"].map(|name| folder.path().join(name));
         fs::write(&initrd, files.to_cpio()?)?;

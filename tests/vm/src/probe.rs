@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use orlop_image::build::{Built, write};
 use orlop_image::image;
 use orlop_image::layout::{Layout, digest_of};
@@ -14,10 +14,11 @@ use orlop_image::tree::{Node, Tree};
 use orlop_image::workspace::Workspace;
 
 use crate::build;
+use crate::emulator;
 use crate::script::{POWEROFF, STEPS, Step};
 
-/// The second serial line, through process 1: its own `/dev` has only what every container has.
-const RECORD: &str = "/proc/1/root/dev/ttyS1";
+/// Where devices are, through process 1: its own `/dev` has only what every container has.
+const DEVICES: &str = "/proc/1/root/dev";
 /// Its own output, which the machine's first process shows on the console.
 const OUTPUT: &str = "/proc/self/fd/1";
 
@@ -36,20 +37,21 @@ impl Probe {
     ///
     /// # Errors
     /// When the guest program cannot be built, or the image not written.
-    pub fn new(folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
-        Self::with(folder, name, steps, &[RECORD, POWEROFF])
+    pub fn new(platform: Platform, folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
+        let record = format!("{DEVICES}/{}", emulator::record_line(platform));
+        Self::with(platform, folder, name, steps, &[&record, POWEROFF])
     }
 
     /// One that only says how its steps went.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn speaking(folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
-        Self::with(folder, name, steps, &[OUTPUT])
+    pub fn speaking(platform: Platform, folder: &Path, name: &str, steps: &[Step]) -> Result<Self> {
+        Self::with(platform, folder, name, steps, &[OUTPUT])
     }
 
-    fn with(folder: &Path, name: &str, steps: &[Step], ending: &[&str]) -> Result<Self> {
-        let guest = fs::read(build::guest()?)?;
+    fn with(platform: Platform, folder: &Path, name: &str, steps: &[Step], ending: &[&str]) -> Result<Self> {
+        let guest = fs::read(build::guest(platform)?)?;
         let mut tree = Tree::default();
         let mut put = |path: &str, node: Node| tree.put(path, node);
         put("/probe", Node::File { mode: 0o755, content: guest });
@@ -59,17 +61,17 @@ impl Probe {
         for path in ["/dev", "/proc", "/run", "/sys"] {
             put(path, Node::Directory { mode: 0o755 });
         }
-        let workspace = Workspace::find().map_err(|fatal| anyhow!("{fatal}"))?;
+        let workspace = Workspace::find()?;
         let words = ["/probe", STEPS, "/script"].iter().chain(ending);
         let command: Vec<String> = words.map(|&word| word.to_owned()).collect();
         let mut layout = Layout::default();
-        let manifest = image::put_tree(&mut layout, &tree, Platform::Amd64, &command, HashMap::new(), 0)?;
+        let manifest = image::put_tree(&mut layout, &tree, platform, &command, HashMap::new(), 0)?;
         let index = image::put_index(&mut layout, vec![manifest])?;
         let name = format!("probe-{name}");
         let reference = Reference::parse(&format!("probe.example/{name}:0")).context("a probe's name is a word")?;
         layout.name(&index, &reference);
         let built = Built { name, reference, digest: digest_of(&index), sources: Vec::new(), layout };
-        let (layout, _) = write(&workspace, &built, folder).map_err(|fatal| anyhow!("{fatal}"))?;
+        let (layout, _) = write(&workspace, &built, folder)?;
         Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len() })
     }
 
@@ -79,7 +81,7 @@ impl Probe {
         self.steps
     }
 
-    /// Its entry in one of a spec's lists: with every capability, the machine's processes and network; `/run` and resolv.conf
+    /// Its entry in one of a spec's lists: with every capability and device, the machine's processes and network; `/run` and resolv.conf
     /// are where the machine has them.
     #[must_use]
     pub fn entry(&self) -> String {
@@ -91,6 +93,7 @@ impl Probe {
     capabilities: [all]
     pid: host
     net: host
+    devices: [{{path: all, type: c}}]
     binds: ["/run:/run", "/etc/resolv.conf:/etc/resolv.conf"]
     annotations: {{orlop.restart: "no"}}"#
         )

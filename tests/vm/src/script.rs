@@ -22,6 +22,10 @@ pub const STEPS: &str = "steps";
 /// Its last argument there: then end the machine.
 pub const POWEROFF: &str = "poweroff";
 
+/// The guest program's own first argument in a container: as the first process would, run a bundle with a container runtime, so
+/// many times, and tell how many microseconds each took.
+pub const CONTAINERS: &str = "containers";
+
 /// How often [`Step::Wait`] and [`Step::Until`] look.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 

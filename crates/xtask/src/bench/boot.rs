@@ -2,16 +2,20 @@
 //! images of the same form. Kernel, init, runtime and server are the same.
 //!
 //! Emulation makes wall-clock time depend on what else this machine does; the processor time that QEMU has taken by then is
-//! told, too. An onboot container before the DHCP client does nothing: it shows what a container costs by itself.
+//! told, too. An onboot container before the DHCP client does nothing: it shows what a container costs by itself. What other
+//! runtimes would make of it is in [`runtimes`].
 
+mod nothing;
 mod report;
 mod rivals;
+mod runtimes;
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use orlop_image::output::Packing;
+use orlop_image::platform::Platform;
 use orlop_test_vm::{Assembled, Line, Network, Probe, Step};
 
 use crate::build;
@@ -20,13 +24,14 @@ use crate::vm::console::Console;
 use crate::vm::{self, Net, Wired, Workshop};
 use crate::workspace::Workspace;
 
-use report::{Report, Row, Sample};
+use nothing::Nothing;
+use report::{Report, Row, Sample, shown};
 use rivals::Entrant;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// Boots of each machine
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Measure the release binaries that are there, without building them first
     #[arg(long)]
@@ -52,8 +57,9 @@ struct Contest {
 /// When a machine cannot be made or does not get an address.
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::ensure(Need::Bench)?;
-    let workshop = Workshop::open(workspace, Line::V6_12, options.no_build)?;
-    let nothing = Probe::speaking(&workshop.machines, "nothing", &[])?;
+    let workshop = Workshop::open(workspace, Platform::HOST, Line::V6_12, options.no_build)?;
+    let nothing = Nothing::new(&workshop)?;
+    let bare = without_modules(workspace, &workshop)?;
     let entrants = rivals::all(&workshop)?;
     let contests: Vec<Contest> =
         entrants.into_iter().map(|entrant| contest(&workshop, &nothing, entrant)).collect::<Result<_>>()?;
@@ -62,6 +68,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         // It does not count, but for the memory: files come into the page cache.
         row.memory_kib = memory(&workshop, &nothing, contest).with_context(|| row.name.to_owned())?;
     }
+    let (runtimes, mut costs): (Vec<_>, Vec<_>) = runtimes::all(&workshop, &nothing)?.into_iter().unzip();
     for round in 0..options.rounds as usize {
         println!("  round {}/{}", round + 1, options.rounds);
         let count = rows.len();
@@ -71,8 +78,11 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             let sample = once(&workshop, &contests[place]).with_context(|| rows[place].name.to_owned())?;
             rows[place].samples.push(sample);
         }
+        for (runtime, row) in runtimes.iter().zip(&mut costs) {
+            runtime.add_to(row)?;
+        }
     }
-    let report = Report::new(rows, options.rounds);
+    let report = Report { rounds: options.rounds, rows, runtimes: costs, initrd_without_modules: bare };
     println!("\n{}\n{}", report.table(), report.goals());
     let folder = workspace.metadata(build::HOST)?.target_directory.join("bench");
     fs::create_dir_all(&folder)?;
@@ -85,7 +95,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 /// The machine of an entrant, and how large its initrd is, packed.
-fn contest(workshop: &Workshop, nothing: &Probe, entrant: Entrant) -> Result<Contest> {
+fn contest(workshop: &Workshop, nothing: &Nothing, entrant: Entrant) -> Result<Contest> {
     let name = format!("bench-{}", entrant.name);
     let spec = workshop.machines.join(format!("{name}.spec.yml"));
     fs::write(&spec, entrant.spec(&nothing.entry()))?;
@@ -94,14 +104,23 @@ fn contest(workshop: &Workshop, nothing: &Probe, entrant: Entrant) -> Result<Con
         |packing| workshop.images.assemble(std::slice::from_ref(&spec), &others, &workshop.machines, &name, packing);
     let packed = assembled(Packing::Gzip)?;
     let initrd = fs::metadata(packed.initrd())?.len();
-    let share = share(&packed.table).context("the DHCP client takes nothing of the initrd")?;
+    let share = share(&packed.table, "onboot[1] ").context("the DHCP client takes nothing of the initrd")?;
     let machine = assembled(Packing::None)?;
     Ok(Contest { entrant, machine, initrd, share })
 }
 
-/// What `onboot[1]` takes of the initrd, from the table of `orlop-image assemble`.
-fn share(table: &str) -> Option<u64> {
-    table.lines().find(|line| line.starts_with("onboot[1] "))?.split_whitespace().next_back()?.parse().ok()
+/// What a part of the spec takes of the initrd, from the table of `orlop-image assemble`.
+fn share(table: &str, part: &str) -> Option<u64> {
+    let line = table.lines().find(|line| line.starts_with(part))?;
+    line.split_whitespace().next_back()?.parse().ok()
+}
+
+/// How large the demo's initrd is, packed, but for the kernel's modules: init, runtime and every daemon.
+fn without_modules(workspace: &Workspace, workshop: &Workshop) -> Result<u64> {
+    let spec = workspace.root.join("packaging/specs/demo.yml");
+    let packed = workshop.images.assemble(&[spec], &[], &workshop.machines, "bench-demo", Packing::Gzip)?;
+    let modules = share(&packed.table, "kernel modules ").context("the kernel takes nothing of the initrd")?;
+    Ok(fs::metadata(packed.initrd())?.len().saturating_sub(modules))
 }
 
 fn once(workshop: &Workshop, contest: &Contest) -> Result<Sample> {
@@ -136,10 +155,10 @@ fn container(line: &str, name: &str) -> Option<(f64, f64)> {
 }
 
 /// Memory in use a while after the service was started.
-fn memory(workshop: &Workshop, nothing: &Probe, contest: &Contest) -> Result<u64> {
+fn memory(workshop: &Workshop, nothing: &Nothing, contest: &Contest) -> Result<u64> {
     let steps = [Step::wait("/no/such/file", "anything", SETTLED), Step::read("/proc/meminfo")];
     let name = format!("memory-{}", contest.entrant.name);
-    let probe = Probe::new(&workshop.machines, &name, &steps)?;
+    let probe = Probe::new(workshop.platform, &workshop.machines, &name, &steps)?;
     let folder = &workshop.machines;
     let [spec, more] = ["spec", "probe"].map(|part| folder.join(format!("bench-{name}.{part}.yml")));
     fs::write(&spec, contest.entrant.spec(&nothing.entry()))?;
@@ -168,7 +187,8 @@ mod tests {
         let line = "[    4.866] orlop-init:    4.267 s  onboot 001-dhcp  ready +0.213  end +0.596  ended with 0";
         assert_eq!(container(line, "001-dhcp"), Some((0.213, 0.596)));
         assert_eq!(container(line, "000-nothing"), None);
-        let table = "part  entries  bytes  in initrd\nonboot[1] dhcp      31      2343020     1092122\n";
-        assert_eq!(share(table), Some(1_092_122));
+        let table = "part  entries  bytes  in initrd\nkernel  1  1000\nkernel modules  5  70  30\nonboot[1] dhcp  31  2343020  1092122\n";
+        assert_eq!(share(table, "onboot[1] "), Some(1_092_122));
+        assert_eq!(share(table, "kernel modules "), Some(30));
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use orlop_test_vm::Apt;
 
 use crate::command;
 
@@ -26,17 +27,16 @@ pub(crate) struct Package {
     pub(crate) version: String,
 }
 
-/// What apt knows about one architecture.
+/// What apt knows about one architecture, and how its packages are got.
 #[derive(Debug)]
 pub(crate) struct Archive {
-    /// Empty for the machine's own; else a state of its own, so that the machine's package manager never hears of it.
-    options: Vec<String>,
+    apt: Apt,
 }
 
 impl Archive {
     /// What this machine's apt knows.
     pub(crate) fn native() -> Self {
-        Self { options: Vec::new() }
+        Self { apt: Apt::native() }
     }
 
     /// The same sources for `architecture`, with package lists under `folder`, fetched now.
@@ -44,29 +44,9 @@ impl Archive {
     /// # Errors
     /// When the lists cannot be fetched.
     pub(crate) fn foreign(architecture: &str, folder: &Path) -> Result<Self> {
-        for sub in ["state/lists/partial", "cache/archives/partial"] {
-            fs::create_dir_all(folder.join(sub)).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        let status = folder.join("state/status");
-        fs::write(&status, "").with_context(|| format!("cannot write {}", status.display()))?;
-        let at = |path: &str| folder.join(path).display().to_string();
-        let settings = [
-            format!("Dir::State={}", at("state")),
-            format!("Dir::State::status={}", status.display()),
-            format!("Dir::Cache={}", at("cache")),
-            format!("APT::Architecture={architecture}"),
-            format!("APT::Architectures={architecture}"),
-            "Acquire::Languages=none".to_owned(),
-        ];
-        let archive = Self { options: settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]).collect() };
-        command::run(archive.command("apt-get").args(["--quiet", "update"]))?;
-        Ok(archive)
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C").args(&self.options);
-        command
+        let apt = Apt::private(architecture, folder)?;
+        command::run(apt.command("apt-get").args(["--quiet", "update"]))?;
+        Ok(Self { apt })
     }
 
     /// What there is under this name.
@@ -80,7 +60,7 @@ impl Archive {
     fn record(&self, name: &str) -> Result<String> {
         let help =
             || format!("Debian has no {name}; help: apt-get update, on Debian 12 or later with security updates");
-        command::captured(self.command("apt-cache").args(["show", "--no-all-versions", name])).with_context(help)
+        command::captured(self.apt.command("apt-cache").args(["show", "--no-all-versions", name])).with_context(help)
     }
 
     /// The package among the dependencies of `name` whose own name starts like this.
@@ -107,7 +87,7 @@ impl Archive {
     /// When Debian does not have them.
     pub(crate) fn musl(&self) -> Result<Vec<Package>> {
         let search = ["search", "--names-only", "^libunwind-[0-9]+-dev$"];
-        let listing = command::captured(self.command("apt-cache").args(search))?;
+        let listing = command::captured(self.apt.command("apt-cache").args(search))?;
         let unwinder = newest(&listing).context("Debian has no libunwind-NN-dev; help: apt-get update")?;
         Ok(vec![self.package("musl-dev")?, self.package(&unwinder)?])
     }
@@ -129,11 +109,7 @@ impl Archive {
         fs::create_dir_all(&debs).with_context(|| format!("cannot make {}", debs.display()))?;
         fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
         let wanted = packages.iter().map(|Package { name, version }| format!("{name}={version}"));
-        // As root, apt would take another user, who cannot write here, and complain.
-        let ourselves = ["-o", "APT::Sandbox::User=root"];
-        command::run(
-            self.command("apt-get").args(ourselves).args(["--quiet", "download"]).args(wanted).current_dir(&debs),
-        )?;
+        command::run(self.apt.command("apt-get").args(["--quiet", "download"]).args(wanted).current_dir(&debs))?;
         for entry in fs::read_dir(&debs)? {
             command::run(Command::new("dpkg-deb").arg("--extract").args([&entry?.path(), &PathBuf::from(root)]))?;
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use orlop_image::output::Packing;
+use orlop_image::platform::Platform;
 use orlop_test_vm::{Assembled, Line, Network, Probe, Report, Step};
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ const AUDIT: &str = "/run/orlop/sysctl/status.json";
 /// When anything of it does not work.
 pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     heading("Building: programs, images, a kernel out of Debian's package");
-    let workshop = Workshop::open(workspace, Line::V6_12, no_build)?;
+    let workshop = Workshop::open(workspace, Platform::HOST, Line::V6_12, no_build)?;
     let spec = workspace.root.join(SPEC);
 
     heading("The machine: packaging/specs/demo.yml, assembled");
@@ -49,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
         Step::read("/proc/meminfo"),
         Step::read("/etc/resolv.conf"),
     ];
-    let probe = Probe::new(folder, "demo", &steps)?;
+    let probe = Probe::new(workshop.platform, folder, "demo", &steps)?;
     let with_probe = folder.join("demo-probe.yml");
     fs::write(&with_probe, format!("services:{}\n", probe.entry()))?;
     let machine =

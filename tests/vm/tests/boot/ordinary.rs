@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Result;
+use orlop_image::platform::Platform;
 use orlop_test_vm::{Line, Network, Probe, Report, Step};
 use orlop_testbed::eventually;
 
@@ -54,7 +55,7 @@ fn seen() -> Option<&'static Seen> {
 fn boot() -> Option<Result<Seen>> {
     let steps: Vec<Step> = script().into_iter().map(|(_, step)| step).collect();
     let stage = Stage::with("ordinary", Line::V6_12, &steps, |folder| {
-        let last = Probe::speaking(folder, "last", &[Step::read("/proc/sys/kernel/ostype")]).unwrap();
+        let last = Probe::speaking(Platform::Amd64, folder, "last", &[Step::read("/proc/sys/kernel/ostype")]).unwrap();
         (format!("onshutdown:{}\n", last.entry()), vec![last])
     })?;
     Some(with_another_answer_later(stage.card(0).served(0, "192.0.2.53")))

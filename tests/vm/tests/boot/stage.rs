@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use orlop_image::output::Packing;
+use orlop_image::platform::Platform;
 use orlop_image::workspace::Workspace;
-use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Record, Step};
+use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Record, Step, programs};
 use orlop_testbed::{Daemon, Folder, Running, Testbed, needs};
 
 /// A boot takes six seconds, and what a probe waits for is bounded by itself; emulated on a busy machine, ten times that.
@@ -44,12 +45,29 @@ impl Stage {
         steps: &[Step],
         more: impl FnOnce(&Path) -> (String, Vec<Probe>),
     ) -> Option<Self> {
+        Self::of(name, Kernel::of(line), &Daemon::folder(), steps, more)
+    }
+
+    /// The same on another processor, with programs for it.
+    pub(crate) fn on(name: &str, platform: Platform, steps: &[Step]) -> Option<Self> {
+        let kernel = Kernel::for_platform(Line::V6_12, platform);
+        Self::of(name, kernel, &programs(platform), steps, |_| (String::new(), Vec::new()))
+    }
+
+    fn of(
+        name: &str,
+        kernel: Result<Kernel, String>,
+        programs: &Path,
+        steps: &[Step],
+        more: impl FnOnce(&Path) -> (String, Vec<Probe>),
+    ) -> Option<Self> {
         Testbed::with(&["dnsmasq", "apt-get", "dpkg-deb", "zstd", "lz4"])?;
-        let kernel = Kernel::of(line).map_err(|reason| needs::skip(&reason)).ok()?;
-        let images = Images::build(&kernel, &Daemon::folder());
+        let kernel = kernel.map_err(|reason| needs::skip(&reason)).ok()?;
+        let images = Images::build(&kernel, programs);
         let images = images.map_err(|error| needs::skip(&format!("needs the release binaries: {error:#}"))).ok()?;
         let folder = Folder::new(&format!("vm-{name}"));
-        let probe = Probe::new(&folder.0, name, steps).unwrap();
+        let probe = Probe::new(kernel.platform, &folder.0, name, steps);
+        let probe = probe.map_err(|error| needs::skip(&format!("needs its guest program: {error:#}"))).ok()?;
         let (more, others) = more(&folder.0);
         let spec = folder.0.join("probe.yml");
         fs::write(&spec, format!("services:{}\n{more}", probe.entry())).unwrap();
@@ -81,8 +99,12 @@ impl Stage {
     }
 
     /// Waits until it is off.
-    pub(crate) fn end(&self, mut machine: Running) -> Result<Seen> {
-        let record = Assembled::record(&mut machine, &self.folder.0.join("record"), self.steps, PATIENCE)?;
+    pub(crate) fn end(&self, machine: Running) -> Result<Seen> {
+        self.end_within(machine, PATIENCE)
+    }
+
+    pub(crate) fn end_within(&self, mut machine: Running, patience: Duration) -> Result<Seen> {
+        let record = Assembled::record(&mut machine, &self.folder.0.join("record"), self.steps, patience)?;
         Ok(Seen { record, console: machine.text(), servers: self.network.servers_said() })
     }
 

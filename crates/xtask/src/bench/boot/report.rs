@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
+use super::runtimes;
 use crate::bench::Summary;
 use crate::bench::chart::{self, Bar};
 
@@ -10,6 +11,12 @@ use crate::bench::chart::{self, Bar};
 const OURS: &str = "orlop-dhcp";
 /// The issue's goal for power-on to configured, without acceleration.
 const MAX_CONFIGURED_S: f64 = 5.0;
+/// Its goal for what orlop-init adds to its runtime's own run.
+const MAX_OVERHEAD: f64 = 1.25;
+/// What a runtime without C may take longer than crun.
+const MAX_LONGER_S: f64 = 0.2;
+/// Its goal for an initrd with every daemon, packed, without kernel modules: bytes.
+const MAX_INITRD: u64 = 9_000_000;
 
 /// One boot. All in seconds.
 #[derive(Debug, Clone, Serialize)]
@@ -53,15 +60,14 @@ impl Row {
 /// All of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    rounds: u32,
-    rows: Vec<Row>,
+    pub(super) rounds: u32,
+    pub(super) rows: Vec<Row>,
+    pub(super) runtimes: Vec<runtimes::Row>,
+    /// Bytes of the demo's initrd, packed, but for the kernel's modules.
+    pub(super) initrd_without_modules: u64,
 }
 
 impl Report {
-    pub(super) const fn new(rows: Vec<Row>, rounds: u32) -> Self {
-        Self { rounds, rows }
-    }
-
     /// For a terminal.
     pub(super) fn table(&self) -> String {
         let mut table = format!(
@@ -95,13 +101,12 @@ impl Report {
                 &format!("{:>9} {:>9} {:>5} MB\n", megabytes(row.initrd), megabytes(row.share), row.memory_kib / 1024);
         }
         table += "\nThe same kernel, init, runtime and server. Initrd: gzip, kernel modules included. Memory: in use while the client serves,\n\
-            kernel and file systems included. dhcpcd: LinuxKit's configuration.\n";
-        table
+            kernel and file systems included. dhcpcd: LinuxKit's configuration.\n\n";
+        table + &runtimes::table(&self.runtimes)
     }
 
     /// Whether the goals of the issue are met, one line each.
     pub(super) fn goals(&self) -> String {
-        let verdict = |met: bool| if met { "met   " } else { "MISSED" };
         let configured = |name: &str| {
             let row = self.rows.iter().find(|row| row.name == name)?;
             row.summary(|sample| sample.configured_s).map(|summary| summary.median)
@@ -112,6 +117,33 @@ impl Report {
             if let Some(theirs) = configured(rival) {
                 goals += &format!("{} not later than with {rival}: {:.2} ×\n", verdict(ours <= theirs), ours / theirs);
             }
+        }
+        goals += &self.goals_of_containers();
+        let bytes = self.initrd_without_modules;
+        goals += &format!(
+            "{} the demo's initrd without kernel modules ≤ {MAX_INITRD} bytes: {bytes}\n",
+            verdict(bytes <= MAX_INITRD)
+        );
+        goals
+    }
+
+    fn goals_of_containers(&self) -> String {
+        let of = |name: &str| self.runtimes.iter().find(|row| row.name == name);
+        let medians = |name: &str| of(name)?.medians();
+        let Some((ours, alone)) = medians(runtimes::OURS) else { return String::new() };
+        let (counted, counted_alone) = of(runtimes::OURS).and_then(runtimes::Row::counted).unwrap_or_default();
+        let mut goals = format!(
+            "{} a container by orlop-init ≤ {MAX_OVERHEAD} × its runtime's own run: {:.2} × ({:.2} × by instructions)\n",
+            verdict(ours <= MAX_OVERHEAD * alone),
+            ours / alone,
+            counted / counted_alone
+        );
+        if let Some((crun, _)) = medians("crun") {
+            goals += &format!(
+                "{} a container at most {MAX_LONGER_S} s longer than with crun: {:+.2} s\n",
+                verdict(ours <= crun + MAX_LONGER_S),
+                ours - crun
+            );
         }
         goals
     }
@@ -137,6 +169,11 @@ impl Report {
     }
 }
 
-fn shown(summary: Option<Summary>) -> String {
+const fn verdict(met: bool) -> &'static str {
+    if met { "met   " } else { "MISSED" }
+}
+
+/// Median, smallest and largest.
+pub(super) fn shown(summary: Option<Summary>) -> String {
     summary.map_or_else(|| "–".to_owned(), |s| format!("{:.2} ({:.2}–{:.2})", s.median, s.min, s.max))
 }

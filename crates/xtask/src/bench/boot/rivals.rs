@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use orlop_image::build::{Built, write};
 use orlop_image::compare;
 use orlop_image::image;
@@ -85,7 +85,6 @@ impl Entrant {
     /// A machine with nothing but a container that does nothing, and the client. `nothing` is an entry of a spec.
     pub(super) fn spec(&self, nothing: &str) -> String {
         let Self { image, commands: [once, always], grants, .. } = self;
-        let nothing = nothing.replacen("name: probe", "name: nothing", 1);
         format!(
             "kernel: {{image: \"orlop.example/kernel:6.12\", cmdline: \"console=ttyS0 quiet panic=-1\"}}\n\
              init: [\"orlop.example/init:{}\"]\n\
@@ -105,7 +104,7 @@ fn packed(
     finish: impl FnOnce(&mut Tree),
 ) -> Result<Entrant> {
     let packages: Vec<String> = packages.iter().map(|&package| package.to_owned()).collect();
-    let mut tree = merged(&compare::debian(&packages).map_err(|fatal| anyhow!("{fatal}"))?);
+    let mut tree = merged(&compare::debian(&packages)?, &MERGED);
     for tool in command::captured(Command::new("busybox").arg("--list"))?.lines() {
         tree.put(&format!("/usr/bin/{tool}"), Node::Link { to: "/bin/busybox".to_owned() });
     }
@@ -113,36 +112,41 @@ fn packed(
         tree.put(folder, Node::Directory { mode: 0o755 });
     }
     finish(&mut tree);
-    let workspace = Workspace::find().map_err(|fatal| anyhow!("{fatal}"))?;
+    let (layout, reference) = image(workshop, name, &tree)?;
+    Ok(Entrant { name, layout: Some(layout), image: reference.to_string(), commands: [&[], &[]], grants: LINUXKIT })
+}
+
+/// An image of these files: its layout, and what it is called.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn image(workshop: &Workshop, name: &str, tree: &Tree) -> Result<(PathBuf, Reference)> {
+    let workspace = Workspace::find()?;
     let mut layout = Layout::default();
-    let manifest = image::put_tree(&mut layout, &tree, Platform::HOST, &[], HashMap::new(), 0)?;
+    let manifest = image::put_tree(&mut layout, tree, Platform::HOST, &[], HashMap::new(), 0)?;
     let index = image::put_index(&mut layout, vec![manifest])?;
     let reference = Reference::parse(&format!("debian.example/{name}:12")).context("a name of ours")?;
     layout.name(&index, &reference);
     let built =
         Built { name: format!("debian-{name}"), reference, digest: digest_of(&index), sources: Vec::new(), layout };
-    let (folder, _) = write(&workspace, &built, &workshop.machines).map_err(|fatal| anyhow!("{fatal}"))?;
-    Ok(Entrant {
-        name,
-        layout: Some(folder),
-        image: built.reference.to_string(),
-        commands: [&[], &[]],
-        grants: LINUXKIT,
-    })
+    let (folder, _) = write(&workspace, &built, &workshop.machines)?;
+    Ok((folder, built.reference))
 }
 
 /// Folders that are links in Debian: files are found by either name.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
+/// Those of them that libraries are in.
+pub(super) const LIBRARIES: [&str; 2] = ["lib", "lib64"];
 
-/// The files where they really are, below `/usr`.
-fn merged(tree: &Tree) -> Tree {
+/// The files of these folders where they really are, below `/usr`.
+pub(super) fn merged(tree: &Tree, folders: &[&str]) -> Tree {
     let mut merged = Tree::default();
-    for name in MERGED {
+    for name in folders {
         merged.put(&format!("/{name}"), Node::Link { to: format!("usr/{name}") });
     }
     for (path, node) in tree.iter() {
         let first = path.split('/').nth(1).unwrap_or_default();
-        let place = if MERGED.contains(&first) { format!("/usr{path}") } else { path.to_owned() };
+        let place = if folders.contains(&first) { format!("/usr{path}") } else { path.to_owned() };
         merged.put(&place, node.clone());
     }
     merged
@@ -157,7 +161,7 @@ mod tests {
         let mut tree = Tree::default();
         tree.put("/lib64/ld.so", Node::Link { to: "/lib/x/ld.so".to_owned() });
         tree.put("/usr/lib/x/ld.so", Node::File { mode: 0o755, content: vec![1] });
-        let merged = merged(&tree);
+        let merged = merged(&tree, &MERGED);
         assert_eq!(merged.at("/lib64"), Some(&Node::Link { to: "usr/lib64".to_owned() }));
         assert!(merged.at("/usr/lib64/ld.so").is_some() && merged.at("/usr/lib/x/ld.so").is_some());
     }
