@@ -59,6 +59,24 @@ pub(crate) struct Options {
     pub(crate) target: String,
 }
 
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Task {
+    #[command(flatten)]
+    options: Options,
+    /// Also the program that tests put into machines of another architecture
+    #[arg(long)]
+    guest: bool,
+}
+
+/// What `cargo xtask build` does.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn task(workspace: &Workspace, task: &Task) -> Result<()> {
+    run(workspace, &task.options)?;
+    if task.guest { guest(workspace, &task.options.target) } else { Ok(()) }
+}
+
 fn triple(typed: &str) -> Result<String> {
     let typed = if typed == "host" { HOST } else { typed };
     recipe(typed).map(|recipe| recipe.target.to_owned())

@@ -38,7 +38,7 @@ enum Task {
     /// Fuzz every target in turn from the committed seeds (nightly Rust)
     Fuzz(fuzz::Options),
     /// Build the static release binaries and print their sizes
-    Build(build::Options),
+    Build(build::Task),
     /// Search the release binaries: no parser of network bytes in a broker, and (control) one in each worker
     Symbols(build::Options),
     /// Look into the release binaries: position-independent, static, stripped, nothing writable and executable, …
@@ -69,7 +69,7 @@ impl Cli {
             Task::Check(options) => check::run(&workspace, &options),
             Task::Bench(options) => bench::run(&workspace, &options),
             Task::Fuzz(options) => fuzz::run(&workspace, &options),
-            Task::Build(options) => build::run(&workspace, &options).map(drop),
+            Task::Build(task) => build::task(&workspace, &task),
             Task::Symbols(options) => symbols::run(&workspace, &options),
             Task::Harden(options) => harden::run(&workspace, &options),
             Task::Emulate(options) => {

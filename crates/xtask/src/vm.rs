@@ -244,7 +244,10 @@ pub(crate) fn onboot_done(console: &mut Console, within: Duration) -> Result<Dur
         within,
     )?;
     let (good, all) = counts.unwrap_or_default();
-    ensure!(good == all, "{good} of {all} onboot containers ended with 0; help: --append orlop.console=all shows more");
+    ensure!(
+        good == all,
+        "{good} of {all} onboot containers ended with 0; help: what they said is on the console, and all of it with --append orlop.console=all"
+    );
     Ok(at)
 }
 

@@ -1,5 +1,5 @@
 //! The guest program, built once more: static, so that it needs nothing of this machine's. For another architecture
-//! `cargo xtask test` has built it, which knows compilers.
+//! `cargo xtask` has built it, which knows compilers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,11 +40,8 @@ pub fn programs(platform: Platform) -> PathBuf {
 pub(crate) fn guest(platform: Platform) -> Result<PathBuf> {
     if platform != Platform::Amd64 {
         let guest = programs(platform).join(GUEST);
-        return if guest.is_file() {
-            Ok(guest)
-        } else {
-            Err(anyhow!("no {}: cargo xtask test builds it", guest.display()))
-        };
+        let help = || anyhow!("no {} (cargo xtask build --target {} --guest)", guest.display(), platform.targets()[0]);
+        return if guest.is_file() { Ok(guest) } else { Err(help()) };
     }
     // Once per process: every test asks.
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();

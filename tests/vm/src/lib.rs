@@ -1,14 +1,15 @@
 //! Machines of its own for tests that must not touch the kernel they run on, and for specs that are booted.
 //!
-//! All run Debian's kernels under QEMU, without acceleration and as any user ([`Kernel`], [`Emulator`]). There are two kinds:
+//! All run Debian's kernels under QEMU, without acceleration and as any user ([`Kernel`], [`Emulator`]), on x86-64 or 64-bit
+//! ARM. There are two kinds:
 //!
 //! - [`Machine`] has the [`Files`] that a test names, and this package's guest program (`src/guest.rs`) as its first process:
 //!   it does the [`Step`]s that the test gives it, one after the other, and ends the machine.
 //! - [`Assembled`] is what `orlop-image assemble` makes of LinuxKit specs, booted as it stands, with networks of
 //!   namespaces ([`Network`]) or QEMU's own. [`Probe`] puts the guest program into it as a container that may look at everything.
 //!
-//! Either way the guest writes a [`Report`] of each step to a second serial line, whose last line says that it is complete.
-//! That is the verdict: a kernel that panics also makes QEMU end with 0, and cannot write that line. (QEMU's `isa-debug-exit`
+//! Either way the guest writes a [`Report`] of each step to a second serial line (on ARM, a virtio console), whose last line
+//! says that it is complete. That is the verdict: a kernel that panics also makes QEMU end with 0, and cannot write that line. (QEMU's `isa-debug-exit`
 //! is not used: it wants a process that writes to I/O ports, and the cloud kernels have no `/dev/port`.)
 //!
 //! What is left out: disks, and more than one processor, with which QEMU's emulation of static keys makes Linux fall over

@@ -90,7 +90,8 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
         ensure!(report.code == 0, "the probe found something else: {step:?} came to {}", report.code);
     }
     println!(
-        "\nThe machine is off. Next: cargo xtask vm {SPEC} --stay 60, cargo xtask demo dhcp, cargo xtask bench boot."
+        "\nThe machine is off. Next: cargo xtask vm {SPEC} --stay 60, cargo xtask remains (what of it is not Rust), cargo xtask demo dhcp, \
+         cargo xtask bench boot."
     );
     Ok(())
 }
