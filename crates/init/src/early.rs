@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
@@ -42,6 +42,8 @@ pub fn set_up(step: setup::Step) -> Result<(), String> {
             let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
             rustix::mount::mount_change("/", flags).map_err(|errno| said("share /".to_owned())(errno.into()))
         }
+        Step::Unbindable(path) => rustix::mount::mount_change(path, MountPropagationFlags::UNBINDABLE)
+            .map_err(|errno| said(format!("keep {path} from containers"))(errno.into())),
     }
 }
 
@@ -72,7 +74,7 @@ pub fn prepare(step: &preparation::Step) -> Result<Option<&str>, String> {
             Ok(None)
         }
         Step::Mount { kind, source, target, options } => {
-            let Options { flags, propagation, data } = options;
+            let Options { flags, cleared: _, propagation, data } = options;
             mount_new(kind, source, target, *flags, data)
                 .and_then(|()| propagate(target, *propagation))
                 .map_err(|error| format!("cannot mount {kind} at {target}: {error}"))?;
@@ -96,20 +98,36 @@ fn bind(source: &str, target: &str, recursive: bool, options: &Options) -> io::R
     } else {
         rustix::mount::mount_bind(source, target)?;
     }
-    if !options.flags.is_empty() {
-        rustix::mount::mount_remount(target, options.flags | MountFlags::BIND, c"")?;
+    if !options.flags.is_empty() || !options.cleared.is_empty() {
+        rustix::mount::mount_remount(target, options.over(present(target)?) | MountFlags::BIND, c"")?;
     }
     propagate(target, options.propagation)
 }
 
 fn remount(target: &str, options: &Options) -> io::Result<()> {
-    let Options { flags, propagation, data } = options;
+    let Options { flags, cleared, propagation, data } = options;
     // The kernel does not change propagation and anything else at once.
-    if !flags.is_empty() || !data.is_empty() || propagation.is_none() {
+    if !flags.is_empty() || !cleared.is_empty() || !data.is_empty() || propagation.is_none() {
         let data = CString::new(data.as_str())?;
-        rustix::mount::mount_remount(target, *flags, data.as_c_str())?;
+        rustix::mount::mount_remount(target, options.over(present(target)?), data.as_c_str())?;
     }
     propagate(target, *propagation)
+}
+
+/// How something is mounted now, in the words of `mount(2)` (`statvfs(3)`).
+fn present(target: &str) -> io::Result<MountFlags> {
+    let flags = rustix::fs::statvfs(target)?.f_flag;
+    let known = [
+        (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::SYNCHRONOUS, MountFlags::SYNCHRONOUS),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ];
+    Ok(known.into_iter().filter(|(is, _)| flags.contains(*is)).map(|(_, flag)| flag).collect())
 }
 
 fn propagate(target: &str, propagation: Option<MountPropagationFlags>) -> io::Result<()> {
@@ -159,4 +177,38 @@ fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
     // Whatever our mask says.
     Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sched::CloneFlags;
+    use orlop_testbed::{Folder, Testbed};
+    use rustix::mount::MountFlags;
+
+    use super::*;
+
+    #[test]
+    fn a_bind_that_is_made_read_only_does_not_let_programs_and_devices_in() {
+        let Some(_) = Testbed::with(&[]) else { return };
+        let folder = Folder::new("init-early-bind");
+        // A mount namespace of this thread's own: it ends with it.
+        nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+        let (from, to) = (folder.0.join("from"), folder.0.join("to"));
+        for path in [&from, &to] {
+            fs::create_dir(path).unwrap();
+        }
+        let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        rustix::mount::mount("tmpfs", &from, "tmpfs", safe, None).unwrap();
+        let options = Options { flags: MountFlags::RDONLY, cleared: MountFlags::empty(), propagation: None, data: String::new() };
+        let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
+        bind(from, to, false, &options).unwrap();
+        assert!(present(to).unwrap().contains(safe | MountFlags::RDONLY), "{:?}", present(to));
+        assert!(!present(from).unwrap().contains(MountFlags::RDONLY), "only this place");
+        let options = Options { flags: MountFlags::empty(), cleared: MountFlags::NOEXEC, propagation: None, data: String::new() };
+        remount(from, &options).unwrap();
+        assert_eq!(present(from).unwrap() & safe, MountFlags::NOSUID | MountFlags::NODEV);
+        unmount(to).unwrap();
+        unmount(from).unwrap();
+    }
 }
