@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
@@ -134,12 +135,12 @@ fn propagate(target: &str, propagation: Option<MountPropagationFlags>) -> io::Re
     propagation.map_or(Ok(()), |flags| Ok(rustix::mount::mount_change(target, flags)?))
 }
 
-/// Binds the namespaces of a process that others want to enter to their files.
+/// Binds namespaces, by the kernel's name of each, to files through which others enter them.
 ///
 /// # Errors
 /// What could not be done, and why, as a line.
-pub fn bind_namespaces(pid: i32, files: &[(&str, String)]) -> Result<(), String> {
-    for (name, path) in files {
+pub fn bind_namespaces(namespaces: &[(&str, OwnedFd, String)]) -> Result<(), String> {
+    for (name, namespace, path) in namespaces {
         let bound = || -> io::Result<()> {
             if let Some(folder) = Path::new(path).parent() {
                 make_folder(folder, 0o755)?;
@@ -149,7 +150,7 @@ pub fn bind_namespaces(pid: i32, files: &[(&str, String)]) -> Result<(), String>
             // Where others can write, too: neither a link nor a pipe of theirs.
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?;
-            Ok(rustix::mount::mount_bind(format!("/proc/{pid}/ns/{name}"), path.as_str())?)
+            Ok(rustix::mount::mount_bind(format!("/proc/self/fd/{}", namespace.as_raw_fd()), path.as_str())?)
         };
         bound().map_err(|error| format!("cannot bind the {name} namespace at {path}: {error}"))?;
     }
@@ -181,6 +182,8 @@ fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use nix::sched::CloneFlags;
     use orlop_testbed::{Folder, Testbed};
     use rustix::mount::MountFlags;
@@ -200,15 +203,39 @@ mod tests {
         }
         let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         rustix::mount::mount("tmpfs", &from, "tmpfs", safe, None).unwrap();
-        let options = Options { flags: MountFlags::RDONLY, cleared: MountFlags::empty(), propagation: None, data: String::new() };
+        let options =
+            Options { flags: MountFlags::RDONLY, cleared: MountFlags::empty(), propagation: None, data: String::new() };
         let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
         bind(from, to, false, &options).unwrap();
         assert!(present(to).unwrap().contains(safe | MountFlags::RDONLY), "{:?}", present(to));
         assert!(!present(from).unwrap().contains(MountFlags::RDONLY), "only this place");
-        let options = Options { flags: MountFlags::empty(), cleared: MountFlags::NOEXEC, propagation: None, data: String::new() };
+        let options =
+            Options { flags: MountFlags::empty(), cleared: MountFlags::NOEXEC, propagation: None, data: String::new() };
         remount(from, &options).unwrap();
         assert_eq!(present(from).unwrap() & safe, MountFlags::NOSUID | MountFlags::NODEV);
         unmount(to).unwrap();
         unmount(from).unwrap();
+    }
+
+    #[test]
+    fn a_namespace_is_found_at_its_file_and_an_earlier_one_is_gone() {
+        let Some(_) = Testbed::with(&[]) else { return };
+        let folder = Folder::new("init-early-namespaces");
+        nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+        let path = folder.0.join("ns/net");
+        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            nix::sched::unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
+            bind_namespaces(&[("net", namespace.into(), path.to_str().unwrap().to_owned())]).unwrap();
+            assert_eq!(inode(&path), inode(Path::new("/proc/thread-self/ns/net")));
+            seen.push(inode(&path));
+        }
+        assert_ne!(seen[0], seen[1]);
+        unmount(path.to_str().unwrap()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0, "nothing is below it");
+        assert!(unmount(path.to_str().unwrap()).is_err());
     }
 }

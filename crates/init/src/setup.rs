@@ -111,6 +111,11 @@ const FOLDERS: &[Step] = &[
     Step::Folder("/run/orlop", 0o755),
 ];
 
+/// The kinds of file systems that a machine begins with. None of them keeps anything when it goes off.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    MOUNTS.iter().map(|mount| mount.kind)
+}
+
 /// Everything, in order.
 #[must_use]
 pub fn steps() -> Vec<Step> {
