@@ -2,7 +2,7 @@
 
 use core::error::Error;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::container::{Container, ContainerStatus};
@@ -32,7 +32,7 @@ pub(crate) fn perform(command: &Command) -> Result<(), Fatal> {
 fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     let New { id, bundle, pid_file } = new;
     let problem = || format!("cannot create {id} from {}", bundle.display());
-    refuse_seccomp(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    refuse(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
     let made = || {
         ContainerBuilder::new(id.clone(), SyscallType::default())
             .with_root_path(root)?
@@ -48,34 +48,54 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     made().map_err(|error| Fatal::os(problem(), chain(&error)))
 }
 
-/// libcontainer ignores a seccomp profile that it was built without; a container must not run with less than it asks for.
-fn refuse_seccomp(bundle: &Path) -> Result<(), Fatal> {
+/// What libcontainer would do with less than is asked for, or with more than is meant.
+fn refuse(bundle: &Path) -> Result<(), Fatal> {
     let path = bundle.join("config.json");
     let unreadable = |error| Fatal::new(Exit::Config, "").cause(format!("{}: {}", path.display(), chain(&error)));
     let spec = Spec::load(&path).map_err(unreadable)?;
-    if spec.linux().as_ref().is_some_and(|linux| linux.seccomp().is_some()) {
+    let Some(linux) = spec.linux() else { return Ok(()) };
+    // It was built without, and would say nothing.
+    if linux.seccomp().is_some() {
         return Err(Fatal::new(Exit::Config, "")
             .cause("config.json asks for seccomp, which this runtime has not")
             .help("take linux.seccomp out of config.json, or start orlop-init with orlop.runtime=/usr/bin/crun"));
     }
+    // To delete a container ends everything in its group: in the root's is the whole machine.
+    if let Some(group) = linux.cgroups_path().as_ref().filter(|path| !is_own_group(path)) {
+        return Err(Fatal::new(Exit::Config, "")
+            .cause(format!("config.json asks for the control group {}, which is not below the root's", group.display()))
+            .help("give linux.cgroupsPath a name of its own, such as /NAME"));
+    }
     Ok(())
 }
 
+/// A group below the root's, by names alone.
+fn is_own_group(path: &Path) -> bool {
+    let mut names = path.components().filter(|part| *part != Component::RootDir).peekable();
+    names.peek().is_some() && names.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// With `force` the name is free afterwards, whatever a container or a runtime that was killed has left behind: an init could
+/// never start the container again.
 fn delete(root: &Path, id: &str, force: bool) -> Result<(), Fatal> {
     let folder = folder(root, id)?;
-    match Container::load(folder.clone()) {
-        Ok(mut container) => {
-            container.delete(force).map_err(|error| Fatal::os(format!("cannot delete {id}"), chain(&error)))
+    let deleted = Container::load(folder.clone()).map_err(|error| none(id, &error)).and_then(|mut container| {
+        if force {
+            // All in its control group are ended, and nobody by the number of its first process: that may be another's by now.
+            container.state.pid = None;
         }
-        // A runtime that was killed, or had no room for the state, leaves the folder without it, and the name could never be
-        // used again. As runc has it, what is not there is deleted already.
-        Err(_) if force => match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Fatal::os(format!("cannot delete {id}"), error))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        },
-        Err(error) => Err(none(id, &error)),
+        container.delete(force).map_err(|error| Fatal::os(format!("cannot delete {id}"), chain(&error)))
+    });
+    if deleted.is_ok() || !force {
+        return deleted;
+    }
+    // There is no state that can be read; or the group stays, with groups in it that the container has made. As runc has it,
+    // what is not there is deleted already.
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Fatal::os(format!("cannot delete {id}"), error))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -123,16 +143,22 @@ fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
     const CONFIG: &str = r#"{"ociVersion":"1.0.2","root":{"path":"rootfs"},"linux":{SECCOMP}}"#;
 
     fn refused(config: &str) -> Result<(), Fatal> {
-        let folder = std::env::temp_dir().join(format!("orlop-container-{}-{}", std::process::id(), config.len()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = std::env::temp_dir().join(format!(
+            "orlop-container-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        ));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("config.json"), config).unwrap();
-        let result = refuse_seccomp(&folder);
+        let result = refuse(&folder);
         fs::remove_dir_all(folder).unwrap();
         result
     }
@@ -143,6 +169,32 @@ mod tests {
         let error = refused(&with).unwrap_err();
         assert!(error.cause.is_some_and(|cause| cause.contains("asks for seccomp")));
         assert_eq!(refused(&CONFIG.replace("SECCOMP", "")), Ok(()), "control");
+    }
+
+    #[test]
+    fn the_roots_control_group_is_no_containers() {
+        for (path, good) in [("/", false), ("", false), (".", false), ("/a/../..", false), ("/a/b", true), ("a", true)]
+        {
+            let config = CONFIG.replace("SECCOMP", &format!(r#""cgroupsPath":"{path}""#));
+            let refused = refused(&config);
+            assert_eq!(refused.is_ok(), good, "{path:?}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn somebody_elses_process_is_no_reason_to_keep_a_container() {
+        let root = std::env::temp_dir().join(format!("orlop-container-reused-{}", std::process::id()));
+        fs::create_dir_all(root.join("x")).unwrap();
+        // Its number is now ours.
+        let pid = std::process::id();
+        let state = format!(
+            r#"{{"ociVersion":"1.0.2","id":"x","status":"running","pid":{pid},"bundle":"/b","useSystemd":false}}"#
+        );
+        fs::write(root.join("x/state.json"), state).unwrap();
+        assert!(delete(&root, "x", false).is_err(), "control: it runs, as it seems");
+        assert_eq!(delete(&root, "x", true), Ok(()));
+        assert!(!root.join("x").exists());
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn script() -> Vec<(&'static str, Step)> {
         ("killed", Step::wait("/run/orlop/boot.json", "\"restarts\": 1", SOON)),
         ("again", Step::until(STATUS, "\"bound\"", SOON, &[DAEMON, "status"])),
         ("addresses after it", Step::read("/proc/net/fib_trie")),
+        ("what process 1 keeps", Step::read("/proc/1/root/.orlop/services-dhcpcd.pid")),
     ]
 }
 
@@ -54,8 +55,14 @@ fn seen() -> Option<&'static Seen> {
 fn boot() -> Option<Result<Seen>> {
     let steps: Vec<Step> = script().into_iter().map(|(_, step)| step).collect();
     let stage = Stage::with("ordinary", Line::V6_12, &steps, |folder| {
-        let last = Probe::speaking(folder, "last", &[Step::read("/proc/sys/kernel/ostype")]).unwrap();
-        (format!("onshutdown:{}\n", last.entry()), vec![last])
+        let steps = [
+            Step::read("/host/proc/sys/kernel/ostype"),
+            Step::read("/host/.orlop/services-dhcpcd.pid"),
+            Step::create("/host/.orlop/onboot-forged.pid"),
+        ];
+        let last = Probe::speaking(folder, "last", &steps).unwrap();
+        let entry = last.entry().replace("binds: [", "binds: [\"/:/host\", ");
+        (format!("onshutdown:{entry}\n"), vec![last])
     })?;
     Some(with_another_answer_later(stage.card(0).served(0, "192.0.2.53")))
 }
@@ -160,6 +167,18 @@ fn onshutdown_runs_before_the_machine_goes_off() {
     let (told, said) = (place("told to power off"), place("o Linux"));
     let (ended, off) = (place("onshutdown 000-probe ended with 0"), place("goodbye"));
     assert!(told < said && said < ended && ended < off, "{}", seen.console);
+}
+
+#[test]
+fn what_process_1_keeps_is_not_in_a_container_that_has_the_whole_root() {
+    let Some(seen) = seen() else { return };
+    let kept = found(seen, "what process 1 keeps");
+    assert!(kept.code == 0 && kept.out.trim_end().parse::<u32>().is_ok(), "control: {kept:?}");
+    // The last container has `/`, with all that is mounted there: its steps are a file of the kernel's, the one above, and a
+    // new one beside it.
+    let said: Vec<&str> = seen.console.lines().filter_map(|line| Some(line.split_once(" 000-probe: ")?.1)).collect();
+    let codes: Vec<&str> = said.into_iter().filter(|line| line.starts_with("= ")).collect();
+    assert_eq!(codes, ["= 0", "= 2", "= 30"], "{}", seen.console);
 }
 
 #[test]
