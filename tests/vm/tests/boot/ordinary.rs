@@ -36,11 +36,11 @@ fn script() -> Vec<(&'static str, Step)> {
         ("a user's shell", Step::read("/proc/1/root/etc/passwd")),
         ("resolv.conf", Step::read(RESOLV_CONF)),
         ("another server's", Step::until(RESOLV_CONF, "192.0.2.54", SOON, &[DAEMON, "renew"])),
+        ("what process 1 keeps", Step::read("/proc/1/root/.orlop/services-dhcpcd.pid")),
         ("kill", Step::signal("dhcpcd", 9)),
         ("killed", Step::wait("/run/orlop/boot.json", "\"restarts\": 1", SOON)),
         ("again", Step::until(STATUS, "\"bound\"", SOON, &[DAEMON, "status"])),
         ("addresses after it", Step::read("/proc/net/fib_trie")),
-        ("what process 1 keeps", Step::read("/proc/1/root/.orlop/services-dhcpcd.pid")),
     ]
 }
 
