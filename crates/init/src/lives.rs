@@ -231,6 +231,8 @@ impl Lives {
     fn over(&mut self, id: Id, end: End, console: &mut Console) -> Event {
         self.read(id, console, true);
         if let Some(life) = self.all.get_mut(id) {
+            // What shares the machine's process namespace outlives its first process, and would go on writing to nobody.
+            self.means.groups.kill(&life.bundle.groups);
             life.first = None;
             life.tasks.clear();
             // The kernel may give the number to somebody else.

@@ -28,6 +28,8 @@ pub struct Probe {
     pub layout: PathBuf,
     reference: String,
     steps: usize,
+    /// What its entry says beside what every probe's does.
+    more: &'static str,
 }
 
 impl Probe {
@@ -70,7 +72,9 @@ impl Probe {
         layout.name(&index, &reference);
         let built = Built { name, reference, digest: digest_of(&index), sources: Vec::new(), layout };
         let (layout, _) = write(&workspace, &built, folder).map_err(|fatal| anyhow!("{fatal}"))?;
-        Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len() })
+        // The serial line is one of the machine's devices.
+        let more = if ending.contains(&RECORD) { "\n    devices: [{path: all, type: c}]" } else { "" };
+        Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len(), more })
     }
 
     /// How many reports its record will have.
@@ -83,7 +87,7 @@ impl Probe {
     /// are where the machine has them.
     #[must_use]
     pub fn entry(&self) -> String {
-        let reference = &self.reference;
+        let Self { reference, more, .. } = self;
         format!(
             r#"
   - name: probe
@@ -92,7 +96,7 @@ impl Probe {
     pid: host
     net: host
     binds: ["/run:/run", "/etc/resolv.conf:/etc/resolv.conf"]
-    annotations: {{orlop.restart: "no"}}"#
+    annotations: {{orlop.restart: "no"}}{more}"#
         )
     }
 }

@@ -31,6 +31,7 @@ fn script() -> Vec<(&'static str, Step)> {
         ("write to the root", Step::create("/proc/1/root/made")),
         ("write to /usr", Step::create("/proc/1/root/usr/made")),
         ("write to /run", Step::create("/proc/1/root/run/made")),
+        ("write to the kernel's log", Step::write("/proc/1/root/dev/kmsg", "x")),
         ("processes", Step::Processes),
         ("a shell", Step::read("/proc/1/root/bin/sh")),
         ("a user's shell", Step::read("/proc/1/root/etc/passwd")),
@@ -59,6 +60,8 @@ fn boot() -> Option<Result<Seen>> {
             Step::read("/host/proc/sys/kernel/ostype"),
             Step::read("/host/.orlop/services-dhcpcd.pid"),
             Step::create("/host/.orlop/onboot-forged.pid"),
+            Step::write("/host/dev/null", "x"),
+            Step::write("/host/dev/kmsg", "x"),
         ];
         let last = Probe::speaking(folder, "last", &steps).unwrap();
         let entry = last.entry().replace("binds: [", "binds: [\"/:/host\", ");
@@ -169,16 +172,28 @@ fn onshutdown_runs_before_the_machine_goes_off() {
     assert!(told < said && said < ended && ended < off, "{}", seen.console);
 }
 
+/// How the steps of the last container ended, which has `/`, with all that is mounted there, and no devices.
+fn last(seen: &Seen) -> Vec<&str> {
+    let said = seen.console.lines().filter_map(|line| Some(line.split_once(" 000-probe: ")?.1));
+    said.filter_map(|line| line.strip_prefix("= ")).collect()
+}
+
 #[test]
 fn what_process_1_keeps_is_not_in_a_container_that_has_the_whole_root() {
     let Some(seen) = seen() else { return };
+    const ENOENT_AND_EROFS: [&str; 2] = ["2", "30"];
     let kept = found(seen, "what process 1 keeps");
     assert!(kept.code == 0 && kept.out.trim_end().parse::<u32>().is_ok(), "control: {kept:?}");
-    // The last container has `/`, with all that is mounted there: its steps are a file of the kernel's, the one above, and a
-    // new one beside it.
-    let said: Vec<&str> = seen.console.lines().filter_map(|line| Some(line.split_once(" 000-probe: ")?.1)).collect();
-    let codes: Vec<&str> = said.into_iter().filter(|line| line.starts_with("= ")).collect();
-    assert_eq!(codes, ["= 0", "= 2", "= 30"], "{}", seen.console);
+    assert_eq!(last(seen)[0], "0", "control: a file of the kernel's\n{}", seen.console);
+    assert_eq!(last(seen)[1..3], ENOENT_AND_EROFS, "the file above, and a new one beside it\n{}", seen.console);
+}
+
+#[test]
+fn a_container_uses_only_the_devices_that_it_is_allowed() {
+    let Some(seen) = seen() else { return };
+    const EPERM: &str = "1";
+    assert_eq!(found(seen, "write to the kernel's log").code, 0, "control: the probe may use what has characters");
+    assert_eq!(last(seen)[3..], ["0", EPERM], "the machine's null, and its kernel's log\n{}", seen.console);
 }
 
 #[test]
