@@ -14,8 +14,7 @@ const MAX_DEPTH: usize = 2048;
 ///
 /// # Errors
 /// As a line, when it is not in one of its own.
-pub(crate) fn of(first: Option<impl Into<i32>>) -> Result<PathBuf, String> {
-    let first: i32 = first.map(Into::into).ok_or("the container has no process")?;
+pub(crate) fn of(first: i32) -> Result<PathBuf, String> {
     let path = format!("/proc/{first}/cgroup");
     let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
     let group = in_line(&text).ok_or_else(|| format!("the container is in no control group of its own: {text:?}"))?;

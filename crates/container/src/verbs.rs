@@ -11,6 +11,7 @@ use libcontainer::syscall::syscall::SyscallType;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::command_line::{Command, New, Verb};
+use crate::whole_dev::{self, Changed, WholeDev};
 use crate::{devices, groups};
 
 /// Does what the command line says.
@@ -33,13 +34,16 @@ pub(crate) fn perform(command: &Command) -> Result<(), Fatal> {
 fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     let New { id, bundle, pid_file } = new;
     let problem = || format!("cannot create {id} from {}", bundle.display());
-    let spec = accepted(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    let mut spec = accepted(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    let dev = whole_dev::take(&mut spec);
+    let changed = dev.is_some().then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
+    let changed = changed.map_err(|cause| Fatal::os(problem(), cause))?;
     let made = || {
         ContainerBuilder::new(id.clone(), SyscallType::default())
             .with_root_path(root)?
             .with_pid_file(pid_file.as_ref())?
             .validate_id()?
-            .as_init(bundle)
+            .as_init(changed.as_ref().map_or(bundle.as_path(), Changed::path))
             .with_systemd(false)
             .with_detach(true)
             // Its first process is a child of whoever started us, who then learns of its end.
@@ -47,15 +51,24 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
             .build()
     };
     let mut container = made().map_err(|error| Fatal::os(problem(), chain(&error)))?;
-    // Its program waits, so that it never runs with more.
-    let group = groups::of(container.pid());
-    if let Err(cause) = group.and_then(|group| devices::restrict(&group, &spec)) {
+    if let Err(fatal) = finish(&container, &spec, dev.as_ref()) {
         // What is reported is why it is not there.
         let _ = container.delete(true);
-        let help = "use a kernel with CONFIG_CGROUP_BPF, or start orlop-init with orlop.runtime= another";
-        return Err(Fatal::new(Exit::Os, problem()).cause(cause).help(help));
+        return Err(Fatal { problem: problem(), ..fatal });
     }
     Ok(container)
+}
+
+/// What libcontainer leaves to us. The container's program waits, so that it never runs with more, or less.
+fn finish(container: &Container, spec: &Spec, dev: Option<&WholeDev>) -> Result<(), Fatal> {
+    let first = container.pid().map(i32::from).ok_or_else(|| Fatal::os("", "the container has no process"))?;
+    if let Some(dev) = dev {
+        dev.put(first).map_err(|cause| Fatal::os("", cause))?;
+    }
+    groups::of(first).and_then(|group| devices::restrict(&group, spec)).map_err(|cause| {
+        Fatal::os("", cause)
+            .help("use a kernel with CONFIG_CGROUP_BPF, or start orlop-init with orlop.runtime= another")
+    })
 }
 
 /// The configuration, unless libcontainer would do less than it asks for, or more than it means.
