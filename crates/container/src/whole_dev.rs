@@ -29,11 +29,17 @@ pub(crate) struct WholeDev {
     shared: bool,
 }
 
-/// Takes the mount out of the configuration, if it is there. Of several the last one would lie on the others.
+/// Takes the mount out of the configuration, if it is there, and puts in its place what other containers have: or nodes would
+/// be made in the image. Of several the last one would lie on the others.
 pub(crate) fn take(spec: &mut Spec) -> Option<WholeDev> {
-    let mounts = spec.mounts_mut().as_mut()?;
-    let found = mounts.iter().filter_map(WholeDev::of).next_back();
-    mounts.retain(|mount| WholeDev::of(mount).is_none());
+    let mut found = None;
+    for mount in spec.mounts_mut().iter_mut().flatten() {
+        if let Some(whole) = WholeDev::of(mount) {
+            let options = ["nosuid", "strictatime", "mode=755", "size=65536k"].map(str::to_owned).to_vec();
+            mount.set_typ(Some("tmpfs".to_owned())).set_source(Some("tmpfs".into())).set_options(Some(options));
+            found = Some(whole);
+        }
+    }
     found
 }
 
@@ -136,26 +142,30 @@ mod tests {
     #[test]
     fn only_a_bind_of_all_of_dev_is_taken_out() {
         let whole = WholeDev { source: "/dev".into(), recursive: true, flags: MountFlags::empty(), shared: true };
-        for (what, mounts, want, left) in [
-            ("none", "", None, 1),
+        for (what, mounts, want, binds) in [
+            ("none", "", None, 0),
             (
                 "LinuxKit's",
                 r#",{"destination":"/dev","source":"/dev","options":["rw","rbind","rshared"]}"#,
                 Some(whole.clone()),
-                1,
+                0,
             ),
             (
                 "read-only",
                 r#",{"destination":"/dev/","source":"/dev","options":["bind","ro"]}"#,
                 Some(WholeDev { recursive: false, flags: MountFlags::RDONLY, shared: false, ..whole.clone() }),
-                1,
+                0,
             ),
-            ("one of its files", r#",{"destination":"/dev/kmsg","source":"/dev/kmsg","options":["bind"]}"#, None, 2),
-            ("elsewhere", r#",{"destination":"/host/dev","source":"/dev","options":["bind"]}"#, None, 2),
+            ("one of its files", r#",{"destination":"/dev/kmsg","source":"/dev/kmsg","options":["bind"]}"#, None, 1),
+            ("elsewhere", r#",{"destination":"/host/dev","source":"/dev","options":["bind"]}"#, None, 1),
         ] {
             let mut spec = spec(mounts);
             assert_eq!(take(&mut spec), want, "{what}");
-            assert_eq!(spec.mounts().as_ref().unwrap().len(), left, "{what}");
+            let left: Vec<&Mount> = spec.mounts().iter().flatten().collect();
+            let is_bind = |mount: &&&Mount| mount.options().iter().flatten().any(|option| option.contains("bind"));
+            assert_eq!(left.iter().filter(is_bind).count(), binds, "{what}");
+            let in_memory = |mount: &&Mount| mount.typ().as_deref() == Some("tmpfs");
+            assert_eq!(left.iter().filter(|mount| in_memory(mount)).count(), left.len() - binds, "{what}");
         }
     }
 
