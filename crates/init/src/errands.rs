@@ -2,7 +2,9 @@
 //! system that a container provides, holds up the container that wants it and nobody else.
 //!
 //! Each errand is a thread. One that never comes back stays until the machine goes off, which does not wait for it either.
+//! They are done in order, since one may make a folder where another mounts something; one that hangs loses its turn.
 
+use core::cell::RefCell;
 use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -14,6 +16,9 @@ use rustix::event::EventfdFlags;
 
 use crate::boot::Id;
 
+/// How long an errand waits for the one before it: mounts and folders in memory take milliseconds.
+const TURN: Duration = Duration::from_secs(2);
+
 /// Errands of containers, of which the loop hears when they are done.
 #[derive(Debug)]
 pub struct Errands {
@@ -21,15 +26,22 @@ pub struct Errands {
     done: Receiver<(Id, Result<(), String>)>,
     /// Becomes readable when one is done.
     bell: Option<Arc<OwnedFd>>,
+    /// Hears when the latest begins, and is closed when it is done.
+    latest: RefCell<Option<Receiver<()>>>,
+    turn: Duration,
 }
 
 impl Errands {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_turn(TURN)
+    }
+
+    fn with_turn(turn: Duration) -> Self {
         let (sender, done) = mpsc::channel();
         let bell = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).ok().map(Arc::new);
-        Self { sender, done, bell }
+        Self { sender, done, bell, latest: RefCell::new(None), turn }
     }
 
     /// Does something for a container.
@@ -37,11 +49,20 @@ impl Errands {
     /// # Errors
     /// When there can be no more threads.
     pub fn run(&self, id: Id, work: impl FnOnce() -> Result<(), String> + Send + 'static) -> io::Result<()> {
-        let (sender, bell) = (self.sender.clone(), self.bell.clone());
+        let (sender, bell, turn) = (self.sender.clone(), self.bell.clone(), self.turn);
+        let (under_way, latest) = mpsc::channel();
+        let before = self.latest.replace(Some(latest));
         let errand = move || {
+            if let Some(before) = before {
+                // It begins, which it does in time, and is done when its end is closed.
+                let _ = before.recv().and_then(|()| before.recv_timeout(turn).map_err(|_| mpsc::RecvError));
+            }
+            // Perhaps nobody comes after us.
+            let _ = under_way.send(());
             // The loop hears us as long as there is one.
             let _ = sender.send((id, work()));
             let _ = bell.map(|bell| rustix::io::write(&*bell, &1_u64.to_ne_bytes()));
+            drop::<Sender<()>>(under_way);
         };
         thread::Builder::new().name("errand".to_owned()).spawn(errand).map(drop)
     }
@@ -100,6 +121,27 @@ mod tests {
         assert!(rings(&errands, 10));
         assert_eq!(errands.done(), [(7, Ok(()))]);
         assert!(!rings(&errands, 0), "and it is quiet again");
+    }
+
+    #[test]
+    fn errands_are_done_in_order_and_one_that_hangs_loses_its_turn() {
+        let errands = Errands::with_turn(Duration::from_millis(300));
+        let (_held, never) = mpsc::channel::<()>();
+        let slow = || {
+            thread::sleep(Duration::from_millis(50));
+            Ok(())
+        };
+        errands.run(0, slow).unwrap();
+        errands.run(1, || Ok(())).unwrap();
+        errands.run(2, move || never.recv().map_err(|error| error.to_string())).unwrap();
+        errands.run(3, slow).unwrap();
+        errands.run(4, || Ok(())).unwrap();
+        let mut done = Vec::new();
+        while done.len() < 4 {
+            assert!(rings(&errands, 10), "{done:?}");
+            done.extend(errands.done().into_iter().map(|(id, _)| id));
+        }
+        assert_eq!(done, [0, 1, 3, 4]);
     }
 
     #[test]
