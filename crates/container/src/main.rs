@@ -20,15 +20,22 @@
 //! not a part of process 1, which would end the machine if a library of seventy crates panicked in it.
 //!
 //! # What it leaves out
-//! Terminals, running in the foreground, `exec`, `pause`, checkpoints. Of `config.json`: seccomp (LinuxKit never writes
-//! it; our daemons confine themselves) is refused, and the list of allowed devices is not enforced, because
-//! libcontainer's cgroup v2 filter for it is built with C. What a container without CAP_MKNOD can reach is what is in its `/dev`.
+//! Terminals, running in the foreground, `exec`, `pause`, checkpoints. Of `config.json`, seccomp is refused (LinuxKit never
+//! writes it; our daemons confine themselves).
+//!
+//! The list of allowed devices is enforced by [`devices`] and not by libcontainer, whose filter for control groups of version 2
+//! is built with C. A kernel that cannot (`CONFIG_CGROUP_BPF`) starts no container.
+//!
+//! A container that binds the machine's `/dev` gets it from [`whole_dev`].
 //!
 //! Start at [`command_line`], then [`verbs`].
 #![forbid(unsafe_code)]
 
 mod command_line;
+mod devices;
+mod groups;
 mod verbs;
+mod whole_dev;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,8 @@ use libcontainer::syscall::syscall::SyscallType;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::command_line::{Command, New, Verb};
+use crate::whole_dev::{self, Changed, WholeDev};
+use crate::{devices, groups};
 
 /// Does what the command line says.
 ///
@@ -32,50 +34,85 @@ pub(crate) fn perform(command: &Command) -> Result<(), Fatal> {
 fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     let New { id, bundle, pid_file } = new;
     let problem = || format!("cannot create {id} from {}", bundle.display());
-    refuse_seccomp(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    let mut spec = accepted(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    let dev = whole_dev::take(&mut spec);
+    let changed = dev.is_some().then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
+    let changed = changed.map_err(|cause| Fatal::os(problem(), cause))?;
     let made = || {
         ContainerBuilder::new(id.clone(), SyscallType::default())
             .with_root_path(root)?
             .with_pid_file(pid_file.as_ref())?
             .validate_id()?
-            .as_init(bundle)
+            .as_init(changed.as_ref().map_or(bundle.as_path(), Changed::path))
             .with_systemd(false)
             .with_detach(true)
             // Its first process is a child of whoever started us, who then learns of its end.
             .as_sibling(true)
             .build()
     };
-    made().map_err(|error| Fatal::os(problem(), chain(&error)))
+    let mut container = made().map_err(|error| Fatal::os(problem(), chain(&error)))?;
+    if let Err(fatal) = finish(&container, &spec, dev.as_ref()) {
+        // What is reported is why it is not there.
+        let _ = container.delete(true);
+        return Err(Fatal { problem: problem(), ..fatal });
+    }
+    Ok(container)
 }
 
-/// libcontainer ignores a seccomp profile that it was built without; a container must not run with less than it asks for.
-fn refuse_seccomp(bundle: &Path) -> Result<(), Fatal> {
+/// What libcontainer leaves to us. The container's program waits, so that it never runs with more, or less.
+fn finish(container: &Container, spec: &Spec, dev: Option<&WholeDev>) -> Result<(), Fatal> {
+    let first = container.pid().map(i32::from).ok_or_else(|| Fatal::os("", "the container has no process"))?;
+    if let Some(dev) = dev {
+        dev.put(first).map_err(|cause| Fatal::os("", cause))?;
+    }
+    groups::of(first).and_then(|group| devices::restrict(&group, spec)).map_err(|cause| {
+        Fatal::os("", cause)
+            .help("use a kernel with CONFIG_CGROUP_BPF, or start orlop-init with orlop.runtime= another")
+    })
+}
+
+/// The configuration, unless libcontainer would do less than it asks for, or more than it means.
+fn accepted(bundle: &Path) -> Result<Spec, Fatal> {
     let path = bundle.join("config.json");
     let unreadable = |error| Fatal::new(Exit::Config, "").cause(format!("{}: {}", path.display(), chain(&error)));
     let spec = Spec::load(&path).map_err(unreadable)?;
-    if spec.linux().as_ref().is_some_and(|linux| linux.seccomp().is_some()) {
+    let Some(linux) = spec.linux() else { return Ok(spec) };
+    // It was built without, and would say nothing.
+    if linux.seccomp().is_some() {
         return Err(Fatal::new(Exit::Config, "")
             .cause("config.json asks for seccomp, which this runtime has not")
             .help("take linux.seccomp out of config.json, or start orlop-init with orlop.runtime=/usr/bin/crun"));
     }
-    Ok(())
+    // To delete a container ends everything in its group: in the root's is the whole machine.
+    if let Some(group) = linux.cgroups_path().as_ref().filter(|path| !groups::is_own(path)) {
+        return Err(Fatal::new(Exit::Config, "")
+            .cause(format!("config.json asks for the control group {}, which is not below the root's", group.display()))
+            .help("give linux.cgroupsPath a name of its own, such as /NAME"));
+    }
+    Ok(spec)
 }
 
+/// With `force` the name is free afterwards, whatever a container or a runtime that was killed has left behind: an init could
+/// never start the container again.
 fn delete(root: &Path, id: &str, force: bool) -> Result<(), Fatal> {
     let folder = folder(root, id)?;
-    match Container::load(folder.clone()) {
-        Ok(mut container) => {
-            container.delete(force).map_err(|error| Fatal::os(format!("cannot delete {id}"), chain(&error)))
+    let deleted = Container::load(folder.clone()).map_err(|error| none(id, &error)).and_then(|mut container| {
+        if force {
+            // All in its control group are ended, and nobody by the number of its first process: that may be another's by now.
+            container.state.pid = None;
+            groups::end(&folder);
         }
-        // A runtime that was killed, or had no room for the state, leaves the folder without it, and the name could never be
-        // used again. As runc has it, what is not there is deleted already.
-        Err(_) if force => match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Fatal::os(format!("cannot delete {id}"), error))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        },
-        Err(error) => Err(none(id, &error)),
+        container.delete(force).map_err(|error| Fatal::os(format!("cannot delete {id}"), chain(&error)))
+    });
+    if deleted.is_ok() || !force {
+        return deleted;
+    }
+    // There is no state that can be read, or the group stays. As runc has it, what is not there is deleted already.
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Fatal::os(format!("cannot delete {id}"), error))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -123,16 +160,22 @@ fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
     const CONFIG: &str = r#"{"ociVersion":"1.0.2","root":{"path":"rootfs"},"linux":{SECCOMP}}"#;
 
     fn refused(config: &str) -> Result<(), Fatal> {
-        let folder = std::env::temp_dir().join(format!("orlop-container-{}-{}", std::process::id(), config.len()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = std::env::temp_dir().join(format!(
+            "orlop-container-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        ));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("config.json"), config).unwrap();
-        let result = refuse_seccomp(&folder);
+        let result = accepted(&folder).map(drop);
         fs::remove_dir_all(folder).unwrap();
         result
     }
@@ -143,6 +186,30 @@ mod tests {
         let error = refused(&with).unwrap_err();
         assert!(error.cause.is_some_and(|cause| cause.contains("asks for seccomp")));
         assert_eq!(refused(&CONFIG.replace("SECCOMP", "")), Ok(()), "control");
+    }
+
+    #[test]
+    fn the_roots_control_group_is_refused() {
+        for (path, good) in [("/", false), ("/a", true)] {
+            let config = CONFIG.replace("SECCOMP", &format!(r#""cgroupsPath":"{path}""#));
+            assert_eq!(refused(&config).is_ok(), good, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn somebody_elses_process_is_no_reason_to_keep_a_container() {
+        let root = std::env::temp_dir().join(format!("orlop-container-reused-{}", std::process::id()));
+        fs::create_dir_all(root.join("x")).unwrap();
+        // Its number is now ours.
+        let pid = std::process::id();
+        let state = format!(
+            r#"{{"ociVersion":"1.0.2","id":"x","status":"running","pid":{pid},"bundle":"/b","useSystemd":false}}"#
+        );
+        fs::write(root.join("x/state.json"), state).unwrap();
+        assert!(delete(&root, "x", false).is_err(), "control: it runs, as it seems");
+        assert_eq!(delete(&root, "x", true), Ok(()));
+        assert!(!root.join("x").exists());
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::merge;
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::files::{self, Ids};
+use crate::spec::settings::Runtime;
 use crate::spec::{Container, Section, Spec};
 use crate::store::{BadImage, Resolved, Store};
 
@@ -225,11 +226,22 @@ impl Assembly<'_> {
         let part = self.part(location, image.reference.to_string(), container.name.clone());
         let folder = section.folder(index, &container.name);
         let runtime = settings.runtime.unwrap_or_default();
+        if let Some(why) = not_with_our_init(&self.machine.files, &runtime) {
+            return Err(bad(&why, "give it net: host and no runtime.interfaces, or take LinuxKit's images for init:"));
+        }
         Bundle { folder: &folder, config: &config, runtime: &runtime }
             .put(&mut self.machine.files, &root, &digest, &mut self.placed, part)
             .map_err(|error| clash(&at, &error))?;
         Ok(image.reference)
     }
+}
+
+/// What a machine with `orlop-init` could not start: better said now than by the machine.
+fn not_with_our_init(files: &Filesystem, runtime: &Runtime) -> Option<String> {
+    /// In our init image, and in none of LinuxKit's.
+    const OURS: &str = "usr/bin/orlop-container";
+    let interface = runtime.interfaces.iter().flatten().next().filter(|_| files.has(OURS))?;
+    Some(format!("it asks for the interface {}, and orlop-init moves none into containers", interface.name))
 }
 
 /// The files of a `kernel.tar`.

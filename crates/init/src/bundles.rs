@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::container::{Config, Container, List};
 use crate::files;
+use crate::groups;
 use crate::preparation::{Preparation, Runtime};
 
 /// More containers than a machine has in one list.
@@ -21,6 +22,8 @@ pub struct Bundle {
     pub folder: PathBuf,
     /// Or why it cannot be prepared.
     pub preparation: Result<Preparation, String>,
+    /// The control groups that its processes can be in, and nobody else's.
+    pub groups: Vec<String>,
 }
 
 /// Reads all lists below `containers`, in the order of names. What is wrong is said: a container whose bundle cannot be read
@@ -52,12 +55,42 @@ pub fn read(containers: &Path, deadline: Duration) -> (Vec<Container>, Vec<Bundl
             let known = config.as_ref().cloned().unwrap_or_default();
             let (container, complaints) = Container::new(list, &name, &known, deadline);
             wrong.extend(complaints);
-            let preparation = config.and_then(|_| preparation(&folder));
+            let (preparation, groups) = match groups::of_container(known.cgroups_path(), &container.id()) {
+                Ok(groups) => (config.and_then(|_| preparation(&folder)), groups),
+                Err(why) => (Err(why), Vec::new()),
+            };
             all.push(container);
-            bundles.push(Bundle { folder, preparation });
+            bundles.push(Bundle { folder, preparation, groups });
         }
     }
+    refuse_shared_groups(&all, &mut bundles);
     (all, bundles, wrong)
+}
+
+/// Of containers that may run at the same time, only the first has a control group: to end a container is to end all that is
+/// in its group, and so does every runtime that deletes one.
+fn refuse_shared_groups(containers: &[Container], bundles: &mut [Bundle]) {
+    let together = |one: List, other: List| match (one, other) {
+        // The boot is over when services begin.
+        (List::Onboot, _) | (_, List::Onboot) | (List::Onshutdown, List::Onshutdown) => false,
+        (List::Services, _) | (_, List::Services) => true,
+    };
+    for later in 1..bundles.len() {
+        let (before, rest) = bundles.split_at_mut(later);
+        let (Some(bundle), Some(container)) = (rest.first_mut(), containers.get(later)) else { continue };
+        let shares = |(first, other): &(&Container, &Bundle)| {
+            together(first.list, container.list) && groups::overlap(&other.groups, &bundle.groups)
+        };
+        if let Some((first, _)) = containers.iter().zip(before.iter()).find(shares) {
+            let group = bundle.groups.join(" or ");
+            let (list, name) = (first.list.name(), &first.name);
+            bundle.preparation = Err(format!(
+                "its control group {group} is not its own, {list} {name} would end with it: give each a cgroupsPath of its own"
+            ));
+            // What is in there is the other's.
+            bundle.groups.clear();
+        }
+    }
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -134,6 +167,32 @@ mod tests {
         assert_eq!(seen, want);
         assert_eq!(bundles[0].preparation.as_ref().unwrap().steps.len(), 1);
         assert_eq!(wrong, Vec::<String>::new());
+    }
+
+    #[test]
+    fn of_two_that_share_a_control_group_only_the_first_is_started() {
+        const POD: &str = r#"{"linux":{"cgroupsPath":"/pod"}}"#;
+        const IN_POD: &str = r#"{"linux":{"cgroupsPath":"pod/b"}}"#;
+        const OWN: &str = r#"{"linux":{"cgroupsPath":"/own"}}"#;
+        const OF_A: &str = r#"{"linux":{"cgroupsPath":":youki:services-a"}}"#;
+        for (what, files, want) in [
+            ("services", [("services/a", POD), ("services/b", POD)], false),
+            ("one in the other's", [("services/a", POD), ("services/b", IN_POD)], false),
+            ("the runtime's own for another", [("services/a", "{}"), ("services/b", OF_A)], false),
+            ("at shutdown services still run", [("services/a", POD), ("onshutdown/000-b", POD)], false),
+            ("each its own", [("services/a", POD), ("services/b", OWN)], true),
+            ("nothing said", [("services/a", "{}"), ("services/b", "{}")], true),
+            ("one after the other", [("onboot/000-a", POD), ("onboot/001-b", POD)], true),
+            ("at boot, and later", [("onboot/000-a", POD), ("services/a", POD)], true),
+        ] {
+            let paths = files.map(|(folder, config)| (format!("{folder}/config.json"), config));
+            let files: Vec<(&str, &str)> = paths.iter().map(|(path, config)| (path.as_str(), *config)).collect();
+            let folder = machine("init-bundles-groups", &files);
+            let (_, bundles, _) = read(&folder.0, Duration::from_secs(60));
+            assert!(bundles[0].preparation.is_ok(), "{what}");
+            assert_eq!(bundles[1].preparation.is_ok(), want, "{what}: {:?}", bundles[1].preparation);
+            assert_eq!(bundles[1].groups.is_empty(), !want, "{what}: nothing of the other's is ended");
+        }
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Console {
         Self { device: open(OFlags::WRONLY | OFlags::NONBLOCK).ok(), pending: VecDeque::new(), lost: 0 }
     }
 
+    /// A console that nobody sees.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { device: None, pending: VecDeque::new(), lost: 0 }
+    }
+
     /// Shows a line of ours.
     pub fn say(&mut self, now: Instant, line: &str) {
         self.show(now, "orlop-init", line);

@@ -68,9 +68,31 @@ pub struct Container {
 pub struct Config {
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    linux: Option<Linux>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Linux {
+    #[serde(default, rename = "cgroupsPath")]
+    cgroups_path: Option<String>,
+}
+
+impl Config {
+    /// The control group that it asks for.
+    #[must_use]
+    pub fn cgroups_path(&self) -> Option<&str> {
+        self.linux.as_ref()?.cgroups_path.as_deref()
+    }
 }
 
 impl Container {
+    /// What the runtime calls it: lists have containers of the same name.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.list.name(), self.name)
+    }
+
     /// The container `name` of `list`, whose bundle says `config`. What is wrong in its annotations is said, and has no effect.
     #[must_use]
     pub fn new(list: List, name: &str, config: &Config, deadline: Duration) -> (Self, Vec<String>) {

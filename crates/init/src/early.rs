@@ -3,10 +3,11 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
@@ -42,6 +43,8 @@ pub fn set_up(step: setup::Step) -> Result<(), String> {
             let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
             rustix::mount::mount_change("/", flags).map_err(|errno| said("share /".to_owned())(errno.into()))
         }
+        Step::Unbindable(path) => rustix::mount::mount_change(path, MountPropagationFlags::UNBINDABLE)
+            .map_err(|errno| said(format!("keep {path} from containers"))(errno.into())),
     }
 }
 
@@ -72,7 +75,7 @@ pub fn prepare(step: &preparation::Step) -> Result<Option<&str>, String> {
             Ok(None)
         }
         Step::Mount { kind, source, target, options } => {
-            let Options { flags, propagation, data } = options;
+            let Options { flags, cleared: _, propagation, data } = options;
             mount_new(kind, source, target, *flags, data)
                 .and_then(|()| propagate(target, *propagation))
                 .map_err(|error| format!("cannot mount {kind} at {target}: {error}"))?;
@@ -96,32 +99,48 @@ fn bind(source: &str, target: &str, recursive: bool, options: &Options) -> io::R
     } else {
         rustix::mount::mount_bind(source, target)?;
     }
-    if !options.flags.is_empty() {
-        rustix::mount::mount_remount(target, options.flags | MountFlags::BIND, c"")?;
+    if !options.flags.is_empty() || !options.cleared.is_empty() {
+        rustix::mount::mount_remount(target, options.over(present(target)?) | MountFlags::BIND, c"")?;
     }
     propagate(target, options.propagation)
 }
 
 fn remount(target: &str, options: &Options) -> io::Result<()> {
-    let Options { flags, propagation, data } = options;
+    let Options { flags, cleared, propagation, data } = options;
     // The kernel does not change propagation and anything else at once.
-    if !flags.is_empty() || !data.is_empty() || propagation.is_none() {
+    if !flags.is_empty() || !cleared.is_empty() || !data.is_empty() || propagation.is_none() {
         let data = CString::new(data.as_str())?;
-        rustix::mount::mount_remount(target, *flags, data.as_c_str())?;
+        rustix::mount::mount_remount(target, options.over(present(target)?), data.as_c_str())?;
     }
     propagate(target, *propagation)
+}
+
+/// How something is mounted now, in the words of `mount(2)` (`statvfs(3)`).
+fn present(target: &str) -> io::Result<MountFlags> {
+    let flags = rustix::fs::statvfs(target)?.f_flag;
+    let known = [
+        (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::SYNCHRONOUS, MountFlags::SYNCHRONOUS),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ];
+    Ok(known.into_iter().filter(|(is, _)| flags.contains(*is)).map(|(_, flag)| flag).collect())
 }
 
 fn propagate(target: &str, propagation: Option<MountPropagationFlags>) -> io::Result<()> {
     propagation.map_or(Ok(()), |flags| Ok(rustix::mount::mount_change(target, flags)?))
 }
 
-/// Binds the namespaces of a process that others want to enter to their files.
+/// Binds namespaces, by the kernel's name of each, to files through which others enter them.
 ///
 /// # Errors
 /// What could not be done, and why, as a line.
-pub fn bind_namespaces(pid: i32, files: &[(&str, String)]) -> Result<(), String> {
-    for (name, path) in files {
+pub fn bind_namespaces(namespaces: &[(&str, OwnedFd, String)]) -> Result<(), String> {
+    for (name, namespace, path) in namespaces {
         let bound = || -> io::Result<()> {
             if let Some(folder) = Path::new(path).parent() {
                 make_folder(folder, 0o755)?;
@@ -131,7 +150,7 @@ pub fn bind_namespaces(pid: i32, files: &[(&str, String)]) -> Result<(), String>
             // Where others can write, too: neither a link nor a pipe of theirs.
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?;
-            Ok(rustix::mount::mount_bind(format!("/proc/{pid}/ns/{name}"), path.as_str())?)
+            Ok(rustix::mount::mount_bind(format!("/proc/self/fd/{}", namespace.as_raw_fd()), path.as_str())?)
         };
         bound().map_err(|error| format!("cannot bind the {name} namespace at {path}: {error}"))?;
     }
@@ -159,4 +178,64 @@ fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
     // Whatever our mask says.
     Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use nix::sched::CloneFlags;
+    use orlop_testbed::{Folder, Testbed};
+    use rustix::mount::MountFlags;
+
+    use super::*;
+
+    #[test]
+    fn a_bind_that_is_made_read_only_does_not_let_programs_and_devices_in() {
+        let Some(_) = Testbed::with(&[]) else { return };
+        let folder = Folder::new("init-early-bind");
+        // A mount namespace of this thread's own: it ends with it.
+        nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+        let (from, to) = (folder.0.join("from"), folder.0.join("to"));
+        for path in [&from, &to] {
+            fs::create_dir(path).unwrap();
+        }
+        let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        rustix::mount::mount("tmpfs", &from, "tmpfs", safe, None).unwrap();
+        let options =
+            Options { flags: MountFlags::RDONLY, cleared: MountFlags::empty(), propagation: None, data: String::new() };
+        let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
+        bind(from, to, false, &options).unwrap();
+        assert!(present(to).unwrap().contains(safe | MountFlags::RDONLY), "{:?}", present(to));
+        assert!(!present(from).unwrap().contains(MountFlags::RDONLY), "only this place");
+        let options =
+            Options { flags: MountFlags::empty(), cleared: MountFlags::NOEXEC, propagation: None, data: String::new() };
+        remount(from, &options).unwrap();
+        assert_eq!(present(from).unwrap() & safe, MountFlags::NOSUID | MountFlags::NODEV);
+        unmount(to).unwrap();
+        unmount(from).unwrap();
+    }
+
+    #[test]
+    fn a_namespace_is_found_at_its_file_and_an_earlier_one_is_gone() {
+        let Some(_) = Testbed::with(&[]) else { return };
+        let folder = Folder::new("init-early-namespaces");
+        nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+        let path = folder.0.join("ns/net");
+        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            nix::sched::unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            let namespace = fs::File::open("/proc/thread-self/ns/net").unwrap();
+            bind_namespaces(&[("net", namespace.into(), path.to_str().unwrap().to_owned())]).unwrap();
+            assert_eq!(inode(&path), inode(Path::new("/proc/thread-self/ns/net")));
+            seen.push(inode(&path));
+        }
+        assert_ne!(seen[0], seen[1]);
+        unmount(path.to_str().unwrap()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0, "nothing is below it");
+        assert!(unmount(path.to_str().unwrap()).is_err());
+    }
 }

@@ -1,28 +1,55 @@
 //! How the machine goes off: every process ends, file systems are unmounted, and the kernel does the rest.
+//!
+//! What waits for a disk or a server is done by threads, and no longer than [`LIMIT`] in all: a machine whose server is gone goes
+//! off all the same. What was then not written is said.
 
 use core::time::Duration;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 use std::thread;
 
+use orlop_machine::Instant;
 use orlop_sandbox::clock;
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::system::RebootCommand;
 
 use crate::boot::Ending;
-use crate::files;
+use crate::console::Console;
+use crate::errands::within;
+use crate::logs::Logs;
+use crate::setup;
 
 /// How long killed processes may take to be gone: they hold file systems.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// More than any list of mounts.
-const MAX_MOUNTS: usize = 1 << 20;
+/// How long all of the rest may take: to write what is in memory to a slow disk takes its time.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long a single file system may take to be unmounted after that, so that one that hangs leaves time for the others.
+const EACH: Duration = Duration::from_secs(5);
+/// How much of [`LIMIT`] is left for them when what is in memory cannot be written.
+const FOR_MOUNTS: Duration = Duration::from_secs(30);
+/// More mounts than a mount namespace has (`/proc/sys/fs/mount-max`).
+const MAX_MOUNTS: usize = 100_000;
+/// File systems of the kernel's own that [`setup`] does not mount: nothing in them is kept anywhere.
+const IN_MEMORY: [&str; 3] = ["rootfs", "ramfs", "nsfs"];
 
 /// Ends every process but us, unmounts what holds data, and ends the machine.
-pub fn end(ending: Ending) -> ! {
+pub fn end(ending: Ending, console: &mut Console, logs: &Logs) -> ! {
+    console.drain();
     end_all_processes();
-    rustix::fs::sync();
-    unmount_disks();
-    rustix::fs::sync();
+    let until = clock::now().after(LIMIT);
+    let mut wrong = Vec::new();
+    if !logs.flush(PATIENCE) {
+        wrong.push("logs are not complete: their disk does not answer".to_owned());
+    }
+    wrong.extend(put_away(until));
+    for line in &wrong {
+        console.say(clock::now(), &format!("warning: {line}"));
+    }
+    console.drain();
     let command = match ending {
         Ending::PowerOff => RebootCommand::PowerOff,
         Ending::Restart => RebootCommand::Restart,
@@ -50,29 +77,59 @@ fn end_all_processes() {
     }
 }
 
-/// The latest mounts first; one that cannot be unmounted cannot be written to, at least.
-fn unmount_disks() {
-    let mounts = files::read(Path::new("/proc/self/mounts"), MAX_MOUNTS).unwrap_or_default();
-    for target in disks(&mounts).into_iter().rev() {
-        if rustix::mount::unmount(target.as_str(), UnmountFlags::empty()).is_err() {
-            // The kernel has the last word, and nobody is left to hear ours.
-            let _ = rustix::mount::mount_remount(target.as_str(), MountFlags::RDONLY, c"");
+/// Writes what is in memory and unmounts, the latest mounts first; says what could not be done in time.
+fn put_away(until: Instant) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let left = || until.since(clock::now());
+    if within(left().saturating_sub(FOR_MOUNTS), rustix::fs::sync).is_none() {
+        wrong.push("not everything is written: a file system does not answer".to_owned());
+    }
+    let Some(targets) = within(left().min(EACH), || mounts(Path::new("/proc/self/mounts"))) else {
+        wrong.push("nothing is unmounted: the kernel does not say what is mounted".to_owned());
+        return wrong;
+    };
+    for target in targets.into_iter().rev() {
+        let shown = target.display().to_string();
+        let unmounted = within(left().min(EACH), move || {
+            if rustix::mount::unmount(&target, UnmountFlags::empty()).is_err() {
+                // One that cannot be unmounted cannot be written to, at least. The kernel has the last word.
+                let _ = rustix::mount::mount_remount(&target, MountFlags::RDONLY, c"");
+            }
+        });
+        if unmounted.is_none() {
+            wrong.push(format!("{shown} is not unmounted: it does not answer"));
         }
     }
+    wrong
 }
 
-/// Where something is mounted from a device (`proc_pid_mounts(5)`: spaces and their like are written as octal numbers).
-fn disks(mounts: &str) -> Vec<String> {
-    let words = |line: &str| line.split(' ').take(2).map(str::to_owned).collect::<Vec<_>>();
-    let of_device =
-        mounts.lines().map(words).filter(|words| words.first().is_some_and(|source| source.starts_with("/dev/")));
-    of_device.filter_map(|words| words.into_iter().nth(1)).map(|target| unescaped(&target)).collect()
+/// Where something is mounted that is not only in memory.
+fn mounts(path: &Path) -> Vec<PathBuf> {
+    let Ok(file) = File::open(path) else { return Vec::new() };
+    let lines = BufReader::new(file).split(b'\n').take(MAX_MOUNTS);
+    lines.map_while(Result::ok).filter_map(|line| kept(&line)).collect()
 }
 
-fn unescaped(target: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .into_iter()
-        .fold(target.to_owned(), |target, (from, to)| target.replace(from, to))
+/// The place of a mount, from its line (`proc_pid_mounts(5)`: what, where, kind), unless it is one of memory.
+fn kept(line: &[u8]) -> Option<PathBuf> {
+    let mut words = line.split(|byte| *byte == b' ').skip(1);
+    let (target, kind) = (words.next()?, OsStr::from_bytes(words.next()?));
+    let is_in_memory = IN_MEMORY.into_iter().chain(setup::kinds()).any(|known| kind == known);
+    (!is_in_memory).then(|| std::ffi::OsString::from_vec(unescaped(target)).into())
+}
+
+/// Spaces and their like are written as three octal digits.
+fn unescaped(mut text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    while let Some((first, rest)) = text.split_first() {
+        let octal = rest.first_chunk::<3>().filter(|_| *first == b'\\').and_then(|digits| {
+            let digits = core::str::from_utf8(digits).ok()?;
+            u8::from_str_radix(digits, 8).ok()
+        });
+        bytes.push(octal.unwrap_or(*first));
+        text = if octal.is_some() { rest.get(3..).unwrap_or_default() } else { rest };
+    }
+    bytes
 }
 
 /// Tells process 1 to end the machine.
@@ -90,12 +147,22 @@ pub fn ask(ending: Ending) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use orlop_testbed::Folder;
+
     use super::*;
 
     #[test]
-    fn only_what_lies_on_a_device_is_unmounted() {
-        let mounts = "rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\n/dev/vda1 /var/lib/my\\040data ext4 rw 0 0\n\
-            /dev/vda2 /var/lib/my\\040data/sub ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\n";
-        assert_eq!(disks(mounts), ["/var/lib/my data", "/var/lib/my data/sub"]);
+    fn all_that_could_be_lost_is_unmounted_and_what_is_in_memory_is_not() {
+        let text = b"rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\n/dev/vda1 /var/lib/my\\040data ext4 rw 0 0\n\
+            overlay /containers/services/x/rootfs overlay rw 0 0\nserver:/a /mnt/\xff nfs4 rw 0 0\n\
+            tmpfs /run tmpfs rw 0 0\nnsfs /run/netns/wg nsfs rw 0 0\n/dev/vda2 /mnt/\\134040 ext4 rw 0 0\n\
+            server /a\\9 fuse.x rw 0 0\n";
+        let folder = Folder::new("init-off");
+        let path = folder.0.join("mounts");
+        std::fs::write(&path, text).unwrap();
+        let want: [&[u8]; 5] =
+            [b"/var/lib/my data", b"/containers/services/x/rootfs", b"/mnt/\xff", b"/mnt/\\040", b"/a\\9"];
+        assert_eq!(mounts(&path), want.map(|bytes| PathBuf::from(OsStr::from_bytes(bytes))));
+        assert_eq!(mounts(&folder.0.join("none")), Vec::<PathBuf>::new());
     }
 }

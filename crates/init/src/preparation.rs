@@ -103,6 +103,8 @@ pub enum Step {
 pub struct Options {
     /// For the kernel.
     pub flags: MountFlags,
+    /// What was taken back by name: `suid`, `rw` and their like. Only these end what a mount that is changed already has.
+    pub cleared: MountFlags,
     /// Whether later mounts are shared with other copies.
     pub propagation: Option<MountPropagationFlags>,
     /// For the file system, joined by commas.
@@ -161,7 +163,9 @@ impl Mount {
         }
         let parsed = Options::parse(&options);
         steps.push(if has("remount") {
-            Step::Remount { target, options: parsed }
+            // Only this place of the file system, and not all of it.
+            let place = if has("bind") { MountFlags::BIND } else { MountFlags::empty() };
+            Step::Remount { target, options: Options { flags: parsed.flags | place, ..parsed } }
         } else if has("bind") || has("rbind") {
             Step::Bind { source: whole(source)?, target, recursive: has("rbind"), options: parsed }
         } else {
@@ -186,10 +190,12 @@ impl Namespaces {
 impl Options {
     /// Understands the words of `mount(8)`; what is none of them is for the file system.
     fn parse(words: &[&str]) -> Self {
-        let mut options = Self { flags: MountFlags::empty(), propagation: None, data: String::new() };
+        let mut options =
+            Self { flags: MountFlags::empty(), cleared: MountFlags::empty(), propagation: None, data: String::new() };
         for word in words {
             if let Some((_, flag, set)) = FLAGS.iter().find(|(name, ..)| name == word) {
                 options.flags.set(*flag, *set);
+                options.cleared.set(*flag, !*set);
             } else if let Some((_, propagation)) = PROPAGATIONS.iter().find(|(name, _)| name == word) {
                 options.propagation = Some(*propagation);
             } else if !["", "defaults", "remount", "bind", "rbind"].contains(word) {
@@ -201,7 +207,19 @@ impl Options {
         }
         options
     }
+
+    /// What a mount that has the flags `present` is to have: a bind of `/tmp` that is to be read-only stays without programs
+    /// and devices. The kernel would take away what is not said again.
+    #[must_use]
+    pub fn over(&self, present: MountFlags) -> MountFlags {
+        let times = self.flags.union(self.cleared).intersects(TIMES);
+        let kept = if times { present.difference(TIMES) } else { present };
+        kept.difference(self.cleared) | self.flags
+    }
 }
+
+/// Of these only one can be: a new one ends the present one.
+const TIMES: MountFlags = MountFlags::NOATIME.union(MountFlags::RELATIME).union(MountFlags::STRICTATIME);
 
 const FLAGS: &[(&str, MountFlags, bool)] = &[
     ("ro", MountFlags::RDONLY, true),
@@ -253,7 +271,7 @@ mod tests {
     }
 
     fn options(flags: MountFlags, data: &str) -> Options {
-        Options { flags, propagation: None, data: data.into() }
+        Options { flags, cleared: MountFlags::empty(), propagation: None, data: data.into() }
     }
 
     fn folder(path: &str) -> Step {
@@ -334,6 +352,33 @@ mod tests {
 
     #[test]
     fn a_later_word_takes_back_an_earlier_one() {
-        assert_eq!(Options::parse(&["ro", "noexec", "rw"]), options(MountFlags::NOEXEC, ""));
+        let want = Options { cleared: MountFlags::RDONLY, ..options(MountFlags::NOEXEC, "") };
+        assert_eq!(Options::parse(&["ro", "noexec", "rw"]), want);
+    }
+
+    #[test]
+    fn a_mount_that_is_changed_keeps_what_nobody_takes_back() {
+        let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::RELATIME;
+        for (what, words, want) in [
+            ("made read-only", &["ro"][..], safe | MountFlags::RDONLY),
+            ("nothing said", &[], safe),
+            ("taken back", &["suid", "ro"], MountFlags::NODEV | MountFlags::RELATIME | MountFlags::RDONLY),
+            ("another way with times", &["noatime"], MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME),
+        ] {
+            assert_eq!(Options::parse(words).over(safe), want, "{what}");
+        }
+        assert_eq!(Options::parse(&["nosuid"]).over(MountFlags::RDONLY), MountFlags::RDONLY | MountFlags::NOSUID);
+    }
+
+    #[test]
+    fn a_bind_is_remounted_at_its_place_only() {
+        for (words, want) in [
+            (r#""remount","bind","ro""#, MountFlags::BIND | MountFlags::RDONLY),
+            (r#""remount","ro""#, MountFlags::RDONLY),
+        ] {
+            let preparation = plan(&format!(r#"{{"mounts":[{{"destination":"/a","options":[{words}]}}]}}"#)).unwrap();
+            let remount = Step::Remount { target: "/a".into(), options: options(want, "") };
+            assert_eq!(preparation.steps.last(), Some(&remount), "{words}");
+        }
     }
 }

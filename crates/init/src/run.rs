@@ -1,7 +1,7 @@
 //! The life of process 1: set-up, then one loop that never waits for anything but everything.
 
 use std::collections::VecDeque;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use nix::sys::signal::{SigSet, Signal};
@@ -36,6 +36,9 @@ const MAX_WARNINGS: usize = 100;
 /// Ends of processes that are taken at one look: somebody who makes orphans faster than that does not keep us from the rest.
 const MAX_ENDS: usize = 1000;
 
+/// Signals that are taken at one look, for the same reason.
+const MAX_SIGNALS: usize = 100;
+
 /// Process 1, with everything it holds.
 struct Init {
     console: Console,
@@ -43,6 +46,8 @@ struct Init {
     lives: Lives,
     boot: Boot,
     report: Report,
+    /// Where the report goes. Held from the beginning: containers that have `/run` can put something else in its place.
+    folder: Option<OwnedFd>,
     /// More processes had ended than were taken at the last look: no signal tells of them again.
     busy: bool,
 }
@@ -75,7 +80,8 @@ pub fn run() -> ! {
     wrong.truncate(MAX_WARNINGS);
     let report = Report { version: 1, kernel, marks, warnings: wrong, onboot_done_ms: None, containers: Vec::new() };
     let lives = Lives::new(&settings, containers.clone(), bundles);
-    Init { console, signals: signals.ok(), lives, boot: Boot::new(containers), report, busy: false }.live()
+    let folder = rustix::fs::open(RUN, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
+    Init { console, signals: signals.ok(), lives, boot: Boot::new(containers), report, folder, busy: false }.live()
 }
 
 fn mark(name: &str, at: Instant) -> Mark {
@@ -126,7 +132,7 @@ impl Init {
     fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Start(id) => return self.lives.start(id),
-            Action::Kill(id) => self.lives.kill(id),
+            Action::Kill(id) => return self.lives.kill(id),
             Action::Terminate(id) => self.lives.terminate(id),
             Action::Release(id) => self.lives.release(id),
             Action::Say(line) => self.console.say(clock::now(), &line),
@@ -139,8 +145,7 @@ impl Init {
             }
             Action::Off(ending) => {
                 self.console.say(clock::now(), "goodbye");
-                self.console.drain();
-                off::end(ending)
+                off::end(ending, &mut self.console, self.lives.logs())
             }
         }
         None
@@ -154,7 +159,7 @@ impl Init {
     fn publish(&mut self) {
         self.update();
         let written = || -> std::io::Result<()> {
-            let folder = rustix::fs::open(RUN, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+            let folder = self.folder.as_ref().ok_or(std::io::ErrorKind::NotFound)?;
             let mut text = serde_json::to_vec_pretty(&self.report)?;
             text.push(b'\n');
             orlop_wholefile::replace(folder.as_fd(), "boot.json", &text, Mode::from_raw_mode(0o644))
@@ -168,14 +173,15 @@ impl Init {
     fn wait(&self) {
         let mut watched: Vec<PollFd<'_>> = Vec::new();
         watched.extend(self.signals.as_ref().map(|signals| PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)));
+        watched.extend(self.lives.errands().waits_for().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         watched.extend(self.console.waits_for().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         let now = clock::now();
         let streams = self.lives.streams().filter_map(|stream| stream.waits_for(now));
         watched.extend(streams.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let pauses = self.lives.streams().filter_map(|stream| stream.resumes(now));
         let mut timeout = lives::until(now, pauses.chain(self.boot.deadline()).min());
-        if self.signals.is_none() {
-            // Then ends of processes are found by looking.
+        if self.signals.is_none() || self.lives.errands().waits_for().is_none() {
+            // Then ends of processes and errands are found by looking.
             timeout = Some(rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 });
         }
         if self.busy {
@@ -189,8 +195,11 @@ impl Init {
     fn look(&mut self) -> Vec<Event> {
         self.console.flush();
         self.lives.read_all(&mut self.console);
-        let mut events = Vec::new();
-        while let Some(signal) = self.signals.as_ref().and_then(|signals| signals.read_signal().ok().flatten()) {
+        let mut events = self.lives.errands_done(&mut self.console);
+        for _ in 0..MAX_SIGNALS {
+            let Some(signal) = self.signals.as_ref().and_then(|signals| signals.read_signal().ok().flatten()) else {
+                break;
+            };
             let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
             events.extend(Signal::try_from(number).ok().and_then(wish).map(Event::Asked));
         }

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,6 @@ use nix::sys::signal::{SigSet, Signal};
 use rustix::process::Pid;
 
 use crate::files;
-
-/// Where the runtime keeps what it knows, and we the process ids it tells us.
-const STATE: &str = "/run/orlop/init";
 /// Runtimes may look for programs of their own; ours does not.
 const PATH: &CStr = c"PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -38,13 +35,15 @@ pub struct Known {
     pub id: String,
     /// Its bundle.
     pub bundle: PathBuf,
+    /// Where the runtime keeps what it knows, and we the process ids it tells us: [`crate::setup::PRIVATE`].
+    pub state: PathBuf,
 }
 
 impl Known {
     /// Where the runtime writes the process id.
     #[must_use]
     pub fn pid_file(&self) -> PathBuf {
-        Path::new(STATE).join(format!("{}.pid", self.id))
+        self.state.join(format!("{}.pid", self.id))
     }
 
     /// The id of the container's first process, if the runtime has come that far.
@@ -62,8 +61,8 @@ impl Known {
     /// The arguments for a verb.
     #[must_use]
     pub fn arguments(&self, verb: Verb) -> Vec<String> {
-        let Self { id, bundle } = self;
-        let mut words = vec!["--root".to_owned(), format!("{STATE}/containers")];
+        let Self { id, bundle, state } = self;
+        let mut words = vec!["--root".to_owned(), state.join("containers").display().to_string()];
         let (verb, makes) = match verb {
             Verb::Delete => (&["delete", "--force"][..], false),
             Verb::Create => (&["create"][..], true),
@@ -79,12 +78,19 @@ impl Known {
         words
     }
 
-    /// Starts the runtime; what it and the container write goes to these two pipes. It leads a process group of its own, and
+    /// Starts the runtime, with these three as its own and the container's. It leads a process group of its own, and
     /// no signal is blocked in it: the standard library would hand on what process 1 blocks, and so would every container.
     ///
     /// # Errors
     /// When it cannot be executed.
-    pub fn ask(&self, runtime: &Path, verb: Verb, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Pid> {
+    pub fn ask(
+        &self,
+        runtime: &Path,
+        verb: Verb,
+        stdin: BorrowedFd<'_>,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    ) -> io::Result<Pid> {
         let spawned = || -> io::Result<Pid> {
             let mut attributes = PosixSpawnAttr::init()?;
             attributes.set_flags(
@@ -97,7 +103,6 @@ impl Known {
             // The standard library ignores it in ourselves.
             attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
             let mut files = PosixSpawnFileActions::init()?;
-            let stdin = fs::File::open("/dev/null")?;
             files.add_dup2(stdin.as_raw_fd(), 0)?;
             files.add_dup2(stdout.as_raw_fd(), 1)?;
             files.add_dup2(stderr.as_raw_fd(), 2)?;
@@ -117,6 +122,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
+    use std::os::fd::AsFd as _;
     use std::os::unix::fs::PermissionsExt as _;
 
     use nix::sys::signal::SigmaskHow;
@@ -127,8 +133,9 @@ mod tests {
 
     #[test]
     fn every_runtime_understands_what_is_asked() {
-        let known = Known { id: "onboot-000-a".into(), bundle: "/containers/onboot/000-a".into() };
-        let made = "--bundle /containers/onboot/000-a --pid-file /run/orlop/init/onboot-000-a.pid onboot-000-a";
+        let known =
+            Known { id: "onboot-000-a".into(), bundle: "/containers/onboot/000-a".into(), state: "/.orlop".into() };
+        let made = "--bundle /containers/onboot/000-a --pid-file /.orlop/onboot-000-a.pid onboot-000-a";
         for (verb, want) in [
             (Verb::Run, format!("run --detach {made}")),
             (Verb::Create, format!("create {made}")),
@@ -136,9 +143,10 @@ mod tests {
             (Verb::Delete, "delete --force onboot-000-a".to_owned()),
         ] {
             let words = known.arguments(verb).join(" ");
-            assert_eq!(words, format!("--root /run/orlop/init/containers {want}"), "{verb:?}");
+            assert_eq!(words, format!("--root /.orlop/containers {want}"), "{verb:?}");
         }
     }
+
     #[test]
     fn what_process_1_blocks_is_not_blocked_in_containers() {
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap();
@@ -148,8 +156,9 @@ mod tests {
         fs::write(&runtime, script).unwrap();
         fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let known = Known { id: "a".into(), bundle: "/b".into() };
-        let pid = known.ask(&runtime, Verb::Run, write.try_clone().unwrap(), write).unwrap();
+        let known = Known { id: "a".into(), bundle: "/b".into(), state: "/s".into() };
+        let null = fs::File::open("/dev/null").unwrap();
+        let pid = known.ask(&runtime, Verb::Run, null.as_fd(), write.try_clone().unwrap(), write).unwrap();
         let mut said = String::new();
         fs::File::from(read).read_to_string(&mut said).unwrap();
         rustix::process::waitpid(Some(pid), WaitOptions::empty()).unwrap();

@@ -19,6 +19,8 @@ pub enum Step {
     ReadOnlyRoot,
     /// What is mounted from here on is also seen in containers that bind a folder above it.
     ShareRoot,
+    /// What is mounted here is left out when a folder above it is bound.
+    Unbindable(&'static str),
 }
 
 /// A file system to mount.
@@ -35,6 +37,10 @@ pub struct Mount {
     /// A kernel without it is no reason to say anything.
     pub optional: bool,
 }
+
+/// Where process 1 and the runtime keep what they know of containers: process ids, and the runtime's state. No container gets
+/// there. It is not below `/run`, which containers bind and could rename things in, and a bind of `/` leaves it out.
+pub const PRIVATE: &str = "/.orlop";
 
 const SAFE: MountFlags =
     MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC).union(MountFlags::RELATIME);
@@ -65,6 +71,8 @@ const MOUNTS: &[Mount] = &[
     optional("/sys/fs/bpf", "bpf"),
     optional("/sys/fs/pstore", "pstore"),
     optional("/sys/firmware/efi/efivars", "efivarfs"),
+    // A runtime's state is some ten kilobytes per container.
+    needed(PRIVATE, "tmpfs", SAFE, "size=64m,mode=700"),
 ];
 
 /// Where devtmpfs has not made them already: `Documentation/admin-guide/devices.txt`.
@@ -101,8 +109,12 @@ const FOLDERS: &[Step] = &[
     Step::Folder("/var/spool", 0o755),
     Step::Folder("/var/tmp", 0o1777),
     Step::Folder("/run/orlop", 0o755),
-    Step::Folder("/run/orlop/init", 0o700),
 ];
+
+/// The kinds of file systems that a machine begins with. None of them keeps anything when it goes off.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    MOUNTS.iter().map(|mount| mount.kind)
+}
 
 /// Everything, in order.
 #[must_use]
@@ -110,19 +122,27 @@ pub fn steps() -> Vec<Step> {
     let mounts = MOUNTS.iter().map(Step::Mount);
     let listed = [DEVICES_NEEDED, LINKS, FOLDERS].into_iter().flatten().copied();
     // Folders for mounts are made before the root cannot be changed any more.
-    mounts.chain(listed).chain([Step::ReadOnlyRoot, Step::ShareRoot]).collect()
+    mounts.chain(listed).chain([Step::ReadOnlyRoot, Step::ShareRoot, Step::Unbindable(PRIVATE)]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_is_ours_lies_where_no_container_can_rename_what_is_above_it() {
+        let private: Vec<_> = MOUNTS.iter().filter(|mount| mount.target == PRIVATE).collect();
+        assert!(matches!(private[..], [mount] if mount.kind == "tmpfs" && mount.data.contains("mode=700")));
+        // All above it is the root, which is read-only.
+        assert_eq!(PRIVATE.matches('/').count(), 1, "{PRIVATE}");
+    }
+
     /// Where a step works, if it works at one place.
     fn place(step: Step) -> Option<&'static str> {
         match step {
             Step::Mount(mount) => Some(mount.target),
             Step::Folder(path, _) | Step::Link(path, _) | Step::Device(path, ..) => Some(path),
-            Step::ReadOnlyRoot | Step::ShareRoot => None,
+            Step::ReadOnlyRoot | Step::ShareRoot | Step::Unbindable(_) => None,
         }
     }
 
@@ -161,7 +181,8 @@ mod tests {
     #[test]
     fn the_root_is_closed_last_and_once() {
         let steps = steps();
-        assert!(steps.ends_with(&[Step::ReadOnlyRoot, Step::ShareRoot]));
-        assert_eq!(steps.iter().filter(|step| place(**step).is_none()).count(), 2);
+        // Sharing takes "unbindable" away again.
+        assert!(steps.ends_with(&[Step::ReadOnlyRoot, Step::ShareRoot, Step::Unbindable(PRIVATE)]));
+        assert_eq!(steps.iter().filter(|step| place(**step).is_none()).count(), 3);
     }
 }

@@ -4,16 +4,18 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use orlop_machine::Instant;
 use rustix::pipe::PipeFlags;
 
 use crate::lines::Lines;
-use crate::log_file::LogFile;
+use crate::logs::Log;
 
-/// Read at once: as much as a pipe holds.
+/// Read at once: as much as a pipe holds, unless somebody has made it larger.
 pub const CHUNK: usize = 64 << 10;
+/// Read of a container that has ended: as much as anybody without CAP_SYS_RESOURCE can make a pipe hold
+/// (`/proc/sys/fs/pipe-max-size`).
+const MAX_LEFT: usize = 1 << 20;
 /// How long a stream that has used up its lines is not read: its container waits, and not the machine.
 pub const PAUSE: Duration = Duration::from_millis(100);
 /// Lines that are remembered to say why a container could not be made.
@@ -26,7 +28,7 @@ pub struct Stream {
     pipe: Option<OwnedFd>,
     lines: Lines,
     paused_until: Instant,
-    log: Option<LogFile>,
+    log: Option<Log>,
     last: VecDeque<String>,
 }
 
@@ -34,12 +36,12 @@ impl Stream {
     /// A stream that is kept at `log`, and the end of its pipe that is written to.
     ///
     /// # Errors
-    /// When there can be no more pipes. Without a log it is still read, and shown.
-    pub fn new(log: &Path, now: Instant) -> io::Result<(Self, OwnedFd)> {
+    /// When there can be no more pipes.
+    pub fn new(log: Log, now: Instant) -> io::Result<(Self, OwnedFd)> {
         let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&read, true)?;
-        let (lines, log) = (Lines::new(now), LogFile::open(log).ok());
-        let stream = Self { pipe: Some(read), lines, paused_until: now, log, last: VecDeque::new() };
+        let stream =
+            Self { pipe: Some(read), lines: Lines::new(now), paused_until: now, log: Some(log), last: VecDeque::new() };
         Ok((stream, write))
     }
 
@@ -57,28 +59,43 @@ impl Stream {
 
     /// Takes what was written, if there is something, by way of `chunk`; gives the lines for the console.
     pub fn read(&mut self, chunk: &mut [u8], now: Instant) -> Vec<String> {
-        let Some(pipe) = self.pipe.as_ref().filter(|_| now >= self.paused_until) else { return Vec::new() };
-        let lines = match rustix::io::read(pipe, &mut *chunk) {
-            Ok(0) => return self.close(now),
-            Ok(len) => self.lines.take(chunk.get(..len).unwrap_or_default(), now),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Vec::new(),
-            Err(_) => return self.close(now),
-        };
+        if now < self.paused_until {
+            return Vec::new();
+        }
+        let (lines, _) = self.take(chunk, now);
         if self.lines.is_exhausted() {
             self.paused_until = now.after(PAUSE);
         }
-        self.keep(&lines, now);
         lines
     }
 
     /// Takes what is left of a container that has ended, and closes pipe and log.
     pub fn finish(&mut self, chunk: &mut [u8], now: Instant) -> Vec<String> {
-        // At most what the pipe held; nobody is left to write more than that.
-        self.paused_until = now;
-        let mut lines = self.read(chunk, now);
+        let mut lines = Vec::new();
+        // Somebody may still hold the other end, and write faster than we read.
+        let mut left = MAX_LEFT;
+        while left > 0 {
+            let (more, len) = self.take(chunk, now);
+            lines.extend(more);
+            left = if len == 0 { 0 } else { left.saturating_sub(len) };
+        }
         lines.extend(self.close(now));
         self.log = None;
         lines
+    }
+
+    /// One look into the pipe: the lines, and of how many bytes.
+    fn take(&mut self, chunk: &mut [u8], now: Instant) -> (Vec<String>, usize) {
+        let Some(pipe) = &self.pipe else { return (Vec::new(), 0) };
+        match rustix::io::read(pipe, &mut *chunk) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => (Vec::new(), 0),
+            Ok(0) | Err(_) => (self.close(now), 0),
+            Ok(len) => {
+                let lines = self.lines.take(chunk.get(..len).unwrap_or_default(), now);
+                self.keep(&lines, now);
+                (lines, len)
+            }
+        }
     }
 
     /// What was said last, as one line.
@@ -97,8 +114,9 @@ impl Stream {
 
     fn keep(&mut self, lines: &[String], now: Instant) {
         for line in lines {
-            // A full disk loses lines; there is nobody else to tell them to.
-            let _ = self.log.as_mut().map(|log| log.append(now, line));
+            if let Some(log) = &mut self.log {
+                log.append(now, line);
+            }
             if self.last.len() == REMEMBERED {
                 self.last.pop_front();
             }
@@ -112,6 +130,7 @@ mod tests {
     use orlop_testbed::Folder;
 
     use super::*;
+    use crate::logs::Logs;
 
     const NOW: Instant = Instant::from_nanos(0);
 
@@ -119,7 +138,8 @@ mod tests {
     fn what_is_written_is_shown_kept_and_remembered() {
         let folder = Folder::new("init-stream");
         let path = folder.0.join("a.log");
-        let (mut stream, pipe) = Stream::new(&path, NOW).unwrap();
+        let logs = Logs::start();
+        let (mut stream, pipe) = Stream::new(logs.log(&path), NOW).unwrap();
         rustix::io::write(&pipe, b"one\ntwo\nthree\n  four\nfi").unwrap();
         assert_eq!(stream.read(&mut [0; 64], NOW), ["one", "two", "three", "  four"]);
         assert_eq!(stream.last_words().as_deref(), Some("two; three; four"));
@@ -127,13 +147,14 @@ mod tests {
         drop(pipe);
         assert_eq!(stream.read(&mut [0; 64], NOW), ["fi"], "the end ends the line");
         assert!(stream.waits_for(NOW).is_none());
+        assert!(logs.flush(Duration::from_secs(10)));
         assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 5);
     }
 
     #[test]
     fn a_stream_that_somebody_still_holds_can_be_finished() {
         let folder = Folder::new("init-stream-held");
-        let (mut stream, pipe) = Stream::new(&folder.0.join("a.log"), NOW).unwrap();
+        let (mut stream, pipe) = Stream::new(Logs::start().log(&folder.0.join("a.log")), NOW).unwrap();
         rustix::io::write(&pipe, b"last\n").unwrap();
         assert_eq!(stream.finish(&mut [0; 64], NOW), ["last"]);
         assert!(stream.waits_for(NOW).is_none());
@@ -141,9 +162,30 @@ mod tests {
     }
 
     #[test]
+    fn the_last_words_in_a_pipe_that_was_made_larger_are_heard() {
+        let folder = Folder::new("init-stream-large");
+        let (mut stream, pipe) = Stream::new(Logs::start().log(&folder.0.join("a.log")), NOW).unwrap();
+        rustix::pipe::fcntl_setpipe_size(&pipe, MAX_LEFT).unwrap();
+        let mut text = "x".repeat(4 * CHUNK);
+        text.push_str("\nlast\n");
+        assert_eq!(rustix::io::write(&pipe, text.as_bytes()).unwrap(), text.len());
+        assert_eq!(stream.finish(&mut [0; CHUNK], NOW).last().map(String::as_str), Some("last"));
+    }
+
+    #[test]
+    fn a_stream_that_somebody_still_fills_can_be_finished() {
+        let folder = Folder::new("init-stream-filled");
+        let (mut stream, pipe) = Stream::new(Logs::start().log(&folder.0.join("a.log")), NOW).unwrap();
+        let writer = std::thread::spawn(move || while rustix::io::write(&pipe, &[b'x'; 4096]).is_ok() {});
+        assert!(stream.finish(&mut [0; CHUNK], NOW).len() <= 1);
+        // Its pipe is closed, which ends it.
+        writer.join().unwrap();
+    }
+
+    #[test]
     fn a_flood_makes_its_own_container_wait() {
         let folder = Folder::new("init-stream-flood");
-        let (mut stream, pipe) = Stream::new(&folder.0.join("a.log"), NOW).unwrap();
+        let (mut stream, pipe) = Stream::new(Logs::start().log(&folder.0.join("a.log")), NOW).unwrap();
         let mut chunk = [0; CHUNK];
         rustix::io::write(&pipe, &b"x\n".repeat(1000)).unwrap();
         assert_eq!(stream.read(&mut chunk, NOW).len(), 400, "the burst");

@@ -21,6 +21,7 @@ pub mod broker;
 pub mod channel;
 pub mod clock;
 pub mod datagram;
+pub mod device_program;
 pub mod fatal;
 pub mod landlock;
 mod limits;

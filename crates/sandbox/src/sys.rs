@@ -1,11 +1,12 @@
 //! The unsafe wrappers: the only unsafe code of the daemons.
 //!
 //! What rustix offers safely is used from there. Here is what it lacks: starting a program by descriptor, closing
-//! a range of descriptors, installing a filter, protecting what was relocated, packet sockets, and registering a
-//! descriptor with tokio.
+//! a range of descriptors, installing a filter, programs for devices, protecting what was relocated, packet sockets, and
+//! registering a descriptor with tokio.
 
 mod inherited;
 mod process;
+mod program;
 mod reactor;
 mod relocated;
 mod socket;
@@ -19,6 +20,9 @@ pub(crate) use process::{
     Spawn, Waited, block_signals, close_from, default_child_signal, default_fault_signals, drop_bounding, fork,
     install_filter, is_bounding, reap, set_name, signal_descriptor, spawn, wait_for_signal,
 };
+#[doc(hidden)]
+pub use program::Instruction;
+pub(crate) use program::{attach as attach_program, load as load_program};
 pub(crate) use reactor::Watched;
 pub(crate) use relocated::protect_relocated;
 pub(crate) use socket::{

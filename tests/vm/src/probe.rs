@@ -29,6 +29,8 @@ pub struct Probe {
     pub layout: PathBuf,
     reference: String,
     steps: usize,
+    /// What its entry says beside what every probe's does.
+    more: &'static str,
 }
 
 impl Probe {
@@ -72,7 +74,9 @@ impl Probe {
         layout.name(&index, &reference);
         let built = Built { name, reference, digest: digest_of(&index), sources: Vec::new(), layout };
         let (layout, _) = write(&workspace, &built, folder)?;
-        Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len() })
+        // The serial line is one of the machine's devices.
+        let more = if ending.contains(&POWEROFF) { "\n    devices: [{path: all, type: c}]" } else { "" };
+        Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len(), more })
     }
 
     /// How many reports its record will have.
@@ -81,11 +85,11 @@ impl Probe {
         self.steps
     }
 
-    /// Its entry in one of a spec's lists: with every capability and device, the machine's processes and network; `/run` and resolv.conf
+    /// Its entry in one of a spec's lists: with every capability, the machine's processes and network; `/run` and resolv.conf
     /// are where the machine has them.
     #[must_use]
     pub fn entry(&self) -> String {
-        let reference = &self.reference;
+        let Self { reference, more, .. } = self;
         format!(
             r#"
   - name: probe
@@ -93,9 +97,8 @@ impl Probe {
     capabilities: [all]
     pid: host
     net: host
-    devices: [{{path: all, type: c}}]
     binds: ["/run:/run", "/etc/resolv.conf:/etc/resolv.conf"]
-    annotations: {{orlop.restart: "no"}}"#
+    annotations: {{orlop.restart: "no"}}{more}"#
         )
     }
 }

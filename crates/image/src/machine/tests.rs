@@ -60,6 +60,17 @@ fn containers_lie_in_order_with_their_labels_settings() {
 }
 
 #[test]
+fn interfaces_are_refused_with_an_init_that_cannot_move_them() {
+    let runtime: Runtime = serde_json::from_str(r#"{"interfaces":[{"name":"wg0","add":"wireguard"}]}"#).unwrap();
+    let mut files = Filesystem::default();
+    files.put("usr/bin/runc", Entry::file(*b"", 0o755, 0)).unwrap();
+    assert_eq!(not_with_our_init(&files, &runtime), None, "LinuxKit's");
+    files.put("usr/bin/orlop-container", Entry::file(*b"", 0o755, 0)).unwrap();
+    assert!(not_with_our_init(&files, &runtime).is_some_and(|why| why.contains("wg0")), "ours");
+    assert_eq!(not_with_our_init(&files, &Runtime::default()), None, "no interfaces");
+}
+
+#[test]
 fn an_init_images_files_lie_at_the_root() {
     let sample = Sample::new("init", "orlop.example/init:1", "{}");
     let (machine, _) = assembled(&sample, &format!("init: ['{}']", sample.reference));

@@ -32,11 +32,13 @@ fn script() -> Vec<(&'static str, Step)> {
         ("write to the root", Step::create("/proc/1/root/made")),
         ("write to /usr", Step::create("/proc/1/root/usr/made")),
         ("write to /run", Step::create("/proc/1/root/run/made")),
+        ("write to the kernel's log", Step::write("/proc/1/root/dev/kmsg", "x")),
         ("processes", Step::Processes),
         ("a shell", Step::read("/proc/1/root/bin/sh")),
         ("a user's shell", Step::read("/proc/1/root/etc/passwd")),
         ("resolv.conf", Step::read(RESOLV_CONF)),
         ("another server's", Step::until(RESOLV_CONF, "192.0.2.54", SOON, &[DAEMON, "renew"])),
+        ("what process 1 keeps", Step::read("/proc/1/root/.orlop/services-dhcpcd.pid")),
         ("kill", Step::signal("dhcpcd", 9)),
         ("killed", Step::wait("/run/orlop/boot.json", "\"restarts\": 1", SOON)),
         ("again", Step::until(STATUS, "\"bound\"", SOON, &[DAEMON, "status"])),
@@ -55,8 +57,16 @@ fn seen() -> Option<&'static Seen> {
 fn boot() -> Option<Result<Seen>> {
     let steps: Vec<Step> = script().into_iter().map(|(_, step)| step).collect();
     let stage = Stage::with("ordinary", Line::V6_12, &steps, |folder| {
-        let last = Probe::speaking(Platform::Amd64, folder, "last", &[Step::read("/proc/sys/kernel/ostype")]).unwrap();
-        (format!("onshutdown:{}\n", last.entry()), vec![last])
+        let steps = [
+            Step::read("/host/proc/sys/kernel/ostype"),
+            Step::read("/host/.orlop/services-dhcpcd.pid"),
+            Step::create("/host/.orlop/onboot-forged.pid"),
+            Step::write("/dev/null", "x"),
+            Step::write("/dev/kmsg", "x"),
+        ];
+        let last = Probe::speaking(Platform::Amd64, folder, "last", &steps).unwrap();
+        let entry = last.entry().replace("binds: [", "binds: [\"/:/host\", \"/dev:/dev\", ");
+        (format!("onshutdown:{entry}\n"), vec![last])
     })?;
     Some(with_another_answer_later(stage.card(0).served(0, "192.0.2.53")))
 }
@@ -161,6 +171,35 @@ fn onshutdown_runs_before_the_machine_goes_off() {
     let (told, said) = (place("told to power off"), place("o Linux"));
     let (ended, off) = (place("onshutdown 000-probe ended with 0"), place("goodbye"));
     assert!(told < said && said < ended && ended < off, "{}", seen.console);
+}
+
+/// How the steps of the last container ended, which has `/` and `/dev`, with all that is mounted there, and may use no device.
+fn last(seen: &Seen) -> Vec<&str> {
+    let said = seen.console.lines().filter_map(|line| Some(line.split_once(" 000-probe: ")?.1));
+    said.filter_map(|line| line.strip_prefix("= ")).collect()
+}
+
+#[test]
+fn what_process_1_keeps_is_not_in_a_container_that_has_the_whole_root() {
+    let Some(seen) = seen() else { return };
+    const ENOENT_AND_EROFS: [&str; 2] = ["2", "30"];
+    let kept = found(seen, "what process 1 keeps");
+    assert!(kept.code == 0 && kept.out.trim_end().parse::<u32>().is_ok(), "control: {kept:?}");
+    assert_eq!(last(seen)[0], "0", "control: a file of the kernel's\n{}", seen.console);
+    assert_eq!(last(seen)[1..3], ENOENT_AND_EROFS, "the file above, and a new one beside it\n{}", seen.console);
+}
+
+#[test]
+fn a_container_uses_only_the_devices_that_it_is_allowed() {
+    let Some(seen) = seen() else { return };
+    const EPERM: &str = "1";
+    assert_eq!(found(seen, "write to the kernel's log").code, 0, "control: the probe may use what has characters");
+    assert_eq!(
+        last(seen)[3..],
+        ["0", EPERM],
+        "its kernel's log is the machine's: its own `/dev` has none\n{}",
+        seen.console
+    );
 }
 
 #[test]

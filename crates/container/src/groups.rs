@@ -1,0 +1,103 @@
+//! A container's control group: where it is, whether it is its own, and how all in it ends.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use libcontainer::config::YoukiConfig;
+
+/// Where version 2 is mounted.
+const MOUNTED: &str = "/sys/fs/cgroup";
+/// Groups within groups that are looked into: a path of so many names is longer than the kernel takes.
+const MAX_DEPTH: usize = 2048;
+
+/// The folder of the group that a container's first process is in.
+///
+/// # Errors
+/// As a line, when it is not in one of its own.
+pub(crate) fn of(first: i32) -> Result<PathBuf, String> {
+    let path = format!("/proc/{first}/cgroup");
+    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    let group = in_line(&text).ok_or_else(|| format!("the container is in no control group of its own: {text:?}"))?;
+    Ok(Path::new(MOUNTED).join(group))
+}
+
+/// The group in version 2's line (`cgroups(7)`).
+fn in_line(text: &str) -> Option<&str> {
+    let group = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    is_own(Path::new(group)).then(|| group.trim_start_matches('/'))
+}
+
+/// Whether this is a group below the root's, by names alone.
+pub(crate) fn is_own(path: &Path) -> bool {
+    let mut names = path.components().filter(|part| *part != Component::RootDir).peekable();
+    names.peek().is_some() && names.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Ends everything in the group of the container whose state is in `folder`, and removes groups that it has made in it: the
+/// kernel removes none that has others in it.
+pub(crate) fn end(folder: &Path) {
+    let Some(group) = YoukiConfig::load(folder).ok().map(|config| config.cgroup_path).filter(|path| is_own(path))
+    else {
+        return;
+    };
+    let group = Path::new(MOUNTED).join(group.strip_prefix("/").unwrap_or(&group));
+    // What cannot be ended or removed is reported when the group itself is removed.
+    let _ = fs::write(group.join("cgroup.kill"), "1");
+    remove_below(&group, MAX_DEPTH);
+}
+
+fn remove_below(group: &Path, depth: usize) {
+    let entries = fs::read_dir(group).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        if let Some(less) = depth.checked_sub(1) {
+            remove_below(&entry.path(), less);
+        }
+        // One whose last process is still on its way stays, and is reported as above.
+        let _ = fs::remove_dir(entry.path());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orlop_testbed::Folder;
+
+    use super::*;
+
+    #[test]
+    fn the_roots_group_and_those_outside_are_no_containers() {
+        for (path, own) in [
+            ("/", false),
+            ("", false),
+            (".", false),
+            ("/a/../..", false),
+            ("/a/b", true),
+            ("a", true),
+            (":youki:services-x", true),
+        ] {
+            assert_eq!(is_own(Path::new(path)), own, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_process_says_which_group_it_is_in() {
+        for (what, text, want) in [
+            ("a container's", "0::/:youki:services-x\n", Some(":youki:services-x")),
+            ("the root's", "0::/\n", None),
+            ("version 1 beside it", "4:memory:/a\n0::/b/c\n", Some("b/c")),
+            ("outside of what we see", "0::/../x\n", None),
+            ("none", "", None),
+        ] {
+            assert_eq!(in_line(text), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn groups_that_a_container_has_made_are_removed() {
+        let folder = Folder::new("container-groups");
+        fs::create_dir_all(folder.0.join("docker/a/b")).unwrap();
+        fs::create_dir_all(folder.0.join("other")).unwrap();
+        fs::write(folder.0.join("cgroup.kill"), "").unwrap();
+        remove_below(&folder.0, MAX_DEPTH);
+        assert_eq!(folder.names(), ["cgroup.kill"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! What may wait for a file system, done beside the loop: a mount of a server that does not answer, or a folder on a file
+//! system that a container provides, holds up the container that wants it and nobody else.
+//!
+//! Each errand is a thread. One that never comes back stays until the machine goes off, which does not wait for it either.
+//! They are done in order, since one may make a folder where another mounts something; one that hangs loses its turn.
+
+use core::cell::RefCell;
+use core::time::Duration;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use rustix::event::EventfdFlags;
+
+use crate::boot::Id;
+
+/// How long an errand waits for the one before it: mounts and folders in memory take milliseconds.
+const TURN: Duration = Duration::from_secs(2);
+
+/// Errands of containers, of which the loop hears when they are done.
+#[derive(Debug)]
+pub struct Errands {
+    sender: Sender<(Id, Result<(), String>)>,
+    done: Receiver<(Id, Result<(), String>)>,
+    /// Becomes readable when one is done.
+    bell: Option<Arc<OwnedFd>>,
+    /// Hears when the latest begins, and is closed when it is done.
+    latest: RefCell<Option<Receiver<()>>>,
+    turn: Duration,
+}
+
+impl Errands {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_turn(TURN)
+    }
+
+    fn with_turn(turn: Duration) -> Self {
+        let (sender, done) = mpsc::channel();
+        let bell = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).ok().map(Arc::new);
+        Self { sender, done, bell, latest: RefCell::new(None), turn }
+    }
+
+    /// Does something for a container.
+    ///
+    /// # Errors
+    /// When there can be no more threads.
+    pub fn run(&self, id: Id, work: impl FnOnce() -> Result<(), String> + Send + 'static) -> io::Result<()> {
+        let (sender, bell, turn) = (self.sender.clone(), self.bell.clone(), self.turn);
+        let (under_way, latest) = mpsc::channel();
+        let before = self.latest.replace(Some(latest));
+        let errand = move || {
+            if let Some(before) = before {
+                // It begins, which it does in time, and is done when its end is closed.
+                let _ = before.recv().and_then(|()| before.recv_timeout(turn).map_err(|_| mpsc::RecvError));
+            }
+            // Perhaps nobody comes after us.
+            let _ = under_way.send(());
+            // The loop hears us as long as there is one.
+            let _ = sender.send((id, work()));
+            let _ = bell.map(|bell| rustix::io::write(&*bell, &1_u64.to_ne_bytes()));
+            drop::<Sender<()>>(under_way);
+        };
+        thread::Builder::new().name("errand".to_owned()).spawn(errand).map(drop)
+    }
+
+    /// What becomes readable when something is done. Without it there is only [`Self::done`] to ask.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<BorrowedFd<'_>> {
+        self.bell.as_ref().map(|bell| bell.as_fd())
+    }
+
+    /// What was done since the last look.
+    #[must_use]
+    pub fn done(&self) -> Vec<(Id, Result<(), String>)> {
+        // First the bell: what is done after this rings it again.
+        let _ = self.bell.as_ref().map(|bell| rustix::io::read(&**bell, &mut [0; 8]));
+        self.done.try_iter().collect()
+    }
+}
+
+impl Default for Errands {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Does something, and waits for it no longer than `limit`.
+#[must_use]
+pub fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, done) = mpsc::sync_channel(1);
+    let errand = move || {
+        // Nobody listens any more if it took too long.
+        let _ = sender.send(work());
+    };
+    thread::Builder::new().name("errand".to_owned()).spawn(errand).ok()?;
+    done.recv_timeout(limit).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, Timespec};
+
+    use super::*;
+
+    fn rings(errands: &Errands, seconds: i64) -> bool {
+        let mut watched = [PollFd::from_borrowed_fd(errands.waits_for().unwrap(), PollFlags::IN)];
+        rustix::event::poll(&mut watched, Some(&Timespec { tv_sec: seconds, tv_nsec: 0 })).unwrap() > 0
+    }
+
+    #[test]
+    fn the_bell_rings_when_something_is_done_and_not_before() {
+        let errands = Errands::new();
+        let (go, wait) = mpsc::channel::<()>();
+        errands.run(7, move || wait.recv().map_err(|error| error.to_string())).unwrap();
+        assert!(!rings(&errands, 0) && errands.done().is_empty(), "it still waits");
+        go.send(()).unwrap();
+        assert!(rings(&errands, 10));
+        assert_eq!(errands.done(), [(7, Ok(()))]);
+        assert!(!rings(&errands, 0), "and it is quiet again");
+    }
+
+    #[test]
+    fn errands_are_done_in_order_and_one_that_hangs_loses_its_turn() {
+        let errands = Errands::with_turn(Duration::from_millis(300));
+        let (_held, never) = mpsc::channel::<()>();
+        let slow = || {
+            thread::sleep(Duration::from_millis(50));
+            Ok(())
+        };
+        errands.run(0, slow).unwrap();
+        errands.run(1, || Ok(())).unwrap();
+        errands.run(2, move || never.recv().map_err(|error| error.to_string())).unwrap();
+        errands.run(3, slow).unwrap();
+        errands.run(4, || Ok(())).unwrap();
+        let mut done = Vec::new();
+        while done.len() < 4 {
+            assert!(rings(&errands, 10), "{done:?}");
+            done.extend(errands.done().into_iter().map(|(id, _)| id));
+        }
+        assert_eq!(done, [0, 1, 3, 4]);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_not_waited_for() {
+        let (_held, never) = mpsc::channel::<()>();
+        assert_eq!(within(Duration::from_millis(20), move || never.recv().is_ok()), None);
+        assert_eq!(within(Duration::from_secs(10), || 5), Some(5), "control");
+    }
+}

@@ -1,0 +1,106 @@
+use core::time::Duration;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use orlop_testbed::{Folder, Testbed, eventually};
+use rustix::mount::MountPropagationFlags;
+use rustix::process::WaitOptions;
+
+use super::*;
+use crate::container::Config;
+use crate::early;
+use crate::preparation::Preparation;
+
+/// One service, with a runtime that does this for each verb. It finds the file for the process id in `$pid`.
+fn lives(folder: &Folder, runtime: &str, preparation: Preparation) -> Lives {
+    // What a runtime leaves behind is ours, as it is process 1's; any number but 0 says so.
+    rustix::process::set_child_subreaper(Some(Pid::INIT)).unwrap();
+    let path = folder.0.join("runtime");
+    let script = format!("#!/bin/sh\npid={}/services-x.pid\ncase \"$*\" in {runtime} esac\n", folder.0.display());
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let (mut settings, _) = Settings::from_command_line("");
+    settings.runtime = path;
+    let (container, _) = Container::new(List::Services, "x", &Config::default(), Duration::from_secs(60));
+    let bundle = Bundle { folder: folder.0.clone(), preparation: Ok(preparation), groups: Vec::new() };
+    Lives::at(&folder.0, &folder.0, &settings, vec![container], vec![bundle])
+}
+
+/// Waits for a child and tells of its end, as the loop does.
+fn collected(lives: &mut Lives, pid: Pid, console: &mut Console) -> Vec<Event> {
+    let (_, status) = rustix::process::waitpid(Some(pid), WaitOptions::empty()).unwrap().unwrap();
+    let end = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => End::Exited(code.try_into().unwrap()),
+        (None, signal) => End::Killed(signal.unwrap()),
+    };
+    lives.ended(pid, end, console)
+}
+
+#[test]
+fn a_container_that_was_made_and_cannot_be_started_is_not_left_waiting() {
+    let Some(_) = Testbed::with(&[]) else { return };
+    let folder = Folder::new("init-lives-start");
+    // Mounts of this thread's own, and of those that it starts.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private).unwrap();
+    let runtime = "*create*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;; *start*) exit 3;;";
+    let bind = vec![("net", folder.0.join("net").to_str().unwrap().to_owned())];
+    let mut lives = lives(&folder, runtime, Preparation { steps: Vec::new(), bind });
+    let mut console = Console::none();
+    assert_eq!(lives.start(0), None);
+    let creator = lives.all[0].helper().unwrap();
+    assert_eq!(collected(&mut lives, creator, &mut console), []);
+    let made = lives.all[0].first.as_ref().unwrap().pid();
+    eventually("the errand", Duration::from_secs(10), || {
+        assert_eq!(lives.errands_done(&mut console), []);
+        Ok(lives.all[0].helper())
+    })
+    .map(|starter| {
+        let events = collected(&mut lives, starter, &mut console);
+        assert_eq!(events, [Event::Failed(0, "the runtime ended Start with 3".to_owned())]);
+    })
+    .unwrap();
+    let (_, status) = rustix::process::waitpid(Some(made), WaitOptions::empty()).unwrap().unwrap();
+    assert_eq!(status.terminating_signal(), Some(9));
+    early::unmount(folder.0.join("net").to_str().unwrap()).unwrap();
+}
+
+#[test]
+fn a_process_that_does_not_go_does_not_end_the_next_life() {
+    let folder = Folder::new("init-lives-late");
+    let runtime = "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;";
+    let mut lives = lives(&folder, runtime, Preparation::default());
+    let mut console = Console::none();
+    let mut firsts = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(lives.start(0), None);
+        while lives.all[0].first.is_none() {
+            let helper = lives.all[0].helper().unwrap();
+            let _ = collected(&mut lives, helper, &mut console);
+        }
+        firsts.push(lives.all[0].first.as_ref().unwrap().pid());
+    }
+    assert_eq!(lives.ended(firsts[0], End::Killed(9), &mut console), [], "the one that was given up");
+    assert_eq!(lives.kill(0), None);
+    assert_eq!(collected(&mut lives, firsts[1], &mut console), [Event::Ended(0, End::Killed(9))]);
+    rustix::process::kill_process(firsts[0], Signal::KILL).unwrap();
+    rustix::process::waitpid(Some(firsts[0]), WaitOptions::empty()).unwrap();
+}
+
+#[test]
+fn a_preparation_that_hangs_is_given_up_and_not_begun_twice() {
+    let folder = Folder::new("init-lives-errand");
+    let mut lives = lives(&folder, "*) exit 3;;", Preparation::default());
+    let mut console = Console::none();
+    lives.all[0].errand = Some(Task::Prepare);
+    lives.all[0].work = Some(Work::Errand);
+    assert!(matches!(lives.kill(0), Some(Event::Failed(0, _))), "at once, and not when the file system answers");
+    let Some(Event::Failed(0, why)) = lives.start(0) else { panic!("it is begun twice") };
+    assert!(why.contains("still waits"), "{why}");
+    assert_eq!(lives.errand_done(0, Ok(()), &mut console), [], "nobody waits for it any more");
+    assert!(!lives.all[0].prepared);
+    assert_eq!(lives.start(0), None, "and now it can be begun again");
+    let helper = lives.all[0].helper().unwrap();
+    assert!(matches!(collected(&mut lives, helper, &mut console)[..], [Event::Failed(0, _)]));
+}
