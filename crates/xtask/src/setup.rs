@@ -139,6 +139,9 @@ pub(crate) struct Options {
     /// The target aarch64-unknown-linux-gnu, in the same way; with --musl, aarch64-unknown-linux-musl as well
     #[arg(long)]
     aarch64: bool,
+    /// What `cargo xtask vm` needs; with --aarch64 for machines of 64-bit ARM, too
+    #[arg(long)]
+    machines: bool,
     /// The tools and runtimes that images are tried with: skopeo, umoci, runc, crun, containerd, podman
     #[arg(long)]
     images: bool,
@@ -149,7 +152,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When something is missing and cannot be installed.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let Options { demo, tests, bench, fuzz, musl, aarch64, images } = *options;
+    let Options { demo, tests, bench, fuzz, musl, aarch64, machines, images } = *options;
     let chosen = [
         (demo, Need::Demo),
         (tests, Need::Tests),
@@ -158,6 +161,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         (musl, Need::Musl),
         (aarch64, Need::Aarch64),
         (musl && aarch64, Need::Aarch64Musl),
+        (machines, Need::Machines),
+        (machines && aarch64, Need::ArmMachines),
         (images, Need::Images),
     ];
     let mut needs: Vec<Need> = chosen.iter().filter(|(wanted, _)| *wanted).map(|(_, need)| *need).collect();
