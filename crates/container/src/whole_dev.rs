@@ -25,16 +25,21 @@ pub(crate) struct WholeDev {
     /// And what is mounted below it.
     recursive: bool,
     flags: MountFlags,
-    /// What the machine mounts there later, and the container, is seen by both.
-    shared: bool,
+    /// Whether what is mounted there later is seen by the machine and the container: as libcontainer has it for every bind.
+    propagation: Option<MountPropagationFlags>,
 }
 
 /// Takes the mount out of the configuration, if it is there, and puts in its place what other containers have: or nodes would
 /// be made in the image. Of several the last one would lie on the others.
 pub(crate) fn take(spec: &mut Spec) -> Option<WholeDev> {
+    let propagation = match spec.linux().as_ref().and_then(|linux| linux.rootfs_propagation().as_deref()) {
+        Some("shared") => None,
+        Some("private") => Some(MountPropagationFlags::PRIVATE | MountPropagationFlags::REC),
+        _ => Some(MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC),
+    };
     let mut found = None;
     for mount in spec.mounts_mut().iter_mut().flatten() {
-        if let Some(whole) = WholeDev::of(mount) {
+        if let Some(whole) = WholeDev::of(mount, propagation) {
             let options = ["nosuid", "strictatime", "mode=755", "size=65536k"].map(str::to_owned).to_vec();
             mount.set_typ(Some("tmpfs".to_owned())).set_source(Some("tmpfs".into())).set_options(Some(options));
             found = Some(whole);
@@ -44,7 +49,7 @@ pub(crate) fn take(spec: &mut Spec) -> Option<WholeDev> {
 }
 
 impl WholeDev {
-    fn of(mount: &Mount) -> Option<Self> {
+    fn of(mount: &Mount, propagation: Option<MountPropagationFlags>) -> Option<Self> {
         let options = mount.options().as_deref().unwrap_or_default();
         let has = |word: &str| options.iter().any(|option| option == word);
         if mount.destination() != Path::new(DEV) || !(has("bind") || has("rbind")) {
@@ -57,8 +62,7 @@ impl WholeDev {
             ("nodev", MountFlags::NODEV),
         ];
         let flags = known.into_iter().filter(|(word, _)| has(word)).map(|(_, flag)| flag).collect();
-        let shared = has("shared") || has("rshared");
-        Some(Self { source: mount.source().clone()?, recursive: has("rbind"), flags, shared })
+        Some(Self { source: mount.source().clone()?, recursive: has("rbind"), flags, propagation })
     }
 
     /// Mounts it in the namespace of a container whose program waits.
@@ -72,23 +76,27 @@ impl WholeDev {
             let tree = rustix::mount::open_tree(CWD, &self.source, clone | recursive)?;
             let path = format!("/proc/{first}/ns/mnt");
             let namespace = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-            let (flags, shared) = (self.flags, self.shared);
+            let (flags, propagation) = (self.flags, self.propagation);
             // A thread, so that we ourselves stay where we are.
-            let inside = thread::Builder::new().spawn(move || mount_inside(&namespace, &tree, flags, shared))?;
+            let inside = thread::Builder::new().spawn(move || mount_inside(&namespace, &tree, flags, propagation))?;
             inside.join().map_err(|_| io::Error::other("the thread that mounts it has ended"))?
         };
         put().map_err(|error| format!("cannot bind {} at {DEV}: {error}", self.source.display()))
     }
 }
 
-fn mount_inside(namespace: &OwnedFd, tree: &OwnedFd, flags: MountFlags, shared: bool) -> io::Result<()> {
+fn mount_inside(
+    namespace: &OwnedFd,
+    tree: &OwnedFd,
+    flags: MountFlags,
+    propagation: Option<MountPropagationFlags>,
+) -> io::Result<()> {
     // Who shares root and working folder with others may not leave for another namespace.
     nix::sched::unshare(CloneFlags::CLONE_FS)?;
     nix::sched::setns(namespace, CloneFlags::CLONE_NEWNS)?;
     rustix::mount::move_mount(tree, "", CWD, DEV, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-    if !shared {
-        // The machine's mounts come, and the container's stay, as with all else in it.
-        rustix::mount::mount_change(DEV, MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
+    if let Some(propagation) = propagation {
+        rustix::mount::mount_change(DEV, propagation)?;
     }
     if !flags.is_empty() {
         rustix::mount::mount_remount(DEV, flags | MountFlags::BIND, c"")?;
@@ -141,7 +149,9 @@ mod tests {
 
     #[test]
     fn only_a_bind_of_all_of_dev_is_taken_out() {
-        let whole = WholeDev { source: "/dev".into(), recursive: true, flags: MountFlags::empty(), shared: true };
+        let down = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+        let (source, flags) = (PathBuf::from("/dev"), MountFlags::empty());
+        let whole = WholeDev { source, recursive: true, flags, propagation: Some(down) };
         for (what, mounts, want, binds) in [
             ("none", "", None, 0),
             (
@@ -153,7 +163,7 @@ mod tests {
             (
                 "read-only",
                 r#",{"destination":"/dev/","source":"/dev","options":["bind","ro"]}"#,
-                Some(WholeDev { recursive: false, flags: MountFlags::RDONLY, shared: false, ..whole.clone() }),
+                Some(WholeDev { recursive: false, flags: MountFlags::RDONLY, ..whole.clone() }),
                 0,
             ),
             ("one of its files", r#",{"destination":"/dev/kmsg","source":"/dev/kmsg","options":["bind"]}"#, None, 1),
@@ -166,6 +176,22 @@ mod tests {
             assert_eq!(left.iter().filter(is_bind).count(), binds, "{what}");
             let in_memory = |mount: &&Mount| mount.typ().as_deref() == Some("tmpfs");
             assert_eq!(left.iter().filter(|mount| in_memory(mount)).count(), left.len() - binds, "{what}");
+        }
+    }
+
+    #[test]
+    fn mounts_are_seen_as_the_configuration_says() {
+        let bind = r#",{"destination":"/dev","source":"/dev","options":["rbind","rshared"]}"#;
+        for (what, word, want) in [
+            ("shared", "shared", None),
+            ("private", "private", Some(MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)),
+            ("a slave", "slave", Some(MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)),
+        ] {
+            let mut spec = spec(bind);
+            let mut linux = libcontainer::oci_spec::runtime::Linux::default();
+            linux.set_rootfs_propagation(Some(word.to_owned()));
+            spec.set_linux(Some(linux));
+            assert_eq!(take(&mut spec).unwrap().propagation, want, "{what}");
         }
     }
 
