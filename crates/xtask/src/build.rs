@@ -24,7 +24,8 @@ const MAX_BINARY: u64 = 2_800_000;
 const MAX_RUNTIME: (&str, u64) = ("orlop-container", 5_000_000);
 
 /// No tables for unwinding, and no index of those that the standard library brings: a panic is logged in one line and
-/// aborts, and they would be a twentieth of every binary.
+/// aborts, and they would be a tenth of every binary. With musl the library's own are left out as well; with the GNU C
+/// library, which has code that looks for them, they stay.
 const NO_UNWINDING: &[&str] = &["-C", "force-unwind-tables=no", "-C", "link-arg=-Wl,--no-eh-frame-hdr"];
 
 /// What a target needs on rustc's command line, besides [`NO_UNWINDING`], to give a static, position-independent executable.
@@ -184,7 +185,10 @@ pub(crate) fn prepare(workspace: &Workspace, target: &str, cargo: &mut Command) 
     let folder = workspace.metadata(HOST)?.target_directory.join("linkers");
     // On such a machine itself the native gcc is the right one.
     let linker = recipe.gcc.map(|gcc| linker::static_pie(if native { "gcc" } else { gcc }, &folder)).transpose()?;
-    let flags = [NO_UNWINDING, recipe.flags].concat();
+    let mut flags = [NO_UNWINDING, recipe.flags].concat();
+    let discard = if target.ends_with("musl") { Some(linker::without_unwinding(&folder)?) } else { None };
+    let discard = discard.map(|script| format!("link-arg=-Wl,-T,{}", script.display()));
+    flags.extend(discard.iter().flat_map(|flag| ["-C", flag]));
     compiler.apply(cargo, workspace, target, &flags, linker.as_deref())
 }
 

@@ -92,6 +92,8 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let said = talk::plan(&channel, &tree, rules, texts, &mut policy);
     let said = narrow.within(PLAN_WITHIN, beside(relay, said)).await?;
     let Said { plan, findings, unsaid } = said.unwrap_or_else(|| Err(talk::too_slow(PLAN_WITHIN)))?;
+    // It has said everything, and ends while we go on.
+    drop(channel);
     timings.plan = since(birth.started);
     if tree.left_out() > 0 {
         tracing::warn!(
@@ -108,6 +110,8 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
         Mode::Plan | Mode::Check | Mode::Posture => apply::none(arranged),
     };
     timings.apply = since(birth.started);
+    // So do they.
+    drop(crew);
     let (mode, minds, started) = (run.mode, Minds::of(run), birth.started);
     let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings };
     outputs.write(&report, &postures, run.json, clock::now())?;

@@ -1,5 +1,6 @@
-//! A linker for targets whose static programs rustc links at a fixed address, although all their parts could lie anywhere.
+//! What the linker has to be told beyond what rustc tells it.
 //!
+//! A linker for targets whose static programs rustc links at a fixed address, although all their parts could lie anywhere.
 //! `-C relocation-model=pie` makes such a program's code independent of its position; but where rustc's description of the
 //! target does not know of static programs that are (aarch64), it still asks for `-static -no-pie` and the start files of a
 //! fixed program. This linker asks for the other kind.
@@ -17,15 +18,35 @@ use anyhow::{Context, Result};
 pub(crate) fn static_pie(gcc: &str, folder: &Path) -> Result<PathBuf> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let path = folder.join(format!("{gcc}-static-pie"));
-    let text = SCRIPT.replace("GCC", gcc);
-    // Not touched when it is there: two builds may be using it.
-    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-        return Ok(path);
+    if write(&path, &SCRIPT.replace("GCC", gcc))? {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     }
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     Ok(path)
 }
+
+/// Writes a linker script into `folder` that leaves tables for unwinding out, and returns where it is.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn without_unwinding(folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = folder.join("no-unwinding.ld");
+    write(&path, NO_UNWINDING)?;
+    Ok(path)
+}
+
+/// Whether it had to be written: two builds may be using what is there.
+fn write(path: &Path, text: &str) -> Result<bool> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(false);
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(true)
+}
+
+/// Added to the linker's own script, because of `INSERT`.
+const NO_UNWINDING: &str =
+    "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.gcc_except_table .gcc_except_table.*) } } INSERT BEFORE .init;\n";
 
 /// The start files are rustc's own for musl; for the GNU C library, gcc adds those that belong to `-static-pie`.
 const SCRIPT: &str = r#"#!/bin/sh

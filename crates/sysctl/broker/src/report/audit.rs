@@ -97,11 +97,16 @@ impl<'r> Audit<'r> {
     /// The text of the file.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("the audit is plain data with text keys");
-        text.push('\n');
-        text
+        // As large as it is likely to become: a text that grows is copied again and again.
+        let mut text = Vec::with_capacity(LIKELY_BYTES * (self.settings.len() + 2));
+        serde_json::to_writer_pretty(&mut text, self).expect("the audit is plain data with text keys");
+        text.push(b'\n');
+        String::from_utf8(text).expect("JSON is UTF-8")
     }
 }
+
+/// Bytes of a setting in the file, almost always.
+const LIKELY_BYTES: usize = 512;
 
 impl<'r> Setting<'r> {
     fn new(report: &'r Report, record: &'r Record) -> Self {
