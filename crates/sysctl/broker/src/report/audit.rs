@@ -1,7 +1,11 @@
 //! `audit.json`, field by field: a record for each key, in the order in which they were tried.
 
+use std::io;
+
 use orlop_sysctl_contract::{Outcome, Want};
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
 use super::{Count, Record, Report, words};
 
@@ -94,19 +98,29 @@ impl<'r> Audit<'r> {
         }
     }
 
-    /// The text of the file.
+    /// The text of the file: a line for each setting, finding and file, for people and `grep`.
     #[must_use]
     pub fn to_json(&self) -> String {
         // As large as it is likely to become: a text that grows is copied again and again.
         let mut text = Vec::with_capacity(LIKELY_BYTES * (self.settings.len() + 2));
-        serde_json::to_writer_pretty(&mut text, self).expect("the audit is plain data with text keys");
+        self.serialize(&mut Serializer::with_formatter(&mut text, Lines))
+            .expect("the audit is plain data with text keys");
         text.push(b'\n');
         String::from_utf8(text).expect("JSON is UTF-8")
     }
 }
 
 /// Bytes of a setting in the file, almost always.
-const LIKELY_BYTES: usize = 512;
+const LIKELY_BYTES: usize = 384;
+
+/// JSON with a line for each element of a list.
+struct Lines;
+
+impl Formatter for Lines {
+    fn begin_array_value<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        writer.write_all(if first { b"\n" } else { b",\n" })
+    }
+}
 
 impl<'r> Setting<'r> {
     fn new(report: &'r Report, record: &'r Record) -> Self {
