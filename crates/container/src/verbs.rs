@@ -39,7 +39,9 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     let allowed = devices::allowed(&spec).map_err(|cause| {
         Fatal::new(Exit::Config, problem()).cause(cause).help("correct linux.resources.devices in config.json")
     })?;
-    let dev = whole_dev::take(&mut spec);
+    let dev = whole_dev::take(&mut spec).map_err(|cause| {
+        Fatal::new(Exit::Config, problem()).cause(cause).help("bind the files that it needs of /dev, one by one")
+    })?;
     let changed = dev.is_some().then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
     let changed = changed.map_err(|cause| Fatal::os(problem(), cause))?;
     groups::renew(spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref()));
