@@ -70,7 +70,8 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
 fn finish(container: &Container, allowed: &[Instruction], dev: Option<&WholeDev>) -> Result<(), Fatal> {
     let first = container.pid().map(i32::from).ok_or_else(|| Fatal::os("", "the container has no process"))?;
     if let Some(dev) = dev {
-        dev.put(first).map_err(|cause| Fatal::os("", cause))?;
+        dev.put(first)
+            .map_err(|cause| Fatal::os("", cause).help("correct the entry for /dev in mounts of config.json"))?;
     }
     groups::of(first).and_then(|group| devices::restrict(&group, allowed)).map_err(|cause| {
         Fatal::os("", cause)
