@@ -57,14 +57,21 @@ const ALWAYS: [Rule; 11] = [
     character(10, Some(200)), // net/tun
 ];
 
-/// Restricts all processes of a control group to what the configuration allows.
+/// The program for what a configuration allows.
 ///
 /// # Errors
-/// As a line, when a rule is none, or the kernel cannot do it.
-pub(crate) fn restrict(group: &Path, spec: &Spec) -> Result<(), String> {
+/// As a line, when a rule is none.
+pub(crate) fn allowed(spec: &Spec) -> Result<Vec<Instruction>, String> {
     let listed = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref()?.devices().clone());
-    let program = program(&rules(&listed.unwrap_or_default())?);
-    let open = File::open(group).and_then(|group| device_program::attach(group.as_fd(), &program));
+    Ok(program(&rules(&listed.unwrap_or_default())?))
+}
+
+/// Restricts all processes of a control group to what a program allows.
+///
+/// # Errors
+/// As a line, when the kernel cannot do it.
+pub(crate) fn restrict(group: &Path, program: &[Instruction]) -> Result<(), String> {
+    let open = File::open(group).and_then(|group| device_program::attach(group.as_fd(), program));
     open.map_err(|error| format!("devices cannot be restricted in {}: {error}", group.display()))
 }
 
@@ -116,7 +123,7 @@ const MAJOR: u8 = 4;
 const MINOR: u8 = 5;
 const SCRATCH: u8 = 6;
 
-/// Instructions: load a word, copy, set, and, shift right, leave; jump by a constant if equal, if not, and by a register if not.
+/// Instructions: load a word, copy, set, and, shift right, leave; jump if equal to a constant, and if not.
 const LOAD: u8 = 0x61;
 const COPY: u8 = 0xbf;
 const SET: u8 = 0xb7;
@@ -125,7 +132,6 @@ const SHIFT: u8 = 0x74;
 const LEAVE: u8 = 0x95;
 const IF: u8 = 0x15;
 const UNLESS: u8 = 0x55;
-const UNLESS_SAME: u8 = 0x5d;
 
 const fn with(code: u8, to: u8, from: u8, offset: i16, constant: i32) -> Instruction {
     Instruction { code, registers: to | from << 4, offset, constant }
@@ -164,16 +170,18 @@ fn instructions(rule: Rule) -> Vec<Instruction> {
         .into_iter()
         .filter_map(|(register, value)| Some(with(UNLESS, register, 0, 0, value?)))
         .collect();
-    if access != ALL {
-        lines.extend([with(COPY, SCRATCH, ACCESS, 0, 0), with(AND, SCRATCH, 0, 0, access)]);
-        // Everything that is wanted must be allowed; one thing that is refused is enough.
-        lines.push(if allow { with(UNLESS_SAME, SCRATCH, ACCESS, 0, 0) } else { with(IF, SCRATCH, 0, 0, 0) });
+    if access != ALL && allow {
+        // What is allowed here is not asked about any more; an earlier rule may allow the rest.
+        lines.extend([with(AND, ACCESS, 0, 0, ALL & !access), with(UNLESS, ACCESS, 0, 0, 0)]);
+    } else if access != ALL {
+        // One thing that is refused is enough.
+        lines.extend([with(COPY, SCRATCH, ACCESS, 0, 0), with(AND, SCRATCH, 0, 0, access), with(IF, SCRATCH, 0, 0, 0)]);
     }
     lines.extend(answer(allow));
     // Whatever does not fit goes on behind this rule.
     let end = lines.len();
     for (place, line) in lines.iter_mut().enumerate() {
-        if [UNLESS, UNLESS_SAME, IF].contains(&line.code) {
+        if [UNLESS, IF].contains(&line.code) {
             line.offset = i16::try_from(end - place - 1).unwrap_or(i16::MAX);
         }
     }

@@ -33,6 +33,18 @@ pub(crate) fn is_own(path: &Path) -> bool {
     names.peek().is_some() && names.all(|part| matches!(part, Component::Normal(_)))
 }
 
+/// Removes the group that a configuration asks for, if nothing is in it: the limits and the list of devices that an earlier
+/// container has left there would hold for the new one as well.
+pub(crate) fn renew(configured: Option<&Path>) {
+    renew_in(Path::new(MOUNTED), configured);
+}
+
+fn renew_in(mounted: &Path, configured: Option<&Path>) {
+    let Some(group) = configured.filter(|path| is_own(path)) else { return };
+    // Mostly it is not there. One that is in use or has others in it stays.
+    let _ = fs::remove_dir(mounted.join(group.strip_prefix("/").unwrap_or(group)));
+}
+
 /// Ends everything in the group of the container whose state is in `folder`, and removes groups that it has made in it: the
 /// kernel removes none that has others in it.
 pub(crate) fn end(folder: &Path) {
@@ -88,6 +100,24 @@ mod tests {
             ("none", "", None),
         ] {
             assert_eq!(in_line(text), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_container_has_left_of_a_group_is_removed_unless_it_is_in_use() {
+        for (what, configured, left) in [
+            ("its own", Some("/pod"), &["others", "others/a"][..]),
+            ("below another", Some("others/a"), &["others", "pod"]),
+            ("one with others in it", Some("/others"), &["others", "others/a", "pod"]),
+            ("the root's", Some("/"), &["others", "others/a", "pod"]),
+            ("nothing said", None, &["others", "others/a", "pod"]),
+        ] {
+            let folder = Folder::new("container-groups-renewed");
+            fs::create_dir_all(folder.0.join("others/a")).unwrap();
+            fs::create_dir(folder.0.join("pod")).unwrap();
+            renew_in(&folder.0, configured.map(Path::new));
+            let there = ["others", "others/a", "pod"].into_iter().filter(|path| folder.0.join(path).exists());
+            assert_eq!(there.collect::<Vec<_>>(), left, "{what}");
         }
     }
 

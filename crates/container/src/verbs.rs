@@ -8,6 +8,7 @@ use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::container::{Container, ContainerStatus};
 use libcontainer::oci_spec::runtime::Spec;
 use libcontainer::syscall::syscall::SyscallType;
+use orlop_sandbox::device_program::Instruction;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::command_line::{Command, New, Verb};
@@ -35,9 +36,15 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     let New { id, bundle, pid_file } = new;
     let problem = || format!("cannot create {id} from {}", bundle.display());
     let mut spec = accepted(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
-    let dev = whole_dev::take(&mut spec);
+    let allowed = devices::allowed(&spec).map_err(|cause| {
+        Fatal::new(Exit::Config, problem()).cause(cause).help("correct linux.resources.devices in config.json")
+    })?;
+    let dev = whole_dev::take(&mut spec).map_err(|cause| {
+        Fatal::new(Exit::Config, problem()).cause(cause).help("bind the files that it needs of /dev, one by one")
+    })?;
     let changed = dev.is_some().then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
     let changed = changed.map_err(|cause| Fatal::os(problem(), cause))?;
+    groups::renew(spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref()));
     let made = || {
         ContainerBuilder::new(id.clone(), SyscallType::default())
             .with_root_path(root)?
@@ -51,7 +58,7 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
             .build()
     };
     let mut container = made().map_err(|error| Fatal::os(problem(), chain(&error)))?;
-    if let Err(fatal) = finish(&container, &spec, dev.as_ref()) {
+    if let Err(fatal) = finish(&container, &allowed, dev.as_ref()) {
         // What is reported is why it is not there.
         let _ = container.delete(true);
         return Err(Fatal { problem: problem(), ..fatal });
@@ -60,12 +67,13 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
 }
 
 /// What libcontainer leaves to us. The container's program waits, so that it never runs with more, or less.
-fn finish(container: &Container, spec: &Spec, dev: Option<&WholeDev>) -> Result<(), Fatal> {
+fn finish(container: &Container, allowed: &[Instruction], dev: Option<&WholeDev>) -> Result<(), Fatal> {
     let first = container.pid().map(i32::from).ok_or_else(|| Fatal::os("", "the container has no process"))?;
     if let Some(dev) = dev {
-        dev.put(first).map_err(|cause| Fatal::os("", cause))?;
+        dev.put(first)
+            .map_err(|cause| Fatal::os("", cause).help("correct the entry for /dev in mounts of config.json"))?;
     }
-    groups::of(first).and_then(|group| devices::restrict(&group, spec)).map_err(|cause| {
+    groups::of(first).and_then(|group| devices::restrict(&group, allowed)).map_err(|cause| {
         Fatal::os("", cause)
             .help("use a kernel with CONFIG_CGROUP_BPF, or start orlop-init with orlop.runtime= another")
     })
@@ -162,6 +170,8 @@ mod tests {
     use std::fs;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use orlop_testbed::Folder;
+
     use super::*;
 
     const CONFIG: &str = r#"{"ociVersion":"1.0.2","root":{"path":"rootfs"},"linux":{SECCOMP}}"#;
@@ -186,6 +196,19 @@ mod tests {
         let error = refused(&with).unwrap_err();
         assert!(error.cause.is_some_and(|cause| cause.contains("asks for seccomp")));
         assert_eq!(refused(&CONFIG.replace("SECCOMP", "")), Ok(()), "control");
+    }
+
+    #[test]
+    fn what_is_no_rule_for_devices_is_refused_before_anything_is_made() {
+        let folder = Folder::new("container-no-rule");
+        let resources = r#""resources":{"devices":[{"allow":true,"access":"x"}]}"#;
+        fs::write(folder.0.join("config.json"), CONFIG.replace("SECCOMP", resources)).unwrap();
+        let root = folder.0.join("state");
+        let error = create(&root, &New { id: "x".into(), bundle: folder.0.clone(), pid_file: None }).unwrap_err();
+        assert_eq!(error.exit, Exit::Config);
+        assert!(error.cause.is_some_and(|cause| cause.contains("no rule for devices")));
+        assert!(error.help.is_some_and(|help| help.contains("linux.resources.devices")));
+        assert!(!root.exists());
     }
 
     #[test]

@@ -31,7 +31,10 @@ pub(crate) struct WholeDev {
 
 /// Takes the mount out of the configuration, if it is there, and puts in its place what other containers have: or nodes would
 /// be made in the image. Of several the last one would lie on the others.
-pub(crate) fn take(spec: &mut Spec) -> Option<WholeDev> {
+///
+/// # Errors
+/// As a line, when a file or a folder from elsewhere is to be bound on it: it would be below it.
+pub(crate) fn take(spec: &mut Spec) -> Result<Option<WholeDev>, String> {
     let propagation = match spec.linux().as_ref().and_then(|linux| linux.rootfs_propagation().as_deref()) {
         Some("shared") => None,
         Some("private") => Some(MountPropagationFlags::PRIVATE | MountPropagationFlags::REC),
@@ -43,16 +46,31 @@ pub(crate) fn take(spec: &mut Spec) -> Option<WholeDev> {
             let options = ["nosuid", "strictatime", "mode=755", "size=65536k"].map(str::to_owned).to_vec();
             mount.set_typ(Some("tmpfs".to_owned())).set_source(Some("tmpfs".into())).set_options(Some(options));
             found = Some(whole);
+        } else if found.is_some() && is_hidden(mount) {
+            return Err(format!(
+                "config.json mounts {} on the machine's /dev, which hides it",
+                mount.destination().display()
+            ));
         }
     }
-    found
+    Ok(found)
+}
+
+/// Whether it would be missed below the machine's `/dev`. The machine's own files are there anyway, and its `pts` and `shm`.
+fn is_hidden(mount: &Mount) -> bool {
+    let target = mount.destination();
+    is_bind(mount) && target.starts_with(DEV) && target != Path::new(DEV) && mount.source().as_ref() != Some(target)
+}
+
+fn is_bind(mount: &Mount) -> bool {
+    mount.options().iter().flatten().any(|option| ["bind", "rbind"].contains(&option.as_str()))
 }
 
 impl WholeDev {
     fn of(mount: &Mount, propagation: Option<MountPropagationFlags>) -> Option<Self> {
         let options = mount.options().as_deref().unwrap_or_default();
         let has = |word: &str| options.iter().any(|option| option == word);
-        if mount.destination() != Path::new(DEV) || !(has("bind") || has("rbind")) {
+        if mount.destination() != Path::new(DEV) || !is_bind(mount) {
             return None;
         }
         let known = [
@@ -170,12 +188,32 @@ mod tests {
             ("elsewhere", r#",{"destination":"/host/dev","source":"/dev","options":["bind"]}"#, None, 1),
         ] {
             let mut spec = spec(mounts);
-            assert_eq!(take(&mut spec), want, "{what}");
+            assert_eq!(take(&mut spec), Ok(want), "{what}");
             let left: Vec<&Mount> = spec.mounts().iter().flatten().collect();
             let is_bind = |mount: &&&Mount| mount.options().iter().flatten().any(|option| option.contains("bind"));
             assert_eq!(left.iter().filter(is_bind).count(), binds, "{what}");
             let in_memory = |mount: &&Mount| mount.typ().as_deref() == Some("tmpfs");
             assert_eq!(left.iter().filter(|mount| in_memory(mount)).count(), left.len() - binds, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_the_machines_dev_would_hide_is_refused() {
+        let whole = r#"{"destination":"/dev","source":"/dev","options":["rbind"]}"#;
+        let bind = |to: &str| format!(r#"{{"destination":"{to}","source":"/dev/log","options":["bind"]}}"#);
+        for (what, mounts, good) in [
+            ("a file of its own", format!(",{whole},{}", bind("/dev/x")), false),
+            ("before the machine's, which is to lie over it", format!(",{},{whole}", bind("/dev/x")), true),
+            ("the machine's own", format!(",{whole},{}", bind("/dev/log")), true),
+            ("elsewhere", format!(",{whole},{}", bind("/devices")), true),
+            (
+                "LinuxKit's own",
+                format!(r#",{whole},{{"destination":"/dev/pts","type":"devpts","source":"devpts"}}"#),
+                true,
+            ),
+            ("without the machine's", format!(",{}", bind("/dev/x")), true),
+        ] {
+            assert_eq!(take(&mut spec(&mounts)).is_ok(), good, "{what}");
         }
     }
 
@@ -191,7 +229,7 @@ mod tests {
             let mut linux = libcontainer::oci_spec::runtime::Linux::default();
             linux.set_rootfs_propagation(Some(word.to_owned()));
             spec.set_linux(Some(linux));
-            assert_eq!(take(&mut spec).unwrap().propagation, want, "{what}");
+            assert_eq!(take(&mut spec).unwrap().unwrap().propagation, want, "{what}");
         }
     }
 

@@ -43,7 +43,7 @@ impl Groups {
         Self::at(Path::new(MOUNTED))
     }
 
-    fn at(path: &Path) -> Self {
+    pub(crate) fn at(path: &Path) -> Self {
         Self(rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok())
     }
 

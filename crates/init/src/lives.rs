@@ -115,6 +115,8 @@ impl Lives {
     pub fn release(&mut self, id: Id) {
         if let Some(life) = self.all.get_mut(id) {
             life.unmount();
+            // If it was given up, it may go when its control group is another container's.
+            life.first = None;
         }
     }
 

@@ -14,7 +14,6 @@ fn asked(program: &[Instruction], kind: i32, access: i32, major: i32, minor: i32
         let jump = match code {
             IF => registers[to] == i64::from(constant),
             UNLESS => registers[to] != i64::from(constant),
-            UNLESS_SAME => registers[to] != registers[from],
             LEAVE => return registers[0] != 0,
             _ => false,
         };
@@ -24,7 +23,7 @@ fn asked(program: &[Instruction], kind: i32, access: i32, major: i32, minor: i32
             SET => registers[to] = constant.into(),
             AND => registers[to] &= i64::from(constant),
             SHIFT => registers[to] >>= constant,
-            IF | UNLESS | UNLESS_SAME => {}
+            IF | UNLESS => {}
             _ => panic!("unknown instruction {code:#x}"),
         }
         next += 1 + if jump { usize::try_from(offset).unwrap() } else { 0 };
@@ -43,6 +42,9 @@ fn a_container_may_use_what_its_configuration_allows_and_what_all_may() {
     const DISK: &str = r#"[{"allow":true,"type":"b","major":8,"minor":1,"access":"rwm"}]"#;
     const DISKS: &str = r#"[{"allow":true,"type":"b","access":"rwm"}]"#;
     const READING: &str = r#"[{"allow":true,"type":"c","major":4,"access":"r"}]"#;
+    const IN_TWO: &str = r#"[{"allow":true,"type":"c","major":4,"access":"r"},
+        {"allow":true,"type":"c","major":4,"access":"w"},{"allow":false,"type":"c","major":4,"minor":65,"access":"w"},
+        {"allow":false,"type":"c","major":4,"minor":66,"access":"r"},{"allow":true,"type":"c","major":4,"minor":66,"access":"r"}]"#;
     const BUT: &str = r#"[{"allow":true},{"allow":false,"type":"c","major":4,"access":"w"}]"#;
     const NONE: &str = r#"[{"allow":true},{"allow":false,"access":"rwm"}]"#;
     for (what, json, (kind, access, major, minor), want) in [
@@ -60,6 +62,10 @@ fn a_container_may_use_what_its_configuration_allows_and_what_all_may() {
         ("no terminal with the disks", DISKS, (CHARACTER, USE, 4, 64), false),
         ("read what may be read", READING, (CHARACTER, READ, 4, 64), true),
         ("write what may be read", READING, (CHARACTER, USE, 4, 64), false),
+        ("read and write what two rules allow", IN_TWO, (CHARACTER, USE, 4, 64), true),
+        ("read and write, of which one was refused again", IN_TWO, (CHARACTER, USE, 4, 65), false),
+        ("read and write, of which one was refused and allowed again", IN_TWO, (CHARACTER, USE, 4, 66), true),
+        ("make, which they do not say, and all may", IN_TWO, (CHARACTER, MAKE | USE, 4, 64), true),
         ("all but to write there: elsewhere", BUT, (BLOCK, USE, 8, 1), true),
         ("all but to write there: read", BUT, (CHARACTER, READ, 4, 64), true),
         ("all but to write there: both", BUT, (CHARACTER, USE, 4, 64), false),

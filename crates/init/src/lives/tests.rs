@@ -104,3 +104,43 @@ fn a_preparation_that_hangs_is_given_up_and_not_begun_twice() {
     let helper = lives.all[0].helper().unwrap();
     assert!(matches!(collected(&mut lives, helper, &mut console)[..], [Event::Failed(0, _)]));
 }
+
+#[test]
+fn what_outlives_a_containers_first_process_is_ended_with_it() {
+    let folder = Folder::new("init-lives-outlives");
+    fs::create_dir(folder.0.join("group")).unwrap();
+    let kill = folder.0.join("group/cgroup.kill");
+    fs::write(&kill, "").unwrap();
+    let mut lives = lives(&folder, "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;", Preparation::default());
+    lives.means.groups = Groups::at(&folder.0);
+    lives.all[0].bundle.groups = vec!["group".to_owned()];
+    let mut console = Console::none();
+    assert_eq!(lives.start(0), None);
+    let helper = lives.all[0].helper().unwrap();
+    assert_eq!(collected(&mut lives, helper, &mut console), [Event::Ready(0)]);
+    assert_eq!(fs::read_to_string(&kill).unwrap(), "", "it runs");
+    let first = lives.all[0].first.as_ref().unwrap().pid();
+    rustix::process::kill_process(first, Signal::KILL).unwrap();
+    assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
+    assert_eq!(fs::read_to_string(&kill).unwrap(), "1");
+}
+
+#[test]
+fn a_process_that_goes_after_it_was_given_up_does_not_end_what_has_its_group_by_then() {
+    let folder = Folder::new("init-lives-given-up");
+    fs::create_dir(folder.0.join("group")).unwrap();
+    let kill = folder.0.join("group/cgroup.kill");
+    let mut lives = lives(&folder, "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;", Preparation::default());
+    lives.means.groups = Groups::at(&folder.0);
+    lives.all[0].bundle.groups = vec!["group".to_owned()];
+    let mut console = Console::none();
+    assert_eq!(lives.start(0), None);
+    let helper = lives.all[0].helper().unwrap();
+    assert_eq!(collected(&mut lives, helper, &mut console), [Event::Ready(0)]);
+    let first = lives.all[0].first.as_ref().unwrap().pid();
+    assert_eq!(lives.kill(0), None);
+    lives.release(0);
+    fs::write(&kill, "").unwrap();
+    assert_eq!(collected(&mut lives, first, &mut console), []);
+    assert_eq!(fs::read_to_string(&kill).unwrap(), "");
+}
