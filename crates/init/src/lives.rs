@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use orlop_machine::Instant;
 use orlop_sandbox::clock;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 use crate::boot::{End, Event, Id};
@@ -93,11 +94,11 @@ impl Lives {
                 let _ = rustix::process::kill_process_group(helper, Signal::KILL);
                 None
             }
-            Some(Work::Errand) if life.first.is_none() => {
+            Some(Work::Errand | Work::Left) if life.first.is_none() => {
                 life.work = None;
                 Some(Event::Failed(id, "it was given up".to_owned()))
             }
-            Some(Work::Errand) | None => None,
+            Some(Work::Errand | Work::Left) | None => None,
         }
     }
 
@@ -154,13 +155,19 @@ impl Lives {
         } else if let Some(id) = self.all.iter().position(|life| life.first.as_ref().is_some_and(|it| it.pid() == pid))
         {
             events.push(self.over(id, end, console));
-        } else if self.all.iter().any(|life| life.helper().is_some()) {
+        } else if self.all.iter().any(Life::expects) {
             if self.orphans.len() == MAX_ORPHANS {
                 self.orphans.pop_front();
             }
             self.orphans.push_back((pid, end));
         }
-        if !self.all.iter().any(|life| life.helper().is_some()) {
+        // With this one, what was between a container and us may have gone.
+        for id in 0..self.all.len() {
+            if self.all.get(id).is_some_and(|life| matches!(life.work, Some(Work::Left))) {
+                events.extend(self.made(id, console));
+            }
+        }
+        if !self.all.iter().any(Life::expects) {
             self.orphans.clear();
         }
         events
@@ -186,6 +193,7 @@ impl Lives {
     /// The container is there.
     fn made(&mut self, id: Id, console: &mut Console) -> Vec<Event> {
         let Some(life) = self.all.get_mut(id) else { return Vec::new() };
+        life.work = None;
         let Some(pid) = life.known.pid() else {
             return self.failed(id, "the runtime has written no process id".to_owned(), console);
         };
@@ -201,6 +209,10 @@ impl Lives {
         }
         match First::hold(pid) {
             Ok(first) => life.first = Some(first),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::CHILD) => {
+                life.work = Some(Work::Left);
+                return Vec::new();
+            }
             // So many others have ended meanwhile that this one's end was forgotten.
             Err(_) => return self.failed(id, "it ended at once, nobody saw how".to_owned(), console),
         }

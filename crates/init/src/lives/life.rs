@@ -37,6 +37,8 @@ pub(super) enum Work {
     Asked(Pid, Verb),
     /// [`Life::errand`] is.
     Errand,
+    /// The runtime has ended, and a part of it that the container is still a child of has not: crun's, for a moment.
+    Left,
 }
 
 #[derive(Debug)]
@@ -193,8 +195,13 @@ impl Life {
     pub(super) fn helper(&self) -> Option<Pid> {
         match self.work {
             Some(Work::Asked(helper, _)) => Some(helper),
-            Some(Work::Errand) | None => None,
+            Some(Work::Errand | Work::Left) | None => None,
         }
+    }
+
+    /// Whether the end of a process that we do not know may be its first one's.
+    pub(super) const fn expects(&self) -> bool {
+        matches!(self.work, Some(Work::Asked(..) | Work::Left))
     }
 }
 

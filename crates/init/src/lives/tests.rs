@@ -67,6 +67,38 @@ fn a_container_that_was_made_and_cannot_be_started_is_not_left_waiting() {
 }
 
 #[test]
+fn a_container_that_the_runtime_leaves_to_a_part_of_its_own_is_taken_when_that_has_ended() {
+    let folder = Folder::new("init-lives-left");
+    // As crun does it: the container is the child of a process that goes after the runtime itself.
+    let runtime = "*run*) (sleep 20 & echo $! >$pid; read -r _ <$pid.go) </dev/null >&0 2>&0 & echo $! >$pid.parent
+        until [ -s $pid ]; do :; done;;";
+    let mut lives = lives(&folder, runtime, Preparation::default());
+    let go = folder.0.join("services-x.pid.go");
+    rustix::fs::mknodat(rustix::fs::CWD, &go, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let mut console = Console::none();
+    assert_eq!(lives.start(0), None);
+    let helper = lives.all[0].helper().unwrap();
+    assert_eq!(collected(&mut lives, helper, &mut console), [], "it is another's child still");
+    assert!(lives.all[0].first.is_none());
+    let parent = fs::read_to_string(folder.0.join("services-x.pid.parent")).unwrap();
+    let parent = Pid::from_raw(parent.trim().parse().unwrap()).unwrap();
+    fs::write(&go, "\n").unwrap();
+    assert_eq!(collected(&mut lives, parent, &mut console), [Event::Ready(0)]);
+    let first = lives.all[0].first.as_ref().unwrap().pid();
+    assert_eq!(lives.kill(0), None);
+    assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
+}
+
+#[test]
+fn a_container_that_is_left_to_a_part_of_the_runtime_can_be_given_up() {
+    let folder = Folder::new("init-lives-left-late");
+    let mut lives = lives(&folder, "*) exit 3;;", Preparation::default());
+    lives.all[0].work = Some(Work::Left);
+    assert!(matches!(lives.kill(0), Some(Event::Failed(0, _))));
+    assert!(lives.all[0].work.is_none());
+}
+
+#[test]
 fn a_process_that_does_not_go_does_not_end_the_next_life() {
     let folder = Folder::new("init-lives-late");
     let runtime = "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;";
