@@ -19,7 +19,7 @@
 //! and says so), cgroup version 1, and two containers at once in one control group: to end one would end the other.
 //!
 //! Promises: nothing that a container does or leaves undone holds up the boot beyond its deadline; no file that a container
-//! can fill is without a bound; the console is never waited for; the machine goes off within a minute after its services, whatever
+//! can fill is without a bound; the console is never waited for; the machine goes off at most about a minute after its services, whatever
 //! a disk or a server does. What process 1 needs later it opens before the first container ([`lives`], [`run`]); its own state is
 //! where no container gets by binding a folder ([`setup::PRIVATE`]); what may wait for a file system is done by threads
 //! ([`errands`], [`logs`], [`off`]).

@@ -27,7 +27,7 @@ const NEW: &str = "/run";
 /// Takes everything to a new root, if we are in an initramfs. What could not be taken along is said.
 ///
 /// # Errors
-/// When there can be no new root; the old one is whole then.
+/// When there can be no new root; the machine goes on in the old one.
 pub fn take() -> io::Result<Vec<String>> {
     let kind = rustix::fs::statfs("/")?.f_type;
     if kind != RAMFS && kind != TMPFS {
