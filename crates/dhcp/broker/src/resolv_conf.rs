@@ -1,9 +1,9 @@
 //! The resolv.conf of this host: who may write it, and how.
 //!
 //! Other containers bind the file, not the folder, so it keeps its inode: the new text goes over the old in one write,
-//! padded with newlines where it is shorter, and only then is the file cut. So no reader finds the file empty or without
-//! its end, however long a writer is kept from the processor; only one that reads during the copy of these few hundred
-//! bytes can see the rest of the old text after the start of the new. It is written only when it changes.
+//! padded with newlines where it is shorter, and only then is the file cut. So no reader finds the file empty, however
+//! long a writer is kept from the processor; only one that reads during the copy of these few hundred bytes, or during the
+//! cut, can see the start of one text with the rest or the length of the other. It is written only when it changes.
 //!
 //! One owner at a time: while a local resolver holds its claim, a lock on [`CLAIM`] in the same folder, the file is the
 //! resolver's. When the claim ends, whichever way, [`ResolvConf::poll`] puts the real servers back.
