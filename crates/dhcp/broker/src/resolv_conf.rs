@@ -1,9 +1,10 @@
 //! The resolv.conf of this host: who may write it, and how.
 //!
-//! Other containers bind the file, not the folder, so it keeps its inode: the new text goes over the old in one write,
-//! padded with newlines where it is shorter, and only then is the file cut. So no reader finds the file empty, however
-//! long a writer is kept from the processor; only one that reads during the copy of these few hundred bytes, or during the
-//! cut, can see the start of one text with the rest or the length of the other. It is written only when it changes.
+//! Other containers bind the file, not the folder, so it keeps its inode. It also keeps its length: the new text goes over
+//! the old in one write, filled up with one line of spaces to whole blocks of [`BLOCK`] bytes and to what was there, and is
+//! never cut. The kernel tells a reader the length and the bytes at different moments, so a file whose length changes can be
+//! read with the end of a line, or all of it, missing, however it is written. What remains is a reader in the very copy of
+//! these bytes, who can see the start of the new text with the rest of the old. It is written only when it changes.
 //!
 //! One owner at a time: while a local resolver holds its claim, a lock on [`CLAIM`] in the same folder, the file is the
 //! resolver's. When the claim ends, whichever way, [`ResolvConf::poll`] puts the real servers back.
@@ -157,19 +158,30 @@ impl ResolvConf {
         if kind.st_mode & 0o7777 != MODE {
             file.set_permissions(Permissions::from_mode(MODE))?;
         }
-        if old == text && old_length == text.len() {
+        let whole = filled(text, old_length.min(MAX_OLD));
+        if old == whole && old_length == whole.len() {
             return Ok(Outcome::Unchanged);
         }
-        let mut padded = text.to_vec();
-        padded.resize(text.len().max(old_length.min(MAX_OLD)), b'\n');
-        if file.write_at(&padded, 0)? != padded.len() {
+        if file.write_at(&whole, 0)? != whole.len() {
             return Err(ResolvConfError::Short);
         }
-        if old_length > text.len() {
-            file.set_len(u64::try_from(text.len()).unwrap_or(u64::MAX))?;
+        if old_length > whole.len() {
+            // Nobody's resolv.conf: so long that not all of it was read.
+            file.set_len(u64::try_from(whole.len()).unwrap_or(u64::MAX))?;
         }
         Ok(Outcome::Written)
     }
+}
+
+/// `text` and a line of spaces, together as long as whole blocks and at least `least` bytes.
+fn filled(text: &[u8], least: usize) -> Vec<u8> {
+    let length = text.len().next_multiple_of(BLOCK).max(least);
+    let mut whole = text.to_vec();
+    if length > text.len() {
+        whole.resize(length - 1, b' ');
+        whole.push(b'\n');
+    }
+    whole
 }
 
 /// Why resolv.conf is not as it should be.
@@ -211,6 +223,8 @@ const NAME: &str = "resolv.conf";
 const MODE: u32 = 0o644;
 /// What a claim grants to nobody but its owner.
 const OF_OTHERS: u32 = 0o077;
+/// The length of the file in bytes, or a multiple of it: more than our text has with three servers and a usual search list.
+const BLOCK: usize = 1024;
 /// Of what was there before, in bytes: more than any resolv.conf that works.
 const MAX_OLD: usize = 64 * 1024;
 

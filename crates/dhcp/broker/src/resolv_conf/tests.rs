@@ -40,7 +40,9 @@ fn the_file_keeps_its_inode_and_becomes_readable() {
     for dns in [&["192.0.2.1", "192.0.2.2", "192.0.2.3"][..], &["192.0.2.9"], &["2001:db8::1", "192.0.2.1"]] {
         assert_eq!(resolv.update(&facts(dns)).unwrap(), Outcome::Written);
         assert_eq!(servers(&folder), dns);
-        assert_eq!(Some(fs::read_to_string(file(&folder)).unwrap()), render(&facts(dns)), "nothing of the old is left");
+        let (text, ours) = (fs::read_to_string(file(&folder)).unwrap(), render(&facts(dns)).unwrap());
+        assert_eq!(text.trim_end_matches([' ', '\n']), ours.trim_end(), "nothing of the old is left");
+        assert_eq!((text.len(), text.lines().count()), (BLOCK, ours.lines().count() + 1), "one line of spaces");
     }
     let after = fs::metadata(file(&folder)).unwrap();
     assert_eq!(after.ino(), before);
@@ -62,7 +64,7 @@ fn a_lock_that_anybody_could_hold_is_no_claim() {
 }
 
 #[test]
-fn a_reader_always_finds_a_name_server() {
+fn a_reader_never_finds_the_file_empty_or_cut_off() {
     let folder = Folder::new("resolv-reader");
     let (long, short) = (facts(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]), facts(&["192.0.2.9"]));
     let mut resolv = ResolvConf::inside(folder.open());
@@ -73,9 +75,9 @@ fn a_reader_always_finds_a_name_server() {
         let mut seen = 0_u32;
         while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
             let text = fs::read_to_string(&path).unwrap();
-            // Its end may be the other text's: the kernel tells a reader the old length or the new one.
-            let usable = text.starts_with(render::MARK) && text.contains("\nnameserver 192.0.2.");
-            assert!(usable, "no name server: {text:?}");
+            let whole =
+                text.starts_with(render::MARK) && text.contains("\nnameserver 192.0.2.") && text.ends_with('\n');
+            assert!(whole && !text.contains('\0'), "not whole: {text:?}");
             seen += 1;
         }
         seen
@@ -86,6 +88,25 @@ fn a_reader_always_finds_a_name_server() {
     }
     drop(stop);
     assert!(reader.join().unwrap() > 0, "the reader read nothing");
+}
+
+#[test]
+fn the_file_never_becomes_shorter() {
+    let long = "# of somebody else\n".repeat(100);
+    for (what, before) in
+        [("nothing before", ""), ("a short one", "nameserver 203.0.113.1\n"), ("more than a block", &long)]
+    {
+        let folder = Folder::new("resolv-length");
+        fs::write(file(&folder), before).unwrap();
+        let mut resolv = ResolvConf::inside(folder.open());
+        let mut length = before.len();
+        for dns in [&["192.0.2.1", "192.0.2.2", "192.0.2.3"][..], &["192.0.2.9"], &[]] {
+            resolv.update(&facts(dns)).unwrap();
+            let now = fs::read(file(&folder)).unwrap().len();
+            assert!(now >= length.max(BLOCK), "{what}, {dns:?}: {now} after {length}");
+            length = now;
+        }
+    }
 }
 
 #[test]
