@@ -18,10 +18,12 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod batch;
 mod bounded;
 mod codec;
 mod text;
 
+pub use batch::Batch;
 pub use bounded::Bounded;
 pub use codec::{DecodeError, EncodeError, decode, encode, max_size};
 pub use postcard::experimental::max_size::MaxSize;

@@ -27,7 +27,8 @@ pub use applier::{Access, Job, MAX_READING, Trial, Wrote};
 pub use class::{Class, Lock};
 pub use key::{Directory, Key, KeyError, Name, Prefix};
 pub use message::{
-    Dialect, Finding, MAX_PREFIXES, NAMES_AT_ONCE, Notice, Origin, Problem, Request, Rules, Step, TEXT_AT_ONCE, Want,
+    Dialect, Finding, MAX_PREFIXES, NAMES_AT_ONCE, Notice, Origin, Problem, Request, Rules, STEPS_AT_ONCE, Step,
+    TEXT_AT_ONCE, Want,
 };
 pub use number::{first_number, numbers};
 pub use outcome::{Outcome, Skipped};
@@ -37,7 +38,7 @@ pub use verdict::{Attempt, holds, is_comparable, is_in_force, judge};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Files, argument lists and streams that settings are read from, at most.
 pub const MAX_SOURCES: usize = 1024;

@@ -1,4 +1,4 @@
-use orlop_wire::{Bounded, MaxSize, Str};
+use orlop_wire::{Batch, Bounded, MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
 use crate::{Directory, Key, KeyError, Name, Prefix, Value, ValueError};
@@ -8,6 +8,9 @@ pub const TEXT_AT_ONCE: usize = 16 << 10;
 
 /// Names in one notice.
 pub const NAMES_AT_ONCE: usize = 32;
+
+/// Bytes of settings in one request: some hundred of the usual ones, and a few of the longest.
+pub const STEPS_AT_ONCE: usize = 16 << 10;
 
 /// `--prefix` options, at most.
 pub const MAX_PREFIXES: usize = 32;
@@ -65,8 +68,8 @@ pub enum Request {
     List(Directory),
     /// Something about the text that its author should know.
     Finding(Finding),
-    /// The next setting, in the order in which they are applied. No key comes twice.
-    Step(Step),
+    /// The next settings, in the order in which they are applied. No key comes twice.
+    Steps(Batch<Step, STEPS_AT_ONCE>),
     /// That was all.
     Done {
         /// Findings that there was no room for.

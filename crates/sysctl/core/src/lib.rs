@@ -22,7 +22,7 @@
 //! let said = reader.handle(Notice::Text { source: 0, bytes: text.iter().copied().collect(), last: true });
 //! assert!(said.is_empty(), "nothing to complain about");
 //! let plan = reader.handle(Notice::EndOfTexts);
-//! assert!(matches!(plan.as_slice(), [Request::Step(step), Request::Done { unsaid: 0 }] if step.origin.line == 2));
+//! assert!(matches!(plan.as_slice(), [Request::Steps(steps), Request::Done { unsaid: 0 }] if steps[0].origin.line == 2));
 //! ```
 //!
 //! [`Notice`]: orlop_sysctl_contract::Notice

@@ -1,6 +1,7 @@
 //! The machine: notices in, requests out.
 
 use orlop_sysctl_contract::{Finding, MAX_FINDINGS, Notice, Origin, Problem, Request, Rules, Value, Want, numbers};
+use orlop_wire::Batch;
 
 use crate::line::{Said, Target, read, seems_to_hold_a_comment};
 use crate::lines::{Line, Lines};
@@ -95,7 +96,7 @@ impl Reader {
             return;
         }
         if let State::Looking(looking) = core::mem::replace(&mut self.state, State::Done) {
-            out.extend(looking.into_steps().into_iter().map(Request::Step));
+            out.extend(Batch::pack(looking.into_steps()).into_iter().map(Request::Steps));
         }
         out.push(Request::Done { unsaid: self.said.unsaid });
     }

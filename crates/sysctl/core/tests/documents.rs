@@ -30,7 +30,7 @@ fn read(text: &str) -> (Vec<Finding>, Vec<Step>) {
     for request in said {
         match request {
             Request::Finding(finding) => findings.push(finding),
-            Request::Step(step) => steps.push(step),
+            Request::Steps(more) => steps.extend(more.into_vec()),
             Request::List(_) | Request::Done { unsaid: 0 } => {}
             Request::Done { unsaid } => panic!("{unsaid} findings too many"),
         }

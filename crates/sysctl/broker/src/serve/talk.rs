@@ -6,7 +6,7 @@ use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{
     Directory, Finding, MAX_FINDINGS, MAX_LISTS, NAMES_AT_ONCE, Notice, Origin, Permitted, Policy, Request, Rules,
-    TEXT_AT_ONCE,
+    Step, TEXT_AT_ONCE,
 };
 
 use crate::sources::Text;
@@ -109,18 +109,25 @@ impl<'p> Hearing<'p> {
                 return Err(unheard_of("it found something in a text that there is not"));
             }
             Request::Finding(finding) => self.said.findings.push(finding),
-            Request::Step(step)
-                if ![Some(step.origin), step.replaces].into_iter().flatten().all(|o| self.is_ours(o)) =>
-            {
-                return Err(unheard_of("it has a setting from a text that there is not"));
+            Request::Steps(steps) => {
+                for step in steps.into_vec() {
+                    self.step(step)?;
+                }
             }
-            Request::Step(step) => self.said.plan.push(self.policy.permit(step).map_err(unheard_of)?),
             Request::Done { unsaid } => {
                 self.said.unsaid = unsaid;
                 return Ok(Next::End);
             }
         }
         Ok(Next::Listen)
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Fatal> {
+        if ![Some(step.origin), step.replaces].into_iter().flatten().all(|origin| self.is_ours(origin)) {
+            return Err(unheard_of("it has a setting from a text that there is not"));
+        }
+        self.said.plan.push(self.policy.permit(step).map_err(unheard_of)?);
+        Ok(())
     }
 
     fn is_ours(&self, origin: Origin) -> bool {

@@ -8,7 +8,7 @@ use orlop_sysctl_core::Reader;
 use crate::stage::{Tree, play};
 
 fn steps(said: &[Request]) -> Vec<&Step> {
-    said.iter().filter_map(|request| if let Request::Step(step) = request { Some(step) } else { None }).collect()
+    said.iter().flat_map(|request| if let Request::Steps(steps) = request { &**steps } else { &[] }).collect()
 }
 
 /// Each problem, with its line.

@@ -5,7 +5,7 @@
 use std::fs;
 
 use orlop_sysctl_contract::{Directory, Finding, Key, Origin, Problem, Request, Step, Value, Want};
-use orlop_wire::{encode, max_size};
+use orlop_wire::{Batch, encode, max_size};
 
 use crate::replay::{self, Target, folder};
 use crate::targets;
@@ -110,34 +110,41 @@ fn texts() -> Vec<(&'static str, u8, Vec<u16>, Vec<u8>)> {
 }
 
 fn requests() -> Vec<(&'static str, Vec<Vec<u8>>)> {
-    let step = |path: &str, value: &str| {
-        Request::Step(Step {
-            key: Key::new(path).unwrap(),
-            want: Want::Exactly(Value::new(value).unwrap()),
-            origin: Origin { source: 1, line: 2 },
-            replaces: Some(Origin { source: 0, line: 300 }),
-            lenient: true,
-            by_pattern: false,
-        })
+    let step = |(path, value): (&str, &str)| Step {
+        key: Key::new(path).unwrap(),
+        want: Want::Exactly(Value::new(value).unwrap()),
+        origin: Origin { source: 1, line: 2 },
+        replaces: Some(Origin { source: 0, line: 300 }),
+        lenient: true,
+        by_pattern: false,
+    };
+    let steps = |settings: &[(&str, &str)]| {
+        Batch::pack(settings.iter().copied().map(step)).into_iter().map(Request::Steps).collect::<Vec<_>>()
     };
     let frames = |requests: &[Request]| requests.iter().map(encoded).collect::<Vec<_>>();
     let broken = |from: &[u8], to: &[u8]| {
-        let frame = encoded(&step("net/a", "1"));
+        let frame = frames(&steps(&[("net/a", "1")])).concat();
         let at = frame.windows(from.len()).position(|window| window == from).unwrap();
         vec![[&frame[..at], to, &frame[at + from.len()..]].concat()]
     };
     let finding = |problem| Request::Finding(Finding { origin: Origin { source: 0, line: 1 }, problem });
+    let long = "7 ".repeat(2000);
     vec![
-        ("steps", frames(&[step("vm/swappiness", "10"), step("net/ipv4/ip_forward", "1")])),
-        ("a key twice", frames(&[step("net/a", "1"), step("net/a", "2")])),
-        ("locks", {
-            let locks = [
+        ("steps", frames(&steps(&[("vm/swappiness", "10"), ("net/ipv4/ip_forward", "1")]))),
+        (
+            "steps one by one",
+            [("vm/swappiness", "10"), ("vm/x", "1")].map(|setting| frames(&steps(&[setting]))).concat(),
+        ),
+        ("more steps than one request holds", frames(&steps(&["a", "b", "c", "d", "e"].map(|path| (path, &*long))))),
+        ("a key twice", frames(&steps(&[("net/a", "1"), ("net/a", "2")]))),
+        (
+            "locks",
+            frames(&steps(&[
                 ("kernel/modules_disabled", "1"),
                 ("kernel/yama/ptrace_scope", "3"),
                 ("kernel/kexec_load_disabled", "01"),
-            ];
-            frames(&locks.map(|(path, value)| step(path, value)))
-        }),
+            ])),
+        ),
         ("list", frames(&[Request::List(Directory::root()), Request::List(Directory::new("net/ipv4/conf").unwrap())])),
         ("findings", frames(&[finding(Problem::TooMany), finding(Problem::NoMatch)])),
         ("done", frames(&[Request::Done { unsaid: 7 }])),
@@ -146,7 +153,7 @@ fn requests() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("a key with NUL", broken(b"net/a", b"net\0a")),
         ("a value of two lines", broken(b"\x011", b"\x01\n")),
         ("a length of another spelling", broken(b"\x05net/a", b"\x85\x00net/a")),
-        ("trailing byte", vec![[encoded(&step("a", "1")), vec![0]].concat()]),
+        ("trailing byte", vec![[frames(&steps(&[("a", "1")])).concat(), vec![0]].concat()]),
         ("unknown tag", vec![vec![9]]),
         ("number without end", vec![vec![3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]),
         ("empty frames", vec![vec![], vec![]]),

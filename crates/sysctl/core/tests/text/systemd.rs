@@ -11,10 +11,12 @@ fn exit_code(text: &str, strict: bool) -> u8 {
     for request in play(&Tree::default(), &rules, &[vec![text.as_bytes()]]) {
         match request {
             // ENOENT: there is no setting at all.
-            Request::Step(step) => {
-                let lenient = step.lenient;
-                let outcome = judge(&policy.permit(step).unwrap(), &Attempt::Unopened(2));
-                code = code.max(u8::from(outcome.is_failure(strict, lenient)));
+            Request::Steps(steps) => {
+                for step in steps.into_vec() {
+                    let lenient = step.lenient;
+                    let outcome = judge(&policy.permit(step).unwrap(), &Attempt::Unopened(2));
+                    code = code.max(u8::from(outcome.is_failure(strict, lenient)));
+                }
             }
             Request::Finding(finding) if finding.problem.is_error() => code = 2,
             Request::Finding(_) | Request::List(_) | Request::Done { .. } => {}

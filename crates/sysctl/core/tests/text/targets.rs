@@ -56,11 +56,13 @@ fn check(said: &[Request], tree: &Tree, rules: &Rules, texts: &[&[u8]]) {
                 assert!(exists(&finding.origin), "{finding:?}");
                 assert!(keys.is_empty(), "findings come before steps");
             }
-            Request::Step(step) => {
-                assert!(exists(&step.origin) && step.replaces.as_ref().is_none_or(exists), "{step:?}");
-                assert!(keys.insert(&step.key), "{} comes twice", step.key);
-                assert!(policy.permit(step.clone()).is_ok(), "{step:?}");
-                assert!(!step.by_pattern || tree.has(step.key.path()) || is_folder(&step.key), "{step:?}");
+            Request::Steps(steps) => {
+                for step in &**steps {
+                    assert!(exists(&step.origin) && step.replaces.as_ref().is_none_or(exists), "{step:?}");
+                    assert!(keys.insert(&step.key), "{} comes twice", step.key);
+                    assert!(policy.permit(step.clone()).is_ok(), "{step:?}");
+                    assert!(!step.by_pattern || tree.has(step.key.path()) || is_folder(&step.key), "{step:?}");
+                }
             }
             Request::List(_) | Request::Done { .. } => {}
         }
@@ -89,8 +91,8 @@ pub(crate) fn sysctl_request(data: &[u8]) {
             let Ok(request) = decode::<Request>(frame) else { continue };
             let mut buffer = vec![0; max_size::<Request>()];
             assert_eq!(encode(&request, &mut buffer).unwrap(), frame, "one spelling");
-            if let Request::Step(step) = request {
-                permitted.extend(policy.permit(step));
+            if let Request::Steps(steps) = request {
+                permitted.extend(steps.into_vec().into_iter().filter_map(|step| policy.permit(step).ok()));
             }
         }
         let count = permitted.len();

@@ -52,19 +52,21 @@ fn shown(requests: &[Request]) -> String {
                 let kind = if finding.problem.is_error() { "error" } else { "hint" };
                 writeln!(text, "> {} {kind}: {}", at(&finding.origin), finding.problem).unwrap();
             }
-            Request::Step(Step { key, want, origin, replaces, lenient, by_pattern }) => {
-                let want = match want {
-                    Want::Exactly(value) => format!("= {:?}", value.as_str()),
-                    Want::AtLeast(number) => format!(">= {number}"),
-                };
-                write!(text, "> {} set {key} {want}", at(origin)).unwrap();
-                if let Some(replaced) = replaces {
-                    write!(text, " replaces {}", at(replaced)).unwrap();
+            Request::Steps(steps) => {
+                for Step { key, want, origin, replaces, lenient, by_pattern } in &**steps {
+                    let want = match want {
+                        Want::Exactly(value) => format!("= {:?}", value.as_str()),
+                        Want::AtLeast(number) => format!(">= {number}"),
+                    };
+                    write!(text, "> {} set {key} {want}", at(origin)).unwrap();
+                    if let Some(replaced) = replaces {
+                        write!(text, " replaces {}", at(replaced)).unwrap();
+                    }
+                    for (word, said) in [("lenient", lenient), ("by pattern", by_pattern)] {
+                        write!(text, "{}", if *said { format!(" {word}") } else { String::new() }).unwrap();
+                    }
+                    writeln!(text).unwrap();
                 }
-                for (word, said) in [("lenient", lenient), ("by pattern", by_pattern)] {
-                    write!(text, "{}", if *said { format!(" {word}") } else { String::new() }).unwrap();
-                }
-                writeln!(text).unwrap();
             }
             Request::Done { unsaid } => writeln!(text, "> done, {unsaid} unsaid").unwrap(),
         }
