@@ -11,6 +11,7 @@ use std::path::Path;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, MAX_READING, Name};
+use orlop_wire::Str;
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs,
     openat2, statat,
@@ -18,6 +19,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::command_line::PROC_SYS;
+use crate::reading::reading;
 
 /// `/proc/sys`, or a folder that is shaped like it; open for as long as this lives.
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl Tree {
 
     /// What the kernel says `key` is now; nothing when it cannot be read from here.
     #[must_use]
-    pub fn read(&self, key: &Key) -> Option<String> {
+    pub fn read(&self, key: &Key) -> Option<Str<MAX_READING>> {
         let file = whole(self.open_at(key.path(), OFlags::RDONLY | OFlags::NONBLOCK).ok()?).ok()?;
         reading(&file)
     }
@@ -122,14 +124,6 @@ impl Tree {
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
         openat2(&self.folder, path, flags, Mode::empty(), resolve)
     }
-}
-
-/// What the kernel says the setting is that is open as `file`; nothing when it says nothing.
-#[must_use]
-pub fn reading(file: &OwnedFd) -> Option<String> {
-    let mut bytes = [0; MAX_READING];
-    let len = rustix::io::pread(file, &mut bytes, 0).ok().filter(|len| *len > 0)?;
-    Some(String::from_utf8_lossy(bytes.get(..len)?).into_owned())
 }
 
 /// `file`, if it is one: in a folder that is only shaped like `/proc/sys` there may be anything.

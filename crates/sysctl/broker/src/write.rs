@@ -4,9 +4,10 @@
 
 use std::os::fd::OwnedFd;
 
-use orlop_sysctl_contract::{Access, Job, MAX_READING, Trial, Want, Wrote, is_comparable, is_in_force};
-use orlop_wire::Str;
+use orlop_sysctl_contract::{Access, Job, Trial, Want, Wrote, is_comparable, is_in_force};
 use rustix::io::Errno;
+
+use crate::reading::{again, reading};
 
 /// Does `job` with the open file of a setting.
 #[must_use]
@@ -28,14 +29,6 @@ pub fn work(job: Job, setting: Option<OwnedFd>) -> Trial {
     Trial { before, wrote, after }
 }
 
-/// What the kernel says the setting is. An empty text has a line end; where there is nothing at all, it says nothing, as of
-/// `vm.stat_refresh`, which is a trigger.
-fn reading(setting: &OwnedFd) -> Option<Str<MAX_READING>> {
-    let mut bytes = [0; MAX_READING];
-    let len = again(|| rustix::io::pread(setting, &mut bytes, 0)).ok().filter(|len| *len > 0)?;
-    Some(Str::truncated(&String::from_utf8_lossy(bytes.get(..len)?)))
-}
-
 /// All of it in one `write` at the beginning: the kernel would take a second one for a second value.
 fn write(setting: &OwnedFd, want: &Want) -> Wrote {
     let line = want.line();
@@ -46,23 +39,14 @@ fn write(setting: &OwnedFd, want: &Want) -> Wrote {
     }
 }
 
-/// A call that a signal interrupted has had no effect.
-fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            other => return other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::path::Path;
 
-    use orlop_sysctl_contract::Value;
+    use orlop_sysctl_contract::{MAX_READING, Value};
     use orlop_testbed::Folder;
+    use orlop_wire::Str;
     use rustix::fs::{Mode, OFlags};
 
     use super::*;

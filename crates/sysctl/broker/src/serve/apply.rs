@@ -11,8 +11,9 @@ use orlop_sysctl_contract::{
 };
 use rustix::io::Errno;
 
+use crate::reading::reading;
 use crate::report::Record;
-use crate::tree::{self, Tree};
+use crate::tree::Tree;
 
 /// Who writes settings.
 pub(super) trait Writers {
@@ -205,11 +206,11 @@ fn look_again(tree: &Tree, record: &mut Record, open: Option<OwnedFd>) {
         Some(_) | None => return,
     };
     let step = record.permitted.step();
-    let now = open.map_or_else(|| tree.read(&step.key), |setting| tree::reading(&setting));
+    let now = open.map_or_else(|| tree.read(&step.key), |setting| reading(&setting));
     let Some(now) = now else { return };
     if !holds(&step.want, &now) {
         record.outcome = Some(changed);
-        record.later = Some(now);
+        record.later = Some(now.as_str().to_owned());
     }
 }
 
