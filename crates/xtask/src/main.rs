@@ -15,6 +15,7 @@ mod fuzz;
 mod harden;
 mod remains;
 mod reproduce;
+mod room;
 mod setup;
 mod steps;
 mod symbols;

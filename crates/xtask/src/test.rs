@@ -12,6 +12,7 @@ use crate::demo;
 use crate::demo::leftovers::{self, Ending};
 use crate::emulate;
 use crate::harden;
+use crate::room;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
 use crate::symbols;
@@ -33,6 +34,10 @@ const ROOT_TESTS: &[RootTests] = &[
     MACHINES,
     RootTests { package: "orlop-test-sysctl", threads: 2 },
 ];
+
+/// Bytes that the target folder has after all tests, and half as much again. A disk that fills up in the middle makes tests fail
+/// with reasons that lead nowhere.
+const MIN_FREE: u64 = 8_000_000_000;
 
 /// The demo of a machine, run as a test.
 const MACHINE_DEMO: &str = "demo: a machine boots";
@@ -85,6 +90,7 @@ fn quick(workspace: &Workspace) -> Result<()> {
 }
 
 fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
+    room::ensure_room(&workspace.metadata(build::HOST)?.target_directory, MIN_FREE)?;
     let foreign = if aarch64 { FOREIGN } else { &[] };
     let targets = STEPS_PER_TARGET * (1 + foreign.len());
     let mut steps = Steps::new(7 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets);
