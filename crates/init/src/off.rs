@@ -19,7 +19,7 @@ use rustix::system::RebootCommand;
 
 use crate::boot::Ending;
 use crate::console::Console;
-use crate::errands::within;
+use crate::errands::{Errands, within};
 use crate::logs::Logs;
 use crate::setup;
 
@@ -37,7 +37,7 @@ const MAX_MOUNTS: usize = 100_000;
 const IN_MEMORY: [&str; 3] = ["rootfs", "ramfs", "nsfs"];
 
 /// Ends every process but us, unmounts what holds data, and ends the machine.
-pub fn end(ending: Ending, console: &mut Console, logs: &Logs) -> ! {
+pub fn end(ending: Ending, console: &mut Console, logs: &Logs, errands: &Errands) -> ! {
     console.drain();
     end_all_processes();
     let until = clock::now().after(LIMIT);
@@ -45,7 +45,7 @@ pub fn end(ending: Ending, console: &mut Console, logs: &Logs) -> ! {
     if !logs.flush(PATIENCE) {
         wrong.push("logs are not complete: their disk does not answer".to_owned());
     }
-    wrong.extend(put_away(until));
+    wrong.extend(put_away(until, errands));
     for line in &wrong {
         console.say(clock::now(), &format!("warning: {line}"));
     }
@@ -78,11 +78,15 @@ fn end_all_processes() {
 }
 
 /// Writes what is in memory and unmounts, the latest mounts first; says what could not be done in time.
-fn put_away(until: Instant) -> Vec<String> {
+fn put_away(until: Instant, errands: &Errands) -> Vec<String> {
     let mut wrong = Vec::new();
     let left = || until.since(clock::now());
     if within(left().saturating_sub(FOR_MOUNTS), rustix::fs::sync).is_none() {
         wrong.push("not everything is written: a file system does not answer".to_owned());
+    }
+    // A disk that is being taken from its container is in no list any more, and not yet to be switched off.
+    if !errands.settle(left().min(EACH)) {
+        wrong.push("a mount of a container is not finished: its file system does not answer".to_owned());
     }
     let Some(targets) = within(left().min(EACH), || mounts(Path::new("/proc/self/mounts"))) else {
         wrong.push("nothing is unmounted: the kernel does not say what is mounted".to_owned());

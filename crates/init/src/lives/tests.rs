@@ -1,6 +1,7 @@
 use core::time::Duration;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::sync::mpsc;
 
 use orlop_testbed::{Folder, Testbed, eventually};
 use rustix::mount::MountPropagationFlags;
@@ -9,7 +10,7 @@ use rustix::process::WaitOptions;
 use super::*;
 use crate::container::Config;
 use crate::early;
-use crate::preparation::Preparation;
+use crate::preparation::{Preparation, Runtime};
 
 /// One service, with a runtime that does this for each verb. It finds the file for the process id in `$pid`.
 fn lives(folder: &Folder, runtime: &str, preparation: Preparation) -> Lives {
@@ -36,14 +37,36 @@ fn collected(lives: &mut Lives, pid: Pid, console: &mut Console) -> Vec<Event> {
     lives.ended(pid, end, console)
 }
 
+/// Mounts are from here on this thread's own, and those of threads that it starts.
+fn unshare_mounts() {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+}
+
+/// Waits until errands are done and the runtime is at work.
+fn helper_after_errands(lives: &mut Lives, console: &mut Console) -> Pid {
+    let helper = eventually("the errands", Duration::from_secs(10), || {
+        assert_eq!(lives.errands_done(console), []);
+        Ok(lives.all[0].helper())
+    });
+    helper.unwrap()
+}
+
+/// Waits until the container runs.
+fn run_after_errands(lives: &mut Lives, console: &mut Console) {
+    let helper = helper_after_errands(lives, console);
+    match collected(lives, helper, console)[..] {
+        // An earlier life's was deleted first.
+        [] => run_after_errands(lives, console),
+        ref events => assert_eq!(events, [Event::Ready(0)]),
+    }
+}
+
 #[test]
 fn a_container_that_was_made_and_cannot_be_started_is_not_left_waiting() {
     let Some(_) = Testbed::with(&[]) else { return };
     let folder = Folder::new("init-lives-start");
-    // Mounts of this thread's own, and of those that it starts.
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
-    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", private).unwrap();
+    unshare_mounts();
     let runtime = "*create*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;; *start*) exit 3;;";
     let bind = vec![("net", folder.0.join("net").to_str().unwrap().to_owned())];
     let mut lives = lives(&folder, runtime, Preparation { steps: Vec::new(), bind });
@@ -52,15 +75,9 @@ fn a_container_that_was_made_and_cannot_be_started_is_not_left_waiting() {
     let creator = lives.all[0].helper().unwrap();
     assert_eq!(collected(&mut lives, creator, &mut console), []);
     let made = lives.all[0].first.as_ref().unwrap().pid();
-    eventually("the errand", Duration::from_secs(10), || {
-        assert_eq!(lives.errands_done(&mut console), []);
-        Ok(lives.all[0].helper())
-    })
-    .map(|starter| {
-        let events = collected(&mut lives, starter, &mut console);
-        assert_eq!(events, [Event::Failed(0, "the runtime ended Start with 3".to_owned())]);
-    })
-    .unwrap();
+    let starter = helper_after_errands(&mut lives, &mut console);
+    let events = collected(&mut lives, starter, &mut console);
+    assert_eq!(events, [Event::Failed(0, "the runtime ended Start with 3".to_owned())]);
     let (_, status) = rustix::process::waitpid(Some(made), WaitOptions::empty()).unwrap().unwrap();
     assert_eq!(status.terminating_signal(), Some(9));
     early::unmount(folder.0.join("net").to_str().unwrap()).unwrap();
@@ -125,7 +142,7 @@ fn a_preparation_that_hangs_is_given_up_and_not_begun_twice() {
     let folder = Folder::new("init-lives-errand");
     let mut lives = lives(&folder, "*) exit 3;;", Preparation::default());
     let mut console = Console::none();
-    lives.all[0].errand = Some(Task::Prepare);
+    lives.all[0].errand = Some(Errand::Prepare);
     lives.all[0].work = Some(Work::Errand);
     assert!(matches!(lives.kill(0), Some(Event::Failed(0, _))), "at once, and not when the file system answers");
     let Some(Event::Failed(0, why)) = lives.start(0) else { panic!("it is begun twice") };
@@ -133,7 +150,7 @@ fn a_preparation_that_hangs_is_given_up_and_not_begun_twice() {
     assert_eq!(lives.errand_done(0, Ok(()), &mut console), [], "nobody waits for it any more");
     assert!(!lives.all[0].prepared);
     assert_eq!(lives.start(0), None, "and now it can be begun again");
-    let helper = lives.all[0].helper().unwrap();
+    let helper = helper_after_errands(&mut lives, &mut console);
     assert!(matches!(collected(&mut lives, helper, &mut console)[..], [Event::Failed(0, _)]));
 }
 
@@ -175,4 +192,46 @@ fn a_process_that_goes_after_it_was_given_up_does_not_end_what_has_its_group_by_
     fs::write(&kill, "").unwrap();
     assert_eq!(collected(&mut lives, first, &mut console), []);
     assert_eq!(fs::read_to_string(&kill).unwrap(), "");
+}
+
+#[test]
+fn mounts_are_taken_back_beside_the_loop_and_before_the_next_life() {
+    let Some(_) = Testbed::with(&[]) else { return };
+    let folder = Folder::new("init-lives-release");
+    unshare_mounts();
+    let disk = folder.0.join("disk");
+    let json = format!(r#"{{"mounts":[{{"destination":"{}","type":"tmpfs"}}]}}"#, disk.display());
+    let preparation = serde_json::from_str::<Runtime>(&json).unwrap().plan().unwrap();
+    let mut lives = lives(&folder, "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;", preparation);
+    lives.means.errands = Errands::with_turn(Duration::MAX);
+    let mut console = Console::none();
+    let has_disk = || {
+        let device = |path: &Path| fs::metadata(path).map(|file| file.dev()).ok();
+        device(&disk).is_some_and(|device_of_disk| Some(device_of_disk) != device(&folder.0))
+    };
+    assert_eq!(lives.start(0), None);
+    run_after_errands(&mut lives, &mut console);
+    assert!(has_disk());
+    assert_eq!(lives.kill(0), None);
+    let first = lives.all[0].first.as_ref().unwrap().pid();
+    assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
+
+    // What comes before it waits for a file system, and so does this.
+    let (go, wait) = mpsc::channel::<()>();
+    lives.means.errands.run(1, move || wait.recv().map_err(|error| error.to_string())).unwrap();
+    lives.release(0);
+    assert!(has_disk(), "the loop goes on without it");
+    assert_eq!(lives.start(0), None);
+    assert!(has_disk() && lives.all[0].helper().is_none(), "and what is there for the last life is not for the next");
+    assert!(matches!(lives.kill(0), Some(Event::Failed(0, _))), "which can be given up");
+    assert_eq!(lives.start(0), None);
+    go.send(()).unwrap();
+    run_after_errands(&mut lives, &mut console);
+    assert!(has_disk() && lives.all[0].prepared, "it has one of its own");
+    assert_eq!(fs::read_to_string("/proc/thread-self/mounts").unwrap().matches(disk.to_str().unwrap()).count(), 1);
+    assert_eq!(lives.kill(0), None);
+    let first = lives.all[0].first.as_ref().unwrap().pid();
+    assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
+    lives.release(0);
+    eventually("the mount to be gone", Duration::from_secs(10), || Ok((!has_disk()).then_some(()))).unwrap();
 }
