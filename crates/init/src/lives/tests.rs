@@ -12,6 +12,9 @@ use crate::container::Config;
 use crate::early;
 use crate::preparation::{Preparation, Runtime};
 
+/// A runtime that makes containers, which do nothing.
+const RUNS: &str = "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;";
+
 /// One service, with a runtime that does this for each verb. It finds the file for the process id in `$pid`.
 fn lives(folder: &Folder, runtime: &str, preparation: Preparation) -> Lives {
     // What a runtime leaves behind is ours, as it is process 1's; any number but 0 says so.
@@ -52,14 +55,37 @@ fn helper_after_errands(lives: &mut Lives, console: &mut Console) -> Pid {
     helper.unwrap()
 }
 
-/// Waits until the container runs.
-fn run_after_errands(lives: &mut Lives, console: &mut Console) {
+/// Waits until the container runs, which [`Lives::start`] has begun with.
+fn runs(lives: &mut Lives, console: &mut Console) {
     let helper = helper_after_errands(lives, console);
     match collected(lives, helper, console)[..] {
         // An earlier life's was deleted first.
-        [] => run_after_errands(lives, console),
+        [] => runs(lives, console),
         ref events => assert_eq!(events, [Event::Ready(0)]),
     }
+}
+
+/// The container's first process.
+fn first(lives: &Lives) -> Pid {
+    lives.all[0].first.as_ref().unwrap().pid()
+}
+
+/// Kills the container, which runs, as at a deadline.
+fn killed(lives: &mut Lives, console: &mut Console) {
+    let first = first(lives);
+    assert_eq!(lives.kill(0), None);
+    assert_eq!(collected(lives, first, console), [Event::Ended(0, End::Killed(9))]);
+}
+
+/// The service with a control group, and where the order to kill all in it is written.
+fn with_group(folder: &Folder, runtime: &str) -> (Lives, PathBuf) {
+    fs::create_dir(folder.0.join("group")).unwrap();
+    let kill = folder.0.join("group/cgroup.kill");
+    fs::write(&kill, "").unwrap();
+    let mut lives = lives(folder, runtime, Preparation::default());
+    lives.means.groups = Groups::at(&folder.0);
+    lives.all[0].bundle.groups = vec!["group".to_owned()];
+    (lives, kill)
 }
 
 #[test]
@@ -74,7 +100,7 @@ fn a_container_that_was_made_and_cannot_be_started_is_not_left_waiting() {
     assert_eq!(lives.start(0), None);
     let creator = lives.all[0].helper().unwrap();
     assert_eq!(collected(&mut lives, creator, &mut console), []);
-    let made = lives.all[0].first.as_ref().unwrap().pid();
+    let made = first(&lives);
     let starter = helper_after_errands(&mut lives, &mut console);
     let events = collected(&mut lives, starter, &mut console);
     assert_eq!(events, [Event::Failed(0, "the runtime ended Start with 3".to_owned())]);
@@ -101,9 +127,7 @@ fn a_container_that_the_runtime_leaves_to_a_part_of_its_own_is_taken_when_that_h
     let parent = Pid::from_raw(parent.trim().parse().unwrap()).unwrap();
     fs::write(&go, "\n").unwrap();
     assert_eq!(collected(&mut lives, parent, &mut console), [Event::Ready(0)]);
-    let first = lives.all[0].first.as_ref().unwrap().pid();
-    assert_eq!(lives.kill(0), None);
-    assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
+    killed(&mut lives, &mut console);
 }
 
 #[test]
@@ -118,21 +142,16 @@ fn a_container_that_is_left_to_a_part_of_the_runtime_can_be_given_up() {
 #[test]
 fn a_process_that_does_not_go_does_not_end_the_next_life() {
     let folder = Folder::new("init-lives-late");
-    let runtime = "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;";
-    let mut lives = lives(&folder, runtime, Preparation::default());
+    let mut lives = lives(&folder, RUNS, Preparation::default());
     let mut console = Console::none();
     let mut firsts = Vec::new();
     for _ in 0..2 {
         assert_eq!(lives.start(0), None);
-        while lives.all[0].first.is_none() {
-            let helper = lives.all[0].helper().unwrap();
-            let _ = collected(&mut lives, helper, &mut console);
-        }
-        firsts.push(lives.all[0].first.as_ref().unwrap().pid());
+        runs(&mut lives, &mut console);
+        firsts.push(first(&lives));
     }
     assert_eq!(lives.ended(firsts[0], End::Killed(9), &mut console), [], "the one that was given up");
-    assert_eq!(lives.kill(0), None);
-    assert_eq!(collected(&mut lives, firsts[1], &mut console), [Event::Ended(0, End::Killed(9))]);
+    killed(&mut lives, &mut console);
     rustix::process::kill_process(firsts[0], Signal::KILL).unwrap();
     rustix::process::waitpid(Some(firsts[0]), WaitOptions::empty()).unwrap();
 }
@@ -157,41 +176,36 @@ fn a_preparation_that_hangs_is_given_up_and_not_begun_twice() {
 #[test]
 fn what_outlives_a_containers_first_process_is_ended_with_it() {
     let folder = Folder::new("init-lives-outlives");
-    fs::create_dir(folder.0.join("group")).unwrap();
-    let kill = folder.0.join("group/cgroup.kill");
-    fs::write(&kill, "").unwrap();
-    let mut lives = lives(&folder, "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;", Preparation::default());
-    lives.means.groups = Groups::at(&folder.0);
-    lives.all[0].bundle.groups = vec!["group".to_owned()];
+    let (mut lives, kill) = with_group(&folder, RUNS);
     let mut console = Console::none();
     assert_eq!(lives.start(0), None);
-    let helper = lives.all[0].helper().unwrap();
-    assert_eq!(collected(&mut lives, helper, &mut console), [Event::Ready(0)]);
+    runs(&mut lives, &mut console);
     assert_eq!(fs::read_to_string(&kill).unwrap(), "", "it runs");
-    let first = lives.all[0].first.as_ref().unwrap().pid();
+    let first = first(&lives);
     rustix::process::kill_process(first, Signal::KILL).unwrap();
     assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
     assert_eq!(fs::read_to_string(&kill).unwrap(), "1");
 }
 
 #[test]
-fn a_process_that_goes_after_it_was_given_up_does_not_end_what_has_its_group_by_then() {
-    let folder = Folder::new("init-lives-given-up");
-    fs::create_dir(folder.0.join("group")).unwrap();
-    let kill = folder.0.join("group/cgroup.kill");
-    let mut lives = lives(&folder, "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;", Preparation::default());
-    lives.means.groups = Groups::at(&folder.0);
-    lives.all[0].bundle.groups = vec!["group".to_owned()];
-    let mut console = Console::none();
-    assert_eq!(lives.start(0), None);
-    let helper = lives.all[0].helper().unwrap();
-    assert_eq!(collected(&mut lives, helper, &mut console), [Event::Ready(0)]);
-    let first = lives.all[0].first.as_ref().unwrap().pid();
-    assert_eq!(lives.kill(0), None);
-    lives.release(0);
-    fs::write(&kill, "").unwrap();
-    assert_eq!(collected(&mut lives, first, &mut console), []);
-    assert_eq!(fs::read_to_string(&kill).unwrap(), "");
+fn what_goes_after_it_was_given_up_does_not_end_what_has_its_group_by_then() {
+    for (what, runtime) in [("a container", RUNS), ("a runtime at work", "*run*) exec sleep 20;;")] {
+        let folder = Folder::new("init-lives-given-up");
+        let (mut lives, kill) = with_group(&folder, runtime);
+        let mut console = Console::none();
+        assert_eq!(lives.start(0), None);
+        let late = if runtime == RUNS {
+            runs(&mut lives, &mut console);
+            first(&lives)
+        } else {
+            lives.all[0].helper().unwrap()
+        };
+        assert_eq!(lives.kill(0), None, "{what}");
+        lives.release(0);
+        fs::write(&kill, "").unwrap();
+        assert_eq!(collected(&mut lives, late, &mut console), [], "{what}");
+        assert_eq!(fs::read_to_string(&kill).unwrap(), "", "{what}");
+    }
 }
 
 #[test]
@@ -202,7 +216,7 @@ fn mounts_are_taken_back_beside_the_loop_and_before_the_next_life() {
     let disk = folder.0.join("disk");
     let json = format!(r#"{{"mounts":[{{"destination":"{}","type":"tmpfs"}}]}}"#, disk.display());
     let preparation = serde_json::from_str::<Runtime>(&json).unwrap().plan().unwrap();
-    let mut lives = lives(&folder, "*run*) sleep 20 </dev/null >&0 2>&0 & echo $! >$pid;;", preparation);
+    let mut lives = lives(&folder, RUNS, preparation);
     lives.means.errands = Errands::with_turn(Duration::MAX);
     let mut console = Console::none();
     let has_disk = || {
@@ -210,11 +224,9 @@ fn mounts_are_taken_back_beside_the_loop_and_before_the_next_life() {
         device(&disk).is_some_and(|device_of_disk| Some(device_of_disk) != device(&folder.0))
     };
     assert_eq!(lives.start(0), None);
-    run_after_errands(&mut lives, &mut console);
+    runs(&mut lives, &mut console);
     assert!(has_disk());
-    assert_eq!(lives.kill(0), None);
-    let first = lives.all[0].first.as_ref().unwrap().pid();
-    assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
+    killed(&mut lives, &mut console);
 
     // What comes before it waits for a file system, and so does this.
     let (go, wait) = mpsc::channel::<()>();
@@ -226,12 +238,10 @@ fn mounts_are_taken_back_beside_the_loop_and_before_the_next_life() {
     assert!(matches!(lives.kill(0), Some(Event::Failed(0, _))), "which can be given up");
     assert_eq!(lives.start(0), None);
     go.send(()).unwrap();
-    run_after_errands(&mut lives, &mut console);
+    runs(&mut lives, &mut console);
     assert!(has_disk() && lives.all[0].prepared, "it has one of its own");
     assert_eq!(fs::read_to_string("/proc/thread-self/mounts").unwrap().matches(disk.to_str().unwrap()).count(), 1);
-    assert_eq!(lives.kill(0), None);
-    let first = lives.all[0].first.as_ref().unwrap().pid();
-    assert_eq!(collected(&mut lives, first, &mut console), [Event::Ended(0, End::Killed(9))]);
+    killed(&mut lives, &mut console);
     lives.release(0);
     eventually("the mount to be gone", Duration::from_secs(10), || Ok((!has_disk()).then_some(()))).unwrap();
 }
