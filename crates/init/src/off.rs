@@ -136,11 +136,26 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Whether process 1, as this process sees it, is the machine's: a container without `pid: host` has one of its own.
+#[must_use]
+pub fn in_machines_processes() -> bool {
+    is_machines(std::fs::read_link("/proc/self/ns/pid"))
+}
+
+/// By the name of a process namespace: the first one's number is the same in every kernel (`PROC_PID_INIT_INO`).
+fn is_machines(namespace: std::io::Result<PathBuf>) -> bool {
+    // A machine that boots has no /proc yet.
+    namespace.map_or(true, |name| name == Path::new("pid:[4026531836]"))
+}
+
 /// Tells process 1 to end the machine.
 ///
 /// # Errors
 /// When it is in another process namespace, or we may not.
 pub fn ask(ending: Ending) -> std::io::Result<()> {
+    if !in_machines_processes() {
+        return Err(std::io::Error::other("the process 1 that it sees is a container's own"));
+    }
     let signal = match ending {
         Ending::PowerOff => Signal::TERM,
         Ending::Restart => Signal::INT,
@@ -154,6 +169,18 @@ mod tests {
     use orlop_testbed::Folder;
 
     use super::*;
+
+    #[test]
+    fn process_1_of_a_container_is_not_the_machines() {
+        let link = |text: &str| Ok(PathBuf::from(text));
+        for (what, namespace, want) in [
+            ("the kernel's first", link("pid:[4026531836]"), true),
+            ("a container's", link("pid:[4026532177]"), false),
+            ("at boot, before /proc is there", Err(std::io::ErrorKind::NotFound.into()), true),
+        ] {
+            assert_eq!(is_machines(namespace), want, "{what}");
+        }
+    }
 
     #[test]
     fn all_that_could_be_lost_is_unmounted_and_what_is_in_memory_is_not() {
