@@ -108,18 +108,6 @@ impl Default for Errands {
     }
 }
 
-/// Does something, and waits for it no longer than `limit`.
-#[must_use]
-pub fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (sender, done) = mpsc::sync_channel(1);
-    let errand = move || {
-        // Nobody listens any more if it took too long.
-        let _ = sender.send(work());
-    };
-    thread::Builder::new().name("errand".to_owned()).spawn(errand).ok()?;
-    done.recv_timeout(limit).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use rustix::event::{PollFd, PollFlags, Timespec};
@@ -176,12 +164,5 @@ mod tests {
         go.send(()).unwrap();
         assert!(errands.settle(forever));
         assert_eq!(errands.done().len(), 2);
-    }
-
-    #[test]
-    fn what_takes_too_long_is_not_waited_for() {
-        let (_held, never) = mpsc::channel::<()>();
-        assert_eq!(within(Duration::from_millis(20), move || never.recv().is_ok()), None);
-        assert_eq!(within(Duration::from_secs(10), || 5), Some(5), "control");
     }
 }

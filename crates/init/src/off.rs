@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::thread;
 
 use orlop_machine::Instant;
@@ -19,7 +20,7 @@ use rustix::system::RebootCommand;
 
 use crate::boot::Ending;
 use crate::console::Console;
-use crate::errands::{Errands, within};
+use crate::errands::Errands;
 use crate::logs::Logs;
 use crate::setup;
 
@@ -31,6 +32,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const EACH: Duration = Duration::from_secs(5);
 /// How much of [`LIMIT`] is left for them when what is in memory cannot be written.
 const FOR_MOUNTS: Duration = Duration::from_secs(30);
+/// How often it is looked whether processes are gone.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Ends that are collected before each new try to spawn.
+const MAX_ENDS: usize = 1000;
 /// More mounts than a mount namespace has (`/proc/sys/fs/mount-max`).
 const MAX_MOUNTS: usize = 100_000;
 /// File systems of the kernel's own that [`setup`] does not mount: nothing in them is kept anywhere.
@@ -70,11 +75,46 @@ fn end_all_processes() {
     while clock::now() < until {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some(_)) => {}
-            Ok(None) => thread::sleep(Duration::from_millis(10)),
+            Ok(None) => thread::sleep(LOOK_EVERY),
             // Nobody is left.
             Err(_) => return,
         }
     }
+}
+
+/// Does something in a thread, and waits for it no longer than `limit`.
+fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Clone + Send + 'static) -> Option<T> {
+    let until = clock::now().after(limit);
+    let (sender, done) = mpsc::sync_channel(1);
+    let spawn = || {
+        let (work, sender) = (work.clone(), sender.clone());
+        let errand = move || {
+            // Nobody listens any more if it took too long.
+            let _ = sender.send(work());
+        };
+        thread::Builder::new().name("off".to_owned()).spawn(errand).map(drop)
+    };
+    let collect = || {
+        let ended = || rustix::process::wait(WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some());
+        let _ = (0..MAX_ENDS).take_while(|_| ended()).count();
+    };
+    if !begin(until, spawn, collect) {
+        return None;
+    }
+    done.recv_timeout(until.since(clock::now())).ok()
+}
+
+/// Spawns, as soon as there is room for one more: a service that made processes until there was none leaves some that are not gone yet,
+/// and those that are gone and not collected count as well.
+fn begin(until: Instant, mut spawn: impl FnMut() -> std::io::Result<()>, mut collect: impl FnMut()) -> bool {
+    while spawn().is_err() {
+        if clock::now() >= until {
+            return false;
+        }
+        collect();
+        thread::sleep(LOOK_EVERY);
+    }
+    true
 }
 
 /// Writes what is in memory and unmounts, the latest mounts first; says what could not be done in time.
@@ -166,9 +206,41 @@ pub fn ask(ending: Ending) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use orlop_testbed::Folder;
 
     use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_not_waited_for() {
+        let (_held, never) = mpsc::channel::<()>();
+        let never = Arc::new(Mutex::new(never));
+        assert_eq!(within(Duration::from_millis(20), move || never.lock().unwrap().recv().is_ok()), None);
+        assert_eq!(within(Duration::from_secs(10), || 5), Some(5), "control");
+    }
+
+    #[test]
+    fn a_full_process_table_is_tried_again_and_no_longer_than_allowed() {
+        let now = clock::now();
+        for (what, until, failures, want) in [
+            ("there is room", now, 0, (true, 1)),
+            ("there is room in time", now.after(Duration::from_secs(10)), 3, (true, 4)),
+            ("there is none in time", now, 3, (false, 1)),
+        ] {
+            let (mut tries, mut collected) = (0, 0);
+            let begun = begin(
+                until,
+                || {
+                    tries += 1;
+                    if tries <= failures { Err(std::io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+                },
+                || collected += 1,
+            );
+            assert_eq!((begun, tries), want, "{what}");
+            assert_eq!(collected, tries - 1, "{what}: what has ended is collected before each new try");
+        }
+    }
 
     #[test]
     fn process_1_of_a_container_is_not_the_machines() {
