@@ -230,8 +230,9 @@ impl Lives {
         self.read(id, console, true);
         if let Some(life) = self.all.get_mut(id) {
             life.end_all(&self.means.groups);
-            // Its end is nobody's concern.
+            // Its end is nobody's concern, and its number may be another's before we ask again.
             life.first = None;
+            life.known.forget_pid();
         }
         vec![Event::Failed(id, why)]
     }

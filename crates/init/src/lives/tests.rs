@@ -104,6 +104,7 @@ fn a_container_that_was_made_and_cannot_be_started_is_not_left_waiting() {
     let starter = helper_after_errands(&mut lives, &mut console);
     let events = collected(&mut lives, starter, &mut console);
     assert_eq!(events, [Event::Failed(0, "the runtime ended Start with 3".to_owned())]);
+    assert_eq!(lives.all[0].known.pid(), None, "its number may soon be another's");
     let (_, status) = rustix::process::waitpid(Some(made), WaitOptions::empty()).unwrap().unwrap();
     assert_eq!(status.terminating_signal(), Some(9));
     early::unmount(folder.0.join("net").to_str().unwrap()).unwrap();
