@@ -21,7 +21,13 @@ use crate::spec::settings::Runtime;
 use crate::spec::{Container, Section, Spec};
 use crate::store::{BadImage, Resolved, Store};
 
+mod control_groups;
 mod placed_files;
+
+use control_groups::Grouped;
+
+/// In our init image, and in none of LinuxKit's.
+const OURS: &str = "usr/bin/orlop-container";
 
 /// A part of the spec that files of the machine are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +86,8 @@ pub type Say<'a> = &'a mut dyn FnMut(Told);
 /// # Errors
 /// An image is missing or broken, or the spec asks for something that cannot be.
 pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>) -> Result<Machine, Fatal> {
-    let mut assembly = Assembly { machine: Machine::default(), placed: Placed::new(), store, platform, say };
+    let mut assembly =
+        Assembly { machine: Machine::default(), placed: Placed::new(), grouped: Vec::new(), store, platform, say };
     // What is written into the machine about itself names exactly what is in it.
     let mut exact = spec.clone();
     let mut modules = Filesystem::default();
@@ -110,12 +117,14 @@ pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>
         let part = assembly.part(format!("files[{index}]"), "linuxkit.files".to_owned(), "files".to_owned());
         placed_files::put(&mut assembly.machine.files, file, index, &exact, &ids, part, assembly.say)?;
     }
+    control_groups::check(&assembly.machine.files, assembly.grouped, assembly.say)?;
     Ok(assembly.machine)
 }
 
 struct Assembly<'a> {
     machine: Machine,
     placed: Placed,
+    grouped: Vec<Grouped>,
     store: &'a mut Store,
     platform: Platform,
     say: Say<'a>,
@@ -229,6 +238,7 @@ impl Assembly<'_> {
         if let Some(why) = not_with_our_init(&self.machine.files, &runtime) {
             return Err(bad(&why, "give it net: host and no runtime.interfaces, or take LinuxKit's images for init:"));
         }
+        self.grouped.push(Grouped::new(at.clone(), section, &folder, settings.cgroups_path));
         Bundle { folder: &folder, config: &config, runtime: &runtime }
             .put(&mut self.machine.files, &root, &digest, &mut self.placed, part)
             .map_err(|error| clash(&at, &error))?;
@@ -238,8 +248,6 @@ impl Assembly<'_> {
 
 /// What a machine with `orlop-init` could not start: better said now than by the machine.
 fn not_with_our_init(files: &Filesystem, runtime: &Runtime) -> Option<String> {
-    /// In our init image, and in none of LinuxKit's.
-    const OURS: &str = "usr/bin/orlop-container";
     let interface = runtime.interfaces.iter().flatten().next().filter(|_| files.has(OURS))?;
     Some(format!("it asks for the interface {}, and orlop-init moves none into containers", interface.name))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::container::{Config, Container, List};
 use crate::files;
-use crate::groups;
+use crate::groups::{self, Member};
 use crate::preparation::{Preparation, Runtime};
 
 /// More containers than a machine has in one list.
@@ -30,7 +30,7 @@ pub struct Bundle {
 /// is there all the same, and fails when it is started.
 #[must_use]
 pub fn read(containers: &Path, deadline: Duration) -> (Vec<Container>, Vec<Bundle>, Vec<String>) {
-    let (mut all, mut bundles, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut all, mut bundles, mut paths, mut wrong) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for list in List::ALL {
         let folder = containers.join(list.name());
         let names = match names(&folder) {
@@ -55,42 +55,24 @@ pub fn read(containers: &Path, deadline: Duration) -> (Vec<Container>, Vec<Bundl
             let known = config.as_ref().cloned().unwrap_or_default();
             let (container, complaints) = Container::new(list, &name, &known, deadline);
             wrong.extend(complaints);
-            let (preparation, groups) = match groups::of_container(known.cgroups_path(), &container.id()) {
-                Ok(groups) => (config.and_then(|_| preparation(&folder)), groups),
-                Err(why) => (Err(why), Vec::new()),
-            };
+            let preparation = config.and_then(|_| preparation(&folder));
             all.push(container);
-            bundles.push(Bundle { folder, preparation, groups });
+            bundles.push(Bundle { folder, preparation, groups: Vec::new() });
+            paths.push(known.cgroups_path().map(str::to_owned));
         }
     }
-    refuse_shared_groups(&all, &mut bundles);
+    let members = all.iter().zip(&paths).map(|(container, configured)| Member {
+        list: container.list,
+        name: &container.name,
+        configured: configured.as_deref(),
+    });
+    for (bundle, groups) in bundles.iter_mut().zip(groups::of_machine(&members.collect::<Vec<_>>())) {
+        match groups {
+            Ok(groups) => bundle.groups = groups,
+            Err(why) => bundle.preparation = Err(format!("{why}: give it a cgroupsPath of its own")),
+        }
+    }
     (all, bundles, wrong)
-}
-
-/// Of containers that may run at the same time, only the first has a control group: to end a container is to end all that is
-/// in its group, and so does every runtime that deletes one.
-fn refuse_shared_groups(containers: &[Container], bundles: &mut [Bundle]) {
-    let together = |one: List, other: List| match (one, other) {
-        // The boot is over when services begin.
-        (List::Onboot, _) | (_, List::Onboot) | (List::Onshutdown, List::Onshutdown) => false,
-        (List::Services, _) | (_, List::Services) => true,
-    };
-    for later in 1..bundles.len() {
-        let (before, rest) = bundles.split_at_mut(later);
-        let (Some(bundle), Some(container)) = (rest.first_mut(), containers.get(later)) else { continue };
-        let shares = |(first, other): &(&Container, &Bundle)| {
-            together(first.list, container.list) && groups::overlap(&other.groups, &bundle.groups)
-        };
-        if let Some((first, _)) = containers.iter().zip(before.iter()).find(shares) {
-            let group = bundle.groups.join(" or ");
-            let (list, name) = (first.list.name(), &first.name);
-            bundle.preparation = Err(format!(
-                "its control group {group} is not its own, {list} {name} would end with it: give each a cgroupsPath of its own"
-            ));
-            // What is in there is the other's.
-            bundle.groups.clear();
-        }
-    }
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -172,27 +154,17 @@ mod tests {
     #[test]
     fn of_two_that_share_a_control_group_only_the_first_is_started() {
         const POD: &str = r#"{"linux":{"cgroupsPath":"/pod"}}"#;
-        const IN_POD: &str = r#"{"linux":{"cgroupsPath":"pod/b"}}"#;
-        const OWN: &str = r#"{"linux":{"cgroupsPath":"/own"}}"#;
-        const OF_A: &str = r#"{"linux":{"cgroupsPath":":youki:services-a"}}"#;
-        for (what, files, want) in [
-            ("services", [("services/a", POD), ("services/b", POD)], false),
-            ("one in the other's", [("services/a", POD), ("services/b", IN_POD)], false),
-            ("the runtime's own for another", [("services/a", "{}"), ("services/b", OF_A)], false),
-            ("at shutdown services still run", [("services/a", POD), ("onshutdown/000-b", POD)], false),
-            ("each its own", [("services/a", POD), ("services/b", OWN)], true),
-            ("nothing said", [("services/a", "{}"), ("services/b", "{}")], true),
-            ("one after the other", [("onboot/000-a", POD), ("onboot/001-b", POD)], true),
-            ("at boot, and later", [("onboot/000-a", POD), ("services/a", POD)], true),
-        ] {
-            let paths = files.map(|(folder, config)| (format!("{folder}/config.json"), config));
-            let files: Vec<(&str, &str)> = paths.iter().map(|(path, config)| (path.as_str(), *config)).collect();
-            let folder = machine("init-bundles-groups", &files);
-            let (_, bundles, _) = read(&folder.0, Duration::from_secs(60));
-            assert!(bundles[0].preparation.is_ok(), "{what}");
-            assert_eq!(bundles[1].preparation.is_ok(), want, "{what}: {:?}", bundles[1].preparation);
-            assert_eq!(bundles[1].groups.is_empty(), !want, "{what}: nothing of the other's is ended");
-        }
+        let folder =
+            machine("init-bundles-groups", &[("services/a/config.json", POD), ("services/b/config.json", POD)]);
+        let (_, bundles, _) = read(&folder.0, Duration::from_secs(60));
+        assert!(bundles[0].preparation.is_ok());
+        assert_eq!(bundles[0].groups, ["pod"]);
+        let why = bundles[1].preparation.as_ref().unwrap_err();
+        assert_eq!(
+            why,
+            "its control group pod is not its own: services a would end with it: give it a cgroupsPath of its own"
+        );
+        assert_eq!(bundles[1].groups, Vec::<String>::new(), "nothing of the other's is ended");
     }
 
     #[test]

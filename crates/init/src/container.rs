@@ -37,6 +37,12 @@ impl List {
             Self::Onshutdown => "onshutdown",
         }
     }
+
+    /// What the runtime calls a container of this list: lists have containers of the same name.
+    #[must_use]
+    pub fn id(self, name: &str) -> String {
+        format!("{}-{name}", self.name())
+    }
 }
 
 /// When a service is started again.
@@ -87,10 +93,10 @@ impl Config {
 }
 
 impl Container {
-    /// What the runtime calls it: lists have containers of the same name.
+    /// What the runtime calls it.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{}-{}", self.list.name(), self.name)
+        self.list.id(&self.name)
     }
 
     /// The container `name` of `list`, whose bundle says `config`. What is wrong in its annotations is said, and has no effect.

@@ -1,7 +1,7 @@
 //! What may wait for a file system, done beside the loop: a mount of a server that does not answer, or a folder on a file
 //! system that a container provides, holds up the container that wants it and nobody else.
 //!
-//! Each errand is a thread. One that never comes back stays until the machine goes off, which does not wait for it either.
+//! Each errand is a thread. One that never comes back stays until the machine goes off, which waits for it a moment only.
 //! They are done in order, since one may make a folder where another mounts something; one that hangs loses its turn.
 
 use core::cell::RefCell;
@@ -12,12 +12,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use orlop_sandbox::clock;
 use rustix::event::EventfdFlags;
 
 use crate::boot::Id;
 
 /// How long an errand waits for the one before it: mounts and folders in memory take milliseconds.
 const TURN: Duration = Duration::from_secs(2);
+
+/// How often [`Errands::settle`] looks.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Errands of containers, of which the loop hears when they are done.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct Errands {
     bell: Option<Arc<OwnedFd>>,
     /// Hears when the latest begins, and is closed when it is done.
     latest: RefCell<Option<Receiver<()>>>,
+    /// Each that is not done has one, and so have we.
+    under_way: Arc<()>,
     turn: Duration,
 }
 
@@ -38,10 +44,10 @@ impl Errands {
         Self::with_turn(TURN)
     }
 
-    fn with_turn(turn: Duration) -> Self {
+    pub(crate) fn with_turn(turn: Duration) -> Self {
         let (sender, done) = mpsc::channel();
         let bell = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).ok().map(Arc::new);
-        Self { sender, done, bell, latest: RefCell::new(None), turn }
+        Self { sender, done, bell, latest: RefCell::new(None), under_way: Arc::default(), turn }
     }
 
     /// Does something for a container.
@@ -50,7 +56,8 @@ impl Errands {
     /// When there can be no more threads.
     pub fn run(&self, id: Id, work: impl FnOnce() -> Result<(), String> + Send + 'static) -> io::Result<()> {
         let (sender, bell, turn) = (self.sender.clone(), self.bell.clone(), self.turn);
-        let (under_way, latest) = mpsc::channel();
+        let under_way = Arc::clone(&self.under_way);
+        let (begun, latest) = mpsc::channel();
         let before = self.latest.replace(Some(latest));
         let errand = move || {
             if let Some(before) = before {
@@ -58,11 +65,11 @@ impl Errands {
                 let _ = before.recv().and_then(|()| before.recv_timeout(turn).map_err(|_| mpsc::RecvError));
             }
             // Perhaps nobody comes after us.
-            let _ = under_way.send(());
+            let _ = begun.send(());
             // The loop hears us as long as there is one.
             let _ = sender.send((id, work()));
             let _ = bell.map(|bell| rustix::io::write(&*bell, &1_u64.to_ne_bytes()));
-            drop::<Sender<()>>(under_way);
+            drop::<(Sender<()>, Arc<()>)>((begun, under_way));
         };
         thread::Builder::new().name("errand".to_owned()).spawn(errand).map(drop)
     }
@@ -80,24 +87,25 @@ impl Errands {
         let _ = self.bell.as_ref().map(|bell| rustix::io::read(&**bell, &mut [0; 8]));
         self.done.try_iter().collect()
     }
+
+    /// Waits until all are done, but no longer than `limit`; says whether they are.
+    #[must_use]
+    pub fn settle(&self, limit: Duration) -> bool {
+        let until = clock::now().after(limit);
+        while Arc::strong_count(&self.under_way) > 1 {
+            if clock::now() >= until {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
 }
 
 impl Default for Errands {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Does something, and waits for it no longer than `limit`.
-#[must_use]
-pub fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (sender, done) = mpsc::sync_channel(1);
-    let errand = move || {
-        // Nobody listens any more if it took too long.
-        let _ = sender.send(work());
-    };
-    thread::Builder::new().name("errand".to_owned()).spawn(errand).ok()?;
-    done.recv_timeout(limit).ok()
 }
 
 #[cfg(test)]
@@ -145,9 +153,16 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_too_long_is_not_waited_for() {
-        let (_held, never) = mpsc::channel::<()>();
-        assert_eq!(within(Duration::from_millis(20), move || never.recv().is_ok()), None);
-        assert_eq!(within(Duration::from_secs(10), || 5), Some(5), "control");
+    fn all_are_waited_for_and_no_longer_than_allowed() {
+        let errands = Errands::with_turn(Duration::ZERO);
+        let (soon, forever) = (Duration::from_millis(30), Duration::from_secs(10));
+        assert!(errands.settle(soon), "there is none");
+        let (go, wait) = mpsc::channel::<()>();
+        errands.run(0, move || wait.recv().map_err(|error| error.to_string())).unwrap();
+        errands.run(1, || Ok(())).unwrap();
+        assert!(!errands.settle(soon), "also one that has lost its turn");
+        go.send(()).unwrap();
+        assert!(errands.settle(forever));
+        assert_eq!(errands.done().len(), 2);
     }
 }

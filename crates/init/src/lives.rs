@@ -27,7 +27,7 @@ use crate::stream::{self, Stream};
 
 mod life;
 
-use life::{Life, Task, Work};
+use life::{Errand, Life, Work};
 
 /// Where logs are.
 const LOGS: &str = "/var/log";
@@ -115,9 +115,7 @@ impl Lives {
     /// mounted elsewhere is for those that come after it, and stays, as in LinuxKit.
     pub fn release(&mut self, id: Id) {
         if let Some(life) = self.all.get_mut(id) {
-            life.unmount();
-            // If it was given up, it may go when its control group is another container's.
-            life.first = None;
+            life.release(&self.means);
         }
     }
 
@@ -129,21 +127,17 @@ impl Lives {
 
     fn errand_done(&mut self, id: Id, result: Result<(), String>, console: &mut Console) -> Vec<Event> {
         let Some(life) = self.all.get_mut(id) else { return Vec::new() };
-        let Some(task) = life.errand.take() else { return Vec::new() };
+        let Some(errand) = life.errand.take() else { return Vec::new() };
+        life.prepared |= errand == Errand::Prepare && result.is_ok();
         if !matches!(life.work, Some(Work::Errand)) {
             // Nobody waits for it any more.
-            if task == Task::Prepare && result.is_ok() {
-                life.unmount();
-            }
+            life.release(&self.means);
             return Vec::new();
         }
         life.work = None;
         match result {
             Err(why) => self.failed(id, why, console),
-            Ok(()) => {
-                life.prepared |= task == Task::Prepare;
-                self.go_on(id, console)
-            }
+            Ok(()) => self.go_on(id, console),
         }
     }
 
@@ -236,8 +230,9 @@ impl Lives {
         self.read(id, console, true);
         if let Some(life) = self.all.get_mut(id) {
             life.end_all(&self.means.groups);
-            // Its end is nobody's concern.
+            // Its end is nobody's concern, and its number may be another's before we ask again.
             life.first = None;
+            life.known.forget_pid();
         }
         vec![Event::Failed(id, why)]
     }

@@ -23,7 +23,7 @@ Annotations of a container: orlop.deadline (seconds), orlop.restart (always, on-
 
 fn main() -> ExitCode {
     // The kernel gives us every word of its command line that it does not know itself.
-    if rustix::process::getpid() == rustix::process::Pid::INIT {
+    if rustix::process::getpid() == rustix::process::Pid::INIT && off::in_machines_processes() {
         run::run();
     }
     let words: Vec<String> = std::env::args().skip(1).collect();

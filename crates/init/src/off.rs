@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::thread;
 
 use orlop_machine::Instant;
@@ -19,7 +20,7 @@ use rustix::system::RebootCommand;
 
 use crate::boot::Ending;
 use crate::console::Console;
-use crate::errands::within;
+use crate::errands::Errands;
 use crate::logs::Logs;
 use crate::setup;
 
@@ -31,13 +32,17 @@ const LIMIT: Duration = Duration::from_secs(60);
 const EACH: Duration = Duration::from_secs(5);
 /// How much of [`LIMIT`] is left for them when what is in memory cannot be written.
 const FOR_MOUNTS: Duration = Duration::from_secs(30);
+/// How often it is looked whether processes are gone.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Ends that are collected before each new try to spawn.
+const MAX_ENDS: usize = 1000;
 /// More mounts than a mount namespace has (`/proc/sys/fs/mount-max`).
 const MAX_MOUNTS: usize = 100_000;
 /// File systems of the kernel's own that [`setup`] does not mount: nothing in them is kept anywhere.
 const IN_MEMORY: [&str; 3] = ["rootfs", "ramfs", "nsfs"];
 
 /// Ends every process but us, unmounts what holds data, and ends the machine.
-pub fn end(ending: Ending, console: &mut Console, logs: &Logs) -> ! {
+pub fn end(ending: Ending, console: &mut Console, logs: &Logs, errands: &Errands) -> ! {
     console.drain();
     end_all_processes();
     let until = clock::now().after(LIMIT);
@@ -45,7 +50,7 @@ pub fn end(ending: Ending, console: &mut Console, logs: &Logs) -> ! {
     if !logs.flush(PATIENCE) {
         wrong.push("logs are not complete: their disk does not answer".to_owned());
     }
-    wrong.extend(put_away(until));
+    wrong.extend(put_away(until, errands));
     for line in &wrong {
         console.say(clock::now(), &format!("warning: {line}"));
     }
@@ -70,19 +75,58 @@ fn end_all_processes() {
     while clock::now() < until {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some(_)) => {}
-            Ok(None) => thread::sleep(Duration::from_millis(10)),
+            Ok(None) => thread::sleep(LOOK_EVERY),
             // Nobody is left.
             Err(_) => return,
         }
     }
 }
 
+/// Does something in a thread, and waits for it no longer than `limit`.
+fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Clone + Send + 'static) -> Option<T> {
+    let until = clock::now().after(limit);
+    let (sender, done) = mpsc::sync_channel(1);
+    let spawn = || {
+        let (work, sender) = (work.clone(), sender.clone());
+        let errand = move || {
+            // Nobody listens any more if it took too long.
+            let _ = sender.send(work());
+        };
+        thread::Builder::new().name("off".to_owned()).spawn(errand).map(drop)
+    };
+    let collect = || {
+        let ended = || rustix::process::wait(WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some());
+        let _ = (0..MAX_ENDS).take_while(|_| ended()).count();
+    };
+    if !begin(until, spawn, collect) {
+        return None;
+    }
+    done.recv_timeout(until.since(clock::now())).ok()
+}
+
+/// Spawns, as soon as there is room for one more: a service that made processes until there was none leaves some that are not gone yet,
+/// and those that are gone and not collected count as well.
+fn begin(until: Instant, mut spawn: impl FnMut() -> std::io::Result<()>, mut collect: impl FnMut()) -> bool {
+    while spawn().is_err() {
+        if clock::now() >= until {
+            return false;
+        }
+        collect();
+        thread::sleep(LOOK_EVERY);
+    }
+    true
+}
+
 /// Writes what is in memory and unmounts, the latest mounts first; says what could not be done in time.
-fn put_away(until: Instant) -> Vec<String> {
+fn put_away(until: Instant, errands: &Errands) -> Vec<String> {
     let mut wrong = Vec::new();
     let left = || until.since(clock::now());
     if within(left().saturating_sub(FOR_MOUNTS), rustix::fs::sync).is_none() {
         wrong.push("not everything is written: a file system does not answer".to_owned());
+    }
+    // A disk that is being taken from its container is in no list any more, and not yet to be switched off.
+    if !errands.settle(left().min(EACH)) {
+        wrong.push("a mount of a container is not finished: its file system does not answer".to_owned());
     }
     let Some(targets) = within(left().min(EACH), || mounts(Path::new("/proc/self/mounts"))) else {
         wrong.push("nothing is unmounted: the kernel does not say what is mounted".to_owned());
@@ -132,11 +176,26 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Whether process 1, as this process sees it, is the machine's: a container without `pid: host` has one of its own.
+#[must_use]
+pub fn in_machines_processes() -> bool {
+    is_machines(std::fs::read_link("/proc/self/ns/pid"))
+}
+
+/// By the name of a process namespace: the first one's number is the same in every kernel (`PROC_PID_INIT_INO`).
+fn is_machines(namespace: std::io::Result<PathBuf>) -> bool {
+    // A machine that boots has no /proc yet.
+    namespace.map_or(true, |name| name == Path::new("pid:[4026531836]"))
+}
+
 /// Tells process 1 to end the machine.
 ///
 /// # Errors
 /// When it is in another process namespace, or we may not.
 pub fn ask(ending: Ending) -> std::io::Result<()> {
+    if !in_machines_processes() {
+        return Err(std::io::Error::other("the process 1 that it sees is a container's own"));
+    }
     let signal = match ending {
         Ending::PowerOff => Signal::TERM,
         Ending::Restart => Signal::INT,
@@ -147,9 +206,53 @@ pub fn ask(ending: Ending) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use orlop_testbed::Folder;
 
     use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_not_waited_for() {
+        let (_held, never) = mpsc::channel::<()>();
+        let never = Arc::new(Mutex::new(never));
+        assert_eq!(within(Duration::from_millis(20), move || never.lock().unwrap().recv().is_ok()), None);
+        assert_eq!(within(Duration::from_secs(10), || 5), Some(5), "control");
+    }
+
+    #[test]
+    fn a_full_process_table_is_tried_again_and_no_longer_than_allowed() {
+        let now = clock::now();
+        for (what, until, failures, want) in [
+            ("there is room", now, 0, (true, 1)),
+            ("there is room in time", now.after(Duration::from_secs(10)), 3, (true, 4)),
+            ("there is none in time", now, 3, (false, 1)),
+        ] {
+            let (mut tries, mut collected) = (0, 0);
+            let begun = begin(
+                until,
+                || {
+                    tries += 1;
+                    if tries <= failures { Err(std::io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+                },
+                || collected += 1,
+            );
+            assert_eq!((begun, tries), want, "{what}");
+            assert_eq!(collected, tries - 1, "{what}: what has ended is collected before each new try");
+        }
+    }
+
+    #[test]
+    fn process_1_of_a_container_is_not_the_machines() {
+        let link = |text: &str| Ok(PathBuf::from(text));
+        for (what, namespace, want) in [
+            ("the kernel's first", link("pid:[4026531836]"), true),
+            ("a container's", link("pid:[4026532177]"), false),
+            ("at boot, before /proc is there", Err(std::io::ErrorKind::NotFound.into()), true),
+        ] {
+            assert_eq!(is_machines(namespace), want, "{what}");
+        }
+    }
 
     #[test]
     fn all_that_could_be_lost_is_unmounted_and_what_is_in_memory_is_not() {

@@ -145,7 +145,7 @@ impl Init {
             }
             Action::Off(ending) => {
                 self.console.say(clock::now(), "goodbye");
-                off::end(ending, &mut self.console, self.lives.logs())
+                off::end(ending, &mut self.console, self.lives.logs(), self.lives.errands())
             }
         }
         None

@@ -71,6 +71,47 @@ fn interfaces_are_refused_with_an_init_that_cannot_move_them() {
 }
 
 #[test]
+fn a_control_group_that_orlop_init_takes_for_one_only_is_an_error_with_it_and_a_warning_with_another() {
+    let sample = Sample::new("groups", "orlop.example/a:1", r#"{"cgroupsPath":"/pod"}"#);
+    let container = |name: &str, more: &str| format!("{{name: {name}, image: 'orlop.example/a:1'{more}}}");
+    let (a, b) = (container("a", ""), container("b", ""));
+    let own = container("b", ", cgroupsPath: /own");
+    let below = container("b", ", cgroupsPath: /pod/b");
+    let root = container("a", ", cgroupsPath: /");
+    let of_b = container("a", ", cgroupsPath: services-b");
+    let unsaid = container("b", ", cgroupsPath: ''");
+    for (what, spec, want) in [
+        ("services", format!("services: [{b}, {a}]"), Some(("services[0] (b)", "services a would end with it"))),
+        ("one below the other", format!("services: [{a}, {below}]"), Some(("services[1] (b)", "pod/b is not its own"))),
+        ("the runtime's own", format!("services: [{of_b}, {unsaid}]"), Some(("services[1] (b)", "is not its own"))),
+        (
+            "services still run at shutdown",
+            format!("onshutdown: [{b}]\nservices: [{a}]"),
+            Some(("onshutdown[0] (b)", "services a would end with it")),
+        ),
+        ("the root's", format!("onboot: [{root}]"), Some(("onboot[0] (a)", "no control group below the root's"))),
+        ("each its own", format!("services: [{a}, {own}]"), None),
+        ("one after the other", format!("onboot: [{a}, {b}]\nservices: [{b}]"), None),
+    ] {
+        let (machine, said) = assembled(&sample, &spec);
+        assert!(machine.is_ok(), "{what}: another init may");
+        let warnings: Vec<&String> = said.iter().filter(|line| line.starts_with("warning: ")).collect();
+        let ours = format!("{spec}\nfiles: [{{path: usr/bin/orlop-container, contents: x}}]\n");
+        let (machine, _) = assembled(&sample, &ours);
+        let Some((at, why)) = want else {
+            assert_eq!((warnings.len(), machine.err()), (0, None), "{what}: {warnings:?}");
+            continue;
+        };
+        assert_eq!(warnings.len(), 1, "{what}: {warnings:?}");
+        let error = machine.unwrap_err();
+        for said in [warnings[0], &error] {
+            assert!(said.contains(at) && said.contains(why) && said.contains("orlop-init"), "{what}: {said}");
+        }
+        assert!(error.contains("caused by: ") && error.contains("help: "), "{what}: {error}");
+    }
+}
+
+#[test]
 fn an_init_images_files_lie_at_the_root() {
     let sample = Sample::new("init", "orlop.example/init:1", "{}");
     let (machine, _) = assembled(&sample, &format!("init: ['{}']", sample.reference));
@@ -123,6 +164,7 @@ fn modules_of_a_kernel_lie_where_an_init_images_links_lead() {
     let mut assembly = Assembly {
         machine: Machine::default(),
         placed: Placed::new(),
+        grouped: Vec::new(),
         store: &mut store,
         platform: Platform::Amd64,
         say: &mut |_| (),

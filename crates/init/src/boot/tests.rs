@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::container::Config;
 use crate::settings::DEADLINE;
@@ -220,4 +222,51 @@ fn a_machine_without_containers_boots_and_ends() {
     let mut boot = machine("");
     assert_eq!(done(boot.handle(at(0), Event::Begin)), [Action::ShowTimeLine]);
     assert_eq!(done(boot.handle(at(1), Event::Asked(Ending::PowerOff))), [Action::Off(Ending::PowerOff)]);
+}
+
+/// Longer than all deadlines of the machine below one after the other, with what comes after them.
+const LONG: u64 = 10 * 60 * 1000;
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let id = 0..7_usize;
+    prop_oneof![
+        Just(Event::Begin),
+        Just(Event::Deadline),
+        id.clone().prop_map(Event::Ready),
+        id.clone().prop_map(|id| Event::Failed(id, "no".to_owned())),
+        (id, any::<u8>()).prop_map(|(id, code)| Event::Ended(id, End::Exited(code))),
+        Just(Event::Asked(Ending::Restart)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn in_any_order_of_events_the_machine_goes_off_once_and_what_runs_once_is_started_once(
+        events in prop::collection::vec((0..70_000_u64, any_event()), 0..60)
+    ) {
+        let mut boot = machine("o:a o:b s:x f:y d:z d:w");
+        let mut actions = boot.handle(at(0), Event::Begin);
+        let mut now = 0;
+        for (pause, event) in events {
+            now += pause;
+            actions.extend(boot.handle(at(now), event));
+        }
+        let asked = now;
+        actions.extend(boot.handle(at(now), Event::Asked(Ending::Restart)));
+        // Nothing that was started ever ends, or says that it runs.
+        while let Some(deadline) = boot.deadline() {
+            let due = (deadline.as_nanos() / 1_000_000).max(now);
+            prop_assert!(due < asked + LONG, "{actions:?}");
+            let more = boot.handle(at(due), Event::Deadline);
+            prop_assert!(due > now || !more.is_empty(), "it would be asked again and again: {actions:?}");
+            now = due;
+            actions.extend(more);
+        }
+        let count = |wanted: &Action| actions.iter().filter(|action| *action == wanted).count();
+        prop_assert_eq!(count(&Action::Off(Ending::Restart)), 1, "{:?}", actions);
+        for id in [0, 1, 4, 5] {
+            prop_assert!(count(&Action::Start(id)) <= 1, "{id}: {actions:?}");
+            prop_assert!(count(&Action::Release(id)) == count(&Action::Start(id)), "{id}: {actions:?}");
+        }
+    }
 }

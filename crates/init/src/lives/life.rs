@@ -22,12 +22,21 @@ use crate::stream::Stream;
 /// Something that is done for a container before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
-    /// Folders and mounts, once.
-    Prepare,
+    /// A thread does it.
+    Run(Errand),
     /// The runtime is asked.
     Ask(Verb),
+}
+
+/// What may wait for a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// Folders and mounts, once.
+    Prepare,
     /// Its namespaces get names.
     BindNamespaces,
+    /// What was mounted in its bundle is taken back. A disk may have much to write then.
+    Release,
 }
 
 /// What is being done.
@@ -56,7 +65,7 @@ pub(super) struct Life {
     /// What the loop waits for.
     pub(super) work: Option<Work>,
     /// What a thread does, also when nobody waits for it any more.
-    pub(super) errand: Option<Task>,
+    pub(super) errand: Option<Errand>,
     /// The container's first process.
     pub(super) first: Option<First>,
     /// Its output and its errors.
@@ -89,20 +98,25 @@ impl Life {
     /// When it cannot be done, as a line.
     pub(super) fn begin(&mut self, means: &Means) -> Result<(), String> {
         let preparation = self.bundle.preparation.as_ref().map_err(Clone::clone)?;
-        if self.errand.is_some() {
+        let is_being_released = self.errand == Some(Errand::Release);
+        if self.errand.is_some() && !is_being_released {
             return Err("what was to be mounted for its last life still waits for a file system".to_owned());
         }
         self.tasks.clear();
-        self.tasks.extend((!self.prepared && !preparation.steps.is_empty()).then_some(Task::Prepare));
+        self.tasks.extend((!self.prepared && !preparation.steps.is_empty()).then_some(Task::Run(Errand::Prepare)));
         self.tasks.extend(self.lived.then_some(Task::Ask(Verb::Delete)));
         if preparation.bind.is_empty() {
             self.tasks.push_back(Task::Ask(Verb::Run));
         } else {
-            self.tasks.extend([Task::Ask(Verb::Create), Task::BindNamespaces, Task::Ask(Verb::Start)]);
+            self.tasks.extend([Task::Ask(Verb::Create), Task::Run(Errand::BindNamespaces), Task::Ask(Verb::Start)]);
         }
         self.known.forget_pid();
         // What did not go in its last life is no part of this one.
         (self.work, self.first, self.streams) = (None, None, None);
+        if is_being_released {
+            self.work = Some(Work::Errand);
+            return Ok(());
+        }
         self.next(means).map(drop)
     }
 
@@ -114,13 +128,9 @@ impl Life {
         let Some(task) = self.tasks.pop_front() else { return Ok(false) };
         match task {
             Task::Ask(verb) => self.ask(verb, means)?,
-            Task::Prepare => {
-                let steps = self.bundle.preparation.as_ref().map_err(Clone::clone)?.steps.clone();
-                self.run(task, means, move || prepared(&steps, early::prepare, early::unmount))?;
-            }
-            Task::BindNamespaces => {
-                let namespaces = self.namespaces().map_err(|error| format!("its namespaces are gone: {error}"))?;
-                self.run(task, means, move || early::bind_namespaces(&namespaces))?;
+            Task::Run(errand) => {
+                self.run(errand, means)?;
+                self.work = Some(Work::Errand);
             }
         }
         Ok(true)
@@ -136,14 +146,27 @@ impl Life {
         Ok(())
     }
 
-    fn run(
-        &mut self,
-        task: Task,
-        means: &Means,
-        work: impl FnOnce() -> Result<(), String> + Send + 'static,
-    ) -> Result<(), String> {
-        means.errands.run(self.id, work).map_err(|error| format!("no thread to mount with: {error}"))?;
-        (self.work, self.errand) = (Some(Work::Errand), Some(task));
+    fn run(&mut self, errand: Errand, means: &Means) -> Result<(), String> {
+        let steps = || self.bundle.preparation.as_ref().map_or_else(|_| Vec::new(), |known| known.steps.clone());
+        let begun = match errand {
+            Errand::Prepare => {
+                let steps = steps();
+                means.errands.run(self.id, move || prepared(&steps, early::prepare, early::unmount))
+            }
+            Errand::BindNamespaces => {
+                let namespaces = self.namespaces().map_err(|error| format!("its namespaces are gone: {error}"))?;
+                means.errands.run(self.id, move || early::bind_namespaces(&namespaces))
+            }
+            Errand::Release => {
+                let (steps, folder) = (steps(), self.bundle.folder.clone());
+                means.errands.run(self.id, move || {
+                    unmount(&steps, &folder);
+                    Ok(())
+                })
+            }
+        };
+        begun.map_err(|error| format!("no thread to mount with: {error}"))?;
+        self.errand = Some(errand);
         Ok(())
     }
 
@@ -179,16 +202,14 @@ impl Life {
         }
     }
 
-    /// Takes back what was mounted in the bundle.
-    pub(super) fn unmount(&mut self) {
-        let steps = self.bundle.preparation.as_ref().map_or(&[][..], |preparation| &preparation.steps);
-        for target in steps.iter().rev().filter_map(mounted) {
-            if Path::new(target).starts_with(&self.bundle.folder) {
-                // What another container also uses, and has released already.
-                let _ = early::unmount(target);
-            }
+    /// Nobody waits for it any more: takes back what was mounted in its bundle, after what a thread still does for it.
+    pub(super) fn release(&mut self, means: &Means) {
+        // If it was given up, it, or a runtime that works on it, may go when its control group is another container's.
+        (self.work, self.first) = (None, None);
+        if self.prepared && self.errand.is_none() {
+            // Without a thread it stays: for its next life, or until the machine goes off.
+            self.prepared = self.run(Errand::Release, means).is_err();
         }
-        self.prepared = false;
     }
 
     /// The runtime's process, while it is at work.
@@ -202,6 +223,14 @@ impl Life {
     /// Whether the end of a process that we do not know may be its first one's.
     pub(super) const fn expects(&self) -> bool {
         matches!(self.work, Some(Work::Asked(..) | Work::Left))
+    }
+}
+
+/// Takes back what these steps have mounted in the bundle at `folder`, the latest first.
+fn unmount(steps: &[Step], folder: &Path) {
+    for target in steps.iter().rev().filter_map(mounted).filter(|target| Path::new(target).starts_with(folder)) {
+        // What another container also uses, and has released already.
+        let _ = early::unmount(target);
     }
 }
 

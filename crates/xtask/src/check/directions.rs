@@ -34,8 +34,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("profiles", &["sandbox"]),
     ("worker", &["core", "contract", "profiles", "machine", "wire", "sandbox"]),
     ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox", "wholefile"]),
-    // It speaks of errors and capabilities as daemons do, and is part of none.
-    ("image", &["sandbox"]),
+    // It speaks of errors and capabilities as daemons do, and is part of none; and process 1 knows what it would not start.
+    ("image", &["sandbox", "init"]),
     // Process 1 and the runtime: two programs, so that a library of containers is not in process 1.
     ("init", &["machine", "sandbox", "wholefile"]),
     ("container", &["sandbox"]),
