@@ -158,7 +158,8 @@ fn unpack(apt: &Apt, work: &Path, package: &str, known: &Path) -> Result<()> {
     let folder = work.join("package");
     run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&folder))?;
     image_in(&folder).with_context(|| format!("{package} has no kernel in it"))?;
-    Ok(fs::rename(folder, known)?)
+    // Another process may have been faster.
+    Ok(fs::rename(folder, known).or_else(|error| image_in(known).map(drop).ok_or(error))?)
 }
 
 fn image_in(package: &Path) -> Option<PathBuf> {
