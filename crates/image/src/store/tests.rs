@@ -78,6 +78,16 @@ fn a_digest_is_what_counts_and_not_the_name_in_front_of_it() {
 }
 
 #[test]
+fn an_image_of_two_names_is_called_by_the_one_that_was_asked_for() {
+    let sample = Sample::new("names", "orlop.example/a:1", "{}");
+    let mut store = sample.store();
+    for repository in ["orlop.example/a", "elsewhere.example/b"] {
+        let asked = Reference { repository: repository.to_owned(), ..sample.reference.clone() };
+        assert_eq!(store.resolve(&asked, Platform::Amd64).unwrap().reference, asked);
+    }
+}
+
+#[test]
 fn two_images_of_one_name_are_not_chosen_from() {
     let one = Sample::new("one", "orlop.example/a:1", "{}");
     let two = Sample::new("two", "orlop.example/a:1", r#"{"pid":"host"}"#);
