@@ -10,6 +10,7 @@ use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, MediaType};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bounded;
 use crate::digest::{Digest, canonical_json};
 use crate::layer;
 use crate::reference::Reference;
@@ -216,11 +217,12 @@ fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, BadLayout> 
 }
 
 fn read_folder(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, BadLayout> {
-    let index = fs::read(folder.join(INDEX)).map_err(|_| BadLayout::Missing(INDEX.to_owned()))?;
+    let read = |path: &Path| bounded::read(path, MAX_FILE);
+    let index = read(&folder.join(INDEX)).map_err(|_| BadLayout::Missing(INDEX.to_owned()))?;
     let mut files = BTreeMap::from([(INDEX.to_owned(), index)]);
     for entry in fs::read_dir(folder.join(BLOBS))? {
         let entry = entry?;
-        files.insert(format!("{BLOBS}{}", entry.file_name().to_string_lossy()), fs::read(entry.path())?);
+        files.insert(format!("{BLOBS}{}", entry.file_name().to_string_lossy()), read(&entry.path())?);
     }
     Ok(files)
 }

@@ -77,6 +77,13 @@ fn what_is_no_spec_or_not_supported_is_refused_by_name() {
 }
 
 #[test]
+fn a_spec_that_does_not_end_is_refused() {
+    // Its size is said to be 0.
+    let error = read::files(&["/dev/zero".into()]).unwrap_err().to_string();
+    assert!(error.contains("cannot read /dev/zero") && error.contains("more than 16777216 bytes"), "{error}");
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line() {
     let error = spec(&["kernel:\n  image: a\n  cmdlien: quiet\n"]).unwrap_err().to_string();
     assert!(error.contains("cmdlien") && error.contains('3'), "{error}");
