@@ -121,8 +121,10 @@ fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {
         .map_err(|why| BadSpec::Reference { at: at.to_owned(), why })
 }
 
-/// The parser's message in one line: what follows shows the place as a picture.
+/// The parser's message in one line: what follows shows the place as a picture, and what it advises is for those who call it.
 fn plain(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let advice = [", set DuplicateKeyPolicy", "; use from_str_multiple"].into_iter().find_map(|start| line.find(start));
+    line[..advice.unwrap_or(line.len())].to_owned()
 }
