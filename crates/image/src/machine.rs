@@ -223,6 +223,12 @@ impl Assembly<'_> {
                 )));
             }
         }
+        if self.machine.files.has(OUR_RUNTIME) && config.has_user_namespace() {
+            (self.say)(Told::Warning(format!(
+                "{at} asks for a user namespace, and orlop-container makes none: it will start with another runtime only \
+                 (orlop.runtime=PATH on the kernel's command line)"
+            )));
+        }
         let part = self.part(location, image.reference.to_string(), container.name.clone());
         let folder = section.folder(index, &container.name);
         let runtime = settings.runtime.unwrap_or_default();
@@ -236,11 +242,12 @@ impl Assembly<'_> {
     }
 }
 
+/// In our init image, and in none of LinuxKit's.
+const OUR_RUNTIME: &str = "usr/bin/orlop-container";
+
 /// What a machine with `orlop-init` could not start: better said now than by the machine.
 fn not_with_our_init(files: &Filesystem, runtime: &Runtime) -> Option<String> {
-    /// In our init image, and in none of LinuxKit's.
-    const OURS: &str = "usr/bin/orlop-container";
-    let interface = runtime.interfaces.iter().flatten().next().filter(|_| files.has(OURS))?;
+    let interface = runtime.interfaces.iter().flatten().next().filter(|_| files.has(OUR_RUNTIME))?;
     Some(format!("it asks for the interface {}, and orlop-init moves none into containers", interface.name))
 }
 
