@@ -136,7 +136,8 @@ impl Assembly<'_> {
                     "no image was given: orlop-image build --all, or --image PATH".to_owned()
                 }
                 BadImage::Unknown => format!(
-                    "orlop-image lock pins a spec to what was built; --image PATH adds layouts; there are: {}",
+                    "orlop-image lock pins a spec to what was built; --image PATH adds layouts; NAME@sha256:… takes what has no \
+                     name; there are: {}",
                     names.join(", ")
                 ),
                 BadImage::Ambiguous(..) => "pin it by digest: orlop-image lock SPEC".to_owned(),

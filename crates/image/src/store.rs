@@ -221,11 +221,16 @@ impl Store {
         found.ok_or(BadImage::Unknown)
     }
 
-    /// Names of what there is, sorted, for a person who looks for something else.
+    /// Names of what there is, sorted, for a person who looks for something else; the digest of what has none.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let names = self.listed().filter_map(|(_, descriptor)| names(descriptor).next());
-        let mut names: Vec<String> = names.map(|name| name.without_digest().to_string()).collect();
+        // What is attached to images is none.
+        let images = self.listed().filter(|(_, descriptor)| descriptor.artifact_type().is_none());
+        let named = images.map(|(_, descriptor)| match names(descriptor).next() {
+            Some(name) => name.without_digest().to_string(),
+            None => descriptor.digest().to_string(),
+        });
+        let mut names: Vec<String> = named.collect();
         names.sort_unstable();
         names.dedup();
         names
