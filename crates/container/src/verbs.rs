@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::container::{Container, ContainerStatus};
-use libcontainer::oci_spec::runtime::Spec;
+use libcontainer::oci_spec::runtime::{LinuxNamespaceType, Spec};
 use libcontainer::syscall::syscall::SyscallType;
 use orlop_sandbox::device_program::Instruction;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -90,6 +90,12 @@ fn accepted(bundle: &Path) -> Result<Spec, Fatal> {
         return Err(Fatal::new(Exit::Config, "")
             .cause("config.json asks for seccomp, which this runtime has not")
             .help("take linux.seccomp out of config.json, or start orlop-init with orlop.runtime=/usr/bin/crun"));
+    }
+    // libcontainer takes it for a wish for systemd's control groups, which it was built without, and says that.
+    if linux.namespaces().iter().flatten().any(|namespace| namespace.typ() == LinuxNamespaceType::User) {
+        return Err(Fatal::new(Exit::Config, "")
+            .cause("config.json asks for a user namespace, which this runtime cannot make")
+            .help("take userns out of the YAML or the image's label, or start orlop-init with orlop.runtime=/usr/bin/crun"));
     }
     // To delete a container ends everything in its group: in the root's is the whole machine.
     if let Some(group) = linux.cgroups_path().as_ref().filter(|path| !groups::is_own(path)) {
@@ -196,6 +202,14 @@ mod tests {
         let error = refused(&with).unwrap_err();
         assert!(error.cause.is_some_and(|cause| cause.contains("asks for seccomp")));
         assert_eq!(refused(&CONFIG.replace("SECCOMP", "")), Ok(()), "control");
+    }
+
+    #[test]
+    fn a_user_namespace_is_refused_in_words_that_say_so() {
+        let with = CONFIG.replace("SECCOMP", r#""namespaces":[{"type":"mount"},{"type":"user"}]"#);
+        let error = refused(&with).unwrap_err();
+        assert!(error.cause.is_some_and(|cause| cause.contains("asks for a user namespace")));
+        assert_eq!(refused(&with.replace("user", "pid")), Ok(()), "control");
     }
 
     #[test]

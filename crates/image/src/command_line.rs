@@ -1,5 +1,6 @@
 //! What the command line asks for.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -175,7 +176,14 @@ impl Lock {
 
 fn digest(path: &Path) -> Result<String, Fatal> {
     let layout = inspect::open(path)?;
-    Ok(layout.names().map(|(reference, root)| format!("{reference}@{}\n", root.digest())).collect())
+    let named: String = layout.names().map(|(reference, root)| format!("{reference}@{}\n", root.digest())).collect();
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    // As skopeo writes them: found by digest alone.
+    let images = layout.manifests().iter().filter(|descriptor| descriptor.artifact_type().is_none());
+    let digests: BTreeSet<String> = images.map(|descriptor| format!("{}\n", descriptor.digest())).collect();
+    Ok(digests.into_iter().collect())
 }
 
 fn compared(path: &Path, packages: &[String]) -> Result<String, Fatal> {

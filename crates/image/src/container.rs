@@ -205,6 +205,12 @@ impl Config {
         self.root.readonly
     }
 
+    /// Whether its users are not the machine's.
+    #[must_use]
+    pub fn has_user_namespace(&self) -> bool {
+        self.linux.namespaces.iter().any(|namespace| namespace.kind == USER)
+    }
+
     /// Folders and files of the image that something is mounted on, and that nothing else mounts: a runtime cannot make
     /// them where the image is read-only.
     pub fn mount_points(&self) -> impl Iterator<Item = &str> {
@@ -215,6 +221,9 @@ impl Config {
         })
     }
 }
+
+/// The namespace of users, as the specification calls it.
+const USER: &str = "user";
 
 /// LinuxKit's order. Mounts always get a namespace of their own, processes unless told otherwise, the others when told so.
 fn namespaces(settings: &Settings) -> Vec<Namespace> {
@@ -228,7 +237,7 @@ fn namespaces(settings: &Settings) -> Vec<Namespace> {
         own("ipc", &settings.ipc, "host", &[]),
         own("uts", &settings.uts, "host", &[]),
         own("pid", &settings.pid, "new", &[]),
-        own("user", &settings.userns, "host", &[]),
+        own(USER, &settings.userns, "host", &[]),
         own("mount", &None, "new", &[]),
     ]
     .into_iter()

@@ -2,7 +2,7 @@
 //!
 //! The archives may come from anybody. Paths are followed inside the root only (see [`crate::filesystem`]); the number of
 //! entries and of bytes is bounded; device nodes are left out of `/dev`, where every container and every machine gets a
-//! file system of its own, and refused elsewhere. A hard link becomes a file of its own, as LinuxKit's init makes it one
+//! file system of its own, and refused elsewhere. A hard link becomes a file (or link) of its own, as LinuxKit's init makes it one
 //! when it copies the root file system. Extended attributes, file capabilities among them, are not kept: an initramfs has none.
 
 use std::io::{self, Read};
@@ -33,7 +33,7 @@ pub enum BadLayer {
         /// As tar calls it.
         kind: EntryType,
     },
-    /// A hard link to something that is no file, or is not there.
+    /// A hard link to a folder, or to something that is not there.
     #[error("{path} is a hard link to {to}, which is no file of the image")]
     HardLink {
         /// The link.
@@ -120,7 +120,7 @@ pub fn apply(below: &mut Filesystem, archive: &[u8], budget: &mut Budget) -> Res
             Change::HardLink { path, to } => {
                 let content = below.at(to.trim_start_matches("./")).cloned();
                 match content {
-                    Some(entry) if matches!(entry.kind, Kind::File(_)) => {
+                    Some(entry) if entry.kind != Kind::Directory => {
                         // A thousand links to a large file are a thousand large files.
                         budget.bytes = budget.bytes.checked_sub(entry.size()).ok_or(BadLayer::Bytes)?;
                         put(below, &path, entry)?;

@@ -10,6 +10,7 @@ use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, MediaType};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bounded;
 use crate::digest::{Digest, canonical_json};
 use crate::layer;
 use crate::reference::Reference;
@@ -216,11 +217,12 @@ fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, BadLayout> 
 }
 
 fn read_folder(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, BadLayout> {
-    let index = fs::read(folder.join(INDEX)).map_err(|_| BadLayout::Missing(INDEX.to_owned()))?;
+    let read = |path: &Path| bounded::read(path, MAX_FILE);
+    let index = read(&folder.join(INDEX)).map_err(|_| BadLayout::Missing(INDEX.to_owned()))?;
     let mut files = BTreeMap::from([(INDEX.to_owned(), index)]);
     for entry in fs::read_dir(folder.join(BLOBS))? {
         let entry = entry?;
-        files.insert(format!("{BLOBS}{}", entry.file_name().to_string_lossy()), fs::read(entry.path())?);
+        files.insert(format!("{BLOBS}{}", entry.file_name().to_string_lossy()), read(&entry.path())?);
     }
     Ok(files)
 }
@@ -231,6 +233,8 @@ fn read_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, BadLayout> {
         let entry = entry?;
         if entry.header().entry_type() == tar::EntryType::Regular {
             let name = entry.path()?.to_string_lossy().into_owned();
+            // What `tar -C LAYOUT -c .` calls it.
+            let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
             let mut content = Vec::new();
             entry.take(MAX_FILE).read_to_end(&mut content)?;
             files.insert(name, content);
@@ -282,6 +286,18 @@ mod tests {
             assert_eq!(read.files(), layout.files(), "{}", path.display());
         }
         layout.write_folder(&folder).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        fs::remove_file(&archive).unwrap();
+    }
+
+    #[test]
+    fn an_archive_that_tar_made_of_the_folder_reads_back() {
+        let (layout, folder) = (layout(), folder("dotted"));
+        layout.write_folder(&folder).unwrap();
+        let archive = folder.with_extension("tar");
+        let made = std::process::Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&folder).arg(".").status();
+        assert!(made.unwrap().success());
+        assert_eq!(Layout::read(&archive).unwrap().files(), layout.files(), "its names begin with ./");
         fs::remove_dir_all(&folder).unwrap();
         fs::remove_file(&archive).unwrap();
     }

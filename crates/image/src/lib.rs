@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod bounded;
 pub mod build;
 pub mod bundle;
 pub mod command_line;

@@ -9,9 +9,11 @@ use std::path::Path;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use serde::Deserialize;
 
+use crate::bounded;
 use crate::digest::Digest;
 use crate::layout::{Layout, digest_of};
 use crate::reference::Reference;
+use crate::spec::read::MAX_SPEC;
 
 /// The parts of a spec that name images.
 #[derive(Debug, Default, Deserialize)]
@@ -157,7 +159,7 @@ fn replace(text: &str, from: &str, to: &str) -> String {
 /// The file cannot be read or written, is no spec, or (with `check`) is not what a lock would make it.
 pub fn file(path: &Path, images: &Images, check: bool) -> Result<String, Fatal> {
     let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|cause| {
+    let text = bounded::text(path, MAX_SPEC).map_err(|cause| {
         Fatal::new(Exit::Usage, format!("cannot read {shown}")).cause(cause).help("give a LinuxKit YAML file")
     })?;
     let Locked { text: locked, pinned, others } = lock(&text, images).map_err(|error| {

@@ -27,7 +27,7 @@ mod placed_files;
 use control_groups::Grouped;
 
 /// In our init image, and in none of LinuxKit's.
-const OURS: &str = "usr/bin/orlop-container";
+const OUR_RUNTIME: &str = "usr/bin/orlop-container";
 
 /// A part of the spec that files of the machine are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,8 @@ impl Assembly<'_> {
                     "no image was given: orlop-image build --all, or --image PATH".to_owned()
                 }
                 BadImage::Unknown => format!(
-                    "orlop-image lock pins a spec to what was built; --image PATH adds layouts; there are: {}",
+                    "orlop-image lock pins a spec to what was built; --image PATH adds layouts; NAME@sha256:… takes what has no \
+                     name; there are: {}",
                     names.join(", ")
                 ),
                 BadImage::Ambiguous(..) => "pin it by digest: orlop-image lock SPEC".to_owned(),
@@ -232,6 +233,12 @@ impl Assembly<'_> {
                 )));
             }
         }
+        if self.machine.files.has(OUR_RUNTIME) && config.has_user_namespace() {
+            (self.say)(Told::Warning(format!(
+                "{at} asks for a user namespace, and orlop-container makes none: it will start with another runtime only \
+                 (orlop.runtime=PATH on the kernel's command line)"
+            )));
+        }
         let part = self.part(location, image.reference.to_string(), container.name.clone());
         let folder = section.folder(index, &container.name);
         let runtime = settings.runtime.unwrap_or_default();
@@ -248,7 +255,7 @@ impl Assembly<'_> {
 
 /// What a machine with `orlop-init` could not start: better said now than by the machine.
 fn not_with_our_init(files: &Filesystem, runtime: &Runtime) -> Option<String> {
-    let interface = runtime.interfaces.iter().flatten().next().filter(|_| files.has(OURS))?;
+    let interface = runtime.interfaces.iter().flatten().next().filter(|_| files.has(OUR_RUNTIME))?;
     Some(format!("it asks for the interface {}, and orlop-init moves none into containers", interface.name))
 }
 

@@ -5,6 +5,7 @@
 //! wherever they lie and whatever they are called there; one without means the name, which must then stand for one thing.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -143,7 +144,7 @@ impl Place {
 /// An image for one platform, with all its files.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// Its name, and what that stood for.
+    /// The name that was asked for, and what that stood for.
     pub reference: Reference,
     /// Its configuration: environment, command, labels.
     pub config: Config,
@@ -184,13 +185,19 @@ impl Store {
     pub fn resolve(&mut self, reference: &Reference, platform: Platform) -> Result<&Resolved, BadImage> {
         let (place, root) = self.find(reference)?;
         let digest = Digest::parse(root.digest().as_ref())?;
-        let key = (digest.clone(), platform);
-        if !self.resolved.contains_key(&key) {
-            let (config, files) = load(&self.places[place], &root, platform)?;
-            let name = Reference { digest: Some(digest), ..expanded(reference) };
-            self.resolved.insert(key.clone(), Resolved { reference: name, config, files });
+        let name = Reference { digest: Some(digest.clone()), ..expanded(reference) };
+        match self.resolved.entry((digest, platform)) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                // The same image may have several names.
+                known.reference = name;
+                Ok(known)
+            }
+            Entry::Vacant(unknown) => {
+                let (config, files) = load(&self.places[place], &root, platform)?;
+                Ok(unknown.insert(Resolved { reference: name, config, files }))
+            }
         }
-        self.resolved.get(&key).ok_or(BadImage::Unknown)
     }
 
     fn find(&self, reference: &Reference) -> Result<(usize, Descriptor), BadImage> {
@@ -214,11 +221,16 @@ impl Store {
         found.ok_or(BadImage::Unknown)
     }
 
-    /// Names of what there is, sorted, for a person who looks for something else.
+    /// Names of what there is, sorted, for a person who looks for something else; the digest of what has none.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let names = self.listed().filter_map(|(_, descriptor)| names(descriptor).next());
-        let mut names: Vec<String> = names.map(|name| name.without_digest().to_string()).collect();
+        // What is attached to images is none.
+        let images = self.listed().filter(|(_, descriptor)| descriptor.artifact_type().is_none());
+        let named = images.map(|(_, descriptor)| match names(descriptor).next() {
+            Some(name) => name.without_digest().to_string(),
+            None => descriptor.digest().to_string(),
+        });
+        let mut names: Vec<String> = named.collect();
         names.sort_unstable();
         names.dedup();
         names

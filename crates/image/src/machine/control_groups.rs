@@ -8,7 +8,7 @@ use orlop_init::container::List;
 use orlop_init::groups::{self, Member};
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use super::{OURS, Say, Told};
+use super::{OUR_RUNTIME, Say, Told};
 use crate::filesystem::Filesystem;
 use crate::spec::Section;
 
@@ -50,7 +50,7 @@ pub(super) fn check(files: &Filesystem, mut grouped: Vec<Grouped>, say: Say<'_>)
     });
     let groups = groups::of_machine(&members.collect::<Vec<_>>());
     for (Grouped { at, .. }, why) in grouped.iter().zip(groups).filter_map(|(one, groups)| Some((one, groups.err()?))) {
-        if files.has(OURS) {
+        if files.has(OUR_RUNTIME) {
             return Err(Fatal::new(Exit::Config, format!("{at} would not be started by orlop-init"))
                 .cause(why)
                 .help("give it a cgroupsPath of its own, or none, or take LinuxKit's images for init:"));

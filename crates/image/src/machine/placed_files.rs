@@ -1,11 +1,11 @@
 //! The `files` of a spec, put into a machine.
 
-use std::fs;
 use std::path::PathBuf;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use super::{Say, Told};
+use crate::bounded;
 use crate::bundle::{MTIME, json};
 use crate::filesystem::{Entry, Filesystem, Kind};
 use crate::spec::files::Ids;
@@ -15,7 +15,7 @@ use crate::spec::{File, Spec};
 const SHADOWED: [&str; 3] = ["run", "tmp", "var"];
 /// Permission bits unless said otherwise: of a file, and of a folder.
 const MODES: [u32; 2] = [0o600, 0o700];
-/// The most that is copied from this machine.
+/// The most bytes that are copied from a file of this machine: a root file system is held in memory as a whole.
 const MAX_SOURCE: u64 = 1 << 30;
 
 /// Why a file cannot be put.
@@ -35,8 +35,6 @@ enum BadFile {
     Id(#[from] crate::spec::files::UnknownId),
     #[error("cannot read {path}: {cause}")]
     Source { path: PathBuf, cause: std::io::Error },
-    #[error("{path} has {size} bytes, and {MAX_SOURCE} are the most that is copied")]
-    TooLarge { path: PathBuf, size: u64 },
     #[error("the spec cannot be written as YAML: {0}")]
     Yaml(String),
     #[error(transparent)]
@@ -160,16 +158,11 @@ fn described(spec: &Spec, kind: &str) -> Result<Vec<u8>, BadFile> {
 /// A file of this machine; `None` when it is not there.
 fn copied(source: &str) -> Result<Option<Vec<u8>>, BadFile> {
     let path = home(source);
-    let unread = |cause| BadFile::Source { path: path.clone(), cause };
-    let size = match fs::metadata(&path) {
-        Ok(metadata) => metadata.len(),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(cause) => return Err(unread(cause)),
-    };
-    if size > MAX_SOURCE {
-        return Err(BadFile::TooLarge { path, size });
+    match bounded::read(&path, MAX_SOURCE) {
+        Ok(content) => Ok(Some(content)),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(BadFile::Source { path, cause }),
     }
-    fs::read(&path).map(Some).map_err(unread)
 }
 
 fn home(source: &str) -> PathBuf {

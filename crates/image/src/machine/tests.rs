@@ -112,6 +112,36 @@ fn a_control_group_that_orlop_init_takes_for_one_only_is_an_error_with_it_and_a_
 }
 
 #[test]
+fn a_user_namespace_is_warned_of_where_the_runtime_makes_none() {
+    let sample = Sample::new("userns", "orlop.example/a:1", "{}");
+    for (what, userns, ours, want) in [
+        ("its own", "new", true, 1),
+        ("another's", "/run/ns/user", true, 1),
+        ("the machine's", "host", true, 0),
+        ("LinuxKit's init", "new", false, 0),
+    ] {
+        let (mut said, mut store) = (Vec::new(), sample.store());
+        let mut say = |told: Told| said.push(told.to_string());
+        let mut machine = Machine::default();
+        if ours {
+            machine.files.put("usr/bin/orlop-container", Entry::file(*b"", 0o755, 0)).unwrap();
+        }
+        let mut assembly = Assembly {
+            machine,
+            placed: Placed::new(),
+            grouped: Vec::new(),
+            store: &mut store,
+            platform: Platform::Amd64,
+            say: &mut say,
+        };
+        let spec = spec(&format!("services: [{{name: x, image: 'orlop.example/a:1', userns: {userns}}}]"));
+        assembly.container(Section::Services, 0, &spec.services[0], &Ids::new()).unwrap();
+        let warned = said.iter().filter(|line| line.starts_with("warning: services[0] (x) asks for a user namespace"));
+        assert_eq!(warned.count(), want, "{what}: {said:?}");
+    }
+}
+
+#[test]
 fn an_init_images_files_lie_at_the_root() {
     let sample = Sample::new("init", "orlop.example/init:1", "{}");
     let (machine, _) = assembled(&sample, &format!("init: ['{}']", sample.reference));

@@ -39,7 +39,7 @@ pub struct File {
 
 /// A user or group: a number, or the name of a container, which stands for a number of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a user or group is a number or the name of a container")]
 pub enum Id {
     /// The number.
     Number(u32),

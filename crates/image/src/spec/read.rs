@@ -1,16 +1,16 @@
 //! From files to a [`Spec`]: later ones override the kernel's fields, lists are appended.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use super::{BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, expanded};
+use crate::bounded;
 use crate::reference::Reference;
 
-/// The most that a spec may hold: LinuxKit's own have a few kilobytes, and `contents` can make one larger.
-const MAX_SPEC: u64 = 16 << 20;
+/// The most bytes that a spec may have: LinuxKit's own have a few kilobytes, and `contents` can make one larger.
+pub(crate) const MAX_SPEC: u64 = 16 << 20;
 /// Containers of one section: their order is the order of three digits.
 const MAX_CONTAINERS: usize = 1000;
 /// Letters of a container's name: containerd's limit.
@@ -41,11 +41,7 @@ fn text(path: &Path) -> Result<String, Fatal> {
             .cause(cause)
             .help("give a LinuxKit YAML file")
     };
-    let size = fs::metadata(path).map_err(|cause| unread(&cause))?.len();
-    if size > MAX_SPEC {
-        return Err(unread(&format!("it has {size} bytes, and a spec has at most {MAX_SPEC}")));
-    }
-    fs::read_to_string(path).map_err(|cause| unread(&cause))
+    bounded::text(path, MAX_SPEC).map_err(|cause| unread(&cause))
 }
 
 /// Appends one file's text.
@@ -125,8 +121,10 @@ fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {
         .map_err(|why| BadSpec::Reference { at: at.to_owned(), why })
 }
 
-/// The parser's message in one line: what follows shows the place as a picture.
+/// The parser's message in one line: what follows shows the place as a picture, and what it advises is for those who call it.
 fn plain(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let advice = [", set DuplicateKeyPolicy", "; use from_str_multiple"].into_iter().find_map(|start| line.find(start));
+    line[..advice.unwrap_or(line.len())].to_owned()
 }

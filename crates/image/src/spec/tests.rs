@@ -53,6 +53,7 @@ fn what_is_no_spec_or_not_supported_is_refused_by_name() {
         ("an unknown key of a file", "files: [{path: a, content: b}]", "content"),
         ("an unknown key of runtime", "services: [{name: a, image: a, runtime: {mkdirs: []}}]", "mkdirs"),
         ("a value of another kind", "services: [{name: a, image: a, readonly: 3}]", "invalid boolean"),
+        ("an owner that is none", "services: [{name: a, image: a, uid: -1}]", "a number or the name of a container"),
         ("microcode", "kernel: {image: a, ucode: intel-ucode.cpio}", "kernel.ucode is a key of LinuxKit's"),
         ("volumes", "volumes: [{name: a, format: oci}]", "volumes is a key of LinuxKit's"),
         ("trust", "trust: {org: [linuxkit]}", "trust is a key of LinuxKit's"),
@@ -74,6 +75,23 @@ fn what_is_no_spec_or_not_supported_is_refused_by_name() {
         let error = spec(&[text]).unwrap_err().to_string();
         assert!(error.contains(want) && !error.contains('\n'), "{what}: {error}");
     }
+}
+
+#[test]
+fn what_the_parser_tells_programmers_is_not_told() {
+    for (what, text, want) in [
+        ("a key twice", "init:\nservices:\n- name: a\n  name: b\n", "line 4 column 3: duplicate mapping key: name"),
+        ("two documents", "init:\n---\ninit:\n", "line 3 column 1: multiple YAML documents detected"),
+    ] {
+        assert_eq!(spec(&[text]), Err(BadSpec::Syntax(want.to_owned())), "{what}");
+    }
+}
+
+#[test]
+fn a_spec_that_does_not_end_is_refused() {
+    // Its size is said to be 0.
+    let error = read::files(&["/dev/zero".into()]).unwrap_err().to_string();
+    assert!(error.contains("cannot read /dev/zero") && error.contains("more than 16777216 bytes"), "{error}");
 }
 
 #[test]

@@ -78,6 +78,37 @@ fn a_digest_is_what_counts_and_not_the_name_in_front_of_it() {
 }
 
 #[test]
+fn an_image_of_two_names_is_called_by_the_one_that_was_asked_for() {
+    let sample = Sample::new("names", "orlop.example/a:1", "{}");
+    let mut store = sample.store();
+    for repository in ["orlop.example/a", "elsewhere.example/b"] {
+        let asked = Reference { repository: repository.to_owned(), ..sample.reference.clone() };
+        assert_eq!(store.resolve(&asked, Platform::Amd64).unwrap().reference, asked);
+    }
+}
+
+#[test]
+fn an_image_without_a_name_is_found_by_its_digest_and_told_by_it() {
+    let sample = Sample::new("unnamed", "orlop.example/a:1", "{}");
+    // skopeo's: a tag, which is no name.
+    let index = sample.path.join("image/index.json");
+    let text = fs::read_to_string(&index).unwrap();
+    fs::write(&index, text.replace(NAME, "something.else")).unwrap();
+    let mut store = Store::default();
+    store.add(&sample.path.join("image")).unwrap();
+    assert_eq!(store.names(), [sample.reference.digest.clone().unwrap().to_string()]);
+    assert!(matches!(store.resolve(&sample.reference.without_digest(), Platform::Amd64), Err(BadImage::Unknown)));
+    assert!(store.resolve(&sample.reference, Platform::Amd64).is_ok());
+    assert_eq!(
+        crate::command_line::run(
+            ["orlop-image", "digest", sample.path.join("image").to_str().unwrap()].map(Into::into)
+        )
+        .unwrap(),
+        format!("{}\n", sample.reference.digest.clone().unwrap())
+    );
+}
+
+#[test]
 fn two_images_of_one_name_are_not_chosen_from() {
     let one = Sample::new("one", "orlop.example/a:1", "{}");
     let two = Sample::new("two", "orlop.example/a:1", r#"{"pid":"host"}"#);

@@ -32,7 +32,9 @@ pub(crate) enum Target {
 /// # Errors
 /// Why it is of no effect.
 pub(crate) fn read(line: &Line<'_>, dialect: Dialect) -> Result<Said, Problem> {
-    let bytes = line.bytes.trim_ascii_start();
+    let is_white = |byte: &u8| WHITE.contains(&char::from(*byte));
+    let start = line.bytes.iter().position(|byte| !is_white(byte)).unwrap_or(line.bytes.len());
+    let bytes = line.bytes.get(start..).unwrap_or_default();
     match bytes {
         [b'#' | b';', comment @ ..] => return directive(comment),
         [] if !line.long => return Ok(Said::Nothing),
@@ -137,6 +139,7 @@ mod tests {
             ("a key that leads up", "../../etc/foo = 1", Err(Problem::Key(KeyError::Relative))),
             ("a key that leads up from the root", "/../../../etc = 1", Err(Problem::Key(KeyError::Relative))),
             ("a key with a space", "foo bar = 1", Err(Problem::Key(KeyError::Character))),
+            ("a form feed, which is no white space here", "\x0cfoo = 1", Err(Problem::Key(KeyError::Character))),
             ("a key with NUL", "foo\0bar = 1", Err(Problem::Key(KeyError::Character))),
             ("a value with NUL", "foo = 1\0", Err(Problem::Value(ValueError::Character))),
             ("an open bracket", "net.ipv4.conf.eth[.x = 1", Err(Problem::Pattern)),
