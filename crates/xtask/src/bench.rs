@@ -79,11 +79,15 @@ fn dhcp(workspace: &Workspace, rounds: u32, only: &[String], no_build: bool) -> 
     let report = Report::new(rows, rounds)?;
     println!("\n{}", report.table());
     println!("{}", report.goals());
+    // A partial result does not replace a whole one.
+    keep(workspace, if only.is_empty() { "dhcp" } else { "dhcp-partial" }, report.chart(), report.json()?)
+}
+
+/// Writes a report into the folder of benchmarks: its chart, and everything as JSON.
+fn keep(workspace: &Workspace, stem: &str, chart: String, json: String) -> Result<()> {
     let folder = workspace.metadata(build::HOST)?.target_directory.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    // A partial result does not replace a whole one.
-    let stem = if only.is_empty() { "dhcp" } else { "dhcp-partial" };
-    for (extension, content) in [("svg", report.chart()), ("json", report.json()?)] {
+    for (extension, content) in [("svg", chart), ("json", json)] {
         let path = folder.join(format!("{stem}.{extension}"));
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
         println!("written: {}", path.display());

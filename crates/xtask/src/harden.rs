@@ -32,8 +32,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             format!("no {}; help: cargo xtask build --target {}", binary.path.display(), options.target)
         })?;
         let elf = Elf::read(&bytes).with_context(|| format!("cannot read {}", binary.path.display()))?;
-        let problems = [problems(&elf, machine), traces(&bytes, &folders)].concat();
-        println!("  {} ({}): {}", binary.name(), options.target, verdict(&problems));
+        let problems = [problems(&elf, machine), unwinding(&elf, &options.target), traces(&bytes, &folders)].concat();
+        println!("  {} ({}): {}", binary.name(), options.target, verdict(&problems, &options.target));
         findings.extend(problems.into_iter().map(|problem| Finding::new(binary.name(), problem)));
     }
     ensure!(!binaries.is_empty(), "no binaries: the step is checking nothing");
@@ -43,14 +43,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn verdict(problems: &[String]) -> String {
-    if problems.is_empty() {
-        "position-independent, static, RELRO in full, stack not executable, no segment writable and executable, \
-         stripped, no path of this machine"
-            .to_owned()
-    } else {
-        problems.join("; ")
+fn verdict(problems: &[String], target: &str) -> String {
+    if !problems.is_empty() {
+        return problems.join("; ");
     }
+    let unwinding = if has_no_unwinding(target) { ", no tables for unwinding" } else { "" };
+    format!(
+        "position-independent, static, RELRO in full, stack not executable, no segment writable and executable, \
+         stripped{unwinding}, no path of this machine"
+    )
 }
 
 fn machine(target: &str) -> Result<Machine> {
@@ -74,6 +75,7 @@ fn problems(elf: &Elf, machine: Machine) -> Vec<String> {
         interpreter,
         libraries,
         symbols,
+        unwinding: _,
     } = elf;
     let all = [
         (*found != machine, format!("for machine {} instead of {}", found.0, machine.0)),
@@ -88,6 +90,19 @@ fn problems(elf: &Elf, machine: Machine) -> Vec<String> {
         (*symbols > 0, format!("not stripped: {symbols} sections of symbols or debug information")),
     ];
     all.into_iter().filter_map(|(is, what)| is.then_some(what)).collect()
+}
+
+/// Whether a program for the target has no tables for unwinding at all: the GNU C library brings its own, which stay.
+fn has_no_unwinding(target: &str) -> bool {
+    target.ends_with("musl")
+}
+
+/// Tables for unwinding where there are to be none.
+fn unwinding(elf: &Elf, target: &str) -> Vec<String> {
+    let is = has_no_unwinding(target) && elf.unwinding > 0;
+    is.then(|| format!("{} bytes of tables for unwinding: a panic aborts, and nothing reads them", elf.unwinding))
+        .into_iter()
+        .collect()
 }
 
 /// Folders of this machine that no binary may name: with one of them in it, it could not be built elsewhere.

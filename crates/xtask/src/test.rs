@@ -25,11 +25,13 @@ struct RootTests {
     threads: usize,
 }
 
+/// Each of its tests attacks in namespaces of its own.
+const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox", threads: 2 };
 const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 
 const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },
-    RootTests { package: "orlop-test-sandbox", threads: 1 },
+    ATTACKS,
     RootTests { package: "orlop-test-netns", threads: 2 },
     MACHINES,
     RootTests { package: "orlop-test-sysctl", threads: 2 },
@@ -206,9 +208,8 @@ fn root_tests_command(workspace: &Workspace, tests: &RootTests, triple: &str) ->
 /// The sandbox under attack with another C library: its tables of system calls are about what that library does. Not once
 /// more with every part removed, because what then comes through is the kernel's affair.
 fn attacks(workspace: &Workspace, triple: &str) -> Result<String> {
-    let tests = RootTests { package: "orlop-test-sandbox", threads: 1 };
-    build::compile_packages(workspace, triple, &mut workspace.cargo("build"), [tests.package].into_iter())?;
-    let mut cargo = root_tests_command(workspace, &tests, triple)?;
+    build::compile_packages(workspace, triple, &mut workspace.cargo("build"), [ATTACKS.package].into_iter())?;
+    let mut cargo = root_tests_command(workspace, &ATTACKS, triple)?;
     cargo.args(["--skip", "that_is_removed"]);
     cargo_test(cargo.env("ORLOP_ATTACK", build::release_folder(workspace, triple)?.join("orlop-attack")))
 }

@@ -1,6 +1,7 @@
 //! The packet listener, piece by piece: what a broker's own way of opening it adds to the sandbox.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
@@ -75,9 +76,19 @@ impl Listeners {
 
     /// Lets the listeners go: the next trial gets new ones.
     pub fn close(&mut self) {
-        let open = self.open.take();
-        // Nobody waits for it: the sockets are closed when the thread comes to it, or when the arena ends.
-        let _aside = std::thread::spawn(move || drop(open));
+        let sockets = self.open.take().map(|(_, packet, loopback)| [packet, loopback]);
+        let aside = |socket: OwnedFd| {
+            let number = socket.as_raw_fd();
+            let _thread = std::thread::spawn(move || drop(socket));
+            number
+        };
+        for number in sockets.into_iter().flatten().map(aside).collect::<Vec<_>>() {
+            // Nobody waits for the kernel, but for the number to be free: an attacker that is started before has a copy, is the
+            // last to close it, and waits in the thread's place.
+            while call!(libc::SYS_fcntl, number, libc::F_GETFD).is_ok() {
+                std::thread::sleep(Duration::from_micros(50));
+            }
+        }
     }
 }
 

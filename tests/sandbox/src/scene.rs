@@ -83,6 +83,12 @@ pub const LEAKED_SOCKET: i32 = 31;
 /// Bytes in a [`Scene::mark`].
 pub const MARK_LEN: usize = 12;
 
+/// Whether `mark` is anywhere in `bytes`.
+#[must_use]
+pub fn carries(bytes: &[u8], mark: [u8; MARK_LEN]) -> bool {
+    bytes.windows(MARK_LEN).any(|part| part == mark)
+}
+
 impl Scene {
     /// The bytes whose appearance outside means that this run's attack has spoken to the world.
     #[must_use]

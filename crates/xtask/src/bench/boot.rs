@@ -18,7 +18,6 @@ use orlop_image::output::Packing;
 use orlop_image::platform::Platform;
 use orlop_test_vm::{Assembled, Line, Network, Probe, Step};
 
-use crate::build;
 use crate::setup::{self, Need};
 use crate::vm::console::Console;
 use crate::vm::{self, Net, Wired, Workshop};
@@ -84,14 +83,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     let report = Report { rounds: options.rounds, rows, runtimes: costs, initrd_without_modules: bare };
     println!("\n{}\n{}", report.table(), report.goals());
-    let folder = workspace.metadata(build::HOST)?.target_directory.join("bench");
-    fs::create_dir_all(&folder)?;
-    for (extension, content) in [("svg", report.chart()), ("json", report.json()?)] {
-        let path = folder.join(format!("boot.{extension}"));
-        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
-        println!("written: {}", path.display());
-    }
-    Ok(())
+    super::keep(workspace, "boot", report.chart(), report.json()?)
 }
 
 /// The machine of an entrant, and how large its initrd is, packed.

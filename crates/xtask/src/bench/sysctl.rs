@@ -5,7 +5,6 @@ mod programs;
 mod report;
 mod stage;
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -60,14 +59,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let report = Report::new(series, options.rounds);
     println!("\n{}", report.table());
     println!("{}", report.goals());
-    let folder = workspace.metadata(build::HOST)?.target_directory.join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for (extension, content) in [("svg", report.chart()), ("json", report.json()?)] {
-        let path = folder.join(format!("sysctl.{extension}"));
-        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
-        println!("written: {}", path.display());
-    }
-    Ok(())
+    super::keep(workspace, "sysctl", report.chart(), report.json()?)
 }
 
 fn measured(stage: &Stage, programs: &[Program], settings: usize, rounds: u32) -> Result<Series> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use object::Endianness;
 use object::elf::{
     DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_JMPREL, DT_NEEDED, DT_TEXTREL, ET_DYN,
-    FileHeader64, Machine, PF_W, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD, SHT_SYMTAB,
+    FileHeader64, Machine, PF_W, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD, SHT_SYMTAB, SectionHeader64,
 };
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 
@@ -33,7 +33,12 @@ pub(crate) struct Elf {
     pub(crate) libraries: usize,
     /// Sections that only a debugger or a linker reads.
     pub(crate) symbols: usize,
+    /// Bytes of tables for unwinding the stack, in [`UNWINDING`].
+    pub(crate) unwinding: u64,
 }
+
+/// The sections that hold tables for unwinding: of frames, their index, and what to do in each.
+const UNWINDING: [&[u8]; 3] = [b".eh_frame", b".eh_frame_hdr", b".gcc_except_table"];
 
 /// What the kernel is told about the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +90,9 @@ impl Elf {
         let symbols = sections.iter().filter(|section| {
             section.sh_type(endian) == SHT_SYMTAB || sections.section_name(endian, section).is_ok_and(is_debug)
         });
+        let is_unwinding = |section: &&SectionHeader64<Endianness>| {
+            sections.section_name(endian, section).is_ok_and(|name| UNWINDING.contains(&name))
+        };
         Ok(Self {
             machine: header.e_machine(endian),
             position_independent: header.e_type(endian) == ET_DYN,
@@ -103,6 +111,7 @@ impl Elf {
             interpreter: has_segment(PT_INTERP),
             libraries: dynamic.iter().filter(|(tag, _)| *tag == DT_NEEDED).count(),
             symbols: symbols.count(),
+            unwinding: sections.iter().filter(is_unwinding).map(|section| section.sh_size(endian)).sum(),
         })
     }
 }

@@ -1,6 +1,7 @@
 use std::process::Command;
 
 use super::*;
+use crate::compiler::linker;
 
 /// The machine these tests are compiled for.
 #[cfg(target_arch = "aarch64")]
@@ -66,6 +67,7 @@ fn each_property_is_judged_by_itself() {
         interpreter: false,
         libraries: 0,
         symbols: 0,
+        unwinding: 0,
     };
     assert!(problems(&good, HERE).is_empty());
     for (what, bad) in [
@@ -82,6 +84,26 @@ fn each_property_is_judged_by_itself() {
         ("symbols", Elf { symbols: 1, ..good.clone() }),
     ] {
         assert_eq!(problems(&bad, HERE).len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn tables_for_unwinding_are_a_problem_where_there_are_to_be_none() {
+    let folder = std::env::temp_dir().join(format!("orlop-harden-{}-script", std::process::id()));
+    let script = format!("-Wl,-T,{}", linker::without_unwinding(&folder).unwrap().display());
+    let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+    let (with, without) =
+        (linked("with", GOOD), linked("without", &[GOOD, &["-Wl,--no-eh-frame-hdr", &script]].concat()));
+    fs::remove_dir_all(&folder).unwrap();
+    for (name, bytes, target, has) in [
+        ("the C library's", &with, "x86_64-unknown-linux-musl", true),
+        ("the C library's, on ARM", &with, "aarch64-unknown-linux-musl", true),
+        ("of a test that unwinds", &own, "x86_64-unknown-linux-musl", true),
+        ("discarded by our script", &without, "x86_64-unknown-linux-musl", false),
+        ("the GNU C library's own", &with, "x86_64-unknown-linux-gnu", false),
+    ] {
+        let found = unwinding(&Elf::read(bytes).unwrap(), target);
+        assert_eq!(!found.is_empty(), has, "{name}: {found:?}");
     }
 }
 

@@ -232,6 +232,7 @@ pub(crate) struct Trial {
 }
 
 /// An attacker that has ended, and what it left.
+#[derive(Default)]
 struct Ended {
     status: Option<ExitStatus>,
     messages: Vec<Vec<u8>>,
@@ -243,11 +244,12 @@ struct Ended {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Trial {
-    fn wait(mut self, drain: bool) -> Result<Ended> {
+    /// Waits for its end. With `drain` somebody reads what it says meanwhile, until there is nothing more to come.
+    fn wait(mut self, mut drain: bool) -> Result<Ended> {
         let pid = rustix::process::Pid::from_child(&self.child);
         let end = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
         let deadline = Instant::now() + PATIENCE;
-        let mut ended = Ended { status: None, messages: Vec::new(), descriptors: 0, stderr: Vec::new() };
+        let (mut ended, mut room) = (Ended::default(), vec![0; LONGEST_MESSAGE]);
         loop {
             let mut wanted = vec![PollFd::new(&end, PollFlags::IN)];
             if drain {
@@ -264,9 +266,9 @@ impl Trial {
                 ended.status = Some(self.child.wait()?);
                 break;
             }
-            ended.take_one(self.channel.as_fd());
+            drain = ended.take_one(self.channel.as_fd(), &mut room);
         }
-        while ended.take_one(self.channel.as_fd()) {}
+        while ended.take_one(self.channel.as_fd(), &mut room) {}
         drop(self.channel);
         ended.stderr = read_log(self.stderr)?;
         Ok(ended)
@@ -296,18 +298,17 @@ impl Ended {
     }
 
     /// Takes one message as a careless broker would: with its descriptors. Whether there may be more.
-    fn take_one(&mut self, channel: BorrowedFd<'_>) -> bool {
-        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-        let mut control = RecvAncillaryBuffer::new(&mut room);
-        let mut message = vec![0; 64 << 10];
+    fn take_one(&mut self, channel: BorrowedFd<'_>, room: &mut [u8]) -> bool {
+        let mut beside = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = RecvAncillaryBuffer::new(&mut beside);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let received = match recvmsg(channel, &mut [IoSliceMut::new(&mut message)], &mut control, flags) {
+        let received = match recvmsg(channel, &mut [IoSliceMut::new(room)], &mut control, flags) {
             Ok(received) => received,
             // Said once, before what is in the queue, when the other end was closed with something unread.
             Err(Errno::CONNRESET) => return true,
             Err(_) => return false,
         };
-        message.truncate(received.bytes);
+        let message = room.get(..received.bytes).unwrap_or_default().to_vec();
         self.descriptors += control.drain().count();
         if message.is_empty() {
             // The end, or an empty message: whoever reads on finds out.
@@ -321,6 +322,8 @@ impl Ended {
     }
 }
 
+/// Room for a message: more than the largest that any attacker sends.
+const LONGEST_MESSAGE: usize = 64 << 10;
 /// Messages kept for judging: hello, one attack, and room for what should not be there.
 const MOST_KEPT: usize = 8;
 

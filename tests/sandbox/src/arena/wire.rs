@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
-use crate::scene::{MARK_LEN, Scene};
+use crate::scene::{Scene, carries};
 use crate::syscall::call;
 
 /// Makes the interfaces: `w0` with the address 192.0.2.1, its far end `w1`, and `w8`, which nobody needs. Returns the index of `w0`.
@@ -73,11 +73,9 @@ impl Capture {
         loop {
             match recv(&self.socket, &mut frame, RecvFlags::empty()) {
                 Ok((length, _)) => {
-                    let carries = |mark: [u8; MARK_LEN]| {
-                        frame.get(..length).unwrap_or_default().windows(MARK_LEN).any(|part| part == mark)
-                    };
-                    heard |= carries(scene.mark());
-                    if carries(end) {
+                    let frame = frame.get(..length).unwrap_or_default();
+                    heard |= carries(frame, scene.mark());
+                    if carries(frame, end) {
                         return Ok(heard);
                     }
                 }

@@ -4,7 +4,7 @@ use libc::{SOL_PACKET, SOL_SOCKET};
 
 use super::End::Killed;
 use super::{Attack, MISSED, UNKNOWN, attack};
-use crate::scene::CHANNEL;
+use crate::scene::{CHANNEL, Scene, carries};
 use crate::syscall::{Attempt, Raw, call};
 
 /// The attacks of this topic.
@@ -108,8 +108,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         let mut frame = [0_u8; 2048];
         let length =
             call!(libc::SYS_recvfrom, scene.grants.packet, frame.as_mut_slice(), 2048, libc::MSG_DONTWAIT, 0, 0)?;
-        let heard = frame.get(..length).unwrap_or_default();
-        if heard.windows(crate::scene::MARK_LEN).any(|part| part == scene.bait()) { Ok(length) } else { Err(MISSED) }
+        overheard(scene, &frame, length)
     }),
     attack(
         "hear-foreign-traffic-by-recvmsg",
@@ -118,15 +117,16 @@ pub(super) const ATTACKS: &[Attack] = &[
         |scene| {
             let mut frame = [0_u8; 2048];
             let length = super::landing::receive(scene.grants.packet, &mut frame, libc::MSG_DONTWAIT)?.0;
-            let heard = frame.get(..length).unwrap_or_default();
-            if heard.windows(crate::scene::MARK_LEN).any(|part| part == scene.bait()) {
-                Ok(length)
-            } else {
-                Err(MISSED)
-            }
+            overheard(scene, &frame, length)
         },
     ),
 ];
+
+/// Whether what was received is the frame that passes by.
+fn overheard(scene: &Scene, frame: &[u8], length: usize) -> Attempt {
+    let heard = frame.get(..length).unwrap_or_default();
+    if carries(heard, scene.bait()) { Ok(length) } else { Err(MISSED) }
+}
 
 /// `struct ifreq` with flags.
 #[repr(C)]
