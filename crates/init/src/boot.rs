@@ -143,8 +143,8 @@ impl Boot {
         }
         if slot.container.list == List::Services {
             actions.push(Action::Say(format!("service {} runs", slot.container.name)));
-            actions.push(Action::Publish);
         }
+        actions.push(Action::Publish);
     }
 
     /// The container is over, as `outcome` has it; what comes next depends on its list.
@@ -167,6 +167,7 @@ impl Boot {
             }
             List::Services => self.service_over(id, now, actions),
         }
+        actions.push(Action::Publish);
         self.advance(now, actions);
     }
 
@@ -188,7 +189,6 @@ impl Boot {
             format!("service {name} {words}")
         };
         actions.push(Action::Say(line));
-        actions.push(Action::Publish);
     }
 
     /// Goes on to the next container or phase, if the present one is over.

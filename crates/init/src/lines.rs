@@ -18,6 +18,7 @@ const CUT: &str = "...";
 #[derive(Debug, Clone)]
 pub struct Lines {
     partial: String,
+    /// The line under way was too long, and what fits has been given.
     cut: bool,
     allowance: u32,
     refilled: Instant,
@@ -42,7 +43,7 @@ impl Lines {
                 b'\n' => lines.extend(self.end()),
                 // Text comes with carriage returns from programs that think of a terminal.
                 b'\r' => self.waste(),
-                _ => self.push(*byte),
+                _ => lines.extend(self.push(*byte)),
             }
         }
         lines
@@ -56,14 +57,19 @@ impl Lines {
 
     /// Ends the line under way, if there is one.
     pub fn end(&mut self) -> Option<String> {
-        let mut text = core::mem::take(&mut self.partial);
         if core::mem::take(&mut self.cut) {
-            text.push_str(CUT);
+            return None;
         }
+        let text = core::mem::take(&mut self.partial);
         if text.is_empty() {
             self.waste();
             return None;
         }
+        self.let_through(text)
+    }
+
+    /// A line, if there may be one more.
+    fn let_through(&mut self, text: String) -> Option<String> {
         let Some(left) = self.allowance.checked_sub(1) else {
             self.unreported = self.unreported.saturating_add(1);
             return None;
@@ -75,18 +81,24 @@ impl Lines {
         })
     }
 
-    fn push(&mut self, byte: u8) {
+    /// Gives the line under way when it is too long, and not when it ends: that may never be.
+    fn push(&mut self, byte: u8) -> Option<String> {
         // Printable ASCII as it is; anything else could move a cursor or a colour.
         let len = if is_plain(byte) { 1 } else { 4 };
-        if self.cut || self.partial.len() + len > MAX_LINE - CUT.len() {
+        if self.cut {
+            self.waste();
+        } else if self.partial.len() + len > MAX_LINE - CUT.len() {
             self.cut = true;
             self.waste();
+            let text = core::mem::take(&mut self.partial) + CUT;
+            return self.let_through(text);
         } else if is_plain(byte) {
             self.partial.push(byte.into());
         } else {
             // A String takes whatever is written to it.
             let _ = write!(self.partial, "\\x{byte:02x}");
         }
+        None
     }
 
     fn waste(&mut self) {
@@ -157,6 +169,15 @@ mod tests {
             assert!(out[0].ends_with(CUT), "{what}");
             assert_eq!(out[1], "next", "{what}");
         }
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_shown_all_the_same() {
+        let mut lines = Lines::new(at(0));
+        let shown: Vec<String> = (0..1000).flat_map(|_| lines.take(&[0; MAX_LINE], at(0))).collect();
+        assert_eq!(shown.len(), 1, "{shown:?}");
+        assert!(lines.is_exhausted() && shown[0].starts_with("\\x00") && shown[0].ends_with(CUT), "{shown:?}");
+        assert_eq!(lines.end(), None, "nothing is left of it");
     }
 
     #[test]

@@ -220,6 +220,7 @@ fn judged(console: &mut Console, spec: &Spec, options: &Options) -> Result<Strin
     if !missing.is_empty() {
         let all = console.wait_for(|line| is_last(&mut missing, line), "every service runs", within);
         all.with_context(|| format!("missing: {}", missing.join(", ")))?;
+        console.refuse_for(ended, SETTLE)?;
     }
     Ok(format!(
         "onboot was done {:.1} s after power-on, {} containers; {} services run",
@@ -251,10 +252,21 @@ pub(crate) fn onboot_done(console: &mut Console, within: Duration) -> Result<Dur
     Ok(at)
 }
 
-/// Whether this line of init's is the one that says of the last missing service that it runs: they come in any order.
+/// How long services must stay once all of them run: one that ends at once does so in this time, also on a slow machine.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// What this line of init's says of a service that has ended, other than well and for good.
+fn ended(line: &str) -> Option<&str> {
+    let said = line.split_once("] orlop-init: service ")?.1;
+    (!said.ends_with(" runs") && !said.ends_with(" ended with 0")).then_some(said)
+}
+
+/// Whether this line of init's is the one that says of the last missing service that it runs: they come in any order, and one
+/// that has ended since is missing again.
 fn is_last(missing: &mut Vec<String>, line: &str) -> bool {
     let said = line.split_once("] orlop-init: service ").and_then(|(_, rest)| rest.strip_suffix(" runs"));
     missing.retain(|name| Some(name.as_str()) != said);
+    missing.extend(ended(line).and_then(|said| said.split(' ').next()).map(str::to_owned));
     missing.is_empty()
 }
 
@@ -290,9 +302,24 @@ mod tests {
             ("[    7.400] b: service a runs", false),
             ("[    7.401] orlop-init: service b runs", false),
             ("[    7.402] orlop-init: service b was ended by signal 9; again in 250 ms", false),
-            ("[    7.403] orlop-init: service a runs", true),
+            ("[    7.403] orlop-init: service a runs", false),
+            ("[    7.653] orlop-init: service b runs", true),
         ] {
             assert_eq!(is_last(&mut missing, line), last, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_ends_is_told_from_what_runs() {
+        for (line, want) in [
+            ("[ 7.4] orlop-init: service a ended with 3; again in 250 ms", Some("a ended with 3; again in 250 ms")),
+            ("[ 7.4] orlop-init: service a could not be started: no", Some("a could not be started: no")),
+            ("[ 7.4] orlop-init: service a runs", None),
+            ("[ 7.4] orlop-init: service a ended with 0", None),
+            ("[ 7.4] a: service a ended with 3", None),
+            ("[ 7.4] orlop-init: onboot 000-a ended with 3", None),
+        ] {
+            assert_eq!(ended(line), want, "{line}");
         }
     }
 }

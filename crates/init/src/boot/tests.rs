@@ -186,6 +186,22 @@ fn services_that_do_not_end_hold_up_the_end_for_the_grace_only() {
 }
 
 #[test]
+fn what_begins_and_ends_is_published_at_once() {
+    let mut boot = machine("o:a s:x d:z");
+    let published = |actions: Vec<Action>| actions.contains(&Action::Publish);
+    let _ = boot.handle(at(0), Event::Begin);
+    for (what, event) in [
+        ("an onboot container runs, and may hang", Event::Ready(0)),
+        ("it is over", exited(0)),
+        ("a service runs", Event::Ready(1)),
+        ("it is over", exited(1)),
+    ] {
+        assert!(published(boot.handle(at(1), event)), "{what}");
+    }
+    assert!(!published(boot.handle(at(2), Event::Ready(1))), "nothing new");
+}
+
+#[test]
 fn a_machine_that_is_told_to_end_does_not_finish_its_boot() {
     let mut boot = machine("o:a o:b s:x");
     let _ = boot.handle(at(0), Event::Begin);

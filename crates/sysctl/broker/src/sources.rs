@@ -158,7 +158,7 @@ impl Sources {
             }
         };
         if wanted.inputs.is_empty() && wanted.settings.is_empty() {
-            let found = look::settings(&place, &folders);
+            let found = look::settings(&place, &folders, wanted.folders == Folders::Standard);
             for (folder, cause) in found.unlisted {
                 sources.fail(place.display(&folder), cause.into(), false);
             }

@@ -159,8 +159,8 @@ pub enum Problem {
     /// A comment begins with `# orlop:` and says nothing known.
     #[error("the directive {0:?} is not known; there is only at-least")]
     Directive(Str<32>),
-    /// More settings than a plan can hold.
-    #[error("there are more settings than a plan can hold")]
+    /// More settings than a plan can hold, or more folders to look through for a pattern.
+    #[error("there are more settings than a plan can hold, or more folders to look through")]
     TooMany,
     /// A hint: what looks like a comment after the value is part of the value.
     #[error("' #' does not begin a comment here: it is part of the value")]

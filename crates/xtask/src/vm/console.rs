@@ -67,6 +67,25 @@ impl Console {
         }
     }
 
+    /// Shows lines for so long, in which there must be none of which `refused` says something.
+    ///
+    /// # Errors
+    /// When there is one, with what it says.
+    pub(crate) fn refuse_for(&mut self, refused: impl Fn(&str) -> Option<&str>, time: Duration) -> Result<()> {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline && self.machine.poll_exit()?.is_none() {
+            while let Some((_, line)) = self.next()? {
+                if let Some(what) = refused(&line) {
+                    bail!(
+                        "{what}; help: what it said is on the console, and all of it with --append orlop.console=all"
+                    );
+                }
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
     /// Shows lines for so long, or until the machine goes off.
     ///
     /// # Errors

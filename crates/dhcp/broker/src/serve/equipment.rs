@@ -62,7 +62,7 @@ impl Equipment {
             interfaces: Interfaces::open(selection(config)).map_err(os("cannot watch interfaces (rtnetlink)"))?,
             transmit: Transmit::open().map_err(|cause| {
                 let fatal = Fatal::new(Exit::Permission, "cannot open a packet socket");
-                fatal.cause(cause).help("capabilities: [CAP_NET_RAW]")
+                fatal.cause(cause).help("capabilities.add: [CAP_NET_RAW]")
             })?,
             timer: BootTimer::new().map_err(os("cannot make a timer"))?,
             hostname: Hostname::open()

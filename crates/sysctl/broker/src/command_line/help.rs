@@ -60,6 +60,8 @@ Usage: sysctl [-configDir DIR] [-sysctlDir DIR]
   -configDir DIR   All files in DIR are read, in the order of their names [default: /etc/sysctl.d]
   -sysctlDir DIR   The keys are here [default: /proc/sys]
 
+What follows a word that is no option is ignored, as LinuxKit's own does.
+
 This is orlop-sysctl under the name of LinuxKit's component. Unknown keys and refused values are warnings; it ends with 1
 only if DIR cannot be read. Called orlop-sysctl, it can do more: orlop-sysctl --help.
 ";

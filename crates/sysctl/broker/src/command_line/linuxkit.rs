@@ -20,6 +20,10 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocat
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
         let text = argument.to_str().unwrap_or_default();
+        if !text.starts_with('-') {
+            // There Go's options end, and LinuxKit's program looks at nothing else.
+            break;
+        }
         let option = text.strip_prefix("--").or_else(|| text.strip_prefix('-')).unwrap_or_default();
         let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
         let place = match name {

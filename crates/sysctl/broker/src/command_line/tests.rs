@@ -98,6 +98,7 @@ fn linuxkits_command_line_reads_every_file_and_locks() {
     for (what, line, folder, keys) in [
         ("nothing", &["/usr/bin/sysctl"][..], "/etc/sysctl.d", PROC_SYS),
         ("one dash", &["sysctl", "-configDir", "/c", "-sysctlDir", "/s"], "/c", "/s"),
+        ("a word, where its options end", &["sysctl", "-configDir", "/c", "x", "-sysctlDir", "/s"], "/c", PROC_SYS),
         ("two dashes and equals", &["sysctl", "--configDir=/c", "--sysctlDir=/s"], "/c", "/s"),
     ] {
         let want = Run {

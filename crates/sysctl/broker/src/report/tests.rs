@@ -114,7 +114,7 @@ fn why_says_what_the_kernel_did() {
         None,
         Some("the kernel made 40 of it"),
         Some("there is no such key"),
-        Some("the kernel asks for CAP_NET_ADMIN; capabilities: [CAP_NET_ADMIN]"),
+        Some("the kernel asks for CAP_NET_ADMIN; capabilities.add: [CAP_NET_ADMIN]"),
         Some("the kernel does not take this value; it is 0"),
     ];
     assert_eq!(words.iter().map(Option::as_deref).collect::<Vec<_>>(), want);

@@ -15,6 +15,10 @@ pub(super) fn wanted(want: &Want) -> String {
     }
 }
 
+/// What the kernel says of a key that leads somewhere else.
+const EXDEV: i32 = 18;
+const ELOOP: i32 = 40;
+
 /// Why a setting is not simply in force; nothing when it is.
 pub(super) fn why(record: &Record) -> Option<String> {
     let (before, after) = readings(record);
@@ -35,7 +39,7 @@ pub(super) fn why(record: &Record) -> Option<String> {
         Outcome::Differs => format!("it is {}", shown(before)),
         Outcome::Missing => "there is no such key".to_owned(),
         Outcome::ReadOnly => "nobody may write it".to_owned(),
-        Outcome::Denied(Some(class)) => format!("the kernel asks for {0}; capabilities: [{0}]", capability(class)),
+        Outcome::Denied(Some(class)) => format!("the kernel asks for {0}; capabilities.add: [{0}]", capability(class)),
         Outcome::Denied(None) => "the kernel lets nobody here write it".to_owned(),
         Outcome::Invalid if matches!(record.permitted.step().want, Want::AtLeast(_)) && was_not_written(record) => {
             format!("at-least is for a single number; it is {}", shown(before))
@@ -45,6 +49,8 @@ pub(super) fn why(record: &Record) -> Option<String> {
         Outcome::Skipped(Skipped::NeedsLock) => "it could not be taken back; add --lock".to_owned(),
         Outcome::Skipped(Skipped::KeyMissing) => "a key that is missing may come with a module".to_owned(),
         Outcome::Failed(_) if record.attempt.is_none() => "the process that should write it has ended".to_owned(),
+        Outcome::Failed(EXDEV) => "something is mounted over it".to_owned(),
+        Outcome::Failed(ELOOP) => "it is a symbolic link, or lies beyond one".to_owned(),
         Outcome::Failed(errno) => io::Error::from_raw_os_error(errno).to_string(),
     })
 }

@@ -34,7 +34,7 @@ pub(super) enum Found {
 pub(super) struct Listing {
     /// In the order in which they are read.
     pub(super) files: Vec<PathBuf>,
-    /// Folders that are there and cannot be listed.
+    /// Folders that cannot be listed.
     pub(super) unlisted: Vec<(PathBuf, io::Error)>,
 }
 
@@ -93,8 +93,8 @@ fn is_null_device(file: &OwnedFd) -> bool {
 const NULL: (u32, u32) = (1, 3);
 
 /// The files in `folders` whose names end in `.conf`, in the order of their names. Of two with the same name the one in the
-/// first folder counts.
-pub(super) fn settings(place: &Place, folders: &[PathBuf]) -> Listing {
+/// first folder counts. `may_lack`: a folder need not be there.
+pub(super) fn settings(place: &Place, folders: &[PathBuf], may_lack: bool) -> Listing {
     let mut listing = Listing::default();
     let mut files = BTreeMap::new();
     for folder in folders {
@@ -106,7 +106,7 @@ pub(super) fn settings(place: &Place, folders: &[PathBuf]) -> Listing {
                     }
                 }
             }
-            Err(Errno::NOENT) => {}
+            Err(Errno::NOENT) if may_lack => {}
             Err(errno) => listing.unlisted.push((folder.clone(), errno.into())),
         }
     }

@@ -119,6 +119,16 @@ fn no_link_leads_out_of_the_root() {
 }
 
 #[test]
+fn a_folder_that_was_asked_for_must_be_there_and_those_of_the_standard_need_not() {
+    let root = tree("asked", &[("a/10-a.conf", "a")]);
+    let folders = Folders::These(vec![root.0.join("none"), root.0.join("a")]);
+    let sources = Sources::read(&Wanted { folders, ..Wanted::default() }).unwrap();
+    assert_eq!(texts(&sources, &root), ["/a/10-a.conf: a"], "the rest goes on");
+    assert_eq!(unread(&sources, &root), ["cannot read /none: No such file or directory (os error 2)"]);
+    assert!(Sources::read(&below(&root)).unwrap().unread.is_empty(), "the control");
+}
+
+#[test]
 fn what_cannot_be_read_is_named_and_the_rest_goes_on() {
     let long = "#".repeat(MAX_SOURCE + 1);
     let root = tree(
