@@ -1,3 +1,4 @@
+use std::os::unix::ffi::OsStringExt as _;
 use std::time::Duration;
 
 use tracing::Level;
@@ -6,6 +7,11 @@ use super::*;
 
 fn line(text: &str) -> Result<Invocation, Fatal> {
     parse(text.split_whitespace().map(OsString::from))
+}
+
+/// The same for words that are empty, or no text.
+fn words(words: &[&[u8]]) -> Result<Invocation, Fatal> {
+    parse([b"orlop-dhcp".as_slice()].iter().chain(words).map(|word| OsString::from_vec(word.to_vec())))
 }
 
 fn run(mode: Mode, settings: Settings) -> Invocation {
@@ -44,6 +50,7 @@ fn a_line_is_understood() {
             "orlop-dhcp --check --config a.toml",
             Invocation::Check(Settings { source: Source::Toml("a.toml".into()), ..plain() }),
         ),
+        ("check counts more than posture", "orlop-dhcp --posture --check", Invocation::Check(plain())),
         ("posture", "orlop-dhcp --posture --json", Invocation::Posture { settings: plain(), json: true }),
         ("status", "orlop-dhcp status", Invocation::Status { json: false }),
         ("status as JSON", "orlop-dhcp status --json", Invocation::Status { json: true }),
@@ -55,34 +62,190 @@ fn a_line_is_understood() {
     ] {
         assert_eq!(line(text), Ok(want), "{what}");
     }
+    assert_eq!(parse([]), Ok(run(Mode::Service, plain())), "not even a name");
+}
+
+#[test]
+fn an_option_can_be_written_in_every_usual_form() {
+    let check = |file: &str| Invocation::Check(Settings { source: Source::Toml(file.into()), ..Settings::default() });
+    let log = |level| {
+        let overrides = Overrides { log: Some(level), ..Overrides::default() };
+        run(Mode::Service, Settings { source: Source::Default, overrides })
+    };
+    let interfaces = |names: &[&str]| {
+        let interfaces = names.iter().map(|text| Pattern::new(text).unwrap()).collect();
+        let overrides = Overrides { interfaces, ..Overrides::default() };
+        run(Mode::OneShot, Settings { source: Source::Default, overrides })
+    };
+    for (what, text, want) in [
+        ("long, two words", "orlop-dhcp --check --config a.toml", check("a.toml")),
+        ("long, one word", "orlop-dhcp --check --config=a.toml", check("a.toml")),
+        ("short, two words", "orlop-dhcp --check -c a.toml", check("a.toml")),
+        ("short, one word", "orlop-dhcp --check -ca.toml", check("a.toml")),
+        ("short, with a sign", "orlop-dhcp --check -c=a.toml", check("a.toml")),
+        ("two short ones", "orlop-dhcp --check -1c a.toml", check("a.toml")),
+        ("a file called -", "orlop-dhcp --check -c -", check("-")),
+        ("a file that begins with -", "orlop-dhcp --check --config=-a", check("-a")),
+        ("a value with a sign in it", "orlop-dhcp --check --config=a=b", check("a=b")),
+        ("a level", "orlop-dhcp --log=error", log(Level::ERROR)),
+        ("another", "orlop-dhcp --log warn", log(Level::WARN)),
+        ("another", "orlop-dhcp --log info", log(Level::INFO)),
+        ("another", "orlop-dhcp --log trace", log(Level::TRACE)),
+        ("options after interfaces", "orlop-dhcp eth0 --oneshot eth1", interfaces(&["eth0", "eth1"])),
+        ("interfaces after --", "orlop-dhcp --oneshot -- eth0 --json", interfaces(&["eth0", "--json"])),
+        ("nothing after --", "orlop-dhcp --example --", Invocation::Print(EXAMPLE.to_owned())),
+        (
+            "an interface after --",
+            "orlop-dhcp renew -- eth1",
+            Invocation::Control(Order::Renew(Target::One(InterfaceName::new("eth1").unwrap()))),
+        ),
+    ] {
+        assert_eq!(line(text), Ok(want), "{what}: {text}");
+    }
+    let want = Invocation::Check(Settings {
+        source: Source::Toml(OsString::from_vec(vec![0xff]).into()),
+        ..Settings::default()
+    });
+    assert_eq!(words(&[b"--check", b"--config", b"\xff"]), Ok(want), "a file whose name is no text");
 }
 
 #[test]
 fn a_wrong_line_is_a_problem_with_a_help() {
-    for (what, text, problem) in [
-        ("unknown option", "orlop-dhcp --frobnicate", "unexpected argument '--frobnicate' found"),
-        ("deadline of a service", "orlop-dhcp --deadline 3", "--deadline has a meaning only with --oneshot"),
-        (
-            "no deadline at all",
-            "orlop-dhcp --oneshot --deadline 0",
-            "invalid value '0' for '--deadline <SECS>': a deadline is 1 to 3600 seconds",
-        ),
-        (
-            "unknown level",
-            "orlop-dhcp --log loud",
-            "invalid value 'loud' for '--log <LEVEL>': a level is error, warn, info, debug or trace",
-        ),
-        ("impossible name", "orlop-dhcp renew a/b", "invalid value 'a/b' for '[IFACE]': not the name of an interface"),
-        ("impossible pattern", "orlop-dhcp eth[", "invalid value 'eth[' for '[IFACE]...': a `[` without its `]`"),
-        ("two interfaces to renew", "orlop-dhcp renew eth0 eth1", "unexpected argument 'eth1' found"),
-        ("run and ask at once", "orlop-dhcp --oneshot status", "the command status goes before the options"),
-        ("options before the command", "orlop-dhcp --json renew", "the command renew goes before the options"),
+    for (what, text, names) in [
+        ("unknown option", "--frobnicate", "--frobnicate"),
+        ("unknown short option", "-1x", "-x"),
+        ("the beginning of an option", "--one", "--one"),
+        ("deadline of a service", "--deadline 3", "--deadline has a meaning only with --oneshot"),
+        ("deadline of a check", "--check --deadline 3", "--deadline has a meaning only with --oneshot"),
+        ("no deadline at all", "--oneshot --deadline 0", "1 to 3600 seconds"),
+        ("endless deadline", "--oneshot --deadline 3601", "1 to 3600 seconds"),
+        ("a deadline in words", "--oneshot --deadline soon", "1 to 3600 seconds"),
+        ("a deadline that looks like an option", "--oneshot --deadline -3", "-"),
+        ("unknown level", "--log loud", "a level is error, warn, info, debug or trace"),
+        ("an option without its value", "--config", "--config"),
+        ("a short option without its value", "-c", "c"),
+        ("another option in place of a value", "--config --check", "--config"),
+        ("a value for an option that has none", "--oneshot=yes", "--oneshot"),
+        ("a value for a short option that has none", "-1=yes", "="),
+        ("a value for help", "--help=all", "--help"),
+        ("twice a flag", "--oneshot --oneshot", "--oneshot"),
+        ("twice a short flag", "-11", "--oneshot"),
+        ("twice in two forms", "-1 --oneshot", "--oneshot"),
+        ("twice a check", "--check --check", "--check"),
+        ("twice an example", "--example --example", "--example"),
+        ("twice JSON", "--json --json", "--json"),
+        ("twice a posture", "--posture --posture", "--posture"),
+        ("twice Landlock", "--require-landlock --require-landlock", "--require-landlock"),
+        ("twice a file", "-c a --config b", "--config"),
+        ("twice a level", "--log info --log info", "--log"),
+        ("twice a deadline", "-1 --deadline 3 --deadline 4", "--deadline"),
+        ("an example with an option before it", "--json --example", "--example"),
+        ("an example with a file", "--example -c a", "--example"),
+        ("an example with an interface", "--example eth0", "--example"),
+        ("an example with a command", "--example status", "--example"),
+        ("impossible name", "renew a/b", "a/b"),
+        ("impossible name to release", "release a/b", "a/b"),
+        ("impossible pattern", "eth[", "a `[` without its `]`"),
+        ("two interfaces to renew", "renew eth0 eth1", "eth1"),
+        ("two interfaces to release", "release eth0 eth1", "eth1"),
+        ("an interface to show", "status eth0", "eth0"),
+        ("an interface to reload", "reload eth0", "eth0"),
+        ("twice JSON of a status", "status --json --json", "--json"),
+        ("JSON of an order", "renew --json", "--json"),
+        ("an option of a run after a command", "status --oneshot", "--oneshot"),
+        ("a short one", "reload -1", "-1"),
+        ("the version of a command", "status --version", "--version"),
+        ("the version of a command, in short", "renew -V", "-V"),
+        ("two commands", "status reload", "reload"),
+        ("run and ask at once", "--oneshot status", "the command status goes before the options"),
+        ("options before the command", "--json renew", "the command renew goes before the options"),
+        ("an interface before the command", "eth0 release", "the command release goes before the options"),
+        ("a command after --", "-- reload", "the command reload goes before the options"),
     ] {
-        let fatal = line(text).unwrap_err();
+        let fatal = line(&format!("orlop-dhcp {text}")).unwrap_err();
         assert_eq!(fatal.exit, Exit::Usage, "{what}");
-        assert!(fatal.problem.starts_with(problem), "{what}: {}", fatal.problem);
+        assert!(fatal.to_string().contains(names), "{what}: {fatal}");
         assert!(fatal.help.is_some() && !fatal.problem.contains('\n'), "{what}: {fatal}");
     }
+}
+
+#[test]
+fn words_that_are_empty_or_no_text_are_refused() {
+    for (what, line) in [
+        ("empty interface", [b"".as_slice()].as_slice()),
+        ("empty interface to renew", &[b"renew", b""]),
+        ("empty file", &[b"--check", b"--config", b""]),
+        ("empty file in the same word", &[b"--check", b"--config="]),
+        ("empty level", &[b"--log="]),
+        ("empty deadline", &[b"--oneshot", b"--deadline="]),
+        ("interface", &[b"eth\xff"]),
+        ("interface to renew", &[b"renew", b"eth\xff"]),
+        ("command", &[b"status\xff"]),
+        ("option", &[b"--json\xff"]),
+        ("level", &[b"--log", b"info\xff"]),
+        ("deadline", &[b"--oneshot", b"--deadline", b"3\xff"]),
+    ] {
+        let fatal = words(line).unwrap_err();
+        assert_eq!((fatal.exit, fatal.help.is_some()), (Exit::Usage, true), "{what}: {fatal}");
+    }
+}
+
+#[test]
+fn of_help_version_and_mistakes_the_first_counts() {
+    for (what, text, has) in [
+        ("help", "--help", Some("Usage: orlop-dhcp")),
+        ("help, in short", "-h", Some("Usage: orlop-dhcp")),
+        ("help among other options", "--oneshot --example -h --json", Some("Usage: orlop-dhcp")),
+        ("help among short options", "-1h", Some("Usage: orlop-dhcp")),
+        ("help before a mistake", "--help --frobnicate", Some("Usage: orlop-dhcp")),
+        ("help after a mistake", "--frobnicate --help", None),
+        ("help after a wrong value", "--log loud --help", None),
+        ("help in place of a value", "--config --help", None),
+        ("version", "--version", Some("orlop-dhcp 0.")),
+        ("version, in short", "-V", Some("orlop-dhcp 0.")),
+        ("version before help", "-Vh", Some("orlop-dhcp 0.")),
+        ("help on status", "status --help", Some("Show what the running daemon does")),
+        ("help on status, in short", "status -h", Some("--json")),
+        ("help on renew", "renew eth0 --help", Some("Have leases extended now, and ask for one where there is none")),
+        ("help on release", "release -h", Some("Give leases back, and stay without until `renew`")),
+        ("help on reload", "reload --help", Some("Have the configuration file read again")),
+        ("help on a command after a mistake", "reload eth0 --help", None),
+    ] {
+        match (line(&format!("orlop-dhcp {text}")), has) {
+            (Ok(Invocation::Print(text)), Some(has)) => assert!(text.contains(has), "{what}: {text}"),
+            (Err(fatal), None) => assert_eq!(fatal.exit, Exit::Usage, "{what}"),
+            (other, _) => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_option_and_command_in_the_help_is_understood() {
+    let Ok(Invocation::Print(help)) = line("orlop-dhcp --help") else { panic!("no help") };
+    let mut forms = 0;
+    // As in "  -c, --config FILE  Read this", with or without brackets around FILE.
+    for row in help.lines().filter(|line| line.trim_start().starts_with('-')) {
+        let (names, _meaning) = row.trim().split_once("  ").unwrap();
+        let mut names: Vec<&str> = names.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+        let value = match names.pop_if(|word| !word.starts_with('-')).map(|word| word.trim_matches(['<', '>'])) {
+            None => "",
+            Some("FILE") => "a.toml",
+            Some("LEVEL") => "info",
+            Some("SECS") => "3",
+            Some(other) => panic!("what is {other}?"),
+        };
+        for name in names {
+            // --deadline needs it.
+            let oneshot = if value == "3" { "--oneshot" } else { "" };
+            let text = format!("orlop-dhcp {oneshot} {name} {value}");
+            assert!(line(&text).is_ok(), "{text}");
+            forms += 1;
+        }
+    }
+    assert_eq!(forms, 15, "eleven options, four of them with a short form");
+    let commands = ["status", "renew", "release", "reload"];
+    assert!(commands.iter().all(|word| help.contains(&format!("\n  {word} "))), "a command is missing:\n{help}");
+    assert!(commands.iter().all(|word| line(&format!("orlop-dhcp {word}")).is_ok()));
 }
 
 #[test]
