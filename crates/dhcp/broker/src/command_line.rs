@@ -1,16 +1,17 @@
 //! What the command line asks for.
 
+mod help;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use lexopt::Arg;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::config::{EXAMPLE, Pattern, Seconds, Verbosity};
 use crate::control::{Order, Target};
 use crate::dhcpcd_compat;
-use crate::interface_name::InterfaceName;
+use crate::interface_name::{InterfaceName, NotAnInterfaceName};
 use crate::settings::{Overrides, Settings, Source};
 
 /// One thing to do.
@@ -74,124 +75,107 @@ impl Mode {
 /// # Errors
 /// The line asks for nothing that exists: [`Exit::Usage`].
 pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fatal> {
-    let line: Vec<OsString> = line.into_iter().collect();
-    let program = line.first().map(Path::new).and_then(Path::file_name);
-    if program == Some(OsStr::new("dhcpcd")) {
-        return dhcpcd_compat::parse(line.into_iter().skip(1));
+    let mut line = line.into_iter();
+    let program = line.next();
+    if program.as_ref().map(Path::new).and_then(Path::file_name) == Some(OsStr::new("dhcpcd")) {
+        return dhcpcd_compat::parse(line);
     }
-    match Line::try_parse_from(line) {
-        Ok(line) => line.meaning(),
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            Ok(Invocation::Print(error.render().to_string()))
+    let mut line = line.peekable();
+    match line.peek().and_then(|word| word.to_str()).and_then(command) {
+        Some(command) => finish(command, lexopt::Parser::from_args(line.skip(1))),
+        None => Line::read(lexopt::Parser::from_args(line)),
+    }
+}
+
+/// What a command asks for when nothing follows it.
+fn command(word: &str) -> Option<Invocation> {
+    Some(match word {
+        "status" => Invocation::Status { json: false },
+        "renew" => Invocation::Control(Order::Renew(Target::All)),
+        "release" => Invocation::Control(Order::Release(Target::All)),
+        "reload" => Invocation::Control(Order::Reload),
+        _ => return None,
+    })
+}
+
+/// What a command asks for with what follows it.
+fn finish(mut command: Invocation, mut arguments: lexopt::Parser) -> Result<Invocation, Fatal> {
+    while let Some(argument) = arguments.next().map_err(usage)? {
+        match (argument, &mut command) {
+            (Arg::Long("help") | Arg::Short('h'), _) => return print(help::HELP.to_owned(), arguments),
+            (Arg::Long("json"), Invocation::Status { json: json @ false }) => *json = true,
+            (
+                Arg::Value(name),
+                Invocation::Control(Order::Renew(target @ Target::All) | Order::Release(target @ Target::All)),
+            ) => *target = Target::One(interface(&name)?),
+            (other, _) => return Err(usage(other.unexpected())),
         }
-        Err(error) => Err(usage(&error)),
     }
+    Ok(command)
 }
 
-/// clap's first paragraph is the problem; its rest repeats the usage line.
-fn usage(error: &clap::Error) -> Fatal {
-    let text = error.render().to_string();
-    let problem = text.split("\n\n").next().unwrap_or_default();
-    let problem = problem.strip_prefix("error: ").unwrap_or(problem).split_whitespace().collect::<Vec<_>>().join(" ");
-    Fatal::new(Exit::Usage, problem).help("orlop-dhcp --help shows what can be asked for")
-}
-
-/// Obtains IPv4 addresses by DHCP and configures interfaces with them: once, or for as long as it runs.
-#[derive(Debug, Parser)]
-#[command(name = "orlop-dhcp", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP, disable_help_subcommand = true)]
+/// A line without a command, as it was written.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Line {
-    #[command(subcommand)]
-    verb: Option<Verb>,
-
-    /// Configure the interfaces, say what was achieved, and end. Without it: keep them configured.
-    #[arg(long, short = '1')]
     oneshot: bool,
-
-    /// Read this configuration file [default: /etc/orlop/dhcp.toml, if there is one]
-    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-
-    /// Only read the configuration, and say whether it is good
-    #[arg(long)]
     check: bool,
-
-    /// Print a configuration file with every key, its meaning and its default
-    #[arg(long, exclusive = true)]
     example: bool,
-
-    /// Log messages up to LEVEL: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", value_parser = verbosity)]
     log: Option<Verbosity>,
-
-    /// Write the outcome to standard output as JSON
-    #[arg(long)]
     json: bool,
-
-    /// Only show which sandbox layers are in force, per process
-    #[arg(long)]
     posture: bool,
-
-    /// End with exit code 77 where the kernel has no Landlock
-    #[arg(long)]
     require_landlock: bool,
-
-    /// End a one-shot run after SECS seconds [default: that of the configuration, else 10]
-    #[arg(long, value_name = "SECS", value_parser = deadline)]
     deadline: Option<Seconds<1, 3600>>,
-
-    /// Configure these interfaces (names or patterns such as eth*) instead of those in the configuration
-    #[arg(value_name = "IFACE", value_parser = pattern)]
     interfaces: Vec<Pattern>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Show what the running daemon does
-    Status {
-        /// Print status.json as it is
-        #[arg(long)]
-        json: bool,
-    },
-    /// Have leases extended now, and ask for one where there is none
-    Renew {
-        /// Only on this interface
-        #[arg(value_name = "IFACE", value_parser = name)]
-        interface: Option<InterfaceName>,
-    },
-    /// Give leases back, and stay without until `renew`
-    Release {
-        /// Only on this interface
-        #[arg(value_name = "IFACE", value_parser = name)]
-        interface: Option<InterfaceName>,
-    },
-    /// Have the configuration file read again
-    Reload,
-}
-
 impl Line {
+    fn read(mut arguments: lexopt::Parser) -> Result<Invocation, Fatal> {
+        let mut line = Self::default();
+        while let Some(argument) = arguments.next().map_err(usage)? {
+            match argument {
+                Arg::Long("help") | Arg::Short('h') => return print(help::HELP.to_owned(), arguments),
+                Arg::Long("version") | Arg::Short('V') => {
+                    return print(format!("orlop-dhcp {}\n", env!("CARGO_PKG_VERSION")), arguments);
+                }
+                Arg::Long("oneshot") | Arg::Short('1') => once("--oneshot", &mut line.oneshot, true)?,
+                Arg::Long("config") | Arg::Short('c') => {
+                    once("--config", &mut line.config, Some(file(value(&mut arguments)?)?))?;
+                }
+                Arg::Long("check") => once("--check", &mut line.check, true)?,
+                Arg::Long("example") => once("--example", &mut line.example, true)?,
+                Arg::Long("log") => once("--log", &mut line.log, Some(verbosity(&value(&mut arguments)?)?))?,
+                Arg::Long("json") => once("--json", &mut line.json, true)?,
+                Arg::Long("posture") => once("--posture", &mut line.posture, true)?,
+                Arg::Long("require-landlock") => once("--require-landlock", &mut line.require_landlock, true)?,
+                Arg::Long("deadline") => {
+                    once("--deadline", &mut line.deadline, Some(deadline(&value(&mut arguments)?)?))?;
+                }
+                Arg::Value(name) => line.interfaces.push(pattern(&name)?),
+                other @ (Arg::Long(_) | Arg::Short(_)) => return Err(usage(other.unexpected())),
+            }
+        }
+        line.meaning()
+    }
+
     fn meaning(self) -> Result<Invocation, Fatal> {
-        let Self { verb, oneshot, config, check, example, log, json, posture, require_landlock, deadline, interfaces } =
+        if self.example {
+            return if self == (Self { example: true, ..Self::default() }) {
+                Ok(Invocation::Print(EXAMPLE.to_owned()))
+            } else {
+                Err(mistake("--example goes with nothing else", "orlop-dhcp --example"))
+            };
+        }
+        let Self { oneshot, config, check, example: _, log, json, posture, require_landlock, deadline, interfaces } =
             self;
-        let target = |interface: Option<InterfaceName>| interface.map_or(Target::All, Target::One);
-        match verb {
-            Some(Verb::Status { json }) => return Ok(Invocation::Status { json }),
-            Some(Verb::Renew { interface }) => return Ok(Invocation::Control(Order::Renew(target(interface)))),
-            Some(Verb::Release { interface }) => return Ok(Invocation::Control(Order::Release(target(interface)))),
-            Some(Verb::Reload) => return Ok(Invocation::Control(Order::Reload)),
-            None => {}
-        }
-        if example {
-            return Ok(Invocation::Print(EXAMPLE.to_owned()));
-        }
-        // After an option, clap takes these words for interfaces; a daemon started by mistake is worse than an error.
-        if let Some(verb) = interfaces.iter().find(|word| Verb::has_subcommand(word.as_str())) {
-            let verb = verb.as_str();
-            return Err(Fatal::new(Exit::Usage, format!("the command {verb} goes before the options"))
-                .help(format!("orlop-dhcp {verb} --help")));
+        // Only the first word is a command. A daemon that waits for an interface called `status` is worse than an error.
+        if let Some(verb) = interfaces.iter().map(Pattern::as_str).find(|word| command(word).is_some()) {
+            let problem = format!("the command {verb} goes before the options");
+            return Err(mistake(problem, format!("orlop-dhcp {verb}, and after it what --help says of it")));
         }
         if deadline.is_some() && !oneshot {
-            return Err(Fatal::new(Exit::Usage, "--deadline has a meaning only with --oneshot")
-                .help("add --oneshot, or leave --deadline out"));
+            let problem = "--deadline has a meaning only with --oneshot";
+            return Err(mistake(problem, "add --oneshot, or leave --deadline out"));
         }
         let settings = Settings {
             source: config.map_or(Source::Default, Source::Toml),
@@ -213,42 +197,62 @@ impl Line {
     }
 }
 
-fn verbosity(name: &str) -> Result<Verbosity, String> {
-    Verbosity::new(name).ok_or_else(|| format!("a level is {}", Verbosity::NAMES))
+/// Prints this, whatever follows the option that asked for it, if only that has no value in the same word.
+fn print(text: String, mut arguments: lexopt::Parser) -> Result<Invocation, Fatal> {
+    arguments.next().map_err(usage)?;
+    Ok(Invocation::Print(text))
 }
 
-fn deadline(secs: &str) -> Result<Seconds<1, 3600>, String> {
-    secs.parse().ok().and_then(Seconds::new).ok_or_else(|| "a deadline is 1 to 3600 seconds".to_owned())
+/// Sets what an option decides. Whoever gives it twice means one of them.
+fn once<T: Default + PartialEq>(option: &str, place: &mut T, value: T) -> Result<(), Fatal> {
+    if *place != T::default() {
+        return Err(mistake(format!("{option} is there twice"), "leave one of them out"));
+    }
+    *place = value;
+    Ok(())
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
-    Pattern::new(text).map_err(|error| error.to_string())
+/// The value of an option. What looks like another option is none, unless it is in the same word.
+fn value(arguments: &mut lexopt::Parser) -> Result<OsString, Fatal> {
+    Ok(arguments.values().map_err(usage)?.next().unwrap_or_default())
 }
 
-fn name(text: &str) -> Result<InterfaceName, String> {
-    InterfaceName::new(text).ok_or_else(|| crate::interface_name::NotAnInterfaceName.to_string())
+fn file(path: OsString) -> Result<PathBuf, Fatal> {
+    if path.is_empty() { Err(mistake("--config without a file", "--config FILE")) } else { Ok(path.into()) }
 }
 
-const AFTER_HELP: &str = "\
-Exit codes:
-   0  done: every interface with a carrier is configured (or the daemon was told to end)
-  64  the command line is wrong
-  69  nothing was configured in time: no interface, no carrier, or no server; or no daemon is running
-  70  a bug in orlop-dhcp        71  the kernel refused something
-  75  only some of the interfaces were configured in time
-  76  the servers refused, or their leases cannot be used; or the daemon refused an order
-  77  a sandbox layer or a capability is missing
-  78  the configuration is wrong
+fn verbosity(name: &OsStr) -> Result<Verbosity, Fatal> {
+    let level = name.to_str().and_then(Verbosity::new);
+    level.ok_or_else(|| mistake(format!("--log {}", name.display()), format!("a level is {}", Verbosity::NAMES)))
+}
 
-Files:
-  /etc/orlop/dhcp.toml             configuration (all keys: orlop-dhcp --example)
-  /run/resolvconf/resolv.conf      name servers, rewritten in place
-  /run/orlop/netfacts/             name and time servers, for the other daemons
-  /run/orlop/dhcp/status.json      what `orlop-dhcp status` shows
-  /run/orlop/dhcp/lease.IFACE      the lease, for the next process
-  /run/orlop/metrics/dhcp.prom     metrics for node_exporter's textfile collector
+fn deadline(secs: &OsStr) -> Result<Seconds<1, 3600>, Fatal> {
+    let deadline = secs.to_str().and_then(|secs| secs.parse().ok()).and_then(Seconds::new);
+    deadline.ok_or_else(|| mistake(format!("--deadline {}", secs.display()), "a deadline is 1 to 3600 seconds"))
+}
 
-Started as `dhcpcd`, it takes dhcpcd's options and dhcpcd.conf instead.";
+fn pattern(text: &OsStr) -> Result<Pattern, Fatal> {
+    // What stands for bytes that are no text is no character of a pattern.
+    Pattern::new(&text.to_string_lossy()).map_err(|why| {
+        let problem = format!("'{}' is no pattern of interface names", text.display());
+        mistake(problem, "a name such as eth1, or a pattern such as eth*").cause(why)
+    })
+}
+
+fn interface(text: &OsStr) -> Result<InterfaceName, Fatal> {
+    text.to_str().and_then(InterfaceName::new).ok_or_else(|| {
+        let problem = format!("'{}' is no name of an interface", text.display());
+        mistake(problem, "orlop-dhcp status lists the interfaces").cause(NotAnInterfaceName)
+    })
+}
+
+fn usage(error: lexopt::Error) -> Fatal {
+    mistake(error.to_string(), "orlop-dhcp --help shows what can be asked for")
+}
+
+fn mistake(problem: impl Into<String>, help: impl Into<String>) -> Fatal {
+    Fatal::new(Exit::Usage, problem).help(help)
+}
 
 #[cfg(test)]
 mod tests;
