@@ -171,7 +171,7 @@ impl Line {
         // Only the first word is a command. A daemon that waits for an interface called `status` is worse than an error.
         if let Some(verb) = interfaces.iter().map(Pattern::as_str).find(|word| command(word).is_some()) {
             let problem = format!("the command {verb} goes before the options");
-            return Err(mistake(problem, format!("orlop-dhcp {verb}, and after it what --help says of it")));
+            return Err(mistake(problem, format!("orlop-dhcp {verb}; --help says what can follow it")));
         }
         if deadline.is_some() && !oneshot {
             let problem = "--deadline has a meaning only with --oneshot";
@@ -223,12 +223,16 @@ fn file(path: OsString) -> Result<PathBuf, Fatal> {
 
 fn verbosity(name: &OsStr) -> Result<Verbosity, Fatal> {
     let level = name.to_str().and_then(Verbosity::new);
-    level.ok_or_else(|| mistake(format!("--log {}", name.display()), format!("a level is {}", Verbosity::NAMES)))
+    level.ok_or_else(|| {
+        mistake(format!("--log {} is no level", name.display()), format!("a level is {}", Verbosity::NAMES))
+    })
 }
 
 fn deadline(secs: &OsStr) -> Result<Seconds<1, 3600>, Fatal> {
     let deadline = secs.to_str().and_then(|secs| secs.parse().ok()).and_then(Seconds::new);
-    deadline.ok_or_else(|| mistake(format!("--deadline {}", secs.display()), "a deadline is 1 to 3600 seconds"))
+    deadline.ok_or_else(|| {
+        mistake(format!("--deadline {} is no deadline", secs.display()), "a deadline is 1 to 3600 seconds")
+    })
 }
 
 fn pattern(text: &OsStr) -> Result<Pattern, Fatal> {
@@ -241,7 +245,7 @@ fn pattern(text: &OsStr) -> Result<Pattern, Fatal> {
 
 fn interface(text: &OsStr) -> Result<InterfaceName, Fatal> {
     text.to_str().and_then(InterfaceName::new).ok_or_else(|| {
-        let problem = format!("'{}' is no name of an interface", text.display());
+        let problem = format!("no interface is called '{}'", text.display());
         mistake(problem, "orlop-dhcp status lists the interfaces").cause(NotAnInterfaceName)
     })
 }
