@@ -85,6 +85,10 @@ impl Compiler {
         let variable = target.to_uppercase().replace('-', "_");
         let mut words: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         words.extend(remapped(&self.prefixes(workspace)?)?);
+        if self.rustc.is_some() {
+            // What was built with another library must not be linked with this one, and cargo knows only the compiler.
+            words.push(format!("--cfg=orlop_library_{}", sysroot::RECIPE));
+        }
         // Per target, because proc macros cannot be built with crt-static; RUSTFLAGS would override it.
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), words.join(" "));
