@@ -12,8 +12,8 @@ use serde_json::Value;
 
 /// The program, under its own name.
 pub(crate) const APPLIER: &str = "/usr/bin/orlop-sysctl";
-/// A folder of settings that is not there, so that only what the test names is read.
-pub(crate) const NO_FILES: [&str; 2] = ["--config-dir", "/no/settings"];
+/// A folder with nothing in it, so that only what the test names is read.
+pub(crate) const NO_FILES: [&str; 2] = ["--config-dir", "/none"];
 const AUDIT: &str = "/run/orlop/sysctl/audit.json";
 
 /// The machine that a test starts, and what it does there.
@@ -49,7 +49,7 @@ impl Bench {
                 return None;
             }
         };
-        let files = tree.iter().fold(Files::new(), |files, (path, node)| match node {
+        let files = tree.iter().fold(Files::new().folder(NO_FILES[1], 0o755), |files, (path, node)| match node {
             Node::Directory { mode } => files.folder(path, *mode),
             Node::File { mode, content } => files.file(path, *mode, content.clone()),
             Node::Link { to } => files.link(path, to),
