@@ -326,6 +326,13 @@ impl Machine for Boot {
             Event::Asked(ending) => self.end(ending, now, &mut actions),
             Event::Deadline => self.due(now, &mut actions),
         }
+        // The last one says what the others would have said.
+        let mut to_come = actions.iter().filter(|action| **action == Action::Publish).count();
+        actions.retain(|action| {
+            let publishes = *action == Action::Publish;
+            to_come -= usize::from(publishes);
+            !publishes || to_come == 0
+        });
         actions
     }
 

@@ -265,7 +265,10 @@ proptest! {
         let mut now = 0;
         for (pause, event) in events {
             now += pause;
-            actions.extend(boot.handle(at(now), event));
+            let more = boot.handle(at(now), event);
+            let published = more.iter().filter(|action| **action == Action::Publish).count();
+            prop_assert!(published <= 1, "the same twice: {more:?}");
+            actions.extend(more);
         }
         let asked = now;
         actions.extend(boot.handle(at(now), Event::Asked(Ending::Restart)));
