@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use orlop_sandbox::privileges::Capability;
+use orlop_sandbox::capability::Capability;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::canonical_json;

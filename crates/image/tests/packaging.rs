@@ -13,7 +13,7 @@ use orlop_image::lock;
 use orlop_image::recipe::{BadRecipe, Recipe};
 use orlop_image::tree::{Node, Tree};
 use orlop_image::workspace::Workspace;
-use orlop_sandbox::privileges::{Capability, SUPERVISOR};
+use orlop_sandbox::capability::{Capability, SUPERVISOR};
 use serde::Deserialize;
 
 fn recipes() -> Vec<(PathBuf, Recipe)> {

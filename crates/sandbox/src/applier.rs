@@ -31,10 +31,10 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{self, Blocking, ChannelError, Message, Received};
+use crate::channel::{Blocking, ChannelError, Message, Received};
 use crate::fatal::{Exit, Fatal};
 use crate::posture::{Posture, Status};
-use crate::profile::{Need, Profile};
+use crate::profile::{CHANNEL_SLOT, Need, Profile};
 use crate::{broker, rungs, sys};
 
 mod ladder;
@@ -115,7 +115,7 @@ impl<In: Message, Out: Message> Applier<In, Out> {
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(|errno| os(errno.into()))?;
         let parent = rustix::process::getpid();
-        let pid = sys::fork(theirs.as_fd(), channel::SLOT, move |channel| serve(profile, channel, parent, work))
+        let pid = sys::fork(theirs.as_fd(), CHANNEL_SLOT, move |channel| serve(profile, channel, parent, work))
             .map_err(os)?;
         let socket = Blocking::new(ours);
         socket.expect_answers_within(ANSWER_WITHIN).map_err(os)?;

@@ -1,35 +1,34 @@
-//! The broker's side: it narrows itself, waits until it knows what its worker can do, and only then talks to it.
+//! The broker's side: it narrows itself, waits until it knows what its workers can do, and only then talks to them.
 //!
-//! [`Broker::start`] → [`Broker::narrow`] → [`Narrow::await_worker`] → [`Attested`]. Before narrowing a broker opens
-//! what it will need (netlink, directories, signals); afterwards it has the capabilities and system calls of its
-//! profile. A descriptor can be granted only through the [`BrokerChannel`] of an [`Attested`] worker, so never
-//! before its posture is known.
+//! [`Broker::start`] → [`Broker::narrow`] → [`Narrow::newborn`] → [`Narrow::attest`] → [`Attested`]. Before narrowing a
+//! broker opens what it will need (netlink, directories, signals); afterwards it has the capabilities and system calls of
+//! its profile. Every worker, first or started again, arrives as a [`Newborn`]. A descriptor can be granted only through
+//! the [`BrokerChannel`] of an [`Attested`] worker, so never before its posture is known.
 
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::net::{SocketType, sockopt};
 use rustix::process::Pid;
 
-use crate::channel::{self, BrokerChannel, Message, Received, Socket};
+use crate::channel::{BrokerChannel, Message, Received, Socket};
+use crate::daemon::Daemon;
 use crate::fatal::{Exit, Fatal};
 use crate::landlock::{self, Paths};
 use crate::posture::{Posture, Status};
 use crate::privileges;
-use crate::profile::{Landlock, Need, Profile};
+use crate::profile::{FIRST_REQUEST_SLOT, Landlock, Need, Profile, READY_SLOT, ROSTER_SLOT};
 use crate::relay::Relay;
+use crate::roster::{Newborn, Roster};
 use crate::seccomp::Filters;
 use crate::timer::BootTimer;
 use crate::worker::Hello;
-use crate::{clock, limits, sys};
-
-/// The descriptor number of the pipe from the worker's stderr.
-pub const STDERR_SLOT: i32 = 4;
+use crate::{clock, limits, rungs, sys};
 
 /// How long a worker may take to lock itself in; it needs about a millisecond.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
@@ -41,37 +40,43 @@ const LAST_WORDS_WITHIN: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 #[must_use]
 pub struct Broker {
+    daemon: &'static Daemon,
     profile: &'static Profile,
     parent: Option<Pid>,
     own: File,
-    worker: Option<File>,
     supervisor: Option<File>,
-    socket: Socket,
+    roster: Roster,
+    ready: Option<OwnedFd>,
+    requests: Vec<(usize, OwnedFd)>,
     deadline: BootTimer,
-    relay: Relay,
+    hellos: Vec<BootTimer>,
 }
 
 /// A broker that holds what its profile says.
 #[derive(Debug)]
 #[must_use]
 pub struct Narrow {
+    daemon: &'static Daemon,
     posture: Posture,
     own: File,
-    worker: Option<File>,
     supervisor: Option<File>,
-    socket: Option<Socket>,
+    roster: Roster,
+    /// For each optional worker, by its place.
+    requests: Vec<(usize, OwnedFd)>,
     deadline: BootTimer,
-    relay: Relay,
+    /// For each worker, by its place: it could not be made any more when the worker comes.
+    hellos: Vec<BootTimer>,
     require_landlock: bool,
 }
 
-/// A worker whose posture is known and enough.
+/// A worker whose posture is known and enough. Its log is relayed from now on.
 #[derive(Debug)]
 pub struct Attested<Out, In> {
     /// To and from the worker; the only thing that can grant a descriptor.
     pub channel: BrokerChannel<Out, In>,
     /// What the worker is restricted by: claimed by it, and as far as the kernel shows it, observed.
     pub posture: Posture,
+    status: File,
 }
 
 /// What a broker keeps when it narrows itself.
@@ -89,48 +94,49 @@ pub struct Keep<'p> {
 }
 
 impl Broker {
-    /// Takes the slots of a broker whose worker is process `worker`. Must be called inside a tokio runtime, before
-    /// the process opens anything else.
+    /// Takes the slots of a broker of `daemon`, which runs under `profile`: the daemon's own for it, or one that keeps more of
+    /// what the daemon is lent. Must be called inside a tokio runtime, before the process opens anything else.
     ///
     /// # Errors
-    /// When the process was not started by a supervisor, or the profile is incomplete.
-    pub fn start(profile: &'static Profile, worker: i32, worker_role: &'static str) -> Result<Self, Fatal> {
-        if let Some(what) = profile.incomplete() {
-            return Err(Fatal::new(Exit::Software, format!("the profile {} is incomplete: {what}", profile.name)));
+    /// When the process was not started by a supervisor, or the daemon is incomplete.
+    pub fn start(daemon: &'static Daemon, profile: &'static Profile) -> Result<Self, Fatal> {
+        if let Some(what) = daemon.incomplete().or_else(|| profile.incomplete()) {
+            return Err(Fatal::new(Exit::Software, format!("the daemon {} is incomplete: {what}", daemon.name)));
         }
-        let is_channel = |fd: BorrowedFd<'_>| sockopt::socket_type(fd) == Ok(SocketType::SEQPACKET);
-        if sys::with_descriptor(channel::SLOT, is_channel) != Some(true) {
-            return Err(Fatal::new(Exit::Usage, "there is no channel to a worker")
+        let is_roster = |fd: BorrowedFd<'_>| sockopt::socket_type(fd) == Ok(SocketType::SEQPACKET);
+        if sys::with_descriptor(ROSTER_SLOT, is_roster) != Some(true) {
+            return Err(Fatal::new(Exit::Usage, "there is no roster of workers")
                 .help("--broker-of is for the supervisor's own use; run the daemon without it"));
         }
         sys::set_name(profile.name);
         sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
-        let channel = sys::take_inherited(channel::SLOT).map_err(os("there is no channel"))?;
-        let socket = Socket::new(channel).map_err(os("cannot watch the channel"))?;
-        socket.refuse_descriptors();
-        let pipe = sys::take_inherited(STDERR_SLOT).map_err(os("there is no pipe from the worker's stderr"))?;
-        let relay = Relay::new(pipe, worker_role).map_err(os("cannot watch the worker's stderr"))?;
+        let slot = |fd| sys::take_inherited(fd).map_err(os("a descriptor from the supervisor is missing"));
+        let roster = slot(ROSTER_SLOT)?;
+        let ready = slot(READY_SLOT)?;
+        let requests = daemon.optional().zip(FIRST_REQUEST_SLOT..).map(|(at, fd)| Ok((at, slot(fd)?)));
+        let requests = requests.collect::<Result<_, Fatal>>()?;
         let parent = rustix::process::getppid();
+        let timer = || BootTimer::new().map_err(os("cannot make a timer"));
         Ok(Self {
+            daemon,
             profile,
             parent,
             own: File::open("/proc/self/status").map_err(os("cannot open /proc/self/status"))?,
-            // A worker that is gone already has said why; that is heard when it is awaited.
-            worker: File::open(format!("/proc/{worker}/status")).ok(),
             // From another process namespace the supervisor cannot be seen.
             supervisor: parent.and_then(|pid| File::open(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()),
-            socket,
-            deadline: BootTimer::new().map_err(os("cannot make a timer"))?,
-            relay,
+            roster: Roster::new(roster).map_err(os("cannot watch the roster"))?,
+            ready: Some(ready),
+            requests,
+            deadline: timer()?,
+            hellos: daemon.workers.iter().map(|_| timer()).collect::<Result<_, _>>()?,
         })
     }
 
-    /// The relay of the worker's stderr. Unless it runs, what the worker logs is lost, and when the pipe is full the
-    /// worker waits.
-    #[must_use]
-    pub fn relay(&self) -> Relay {
-        self.relay.clone()
+    /// Where somebody waits for a byte that says that the daemon has done what it is there for; `/dev/null` where nobody
+    /// does, and `None` the second time.
+    pub fn ready(&mut self) -> Option<OwnedFd> {
+        self.ready.take()
     }
 
     /// Gives up everything but what the profile and `keep` say.
@@ -139,7 +145,7 @@ impl Broker {
     /// [`Exit::Permission`] when a capability or a required layer is missing, with the line of the image's YAML that
     /// grants it.
     pub fn narrow(self, keep: Keep<'_>) -> Result<Narrow, Fatal> {
-        let Self { profile, parent, own, worker, supervisor, socket, deadline, relay } = self;
+        let Self { daemon, profile, parent, own, supervisor, roster, ready: _, requests, deadline, hellos } = self;
         let Keep { read, adjust, write, require_landlock } = keep;
         let filters = Filters::compile(profile)?;
         let kept = profile.capabilities();
@@ -169,9 +175,10 @@ impl Broker {
             limited: limits::in_force(profile.limits),
             open_files: sys::open_files(),
         };
+        rungs::warm();
         filters.install()?;
         let mut narrow =
-            Narrow { posture, own, worker, supervisor, socket: Some(socket), deadline, relay, require_landlock };
+            Narrow { daemon, posture, own, supervisor, roster, requests, deadline, hellos, require_landlock };
         narrow.posture.status = narrow.observe_own()?;
         narrow
             .posture
@@ -182,18 +189,31 @@ impl Broker {
 }
 
 impl Narrow {
+    /// Waits for the next worker: each that the daemon cannot do without comes by itself, an optional one when it was
+    /// [asked for](Narrow::ask), and whichever was started again. Cancelling loses nothing.
+    ///
+    /// # Errors
+    /// The supervisor is gone, or is of another build.
+    pub async fn newborn(&self) -> Result<Newborn, Fatal> {
+        let name = |index: usize| self.daemon.workers.get(index).map(|worker| worker.profile.name);
+        self.roster.next(name).await.map_err(|cause| Fatal::os("cannot hear of the workers", cause))
+    }
+
     /// Waits until the worker has locked itself in, and checks what it says against what the kernel says.
     ///
     /// # Errors
-    /// [`Exit::Permission`] when the worker's posture is not what `profile` requires or not what it claims,
+    /// [`Exit::Permission`] when the worker's posture is not what its profile requires or not what it claims,
     /// [`Exit::Os`] when it ends or takes too long before that, [`Exit::Software`] when it is of another build.
-    pub async fn await_worker<Out: Message, In: Message>(
-        &mut self,
-        profile: &Profile,
+    pub async fn attest<Out: Message, In: Message>(
+        &self,
+        newborn: Newborn,
         protocol: u32,
     ) -> Result<Attested<Out, In>, Fatal> {
-        let socket = self.socket.take().ok_or_else(|| Fatal::new(Exit::Software, "the worker was awaited twice"))?;
-        let Hello { protocol: spoken, posture } = self.hello(&socket).await?;
+        let Newborn { index, generation: _, pid: _, restarts: _, last: _, socket, relay, status } = newborn;
+        let known = self.daemon.workers.get(index).zip(self.hellos.get(index));
+        let (worker, deadline) = known.ok_or_else(|| Fatal::new(Exit::Software, "there is no such worker"))?;
+        let profile = worker.profile;
+        let Hello { protocol: spoken, posture } = hello(&socket, &relay, deadline).await?;
         if spoken != protocol {
             return Err(Fatal::new(
                 Exit::Software,
@@ -201,7 +221,7 @@ impl Narrow {
             )
             .help("install both programs from the same build"));
         }
-        let observed = self.observe_worker().map_err(|cause| Fatal::os("cannot observe the worker", cause))?;
+        let observed = Posture::observe(&status).map_err(|cause| Fatal::os("cannot observe the worker", cause))?;
         attest("worker", &posture, &observed, profile)?;
         let need = if self.require_landlock { Need::Require } else { profile.landlock.need };
         posture.landlock.judge(need, profile.name)?;
@@ -209,19 +229,29 @@ impl Narrow {
         if own.is_weak() || workers.is_weak() {
             tracing::warn!(broker = %own, worker = %workers, "weaker sandbox: Landlock is not fully enforced");
         }
-        Ok(Attested { channel: BrokerChannel::new(socket), posture })
+        tokio::spawn(relay.run());
+        Ok(Attested { channel: BrokerChannel::new(socket), posture, status })
     }
 
-    async fn hello(&self, socket: &Socket) -> Result<Hello, Fatal> {
-        let failed = |cause: String| Fatal::os("the worker did not lock itself in", cause);
-        match self.within(HELLO_WITHIN, socket.recv::<Hello>(false)).await? {
-            Some(Ok(Received { message, .. })) => Ok(message),
-            Some(Err(cause)) => {
-                // It has said why on its stderr, and ends: whoever reads our log should know.
-                let _suppressed = self.within(LAST_WORDS_WITHIN, self.relay.clone().run()).await?;
-                Err(failed(cause.to_string()))
-            }
-            None => Err(failed(format!("nothing heard for {HELLO_WITHIN:?}"))),
+    /// The next worker, once it is confined: what a broker of one worker waits for.
+    ///
+    /// # Errors
+    /// As [`Narrow::newborn`] and [`Narrow::attest`].
+    pub async fn worker<Out: Message, In: Message>(&self, protocol: u32) -> Result<Attested<Out, In>, Fatal> {
+        self.attest(self.newborn().await?, protocol).await
+    }
+
+    /// Asks the supervisor for the optional worker in place `index`. Where it runs, or will soon be started again, nothing
+    /// happens.
+    ///
+    /// # Errors
+    /// There is no optional worker in that place.
+    pub fn ask(&self, index: usize) -> io::Result<()> {
+        let request = self.requests.iter().find(|(at, _)| *at == index).ok_or(io::ErrorKind::NotFound)?;
+        match rustix::io::write(&request.1, &1_u64.to_ne_bytes()) {
+            // So often asked for that the counter is full: the supervisor has not looked yet, and will.
+            Err(rustix::io::Errno::AGAIN) => Ok(()),
+            result => Ok(result.map(|_whole| ())?),
         }
     }
 
@@ -230,15 +260,7 @@ impl Narrow {
     /// # Errors
     /// None on a kernel that works.
     pub async fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Result<Option<T>, Fatal> {
-        let os = |cause: io::Error| Fatal::os("cannot set the timer", cause);
-        self.deadline.set(Some(clock::now().after(limit))).map_err(os)?;
-        let mut future = pin!(future);
-        let mut late = pin!(self.deadline.expired());
-        Ok(core::future::poll_fn(|context| match future.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending => late.as_mut().poll(context).map(|_| None),
-        })
-        .await)
+        within(&self.deadline, limit, future).await
     }
 
     /// What this broker is restricted by.
@@ -253,17 +275,44 @@ impl Narrow {
         self.supervisor.as_ref().and_then(|status| Posture::observe(status).ok())
     }
 
+    fn observe_own(&self) -> Result<Status, Fatal> {
+        Posture::observe(&self.own).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))
+    }
+}
+
+impl<Out, In> Attested<Out, In> {
     /// What the kernel says about the worker now.
     ///
     /// # Errors
     /// When it is gone.
-    pub fn observe_worker(&self) -> io::Result<Status> {
-        self.worker.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into()).and_then(Posture::observe)
+    pub fn observe(&self) -> io::Result<Status> {
+        Posture::observe(&self.status)
     }
+}
 
-    fn observe_own(&self) -> Result<Status, Fatal> {
-        Posture::observe(&self.own).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))
+async fn hello(socket: &Socket, relay: &Relay, deadline: &BootTimer) -> Result<Hello, Fatal> {
+    let failed = |cause: String| Fatal::os("the worker did not lock itself in", cause);
+    match within(deadline, HELLO_WITHIN, socket.recv::<Hello>(false)).await? {
+        Some(Ok(Received { message, .. })) => Ok(message),
+        Some(Err(cause)) => {
+            // It has said why on its stderr, and ends: whoever reads our log should know.
+            let _suppressed = within(deadline, LAST_WORDS_WITHIN, relay.clone().run()).await?;
+            Err(failed(cause.to_string()))
+        }
+        None => Err(failed(format!("nothing heard for {HELLO_WITHIN:?}"))),
     }
+}
+
+async fn within<T>(deadline: &BootTimer, limit: Duration, future: impl Future<Output = T>) -> Result<Option<T>, Fatal> {
+    let os = |cause: io::Error| Fatal::os("cannot set the timer", cause);
+    deadline.set(Some(clock::now().after(limit))).map_err(os)?;
+    let mut future = pin!(future);
+    let mut late = pin!(deadline.expired());
+    Ok(core::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => late.as_mut().poll(context).map(|_| None),
+    })
+    .await)
 }
 
 /// Believes a process that is what it claims, as far as the kernel shows it, and what its profile requires.

@@ -20,16 +20,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::Interest;
 
-use crate::sys::{self, Watched};
+use crate::sys::Watched;
 
 mod blocking;
 mod frames;
 
 pub(crate) use blocking::Blocking;
 use frames::Frames;
-
-/// The descriptor number of the channel, in broker and worker alike.
-pub const SLOT: i32 = 3;
 
 /// What may pass through a channel: bounded, and with one encoding.
 pub trait Message: Serialize + DeserializeOwned + MaxSize {}
@@ -94,7 +91,7 @@ pub struct WorkerChannel<Out, In>(End<Out, In>);
 
 /// A broker's end, for a worker whose posture is known: sends `Out` and descriptors, receives `In`.
 ///
-/// There is no way to make one but [`Narrow::await_worker`](crate::broker::Narrow::await_worker).
+/// There is no way to make one but [`Narrow::attest`](crate::broker::Narrow::attest).
 #[derive(Debug)]
 pub struct BrokerChannel<Out, In>(End<Out, In>);
 
@@ -182,17 +179,11 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Takes the socket, which becomes non-blocking. Must be called inside a tokio runtime.
+    /// Takes the socket, which must be non-blocking: a narrowed broker could not make it so. Must be called inside a tokio
+    /// runtime.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&fd, true)?;
         let watched = Watched::new(fd, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { watched, frames: Frames::default() })
-    }
-
-    /// Asks the kernel to refuse descriptors from the peer. Before Linux 6.16 it cannot; they are dropped then,
-    /// because nothing here asks for them.
-    pub(crate) fn refuse_descriptors(&self) {
-        let _best_effort = sys::pass_rights(self.watched.as_fd(), false);
     }
 
     /// Waits for one message of type `In`, and for a descriptor with it if one is `accepted`.
@@ -205,9 +196,9 @@ impl Socket {
 
     async fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
         let receive =
-            |socket: BorrowedFd<'_>| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
-        let (len, fd) = self.watched.read(receive).await?;
-        understand(frame, len, fd)
+            |socket: BorrowedFd<'_>| receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into);
+        let (len, fds) = self.watched.read(receive).await?;
+        understand(frame, len, fds)
     }
 
     /// As [`Socket::recv`], for a loop that waits for several things at once.
@@ -219,9 +210,9 @@ impl Socket {
         let mut buffer = self.frames.take(frame_size::<In>());
         let frame = frame_of_size::<In>(&mut buffer);
         let receive =
-            |socket: BorrowedFd<'_>| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
+            |socket: BorrowedFd<'_>| receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into);
         let received = self.watched.poll_read(context, receive).map_err(ChannelError::from);
-        let received = received.map_ok(|(len, fd)| understand(frame_of_size::<In>(&mut buffer), len, fd));
+        let received = received.map_ok(|(len, fds)| understand(frame_of_size::<In>(&mut buffer), len, fds));
         self.frames.give(buffer);
         received.map(|received| received.and_then(|received| received))
     }
@@ -236,17 +227,17 @@ impl Socket {
     async fn send_frame(&self, frame: Result<&[u8], ChannelError>) -> Result<(), ChannelError> {
         let frame = frame?;
         // Tried before waiting: there almost always is room.
-        match transmit(self.watched.as_fd(), frame, None, SendFlags::DONTWAIT) {
+        match transmit(self.watched.as_fd(), frame, &[], SendFlags::DONTWAIT) {
             Err(Errno::AGAIN) => {}
             result => return result.map_err(|errno| io::Error::from(errno).into()),
         }
-        Ok(self.watched.write(|socket| transmit(socket, frame, None, SendFlags::DONTWAIT).map_err(Into::into)).await?)
+        Ok(self.watched.write(|socket| transmit(socket, frame, &[], SendFlags::DONTWAIT).map_err(Into::into)).await?)
     }
 
     fn try_send<Out: Message>(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
         let mut buffer = self.frames.take(frame_size::<Out>());
         let sent = frame_of(message, &mut buffer).and_then(|frame| {
-            transmit(self.watched.as_fd(), frame, fd, SendFlags::DONTWAIT)
+            transmit(self.watched.as_fd(), frame, fd.as_slice(), SendFlags::DONTWAIT)
                 .map_err(|errno| io::Error::from(errno).into())
         });
         self.frames.give(buffer);
@@ -302,66 +293,91 @@ fn frame_of<'b, T: Message>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8
     encode(message, buffer).map_err(|error| ChannelError::Io(io::Error::other(error)))
 }
 
-/// Makes a message of the first `len` bytes of `frame` and the descriptors that came with them.
-fn understand<In: Message>(frame: &[u8], len: usize, fd: Descriptor) -> Result<Received<In>, ChannelError> {
+/// Makes a message of the first `len` bytes of `frame` and the descriptor that came with them.
+fn understand<In: Message>(frame: &[u8], len: usize, fds: Descriptors) -> Result<Received<In>, ChannelError> {
+    let message = message_of(frame, len)?;
+    let mut fds = fds.whole()?;
+    match (fds.pop(), fds.is_empty()) {
+        (fd, true) => Ok(Received { message, fd }),
+        (_, false) => Err(ChannelError::Surplus),
+    }
+}
+
+/// Makes a message of the first `len` bytes of `frame`.
+pub(crate) fn message_of<In: Message>(frame: &[u8], len: usize) -> Result<In, ChannelError> {
     let max = frame.len();
     if len == 0 {
         // A frame of no bytes cannot be told from the end, and no message has no bytes.
         return Err(ChannelError::PeerGone);
     }
     let Some(frame) = frame.get(..len) else { return Err(ChannelError::Oversize { len, max }) };
-    let message = decode(frame)?;
-    match fd {
-        Descriptor::TooMany => Err(ChannelError::Surplus),
-        Descriptor::None => Ok(Received { message, fd: None }),
-        Descriptor::One(fd) => Ok(Received { message, fd: Some(fd) }),
+    Ok(decode(frame)?)
+}
+
+/// The descriptors that came with a frame.
+#[derive(Debug)]
+pub(crate) struct Descriptors {
+    fds: Vec<OwnedFd>,
+    /// There were more than were accepted.
+    cut: bool,
+}
+
+impl Descriptors {
+    /// All of them.
+    ///
+    /// # Errors
+    /// There were more than were accepted.
+    pub(crate) fn whole(self) -> Result<Vec<OwnedFd>, ChannelError> {
+        if self.cut { Err(ChannelError::Surplus) } else { Ok(self.fds) }
     }
 }
 
-enum Descriptor {
-    None,
-    One(OwnedFd),
-    TooMany,
-}
+/// More descriptors than this never come with a frame.
+const MAX_DESCRIPTORS: usize = 3;
 
-/// Receives one frame and returns its real length. Descriptors are taken only if `accepted`; without a control
-/// buffer the kernel drops them.
-fn receive(
+/// Receives one frame and returns its real length. Of its descriptors about `accepted` are taken, and at least as many;
+/// without a control buffer the kernel drops them.
+pub(crate) fn receive(
     socket: BorrowedFd<'_>,
     frame: &mut [u8],
-    accepted: bool,
+    accepted: usize,
     flags: RecvFlags,
-) -> Result<(usize, Descriptor), Errno> {
+) -> Result<(usize, Descriptors), Errno> {
     // TRUNC as an input makes the kernel return the length of the whole frame.
     let flags = flags | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(if accepted { &mut space } else { &mut [] });
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let room = match accepted {
+        0 => 0,
+        1 => rustix::cmsg_space!(ScmRights(1)),
+        _ => space.len(),
+    };
+    let mut control = RecvAncillaryBuffer::new(space.split_at_mut(room).0);
     let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(frame)], &mut control, flags)?;
-    let mut descriptors: Vec<OwnedFd> = control
+    let fds = control
         .drain()
         .filter_map(|message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None })
         .flatten()
         .collect();
-    let cut = accepted && received.flags.contains(ReturnFlags::CTRUNC);
-    let descriptor = match (descriptors.pop(), descriptors.is_empty(), cut) {
-        (None, _, false) => Descriptor::None,
-        (Some(fd), true, false) => Descriptor::One(fd),
-        (_, _, true) | (Some(_), false, _) => Descriptor::TooMany,
-    };
-    Ok((received.bytes, descriptor))
+    let cut = accepted > 0 && received.flags.contains(ReturnFlags::CTRUNC);
+    Ok((received.bytes, Descriptors { fds, cut }))
 }
 
-fn transmit(socket: BorrowedFd<'_>, frame: &[u8], fd: Option<BorrowedFd<'_>>, flags: SendFlags) -> Result<(), Errno> {
+/// Sends one frame with at most [`MAX_DESCRIPTORS`] descriptors.
+pub(crate) fn transmit(
+    socket: BorrowedFd<'_>,
+    frame: &[u8],
+    fds: &[BorrowedFd<'_>],
+    flags: SendFlags,
+) -> Result<(), Errno> {
     let flags = flags | SendFlags::NOSIGNAL;
-    let Some(fd) = fd else {
+    if fds.is_empty() {
         // `send` and not `sendmsg`: the only way out that a worker's filter leaves.
         return rustix::net::send(socket, frame, flags).map(|_whole| ());
-    };
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [fd];
-    let fits = control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    debug_assert!(fits, "there is room for one descriptor");
+    let fits = control.push(SendAncillaryMessage::ScmRights(fds));
+    debug_assert!(fits, "there is room for {MAX_DESCRIPTORS} descriptors");
     rustix::net::sendmsg(socket, &[IoSlice::new(frame)], &mut control, flags).map(|_whole| ())
 }
 

@@ -17,9 +17,12 @@
 //! that it prefers is missing without a warning and a field of the posture. Nothing is decided by kernel version.
 
 pub mod applier;
+pub mod base;
 pub mod broker;
+pub mod capability;
 pub mod channel;
 pub mod clock;
+pub mod daemon;
 pub mod datagram;
 pub mod device_program;
 pub mod fatal;
@@ -32,6 +35,7 @@ pub mod privileges;
 pub mod profile;
 pub mod relay;
 mod root;
+pub mod roster;
 mod rungs;
 pub mod seccomp;
 pub mod signals;

@@ -8,8 +8,8 @@ use std::os::unix::fs::FileExt;
 use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
 
+use crate::capability::CapabilitySet;
 use crate::landlock::Enforced;
-use crate::privileges::CapabilitySet;
 use crate::profile::{Layers, Need, Profile, Root};
 
 /// What a process is restricted by.

@@ -4,10 +4,15 @@
 //! remove one piece at a time and watch an attack come through. So every field is public, and a daemon asserts
 //! [`Profile::incomplete`] at start instead of trusting a constructor.
 
-use crate::privileges::{Capability, CapabilitySet};
+use crate::capability::{Capability, CapabilitySet};
 
+mod slots;
 mod tables;
 
+pub use slots::{
+    APPLIER_SLOTS, BROKER_SLOTS, CHANNEL_SLOT, FIRST_REQUEST_SLOT, JOINT, JOINT_SLOT, READY_SLOT, ROSTER_SLOT,
+    WORKER_SLOTS, request_slot,
+};
 pub use tables::{join, without};
 
 /// Everything that one process is allowed.
@@ -90,8 +95,10 @@ pub enum Kind {
     Null,
     /// One end of a pipe.
     Pipe,
-    /// One end of the `SOCK_SEQPACKET` pair between broker and worker.
+    /// One end of a `SOCK_SEQPACKET` pair: the channel between broker and worker, the roster, a joint.
     Channel,
+    /// An eventfd.
+    Request,
 }
 
 /// What a process does with a [`Slot`].
@@ -360,6 +367,11 @@ impl Profile {
     #[must_use]
     pub fn capabilities(&self) -> CapabilitySet {
         self.keep.iter().copied().collect()
+    }
+
+    /// The eventfd with which tokio wakes the process's own loop: the second descriptor that is opened.
+    pub(crate) fn wake_fd(&self) -> i32 {
+        self.last_slot() + 2
     }
 
     /// The highest descriptor number among its slots.

@@ -33,12 +33,11 @@ struct Shared {
 }
 
 impl Relay {
-    /// A relay from `pipe`, of a worker in this `role`. Must be called inside a tokio runtime.
+    /// A relay from `pipe`, which must be non-blocking, of a worker in this `role`. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// When the loop cannot watch the pipe.
     pub(crate) fn new(pipe: OwnedFd, role: &'static str) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&pipe, true)?;
         let pipe = Watched::new(pipe, Interest::READABLE)?;
         Ok(Self(Arc::new(Shared { pipe, lines: Mutex::new(Lines::new(role, clock::now())) })))
     }

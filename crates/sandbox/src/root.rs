@@ -5,8 +5,9 @@ use std::io;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::capability::Capability;
 use crate::fatal::{Exit, Fatal};
-use crate::privileges::{self, Capability};
+use crate::privileges;
 
 /// Where an empty directory is looked for. Every image has the first; the second is made, once, on a machine
 /// that is no image of ours (a development machine, a test).

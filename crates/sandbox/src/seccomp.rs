@@ -5,8 +5,9 @@
 //! something new does not take the network down. The second ends the process for the table of
 //! [`Profile::denied`]: calls that no version of a correct process makes.
 //!
-//! What every worker may do is [`WORKER_BASE`], and what every applier [`APPLIER_BASE`]; what kills is [`EVERYWHERE`],
-//! [`IN_WORKERS`] or [`IN_APPLIERS`] and, per architecture, [`LEGACY`]: the older names of calls that newer architectures never had.
+//! What every worker may do is [`WORKER_BASE`], every broker [`BROKER_BASE`], and every applier [`APPLIER_BASE`]; what kills
+//! them is [`WORKER_DENIED`], [`BROKER_DENIED`] and [`APPLIER_DENIED`]. Part of each is, per architecture, [`LEGACY`]: the
+//! older names of calls that newer architectures never had.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::sys;
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod applier;
+mod broker;
 mod denied;
 mod memory;
 mod worker;
@@ -33,9 +35,10 @@ use aarch64::LEGACY_UNTIL_CONFINED;
 #[cfg(target_arch = "aarch64")]
 pub use aarch64::{EPOLL_WAIT, LEGACY};
 pub use applier::BASE as APPLIER_BASE;
-pub use denied::{EVERYWHERE, IN_APPLIERS, IN_WORKERS};
+pub use broker::BASE as BROKER_BASE;
+pub use denied::{APPLIER_DENIED, BROKER_DENIED, EVERYWHERE, IN_APPLIERS, IN_WORKERS, WORKER_DENIED};
 pub use memory::MEMORY;
-pub use worker::{BASE as WORKER_BASE, WAKE_FD};
+pub use worker::{BASE as WORKER_BASE, JOINED_BASE as JOINED_WORKER_BASE, WAKE_FD};
 #[cfg(target_arch = "x86_64")]
 use x86_64::LEGACY_UNTIL_CONFINED;
 #[cfg(target_arch = "x86_64")]

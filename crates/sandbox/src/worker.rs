@@ -30,11 +30,11 @@ use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
-use crate::channel::{self, Message, Socket, WorkerChannel};
+use crate::channel::{Message, Socket, WorkerChannel};
 use crate::fatal::{Exit, Fatal};
 use crate::posture::Posture;
-use crate::profile::{Kind, Need, Profile, Slot};
-use crate::seccomp::{Filters, WAKE_FD};
+use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Kind, Need, Profile, Slot};
+use crate::seccomp::Filters;
 use crate::timer::BootTimer;
 use crate::{rungs, sys};
 
@@ -138,7 +138,7 @@ impl Worker<Opened> {
         sys::set_name(profile.name);
         sys::default_fault_signals();
         sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
-        let channel = sys::take_inherited(channel::SLOT).map_err(|cause| Fatal::os("there is no channel", cause))?;
+        let channel = sys::take_inherited(CHANNEL_SLOT).map_err(|cause| Fatal::os("there is no channel", cause))?;
         // Its death ends us (the supervisor asked for that before it started us), so whoever this is lives.
         Ok(Self { profile, rung: Opened { parent: rustix::process::getppid(), channel } })
     }
@@ -157,13 +157,15 @@ impl Worker<Opened> {
             .enable_io()
             .build()
             .map_err(|cause| Fatal::os("cannot build the loop", cause))?;
-        if !wakes_the_loop(WAKE_FD) {
-            return Err(Fatal::new(Exit::Software, format!("descriptor {WAKE_FD} is not the eventfd of the loop"))
-                .help("mio has changed the order in which it opens its descriptors: correct WAKE_FD"));
+        let wake = profile.wake_fd();
+        if !wakes_the_loop(wake) {
+            return Err(Fatal::new(Exit::Software, format!("descriptor {wake} is not the eventfd of the loop"))
+                .help("mio has changed the order in which it opens its descriptors: correct Profile::wake_fd"));
         }
         let status = rungs::own_status()?;
         let filters = Filters::compile(profile)?;
         let in_the_loop = runtime.enter();
+        rustix::io::ioctl_fionbio(&channel, true).map_err(|errno| Fatal::os("cannot use the channel", errno))?;
         let socket = Socket::new(channel).map_err(|cause| Fatal::os("cannot watch the channel", cause))?;
         let resources = make(&mut Preparation(())).map_err(|cause| Fatal::os("cannot prepare the worker", cause))?;
         drop(in_the_loop);
@@ -184,6 +186,17 @@ impl Preparation {
     /// When there is no descriptor left.
     pub fn timer(&mut self) -> io::Result<BootTimer> {
         BootTimer::new()
+    }
+
+    /// Its end of what joins this worker to another one: frames to and from it, of one type each way. For a worker whose
+    /// profile has the slot [`JOINT_SLOT`]. Both are of one daemon, neither believes the other.
+    ///
+    /// # Errors
+    /// There is no such slot, or it was taken before.
+    pub fn joint<Out: Message, In: Message>(&mut self) -> io::Result<WorkerChannel<Out, In>> {
+        let joint = sys::take_inherited(JOINT_SLOT)?;
+        rustix::io::ioctl_fionbio(&joint, true)?;
+        Ok(WorkerChannel::new(Socket::new(joint)?))
     }
 
     /// 32 bytes from the kernel: all the entropy a machine ever gets.
@@ -266,6 +279,8 @@ impl Slot {
             Kind::Pipe => file_type(fd) == Some(FileType::Fifo),
             Kind::Null => file_type(fd) == Some(FileType::CharacterDevice),
             Kind::Channel => sockopt::socket_type(fd) == Ok(SocketType::SEQPACKET),
+            // The kernel has no type for it, and no other file of ours has none.
+            Kind::Request => file_type(fd) == Some(FileType::Unknown),
         };
         sys::with_descriptor(self.fd, fits).unwrap_or(false)
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use orlop_sandbox::privileges::{Capability, CapabilitySet};
+use orlop_sandbox::capability::{Capability, CapabilitySet};
 use orlop_test_images::{Engine, Grants, Stage};
 use orlop_test_netns::{ADDRESS, SOON, leased};
 use orlop_testbed::eventually;

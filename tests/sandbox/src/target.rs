@@ -1,7 +1,8 @@
 //! Whose sandbox is attacked.
 
+use orlop_sandbox::capability::Capability;
 use orlop_sandbox::fatal::Fatal;
-use orlop_sandbox::privileges::{Capability, is_permitted};
+use orlop_sandbox::privileges::is_permitted;
 use orlop_sandbox::profile::{Profile, Role};
 use orlop_sysctl_profiles::{
     APPLIER_ADMIN, APPLIER_NET, APPLIER_PTRACE, APPLIER_RAWIO, APPLIER_RESOURCE, APPLIER_ROOT,

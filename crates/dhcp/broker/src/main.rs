@@ -21,7 +21,7 @@ fn run() -> Result<u8, Fatal> {
         (Invocation::Run(run), Started::ByUser) => return supervise::run(&run),
         (Invocation::Posture { settings, json: _ }, Started::ByUser) => return supervise::posture(&settings),
         (Invocation::Run(run), Started::AsBroker(birth)) => serve::run(run, &birth)?,
-        (Invocation::Posture { settings, json }, Started::AsBroker(birth)) => serve::posture(&settings, json, &birth)?,
+        (Invocation::Posture { settings, json }, Started::AsBroker(_)) => serve::posture(&settings, json)?,
         (Invocation::Check(settings), _) => ask::check(&settings)?,
         (Invocation::Status { json }, _) => ask::status(json)?,
         (Invocation::Control(order), _) => ask::control(&order)?,

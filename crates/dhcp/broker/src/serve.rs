@@ -11,7 +11,7 @@ mod settle;
 use std::path::{Path, PathBuf};
 
 use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
-use orlop_dhcp_profiles::{BROKER, WORKER};
+use orlop_dhcp_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::{Attested, Broker, Keep};
 use orlop_sandbox::channel::BrokerChannel;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -24,7 +24,7 @@ use crate::ask;
 use crate::command_line::{Mode, Run};
 use crate::config::Config;
 use crate::settings::{Loaded, Settings};
-use crate::status::{Postures, Restarts};
+use crate::status::Postures;
 pub use equipment::OWN_FOLDER;
 use equipment::{Equipment, writable};
 use server::Server;
@@ -36,14 +36,12 @@ use server::Server;
 pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
     let config = load(&run.settings)?;
     in_a_loop(async move {
-        let broker = Broker::start(&BROKER, birth.worker, WORKER.name)?;
-        let relay = broker.relay();
+        let broker = Broker::start(&DAEMON, &BROKER)?;
         let mut equipment = Equipment::open(run.mode, &config)?;
         // What can be done while the worker locks itself in.
         equipment.interfaces.ask().map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
-        let restarts = Restarts::since(equipment.own_folder(), birth.started).0;
         let (channel, postures) = confine(broker, &run.settings, &config).await?;
-        Server::new(run, config, birth.started, equipment, restarts, postures, channel).serve(relay).await
+        Server::new(run, config, birth.started, equipment, birth.restarts, postures, channel).serve().await
     })
 }
 
@@ -51,10 +49,10 @@ pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
 ///
 /// # Errors
 /// Something that must be in force is not.
-pub fn posture(settings: &Settings, json: bool, birth: &Birth) -> Result<Exit, Fatal> {
+pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
     let config = load(settings)?;
     in_a_loop(async move {
-        let broker = Broker::start(&BROKER, birth.worker, WORKER.name)?;
+        let broker = Broker::start(&DAEMON, &BROKER)?;
         // Landlock needs the folders to be there.
         let _equipment = Equipment::open(Mode::OneShot, &config)?;
         let (_channel, postures) = confine(broker, settings, &config).await?;
@@ -69,13 +67,13 @@ async fn confine(
     config: &Config,
 ) -> Result<(BrokerChannel<Notice, Request>, Postures), Fatal> {
     let read = readable(settings.path());
-    let mut narrow = broker.narrow(Keep {
+    let narrow = broker.narrow(Keep {
         read: &read.each_ref().map(PathBuf::as_path),
         adjust: &[],
         write: &writable(config),
         require_landlock: config.require_landlock,
     })?;
-    let Attested { channel, posture } = narrow.await_worker(&WORKER, PROTOCOL).await?;
+    let Attested { channel, posture, .. } = narrow.worker(PROTOCOL).await?;
     let postures =
         Postures { worker: Some(posture), broker: Some(narrow.posture().clone()), supervisor: narrow.supervisor() };
     Ok((channel, postures))

@@ -2,13 +2,12 @@
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use orlop_dhcp_profiles::{BROKER, WORKER};
-use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_dhcp_profiles::DAEMON;
+use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::log;
-use orlop_sandbox::supervisor::{Plan, Supervisor, hold_signals};
+use orlop_sandbox::supervisor::{Lifetime, Plan, Supervisor, hold_signals};
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
@@ -22,43 +21,32 @@ use crate::settings::Settings;
 /// # Errors
 /// A mistake in the configuration, or a capability is missing.
 pub fn run(run: &Run) -> Result<u8, Fatal> {
-    hold_signals()?;
-    let config = run.settings.load()?.config;
-    log::init("dhcp-supervisor", LevelFilter::from_level(config.log));
-    supervise(run.mode == Mode::OneShot, config.deadline)
+    supervise(&run.settings, run.mode)
 }
 
-/// Starts the pair only to see what it is restricted by.
+/// Starts the daemon only to see what it is restricted by.
 ///
 /// # Errors
 /// As [`run`].
 pub fn posture(settings: &Settings) -> Result<u8, Fatal> {
-    hold_signals()?;
-    let config = settings.load()?.config;
-    log::init("dhcp-supervisor", LevelFilter::from_level(config.log));
-    supervise(true, config.deadline)
+    supervise(settings, Mode::OneShot)
 }
 
 /// How much longer than its own deadline a one-shot broker may take before the supervisor ends it.
 const OVERTIME: Duration = Duration::from_secs(2);
 
-fn supervise(oneshot: bool, deadline: Duration) -> Result<u8, Fatal> {
+fn supervise(settings: &Settings, mode: Mode) -> Result<u8, Fatal> {
+    hold_signals()?;
+    let config = settings.load()?.config;
+    log::init("dhcp-supervisor", LevelFilter::from_level(config.log));
     let plan = Plan {
+        daemon: &DAEMON,
         broker_args: std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect(),
-        broker: &BROKER,
-        worker: &WORKER,
-        lent: &[],
-        oneshot,
-        once: false,
-        hard_stop: Some(deadline.saturating_add(OVERTIME)),
+        lifetime: match mode {
+            Mode::Service => Lifetime::Service,
+            Mode::OneShot => Lifetime::OneShot { hard_stop: config.deadline.saturating_add(OVERTIME) },
+        },
+        ready: None,
     };
-    Supervisor::open(&worker_path()?)?.run(&plan)
-}
-
-/// The worker lies beside this program, whatever name this one was started by.
-fn worker_path() -> Result<PathBuf, Fatal> {
-    let own = std::env::current_exe().map_err(|cause| {
-        Fatal::new(Exit::Os, "cannot tell where this program lies").cause(cause).help("mount /proc in the container")
-    })?;
-    Ok(own.with_file_name("orlop-dhcp-worker"))
+    Supervisor::open(&DAEMON)?.run(&plan)
 }

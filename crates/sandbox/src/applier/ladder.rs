@@ -32,7 +32,7 @@ impl Confined {
             let closed = sys::close_from(profile.last_slot() + 1);
             closed.map_err(|errno| Fatal::os("cannot close descriptors", errno))?;
         }
-        let channel = sys::take_inherited(crate::channel::SLOT);
+        let channel = sys::take_inherited(crate::profile::CHANNEL_SLOT);
         let channel = channel.map_err(|cause| Fatal::os("there is no channel", cause))?;
         let posture = climb(profile, parent)?;
         Ok(Self { socket: Blocking::new(channel), posture })

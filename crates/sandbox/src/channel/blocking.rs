@@ -38,14 +38,14 @@ impl Blocking {
     }
 
     fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
-        let (len, fd) = loop {
-            match receive(self.socket.as_fd(), frame, accepted, RecvFlags::empty()) {
+        let (len, fds) = loop {
+            match receive(self.socket.as_fd(), frame, accepted.into(), RecvFlags::empty()) {
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Err(ChannelError::Silent),
                 result => break result.map_err(io::Error::from)?,
             }
         };
-        understand(frame, len, fd)
+        understand(frame, len, fds)
     }
 
     /// Sends a message, waiting while the peer has too many unread.
@@ -66,7 +66,7 @@ impl Blocking {
     ) -> Result<(), ChannelError> {
         let mut buffer = self.frames.take(frame_size::<Out>());
         let sent = frame_of(message, &mut buffer).and_then(|frame| {
-            transmit(self.socket.as_fd(), frame, fd, flags).map_err(|errno| io::Error::from(errno).into())
+            transmit(self.socket.as_fd(), frame, fd.as_slice(), flags).map_err(|errno| io::Error::from(errno).into())
         });
         self.frames.give(buffer);
         sent

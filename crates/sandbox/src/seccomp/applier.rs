@@ -1,23 +1,22 @@
 //! What every applier may do: take a job, read and write the descriptor that comes with it, answer, end.
 
 use super::MEMORY;
-use crate::channel;
-use crate::profile::{Pin, Rule, Value, join};
+use crate::profile::{CHANNEL_SLOT, Pin, Rule, Value, join};
 use crate::syscall;
 
 /// The first number that a job's descriptor can have. Below are the log and the channel.
-const FIRST_GRANTED: Pin = Pin { arg: 0, is: Value::AtLeast(channel::SLOT.cast_unsigned() + 1) };
+const FIRST_GRANTED: Pin = Pin { arg: 0, is: Value::AtLeast(CHANNEL_SLOT.cast_unsigned() + 1) };
 const STDERR: i32 = 2;
 
 /// The rules of every applier: no `open`, no `socket`, no `ioctl`, no loop and no clock. What its capability could do
 /// elsewhere takes a descriptor or a system call that it does not have.
-pub const BASE: [Rule; MEMORY.len() + 7] = join(&[&MEMORY, &OWN]);
+pub const BASE: [Rule; MEMORY.len() + OWN.len()] = join(&[&MEMORY, OWN]);
 
-const OWN: [Rule; 7] = [
+const OWN: &[Rule] = &[
     Rule::any(syscall!(SYS_recvmsg), "a job, and the descriptor that it is about"),
     Rule::when(
         syscall!(SYS_sendto),
-        &[&[Pin::fd(channel::SLOT), Pin::new(4, Value::Null)]],
+        &[&[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)]],
         "what came of it: to the broker, and without an address to nobody else",
     ),
     Rule::any(syscall!(SYS_pread64), "the value before, and after"),

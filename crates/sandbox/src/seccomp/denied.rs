@@ -4,6 +4,7 @@
 //! try on its own (`openat` of a configuration file, `fstat`, `fcntl`, `madvise`, `getrandom`, `futex`, signal
 //! masks) is not here: it fails with `ENOSYS`, softly.
 
+use super::LEGACY;
 use crate::profile::{Denied, Syscall, join};
 use crate::syscall;
 
@@ -35,6 +36,15 @@ const SOCKET: &str = "have a socket that was not granted, or point a granted one
 const SPEAK: &str = "transmit on a granted socket";
 const COPY: &str = "move bytes into a granted socket past the rules for writing";
 const DUPLICATE: &str = "move a descriptor to a number that the rules allow";
+
+/// What ends a worker.
+pub const WORKER_DENIED: [Denied; EVERYWHERE.len() + IN_WORKERS.len() + LEGACY.len()] =
+    join(&[&EVERYWHERE, &IN_WORKERS, &LEGACY]);
+/// What ends a broker.
+pub const BROKER_DENIED: [Denied; EVERYWHERE.len() + LEGACY.len()] = join(&[&EVERYWHERE, &LEGACY]);
+/// What ends an applier.
+pub const APPLIER_DENIED: [Denied; EVERYWHERE.len() + IN_APPLIERS.len() + LEGACY.len()] =
+    join(&[&EVERYWHERE, &IN_APPLIERS, &LEGACY]);
 
 /// For brokers and workers alike.
 pub const EVERYWHERE: [Denied; 112] = [

@@ -1,5 +1,5 @@
 use super::*;
-use crate::channel;
+use crate::profile::CHANNEL_SLOT;
 use crate::profile::{Ids, Landlock, LandlockSpec, Layers, Limits, Role, Root, join};
 use crate::sys::numbers;
 use crate::syscall;
@@ -103,7 +103,7 @@ fn every_number_is_answered_as_the_tables_say() {
 fn a_pinned_argument_is_compared_as_wide_as_the_kernel_reads_it() {
     let filters = filters();
     let (read_write, private_anonymous) = (3, 0x22);
-    let channel = channel::SLOT as u64;
+    let channel = CHANNEL_SLOT as u64;
     let high = 1 << 32;
     use Answer::{Allow, NoSuchCall};
     for (what, syscall, arguments, want) in [

@@ -1,16 +1,15 @@
 //! What every worker may do: wait, talk to its broker, manage its memory, end.
 
 use super::{EPOLL_WAIT, MEMORY};
-use crate::channel;
-use crate::profile::{Pin, Rule, Value, join};
+use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Pin, Rule, Value, join};
 use crate::syscall;
 
 /// The eventfd with which tokio wakes its own loop: the second descriptor of the runtime, which a worker builds
 /// before anything else is open. The ladder looks, and refuses to lock when another number turns out.
-pub const WAKE_FD: i32 = channel::SLOT + 2;
+pub const WAKE_FD: i32 = CHANNEL_SLOT + 2;
+/// The same in a worker that is joined to another one.
+const JOINED_WAKE_FD: i32 = JOINT_SLOT + 2;
 
-/// The first number that no rule names.
-const FIRST_GRANTED: u32 = WAKE_FD.cast_unsigned() + 1;
 const STDERR: i32 = 2;
 /// The last exit code before [`Exit::Permission`](crate::fatal::Exit::Permission) in the table.
 const LAST_HONEST_EXIT: u32 = 76;
@@ -20,36 +19,58 @@ const LAST_HONEST_EXIT: u32 = 76;
 /// No `open`, no `socket`, no `mprotect`: what a worker holds when it locks, and what its broker grants, is all it
 /// will ever have. Nothing for `abort` either: refused its signal, it dies of the trap behind it. musl's allocator
 /// would call `mprotect` when `brk` fails, which is when the limit on address space is reached: the end in any case.
-pub const BASE: [Rule; MEMORY.len() + 9] = join(&[&MEMORY, &OWN]);
+pub const BASE: [Rule; MEMORY.len() + OWN.len()] = join(&[&MEMORY, OWN]);
 
-const OWN: [Rule; 9] = [
-    Rule::any(EPOLL_WAIT, "the loop waits for the channel, packets and timers"),
-    Rule::any(syscall!(SYS_epoll_ctl), "a granted descriptor joins the loop, a closed one leaves it"),
-    Rule::any(syscall!(SYS_recvmsg), "messages and descriptors from the broker; packets with their checksum state"),
-    Rule::when(
-        syscall!(SYS_sendto),
-        &[&[Pin::fd(channel::SLOT), Pin::new(4, Value::Null)]],
-        "messages to the broker: on any other socket, or to any address, this would speak to the network",
-    ),
-    Rule::when(
-        syscall!(SYS_write),
-        &[&[Pin::fd(STDERR)], &[Pin::fd(WAKE_FD)]],
-        "the log, and tokio waking its own loop when many sockets are closed: on a packet socket this would transmit",
-    ),
-    Rule::any(syscall!(SYS_read), "how often a timer expired"),
-    Rule::when(
-        syscall!(SYS_close),
-        &[&[Pin::new(0, Value::AtLeast(FIRST_GRANTED))]],
-        "a granted descriptor is no longer needed; but a number that other rules name must not become free, because \
-         the next descriptor to be granted would get it",
-    ),
-    Rule::any(
-        syscall!(SYS_clock_gettime),
-        "drift: read without a system call, except where the machine's clock source does not allow it",
-    ),
-    Rule::when(
-        syscall!(SYS_exit_group),
-        &[&[Pin::new(0, Value::AtMost(LAST_HONEST_EXIT))]],
-        "the end; but not with 77 or 78, which would end the service for good instead of restarting it",
-    ),
-];
+/// [`BASE`] for a worker that is joined to another one, to which it may send as to its broker.
+pub const JOINED_BASE: [Rule; MEMORY.len() + JOINED_OWN.len()] = join(&[&MEMORY, JOINED_OWN]);
+
+const OWN: &[Rule] = &rules(
+    &[&[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)]],
+    &[&[Pin::fd(STDERR)], &[Pin::fd(WAKE_FD)]],
+    &[&[Pin::new(0, Value::AtLeast(WAKE_FD.cast_unsigned() + 1))]],
+);
+
+const JOINED_OWN: &[Rule] = &rules(
+    &[&[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)], &[Pin::fd(JOINT_SLOT), Pin::new(4, Value::Null)]],
+    &[&[Pin::fd(STDERR)], &[Pin::fd(JOINED_WAKE_FD)]],
+    &[&[Pin::new(0, Value::AtLeast(JOINED_WAKE_FD.cast_unsigned() + 1))]],
+);
+
+const HONEST: Pins = &[&[Pin::new(0, Value::AtMost(LAST_HONEST_EXIT))]];
+
+type Pins = &'static [&'static [Pin]];
+
+/// What differs is to whom a worker may send, what it may write to, and which descriptors it may close.
+const fn rules(to: Pins, written: Pins, granted: Pins) -> [Rule; 9] {
+    [
+        Rule::any(EPOLL_WAIT, "the loop waits for the channel, packets and timers"),
+        Rule::any(syscall!(SYS_epoll_ctl), "a granted descriptor joins the loop, a closed one leaves it"),
+        Rule::any(syscall!(SYS_recvmsg), "messages and descriptors from the broker; packets with their checksum state"),
+        Rule::when(
+            syscall!(SYS_sendto),
+            to,
+            "messages to the broker: on any other socket, or to any address, this would speak to the network",
+        ),
+        Rule::when(
+            syscall!(SYS_write),
+            written,
+            "the log, and tokio waking its own loop when many sockets are closed: on a packet socket this would transmit",
+        ),
+        Rule::any(syscall!(SYS_read), "how often a timer expired"),
+        Rule::when(
+            syscall!(SYS_close),
+            granted,
+            "a granted descriptor is no longer needed; but a number that other rules name must not become free, because \
+             the next descriptor to be granted would get it",
+        ),
+        Rule::any(
+            syscall!(SYS_clock_gettime),
+            "drift: read without a system call, except where the machine's clock source does not allow it",
+        ),
+        Rule::when(
+            syscall!(SYS_exit_group),
+            HONEST,
+            "the end; but not with 77 or 78, which would end the service for good instead of restarting it",
+        ),
+    ]
+}

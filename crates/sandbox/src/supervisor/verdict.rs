@@ -1,11 +1,12 @@
-//! Whether the end of a pair is the end of the daemon.
+//! Whether the end of a set is the end of the daemon.
 
 use core::fmt;
 
 use crate::fatal::Exit;
+use crate::roster::End;
 use crate::sys::Waited;
 
-/// How broker and worker ended.
+/// How the broker ended, and the first worker that the daemon cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Ended {
     pub(super) broker: Option<Waited>,
@@ -17,15 +18,15 @@ pub(super) struct Ended {
 pub(super) enum Verdict {
     /// The daemon ends with this code.
     Final(u8),
-    /// The pair is started again.
+    /// All are started again.
     Restart,
 }
 
-/// What kind of daemon it is, as far as its end is concerned.
+/// How long it has run, as far as its end is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
-    /// It ends when its work is done.
-    OneShot,
+pub(super) enum Age {
+    /// It ends when its work is done, whatever its age.
+    Bounded,
     /// It should run for ever, and has not run for long yet: what is wrong now was wrong from the start.
     Young,
     /// It has been running. Nothing that breaks now, a configuration file included, may end it: it is tried again.
@@ -36,11 +37,11 @@ impl Ended {
     /// The result of a one-shot run is final. A final code of the broker is, until a service has proven itself. So is a worker that cannot confine
     /// itself: it says so with a code that its own filter forbids once it is confined, so an intruder cannot end the
     /// service with it.
-    pub(super) fn verdict(self, life: Life) -> Verdict {
-        let of_broker = match (life, exit(self.broker)) {
-            (Life::OneShot, Some(exit)) if exit.is_result() => return Verdict::Final(exit.code()),
-            (Life::Proven, _) => return Verdict::Restart,
-            (Life::OneShot | Life::Young, of_broker) => of_broker.filter(|exit| exit.is_final()),
+    pub(super) fn verdict(self, age: Age) -> Verdict {
+        let of_broker = match (age, exit(self.broker)) {
+            (Age::Bounded, Some(exit)) if exit.is_result() => return Verdict::Final(exit.code()),
+            (Age::Proven, _) => return Verdict::Restart,
+            (Age::Bounded | Age::Young, of_broker) => of_broker.filter(|exit| exit.is_final()),
         };
         let of_worker = exit(self.worker).filter(|exit| matches!(exit, Exit::Permission | Exit::Config));
         match of_broker.or(of_worker) {
@@ -75,8 +76,7 @@ struct How(Option<Waited>);
 impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(Waited::Exited(code)) => write!(f, "exit {code}"),
-            Some(Waited::Killed(signal)) => write!(f, "signal {signal}"),
+            Some(waited) => End::from(waited).fmt(f),
             None => f.write_str("not started"),
         }
     }
@@ -103,24 +103,24 @@ mod tests {
     fn only_a_final_end_is_the_end() {
         let exited = |code| Some(Waited::Exited(code));
         let killed = Some(Waited::Killed(9));
-        for (what, broker, worker, life, want) in [
-            ("done", exited(0), killed, Life::OneShot, Verdict::Final(0)),
-            ("done, but a service", exited(0), killed, Life::Young, Verdict::Restart),
-            ("done, and not all is as asked for", exited(1), killed, Life::OneShot, Verdict::Final(1)),
-            ("done, but for a mistake", exited(2), exited(77), Life::OneShot, Verdict::Final(2)),
-            ("a result, but a service", exited(1), killed, Life::Young, Verdict::Restart),
-            ("not in time", exited(69), killed, Life::OneShot, Verdict::Final(69)),
-            ("bad configuration", exited(78), killed, Life::Young, Verdict::Final(78)),
-            ("configuration broken while it ran", exited(78), killed, Life::Proven, Verdict::Restart),
-            ("bug in the broker", exited(70), killed, Life::OneShot, Verdict::Restart),
-            ("broker killed", killed, killed, Life::Young, Verdict::Restart),
-            ("worker killed, broker gave up", exited(71), killed, Life::Young, Verdict::Restart),
-            ("worker cannot confine itself", exited(71), exited(77), Life::Young, Verdict::Final(77)),
-            ("worker claims something else", exited(71), exited(69), Life::Young, Verdict::Restart),
-            ("unknown code", exited(42), exited(42), Life::OneShot, Verdict::Restart),
-            ("nothing started", None, None, Life::Young, Verdict::Restart),
+        for (what, broker, worker, age, want) in [
+            ("done", exited(0), killed, Age::Bounded, Verdict::Final(0)),
+            ("done, but a service", exited(0), killed, Age::Young, Verdict::Restart),
+            ("done, and not all is as asked for", exited(1), killed, Age::Bounded, Verdict::Final(1)),
+            ("done, but for a mistake", exited(2), exited(77), Age::Bounded, Verdict::Final(2)),
+            ("a result, but a service", exited(1), killed, Age::Young, Verdict::Restart),
+            ("not in time", exited(69), killed, Age::Bounded, Verdict::Final(69)),
+            ("bad configuration", exited(78), killed, Age::Young, Verdict::Final(78)),
+            ("configuration broken while it ran", exited(78), killed, Age::Proven, Verdict::Restart),
+            ("bug in the broker", exited(70), killed, Age::Bounded, Verdict::Restart),
+            ("broker killed", killed, killed, Age::Young, Verdict::Restart),
+            ("worker killed, broker gave up", exited(71), killed, Age::Young, Verdict::Restart),
+            ("worker cannot confine itself", exited(71), exited(77), Age::Young, Verdict::Final(77)),
+            ("worker claims something else", exited(71), exited(69), Age::Young, Verdict::Restart),
+            ("unknown code", exited(42), exited(42), Age::Bounded, Verdict::Restart),
+            ("nothing started", None, None, Age::Young, Verdict::Restart),
         ] {
-            assert_eq!(Ended { broker, worker }.verdict(life), want, "{what}");
+            assert_eq!(Ended { broker, worker }.verdict(age), want, "{what}");
         }
     }
 }

@@ -2,9 +2,8 @@
 #![allow(unsafe_code, reason = "fork, exec by descriptor, signal masks and seccomp have no safe wrapper")]
 
 use core::ffi::{CStr, c_int, c_uint};
-use core::mem::{MaybeUninit, zeroed};
+use core::mem::MaybeUninit;
 use core::ptr;
-use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{UnwindSafe, catch_unwind};
@@ -247,23 +246,12 @@ pub(crate) fn signal_descriptor(signals: &[c_int]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Waits for one of `signals`, which must be blocked; `None` when `timeout` passes first.
-pub(crate) fn wait_for_signal(signals: &[c_int], timeout: Duration) -> io::Result<Option<c_int>> {
-    let set = signal_set(signals);
-    // SAFETY: timespec is two integers; all zero is a value of it.
-    let mut limit: libc::timespec = unsafe { zeroed() };
-    limit.tv_sec = timeout.as_secs().try_into().unwrap_or(i64::MAX);
-    limit.tv_nsec = timeout.subsec_nanos().into();
+/// Waits until a child has ended, which [`reap`] then collects, for a tenth of a second at most. SIGCHLD must be blocked.
+pub(crate) fn wait_for_child() {
+    let set = signal_set(&[libc::SIGCHLD]);
+    let limit = libc::timespec { tv_sec: 0, tv_nsec: 100_000_000 };
     // SAFETY: set and timespec live through the call; information about the signal is not asked for.
-    let signal = unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const limit) };
-    if signal > 0 {
-        return Ok(Some(signal));
-    }
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::EAGAIN | libc::EINTR) => Ok(None),
-        _ => Err(error),
-    }
+    let _early = unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const limit) };
 }
 
 fn signal_set(signals: &[c_int]) -> libc::sigset_t {

@@ -4,14 +4,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use orlop_sandbox::applier::{Applier, Forked};
+use orlop_sandbox::base;
+use orlop_sandbox::capability::Capability;
 use orlop_sandbox::channel::ChannelError;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::posture::Posture;
-use orlop_sandbox::privileges::{Capability, is_permitted};
-use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Role, Root, Slot, Usage, join,
-};
-use orlop_sandbox::seccomp::{APPLIER_BASE, EVERYWHERE, IN_APPLIERS, LEGACY};
+use orlop_sandbox::privileges::is_permitted;
+use orlop_sandbox::profile::{Ids, Profile};
 use orlop_wire::{MaxSize, Str};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -20,26 +19,7 @@ use crate::daemon::say;
 
 pub(crate) const LENT: [Capability; 1] = [Capability::NetAdmin];
 
-const DENIED: [Denied; EVERYWHERE.len() + IN_APPLIERS.len() + LEGACY.len()] =
-    join(&[&EVERYWHERE, &IN_APPLIERS, &LEGACY]);
-
-const ROOT: Profile = Profile {
-    name: "trio-root",
-    role: Role::Applier,
-    ids: Ids { uid: 0, gid: 0 },
-    keep: &[],
-    slots: &[
-        Slot { fd: 0, kind: Kind::Null, usage: Usage::Placeholder, why: "nothing to read" },
-        Slot { fd: 1, kind: Kind::Null, usage: Usage::Placeholder, why: "nothing to print" },
-        Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "jobs" },
-    ],
-    syscalls: &APPLIER_BASE,
-    denied: &DENIED,
-    root: Root::Empty,
-    limits: Limits::WORKER,
-    landlock: Landlock { need: Need::Prefer, spec: LandlockSpec::Nothing },
-    layers: Layers::ALL,
-};
+const ROOT: Profile = Profile { name: "trio-root", ..base::APPLIER };
 
 const NET: Profile = Profile { name: "trio-net", ids: Ids { uid: 64_098, gid: 64_098 }, keep: &LENT, ..ROOT };
 

@@ -261,9 +261,106 @@ pub(crate) const CASES: &[Case] = &[
         let help = "capabilities: [CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_KILL]";
         daemon.line(help);
     }),
+    ("an_optional_worker_comes_when_it_is_asked_for_and_is_started_again_alone", || {
+        let mut daemon = Daemon::start(&["--crew", "--lone"]);
+        let (broker, first) = daemon.pids();
+        let lone = daemon.newborn("newborn 1 generation=1 restarts=0 last=\"none\"");
+        assert!(daemon.line("worker 1 ").contains("uid=64097"));
+        daemon.line("lone Next(42)");
+        kill_process(lone, Signal::KILL).unwrap();
+        daemon.line("INFO supervisor a worker has ended worker=\"trio-lone\" ended=signal 9");
+        daemon.line("WARN supervisor a worker is started again again_in=100ms");
+        let next = daemon.newborn("newborn 1 generation=2 restarts=1 last=\"signal 9\"");
+        daemon.line("lone Next(42)");
+        kill_process(next, Signal::KILL).unwrap();
+        daemon.line("a worker is started again again_in=200ms");
+        daemon.newborn("newborn 1 generation=3 restarts=2 last=\"signal 9\"");
+        for pid in [broker, first] {
+            rustix::process::test_kill_process(pid).expect("nobody else was started anew");
+        }
+    }),
+    ("nobody_comes_who_was_not_asked_for", || {
+        let mut daemon = Daemon::start(&["--crew"]);
+        daemon.line("ready");
+        assert_eq!(children(daemon.supervisor()).len(), 2, "the broker and its first worker");
+    }),
+    ("two_that_are_joined_speak_with_each_other_and_share_one_fate", || {
+        let mut daemon = Daemon::start(&["--crew", "--pair"]);
+        let (broker, _) = daemon.pids();
+        let (left, right) = (daemon.newborn("newborn 2 generation=1"), daemon.newborn("newborn 3 generation=1"));
+        assert!(daemon.line("worker 3 ").contains("uid=64095 gid=64095 groups=0 capabilities=none bounding=none"));
+        daemon.line("right Pass(7)");
+        daemon.line("left Pass(8)");
+        kill_process(left, Signal::KILL).unwrap();
+        gone(&[left, right]);
+        daemon.newborn("newborn 2 generation=2");
+        daemon.newborn("newborn 3 generation=2");
+        daemon.line("right Pass(7)");
+        daemon.line("left Pass(8)");
+        rustix::process::test_kill_process(broker).expect("the broker was not started anew");
+    }),
+    ("an_optional_worker_that_cannot_be_confined_never_ends_the_daemon", || {
+        let mut daemon = Daemon::start(&["--crew", "--hopeless"]);
+        let (broker, _) = daemon.pids();
+        daemon.newborn("newborn 4 generation=1");
+        daemon.line("trio-hopeless| error: it cannot be confined here");
+        daemon.line("worker 4 is not confined");
+        daemon.line("a worker has ended worker=\"trio-hopeless\" ended=exit 77");
+        std::thread::sleep(Duration::from_millis(300));
+        rustix::process::test_kill_process(broker).expect("the broker was not started anew");
+        assert_eq!(children(daemon.supervisor()).len(), 2, "nobody has asked again");
+        let mut daemon = Daemon::start(&["--crew", "--hopeless", "--again"]);
+        daemon.newborn("newborn 4 generation=2 restarts=1 last=\"exit 77\"");
+        daemon.newborn("newborn 4 generation=3 restarts=2 last=\"exit 77\"");
+    }),
+    ("one_that_has_done_its_work_comes_again_only_when_it_is_asked_for", || {
+        let mut daemon = Daemon::start(&["--crew", "--fleeting"]);
+        daemon.newborn("newborn 5 generation=1 restarts=0");
+        daemon.line("a worker has ended worker=\"trio-fleeting\" ended=exit 0");
+        let mut daemon = Daemon::start(&["--crew", "--fleeting", "--again"]);
+        daemon.newborn("newborn 5 generation=2 restarts=0 last=\"exit 0\"");
+    }),
+    ("a_broker_that_does_not_read_its_roster_is_ended_with_all_the_others", || {
+        let mut daemon = Daemon::start(&["--crew", "--deaf"]);
+        daemon.line("cannot start a worker cause=the broker does not hear of its workers: the peer does not read");
+        daemon.line("broker and worker have ended broker=signal 9");
+        daemon.line("restarts=1");
+    }),
+    ("a_killed_broker_takes_every_worker_with_it", || {
+        let mut daemon = Daemon::start(&["--crew", "--lone", "--pair"]);
+        let (broker, first) = daemon.pids();
+        let workers = [1, 2, 3].map(|at| daemon.newborn(&format!("newborn {at} generation=1")));
+        daemon.line("left Pass(8)");
+        kill_process(workers[0], Signal::STOP).unwrap();
+        kill_process(broker, Signal::KILL).unwrap();
+        gone(&[broker, first]);
+        gone(&workers);
+        daemon.line("restarts=1");
+        daemon.newborn("newborn 1 generation=2 restarts=1 last=\"signal 9\"");
+    }),
+    ("told_to_end_it_ends_with_every_worker", || {
+        let mut daemon = Daemon::start(&["--crew", "--lone", "--pair"]);
+        let workers = [1, 2, 3].map(|at| daemon.newborn(&format!("newborn {at} generation=1")));
+        daemon.line("left Pass(8)");
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.wait().code(), Some(0));
+        gone(&workers);
+    }),
+    ("who_waits_until_the_daemon_is_ready_reads_one_byte", || {
+        let mut daemon = Daemon::start_under(&["sh", "-c", "exec \"$@\" 7>&1", "sh"], &["--ready"]);
+        daemon.line("ready");
+        // The byte is the end of an empty line among the others.
+        daemon.whole_line("");
+        let mut daemon = Daemon::start(&["--ready"]);
+        assert_eq!(daemon.wait().code(), Some(64));
+        daemon.line("error: descriptor 7 is not open");
+    }),
     ("a_broker_started_by_hand_says_what_to_run_instead", || {
         let own = std::env::current_exe().unwrap();
-        let output = std::process::Command::new(own).args(["--broker-of=1", "--started-at=1"]).output().unwrap();
+        let output = std::process::Command::new(own)
+            .args(["--broker-of=trio", "--started-at=1", "--restarts=0"])
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(64));
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains("help: --broker-of is for the supervisor's own use"), "{text}");

@@ -3,29 +3,29 @@
 use std::ffi::CString;
 use std::io::Write as _;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use orlop_sandbox::broker::{Attested, Broker, Keep};
 use orlop_sandbox::channel::ChannelError;
+use orlop_sandbox::daemon::{self, Processes, Service};
 use orlop_sandbox::datagram::Datagram;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::posture::Status;
-use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Root, Rule, Slot, Usage, join,
-};
-use orlop_sandbox::seccomp::{EVERYWHERE, IN_WORKERS, LEGACY, WORKER_BASE};
+use orlop_sandbox::profile::{Ids, Profile, Rule, join};
+use orlop_sandbox::seccomp::WORKER_BASE;
 use orlop_sandbox::signals::Signals;
-use orlop_sandbox::supervisor::{Birth, Plan, Started, Supervisor, hold_signals};
+use orlop_sandbox::supervisor::{Birth, Lifetime, Plan, Started, Supervisor, hold_signals};
 use orlop_sandbox::worker::{Context, Worker};
-use orlop_sandbox::{clock, log, profile, syscall};
+use orlop_sandbox::{base, clock, log, syscall};
 use orlop_wire::MaxSize;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
 use crate::appliers::{self, Appliers};
+use crate::crew;
 
 #[derive(Debug, Serialize, Deserialize, MaxSize)]
 enum ToWorker {
@@ -60,87 +60,61 @@ enum FromWorker {
 
 const WORKER_RULES: [Rule; WORKER_BASE.len() + 1] =
     join(&[&WORKER_BASE, &[Rule::any(syscall!(SYS_recvfrom), "the granted datagram socket")]]);
-const WORKER_DENIED: [Denied; EVERYWHERE.len() + IN_WORKERS.len() + LEGACY.len()] =
-    join(&[&EVERYWHERE, &IN_WORKERS, &LEGACY]);
-const SLOT: Slot = Slot { fd: 3, kind: Kind::Channel, usage: Usage::Both, why: "messages" };
 
-const WORKER: Profile = Profile {
-    name: "trio-worker",
-    role: profile::Role::Worker,
-    ids: Ids { uid: 64_100, gid: 64_100 },
-    keep: &[],
-    slots: &[SLOT],
-    syscalls: &WORKER_RULES,
-    denied: &WORKER_DENIED,
-    root: Root::Empty,
-    limits: Limits::WORKER,
-    landlock: Landlock { need: Need::Prefer, spec: LandlockSpec::Nothing },
-    layers: Layers::ALL,
-};
+pub(crate) const WORKER: Profile =
+    Profile { name: "trio-worker", ids: Ids { uid: 64_100, gid: 64_100 }, syscalls: &WORKER_RULES, ..base::WORKER };
 
 /// As good, but not what the broker expects.
-static OTHER_WORKER: Profile = Profile { name: "trio-worker-other", ids: Ids { uid: 64_099, gid: 64_099 }, ..WORKER };
+const OTHER_WORKER: Profile = Profile { name: "trio-worker-other", ids: Ids { uid: 64_099, gid: 64_099 }, ..WORKER };
 
-const BROKER_RULES: [Rule; WORKER_BASE.len() + 4] = join(&[
-    &[
-        Rule::any(syscall!(SYS_sendmsg), "grants"),
-        Rule::any(syscall!(SYS_pread64), "what the kernel says about the worker"),
-        Rule::any(syscall!(SYS_timerfd_settime), "the deadline of the hello"),
-        Rule::any(syscall!(SYS_sendto), "messages and datagrams"),
-        Rule::any(syscall!(SYS_write), "stdout"),
-        Rule::any(syscall!(SYS_exit_group), "any code"),
-    ],
-    &unpinned(),
-]);
-const BROKER_DENIED: [Denied; EVERYWHERE.len() + LEGACY.len()] = join(&[&EVERYWHERE, &LEGACY]);
+const BROKER: Profile = Profile { name: "trio-broker", ..base::BROKER };
 
-/// The base table without the three rules that the broker's replace.
-const fn unpinned() -> [Rule; WORKER_BASE.len() - 2] {
-    let mut rules = [WORKER_BASE[0]; WORKER_BASE.len() - 2];
-    let replaced = [syscall!(SYS_sendto).number, syscall!(SYS_write).number, syscall!(SYS_exit_group).number];
-    let (mut from, mut to) = (0, 0);
-    while from < WORKER_BASE.len() {
-        let number = WORKER_BASE[from].syscall.number;
-        if number != replaced[0] && number != replaced[1] && number != replaced[2] {
-            rules[to] = WORKER_BASE[from];
-            to += 1;
-        }
-        from += 1;
-    }
-    rules
+/// What a worker is called decides what it does: it gets no other argument.
+const PROFILES: [&Profile; 2 + crew::PROFILES.len()] = join(&[&[&WORKER, &OTHER_WORKER], &crew::PROFILES]);
+
+const fn vital(profile: &'static Profile) -> [daemon::Worker; 1] {
+    [daemon::Worker { program: PROGRAM, profile, service: Service::Vital }]
 }
 
-const BROKER: Profile = Profile {
-    name: "trio-broker",
-    role: profile::Role::Broker,
-    ids: Ids { uid: 0, gid: 0 },
-    keep: &[],
-    slots: &[SLOT],
-    syscalls: &BROKER_RULES,
-    denied: &BROKER_DENIED,
-    root: Root::Keep,
-    limits: Limits::BROKER,
-    landlock: Landlock { need: Need::Prefer, spec: LandlockSpec::NamedPaths },
-    layers: Layers::ALL,
+/// The link to this program that stands beside itself in a folder of the test's.
+pub(crate) const PROGRAM: &str = "trio";
+
+const WORKERS: [daemon::Worker; 1] = vital(&WORKER);
+const OTHER_WORKERS: [daemon::Worker; 1] = vital(&OTHER_WORKER);
+
+pub(crate) const SIMPLE: daemon::Daemon = daemon::Daemon {
+    name: "trio",
+    title: "daemon as small as one can be",
+    program: PROGRAM,
+    aliases: &[],
+    broker: &BROKER,
+    workers: &WORKERS,
+    joined: &[],
+    appliers: &[],
+    lent: &appliers::LENT,
+    capabilities: &[],
+    binds: &[],
+    processes: Processes::Own,
 };
+/// What its supervisor starts is not what its broker knows.
+static OTHER: daemon::Daemon = daemon::Daemon { workers: &OTHER_WORKERS, ..SIMPLE };
+static DAEMON: daemon::Daemon = SIMPLE;
 
 /// Which of the three this process is.
 pub(crate) enum Role {
     Supervisor,
-    Broker(i32),
+    Broker(Birth),
     Worker(&'static Profile),
 }
 
 impl Role {
     pub(crate) fn of(arguments: &[String]) -> Option<Self> {
-        if arguments.first().is_some_and(|name| name == WORKER.name) {
-            return Some(Self::Worker(&WORKER));
-        }
-        if arguments.first().is_some_and(|name| name == OTHER_WORKER.name) {
-            return Some(Self::Worker(&OTHER_WORKER));
+        let name = arguments.first()?;
+        if let Some(profile) = PROFILES.into_iter().find(|profile| profile.name == name) {
+            return Some(Self::Worker(profile));
         }
         match Started::of(arguments.iter().map(Into::into)).unwrap() {
-            (Started::AsBroker(Birth { worker, .. }), _) => Some(Self::Broker(worker)),
+            (Started::AsBroker(birth), _) => Some(Self::Broker(birth)),
             (Started::ByUser, _) => arguments.iter().any(|argument| argument == "--daemon").then_some(Self::Supervisor),
         }
     }
@@ -159,17 +133,22 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
                 say("starting");
                 std::thread::sleep(Duration::from_millis(300));
             }
-            supervise(arguments, has("--oneshot"))
+            supervise(arguments, &has)
         }
-        Role::Broker(worker) => {
+        Role::Broker(birth) => {
             log::init("broker", LevelFilter::INFO);
             let appliers = if has("--appliers") { Appliers::fork() } else { Ok(Appliers::default()) };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-            appliers.and_then(|appliers| runtime.block_on(serve(worker, appliers, &has))).map(Exit::code)
+            let served = appliers.and_then(|appliers| {
+                runtime.block_on(async {
+                    if has("--crew") { crew::serve(&birth, &has).await } else { serve(appliers, &has).await }
+                })
+            });
+            served.map(Exit::code)
         }
         Role::Worker(profile) => {
             log::init("worker", LevelFilter::INFO);
-            work(profile).map(|()| 0)
+            if crew::PROFILES.contains(&profile) { crew::work(profile) } else { work(profile) }.map(|()| 0)
         }
     };
     match result {
@@ -178,17 +157,48 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
     }
 }
 
-fn supervise(arguments: &[String], oneshot: bool) -> Result<u8, Fatal> {
-    let supervisor = Supervisor::open(Path::new("/proc/self/exe"))?;
+fn supervise(arguments: &[String], has: &impl Fn(&str) -> bool) -> Result<u8, Fatal> {
+    let daemon = match () {
+        () if has("--other-worker") => &OTHER,
+        () if has("--crew") => &crew::DAEMON,
+        () => &DAEMON,
+    };
+    let hard_stop = Duration::from_secs(2);
+    // The workers' program is this one, whatever name the compiler gave it.
+    let folder = Folder::with_link();
+    let supervisor = Supervisor::open_beside(daemon, &folder.0.join(PROGRAM))?;
+    drop(folder);
     supervisor.run(&Plan {
+        daemon,
         broker_args: arguments.iter().map(|argument| CString::new(argument.as_str()).unwrap()).collect(),
-        broker: &BROKER,
-        worker: if arguments.iter().any(|argument| argument == "--other-worker") { &OTHER_WORKER } else { &WORKER },
-        lent: &appliers::LENT,
-        oneshot,
-        once: arguments.iter().any(|argument| argument == "--once"),
-        hard_stop: Some(Duration::from_secs(2)),
+        lifetime: match (has("--oneshot"), has("--once")) {
+            (false, _) => Lifetime::Service,
+            (true, false) => Lifetime::OneShot { hard_stop },
+            (true, true) => Lifetime::Single { hard_stop: Some(hard_stop) },
+        },
+        ready: has("--ready").then_some(READY),
     })
+}
+
+/// The descriptor on which a test waits until the daemon is ready.
+const READY: i32 = 7;
+
+/// A folder with a link to this program in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with_link() -> Self {
+        let folder = std::env::temp_dir().join(format!("trio-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(std::env::current_exe().unwrap(), folder.join(PROGRAM)).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
 }
 
 /// Makes the kernel look like one that was built without Landlock, to this process and all it starts.
@@ -207,21 +217,24 @@ const PROTOCOL: u32 = 7;
 /// More sockets than tokio forgets without waking its own loop (16), which takes a system call of its own.
 const HELD: u32 = 40;
 
-async fn serve(worker: i32, appliers: Appliers, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> {
+async fn serve(appliers: Appliers, has: &impl Fn(&str) -> bool) -> Result<Exit, Fatal> {
     // Afterwards there is no system call to ask with.
     let own = std::process::id();
-    let broker = Broker::start(&BROKER, worker, WORKER.name)?;
+    let mut broker = Broker::start(&DAEMON, &BROKER)?;
+    let ready = broker.ready().expect("it was not taken before");
     let signals = Signals::open().unwrap();
     let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
-    let relay = broker.relay();
-    let mut narrow = broker.narrow(Keep { require_landlock: has("--require-landlock"), ..Keep::default() })?;
+    let narrow = broker.narrow(Keep { require_landlock: has("--require-landlock"), ..Keep::default() })?;
     appliers.play(narrow.posture(), has)?;
     let protocol = if has("--other-build") { PROTOCOL + 1 } else { PROTOCOL };
-    let Attested { channel, posture } = narrow.await_worker::<ToWorker, ToBroker>(&WORKER, protocol).await?;
+    let newborn = narrow.newborn().await?;
+    let worker = newborn.pid;
+    let attested = narrow.attest::<ToWorker, ToBroker>(newborn, protocol).await?;
+    assert_eq!(attested.observe().unwrap(), attested.posture.status);
+    let Attested { channel, posture, .. } = attested;
     say(&format!("pids broker={own} worker={worker}"));
     say(&format!("worker {posture}"));
     say(&format!("broker {}", narrow.posture()));
-    tokio::spawn(relay.run());
     let supervisor: Option<Status> = narrow.supervisor();
     say(&format!("supervisor effective={}", supervisor.map_or_else(String::new, |s| s.effective.to_string())));
 
@@ -261,6 +274,8 @@ async fn serve(worker: i32, appliers: Appliers, has: &impl Fn(&str) -> bool) -> 
         return Ok(Exit::Done);
     }
     say("ready");
+    rustix::io::write(&ready, b"\n").map_err(|errno| Fatal::os("nobody waits until the daemon is ready", errno))?;
+    drop(ready);
     let mut signal = std::pin::pin!(signals.recv());
     let mut message = std::pin::pin!(channel.recv());
     std::future::poll_fn(|context| {

@@ -4,6 +4,7 @@
 
 mod appliers;
 mod cases;
+mod crew;
 mod daemon;
 mod run;
 

@@ -84,6 +84,22 @@ impl Daemon {
         }
     }
 
+    /// The line that is `whole`, and nothing else.
+    pub(crate) fn whole_line(&mut self, whole: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.seen.iter().any(|line| line == whole) {
+            let line = self.lines.recv_timeout(until.saturating_duration_since(Instant::now()));
+            self.seen.push(line.unwrap_or_else(|_| panic!("no line {whole:?} among:\n{}", self.seen.join("\n"))));
+        }
+    }
+
+    /// The process id of a worker that came, from the line that begins like this.
+    pub(crate) fn newborn(&mut self, part: &str) -> Pid {
+        let line = self.line(part);
+        let pid = line.rsplit_once(" pid=").and_then(|(_, pid)| pid.parse().ok());
+        Pid::from_raw(pid.unwrap_or_else(|| panic!("no process id in {line}"))).unwrap()
+    }
+
     /// Process ids of broker and worker, once the worker is attested.
     pub(crate) fn pids(&mut self) -> (Pid, Pid) {
         let line = self.line("pids broker=");

@@ -6,18 +6,15 @@ mod crew;
 mod outputs;
 mod talk;
 
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_sandbox::broker::{Attested, Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sandbox::relay::Relay;
 use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
 use orlop_sysctl_contract::{MAX_NAMES, PROTOCOL, Policy, Rules};
-use orlop_sysctl_profiles::WORKER;
+use orlop_sysctl_profiles::DAEMON;
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
@@ -50,8 +47,7 @@ pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
 }
 
 async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
-    let broker = Broker::start(crew::broker_profile()?, birth.worker, WORKER.name)?;
-    let relay = broker.relay();
+    let broker = Broker::start(&DAEMON, crew::broker_profile()?)?;
     tree::require_openat2().map_err(|cause| Fatal::os("this kernel cannot open safely (openat2)", cause))?;
     let tree = Tree::open(&run.sysctl_dir)?;
     if run.mode == Mode::Apply && tree.is_mounted_read_only() {
@@ -65,13 +61,13 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let outputs = Outputs::open(run.mode);
     let mut timings = Timings { read: since(birth.started), ..Timings::default() };
 
-    let mut narrow = broker.narrow(Keep {
+    let narrow = broker.narrow(Keep {
         read: &[],
         adjust: &[&run.sysctl_dir],
         write: outputs.folders(),
         require_landlock: run.require_landlock,
     })?;
-    let Attested { channel, posture } = narrow.await_worker(&WORKER, PROTOCOL).await?;
+    let Attested { channel, posture, .. } = narrow.worker(PROTOCOL).await?;
     let mut crew = forks.attest(run.require_landlock)?;
     let postures = Postures {
         worker: Some(posture),
@@ -90,7 +86,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let mut policy = Policy::new(&rules, run.lock);
     let names: Vec<String> = texts.iter().map(|text| text.name.clone()).collect();
     let said = talk::plan(&channel, &tree, rules, texts, &mut policy);
-    let said = narrow.within(PLAN_WITHIN, beside(relay, said)).await?;
+    let said = narrow.within(PLAN_WITHIN, said).await?;
     let Said { plan, findings, unsaid } = said.unwrap_or_else(|| Err(talk::too_slow(PLAN_WITHIN)))?;
     // It has said everything, and ends while we go on.
     drop(channel);
@@ -110,7 +106,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
         Mode::Plan | Mode::Check | Mode::Posture => apply::none(arranged),
     };
     timings.apply = since(birth.started);
-    // So do they.
+    // The appliers' descriptors close here, so they end while the report is written.
     drop(crew);
     let (mode, minds, started) = (run.mode, Minds::of(run), birth.started);
     let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings };
@@ -127,23 +123,6 @@ fn read(run: &Run) -> Result<Sources, Fatal> {
         let exit = if run.is_linuxkit() { Exit::Unmet } else { Exit::Config };
         Fatal::new(exit, format!("cannot read {}", unread.name)).cause(unread.why).help("name a folder that exists")
     })
-}
-
-/// Awaits `main` while the worker's log is relayed.
-async fn beside<T>(relay: Relay, main: impl Future<Output = T>) -> T {
-    let mut main = pin!(main);
-    let mut relay = pin!(relay.run());
-    let mut relaying = true;
-    core::future::poll_fn(|context| {
-        if relaying && relay.as_mut().poll(context).is_ready() {
-            relaying = false;
-        }
-        match main.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(value),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 fn since(start: Instant) -> Duration {

@@ -2,13 +2,12 @@
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::log;
-use orlop_sandbox::supervisor::{Plan, Supervisor, hold_signals};
-use orlop_sysctl_profiles::{BROKER, LENT, WORKER};
+use orlop_sandbox::supervisor::{Lifetime, Plan, Supervisor, hold_signals};
+use orlop_sysctl_profiles::DAEMON;
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::Run;
@@ -26,23 +25,14 @@ pub fn run(run: &Run) -> Result<u8, Fatal> {
     hold_signals()?;
     log::init("sysctl-supervisor", LevelFilter::from_level(run.log));
     let plan = Plan {
+        daemon: &DAEMON,
         broker_args: std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect(),
-        broker: &BROKER,
-        worker: &WORKER,
-        lent: &LENT,
-        oneshot: true,
-        // Its parts are only reading, and what is in the kernel stays there. Standard input is read by then.
-        once: true,
-        // Somebody may be typing.
-        hard_stop: Some(HARD_STOP).filter(|_| !run.wanted.inputs.contains(&Input::Stdin)),
+        // Its parts are only reading, and what is in the kernel stays there. Standard input is read by then, at which
+        // somebody may be typing.
+        lifetime: Lifetime::Single {
+            hard_stop: Some(HARD_STOP).filter(|_| !run.wanted.inputs.contains(&Input::Stdin)),
+        },
+        ready: None,
     };
-    Supervisor::open(&worker_path()?)?.run(&plan)
-}
-
-/// The worker lies beside this program, whatever name this one was started by.
-fn worker_path() -> Result<PathBuf, Fatal> {
-    let own = std::env::current_exe().map_err(|cause| {
-        Fatal::new(Exit::Os, "cannot tell where this program lies").cause(cause).help("mount /proc in the container")
-    })?;
-    Ok(own.with_file_name("orlop-sysctl-worker"))
+    Supervisor::open(&DAEMON)?.run(&plan)
 }

@@ -1,23 +1,13 @@
-use orlop_sandbox::channel;
-use orlop_sandbox::privileges::Capability;
-use orlop_sandbox::profile::{
-    Denied, Ids, Kind, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Role, Root, Slot, Usage, join,
-};
-use orlop_sandbox::seccomp::{APPLIER_BASE, EVERYWHERE, IN_APPLIERS, LEGACY};
+use orlop_sandbox::base;
+use orlop_sandbox::capability::Capability;
+use orlop_sandbox::profile::{Ids, Limits, Profile};
 
-/// Writes what root may write without any capability: most settings.
+/// Writes what root may write without any capability: most settings. Files below `/proc/sys` belong to root, and the kernel's
+/// handlers of them look at the writer's user too.
 pub const APPLIER_ROOT: Profile = Profile {
     name: "sysctl-root",
-    role: Role::Applier,
-    ids: ROOT,
-    keep: &[],
-    slots: &SLOTS,
-    syscalls: &APPLIER_BASE,
-    denied: &DENIED,
-    root: Root::Empty,
     limits: Limits { open_files: OPEN_FILES, file_size: FILE_SIZE, ..Limits::WORKER },
-    landlock: Landlock { need: Need::Prefer, spec: LandlockSpec::Nothing },
-    layers: Layers::ALL,
+    ..base::APPLIER
 };
 
 /// Writes settings of the network. It is not root: the kernel asks for nothing but the capability.
@@ -38,8 +28,6 @@ pub const APPLIER_RESOURCE: Profile =
 /// Writes `kernel.yama.ptrace_scope`.
 pub const APPLIER_PTRACE: Profile = Profile { name: "sysctl-ptrace", keep: &[Capability::SysPtrace], ..APPLIER_ROOT };
 
-/// Files below `/proc/sys` belong to root, and its handlers look at the writer's user too.
-const ROOT: Ids = Ids { uid: 0, gid: 0 };
 const NET: Ids = Ids { uid: 64_106, gid: 64_106 };
 const RESOURCE: Ids = Ids { uid: 64_107, gid: 64_107 };
 
@@ -49,13 +37,3 @@ const OPEN_FILES: u64 = 16;
 /// A value and its line end fit. The kernel does not look at this for a setting, but it does for a file in a tree that
 /// is only shaped like `/proc/sys`.
 const FILE_SIZE: u64 = 8 << 10;
-
-const SLOTS: [Slot; 4] = [
-    Slot { fd: 0, kind: Kind::Null, usage: Usage::Placeholder, why: "nothing to read" },
-    Slot { fd: 1, kind: Kind::Null, usage: Usage::Placeholder, why: "nothing to print" },
-    Slot { fd: 2, kind: Kind::Any, usage: Usage::Write, why: "the broker's log" },
-    Slot { fd: channel::SLOT, kind: Kind::Channel, usage: Usage::Both, why: "jobs and trials" },
-];
-
-const DENIED: [Denied; EVERYWHERE.len() + IN_APPLIERS.len() + LEGACY.len()] =
-    join(&[&EVERYWHERE, &IN_APPLIERS, &LEGACY]);

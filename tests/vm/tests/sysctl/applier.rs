@@ -5,7 +5,7 @@ use std::fs;
 use orlop_image::recipe::{BadRecipe, Recipe};
 use orlop_image::tree::Node;
 use orlop_image::workspace::Workspace;
-use orlop_sandbox::privileges::Capability;
+use orlop_sandbox::capability::Capability;
 use orlop_test_vm::{Files, Kernel, Machine, Report, Step};
 use orlop_testbed::{Daemon, needs};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! What can be written once: only when asked for, last of all, and never twice.
 
-use orlop_sandbox::privileges::Capability;
+use orlop_sandbox::capability::Capability;
 
 use crate::applier::{APPLIER, Bench, NO_FILES};
 

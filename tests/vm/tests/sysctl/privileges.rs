@@ -1,6 +1,6 @@
 //! Which capability which setting needs: with the label's alone, and with the one that the report names.
 
-use orlop_sandbox::privileges::Capability;
+use orlop_sandbox::capability::Capability;
 
 use crate::applier::{APPLIER, Bench};
 

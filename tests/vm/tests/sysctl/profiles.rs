@@ -1,6 +1,6 @@
 //! The two profiles, on a kernel that has all of their settings.
 
-use orlop_sandbox::privileges::Capability;
+use orlop_sandbox::capability::Capability;
 
 use crate::applier::{APPLIER, Bench, NO_FILES};
 use crate::profile;

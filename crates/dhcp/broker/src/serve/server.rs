@@ -1,7 +1,6 @@
 //! The broker's loop: one event at a time, each decided by the policy or by the kernel's word, never by the worker's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 
 use orlop_dhcp_contract::{
     Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
@@ -10,7 +9,6 @@ use orlop_machine::Instant;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sandbox::relay::Relay;
 use tracing::{debug, error, info, warn};
 
 use super::equipment::Equipment;
@@ -71,9 +69,7 @@ impl Server {
     }
 
     /// Serves until a one-shot run has its outcome, or something ends it.
-    pub(super) async fn serve(mut self, relay: Relay) -> Result<Exit, Fatal> {
-        let mut relay = pin!(relay.run());
-        let mut relaying = true;
+    pub(super) async fn serve(mut self) -> Result<Exit, Fatal> {
         loop {
             if let Some(exit) = self.settle(clock::now())? {
                 // The worker first, so that it ends while we do: to take a packet socket down costs the kernel 8 to 16 ms,
@@ -98,8 +94,6 @@ impl Server {
                     }
                 }
                 expired = timer.expired() => expired.map_err(|cause| Fatal::os("the timer failed", cause))?,
-                // The channel says it too, and better.
-                _suppressed = &mut relay, if relaying => relaying = false,
             }
         }
     }

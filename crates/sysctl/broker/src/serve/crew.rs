@@ -3,10 +3,11 @@
 use std::os::fd::BorrowedFd;
 
 use orlop_sandbox::applier::{Applier, Forked};
+use orlop_sandbox::capability::Capability;
 use orlop_sandbox::channel::ChannelError;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::posture::Posture;
-use orlop_sandbox::privileges::{Capability, is_permitted};
+use orlop_sandbox::privileges::is_permitted;
 use orlop_sandbox::profile::Profile;
 use orlop_sysctl_contract::{Class, Job, Trial};
 use orlop_sysctl_profiles::{

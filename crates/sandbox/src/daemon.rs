@@ -1,0 +1,166 @@
+//! What a daemon is, as plain data: one const [`Daemon`] per daemon.
+//!
+//! Its supervisor starts what stands here, its broker knows its workers by it, its image is granted what it says, and tools
+//! and tests go through the list of all daemons instead of naming any.
+
+use crate::capability::{Capability, SUPERVISOR};
+use crate::profile::{JOINT_SLOT, Kind, Profile, Role};
+
+/// One daemon: its programs, what each of its processes may do, and what its container needs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// The word that stands for it in paths, image names and logs: `dhcp`.
+    pub name: &'static str,
+    /// What it is, in words: `DHCP client`.
+    pub title: &'static str,
+    /// The program that users start, and that the supervisor starts again as the broker: `orlop-dhcp`. The workers' programs
+    /// lie beside it.
+    pub program: &'static str,
+    /// Other names of that program, by which it takes the place of another one: `dhcpcd`.
+    pub aliases: &'static [&'static str],
+    /// Who the broker will be.
+    pub broker: &'static Profile,
+    /// The workers, at most [`MAX_WORKERS`]. A worker is known by its place in this list.
+    pub workers: &'static [Worker],
+    /// Pairs of workers, by their places, that are joined by a socket of their own: [`JOINT_SLOT`] of both. They start and
+    /// end together, because who survived could not be given a new end.
+    pub joined: &'static [(usize, usize)],
+    /// Processes that the broker may fork for a capability.
+    pub appliers: &'static [&'static Profile],
+    /// Capabilities that the broker passes on to its appliers, of which any may be missing.
+    pub lent: &'static [Capability],
+    /// Capabilities of the container beside the supervisor's own.
+    pub capabilities: &'static [Capability],
+    /// Folders of the machine that the container shares.
+    pub binds: &'static [Bind],
+    /// Whose processes it sees.
+    pub processes: Processes,
+}
+
+/// One worker of a daemon.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Its program.
+    pub program: &'static str,
+    /// Who it will be.
+    pub profile: &'static Profile,
+    /// When it is started, and what its end means.
+    pub service: Service,
+}
+
+/// When a worker is started, and what its end means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Started with the broker. Without it the daemon is nothing: its end is the end of all, and all are started anew.
+    Vital,
+    /// Started when the broker [asks](crate::broker::Narrow::ask). It is started again alone, and whatever it ends with, it
+    /// never ends the daemon.
+    Optional,
+}
+
+/// A folder that the container shares with the machine and other containers, made when the container is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bind {
+    /// Where it is, on the machine and in the container.
+    pub path: &'static str,
+    /// Whether the daemon only reads there.
+    pub read_only: bool,
+}
+
+/// Whose processes a container sees. The network, the names and System V's objects are always the machine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processes {
+    /// Its own only.
+    Own,
+    /// The machine's: some kernel settings belong to the process namespace of who writes them.
+    Machine,
+}
+
+/// A broker keeps a timer for each, and its supervisor an eventfd.
+pub const MAX_WORKERS: usize = 8;
+
+impl Bind {
+    /// A folder that the daemon writes to.
+    #[must_use]
+    pub const fn shared(path: &'static str) -> Self {
+        Self { path, read_only: false }
+    }
+
+    /// A folder that the daemon only reads.
+    #[must_use]
+    pub const fn read_only(path: &'static str) -> Self {
+        Self { path, read_only: true }
+    }
+}
+
+impl Daemon {
+    /// Every program of it, the user's first.
+    pub fn programs(&self) -> impl Iterator<Item = &'static str> {
+        let workers = self.workers.iter().map(|worker| worker.program);
+        let mut seen = Vec::with_capacity(1 + self.workers.len());
+        [self.program].into_iter().chain(workers).filter(move |program| {
+            let new = !seen.contains(program);
+            seen.push(program);
+            new
+        })
+    }
+
+    /// Who its processes are, the supervisor apart: broker, workers, appliers.
+    pub fn profiles(&self) -> impl Iterator<Item = &'static Profile> {
+        let workers = self.workers.iter().map(|worker| worker.profile);
+        [self.broker].into_iter().chain(workers).chain(self.appliers.iter().copied())
+    }
+
+    /// Every capability that its container is granted.
+    pub fn granted(&self) -> impl Iterator<Item = Capability> {
+        SUPERVISOR.into_iter().chain(self.capabilities.iter().copied())
+    }
+
+    /// What is missing for it to be started, or `None` when it is whole.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<&'static str> {
+        let joints = |at: usize| self.joined.iter().filter(|(a, b)| *a == at || *b == at).count();
+        let is_joint = |worker: &Worker| worker.profile.slots.iter().any(|slot| slot.fd == JOINT_SLOT);
+        let service = |at: usize| self.workers.get(at).map(|worker| worker.service);
+        let missing = [
+            (self.workers.is_empty(), "it has no worker"),
+            (self.workers.len() > MAX_WORKERS, "it has more workers than a broker looks after"),
+            (!self.workers.iter().any(|worker| worker.service == Service::Vital), "it can do without every worker"),
+            (self.broker.role != Role::Broker, "its broker is none"),
+            (self.workers.iter().any(|worker| worker.profile.role != Role::Worker), "a worker is none"),
+            (self.appliers.iter().any(|applier| applier.role != Role::Applier), "an applier is none"),
+            (
+                self.joined.iter().any(|(a, b)| a == b || service(*a).is_none() || service(*a) != service(*b)),
+                "workers are joined that cannot share one fate",
+            ),
+            (
+                self.workers.iter().enumerate().any(|(at, worker)| joints(at) != usize::from(is_joint(worker))),
+                "a worker has a slot for a joint and no joint, or the other way round",
+            ),
+            (
+                self.broker.slots.iter().filter(|slot| slot.kind == Kind::Request).count() != self.optional().count(),
+                "the broker has not one request slot for each optional worker",
+            ),
+        ];
+        let profiles = self.profiles().find_map(Profile::incomplete);
+        profiles.or_else(|| missing.into_iter().find_map(|(is, what)| is.then_some(what)))
+    }
+
+    /// The places of its optional workers, in the order of the broker's request slots.
+    pub(crate) fn optional(&self) -> impl Iterator<Item = usize> {
+        let workers = self.workers.iter().enumerate();
+        workers.filter(|(_, worker)| worker.service == Service::Optional).map(|(at, _)| at)
+    }
+
+    /// Who is joined to the worker in this place.
+    pub(crate) fn partner(&self, at: usize) -> Option<usize> {
+        self.joined.iter().find_map(|(a, b)| match at {
+            at if at == *a => Some(*b),
+            at if at == *b => Some(*a),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! What every broker may do: hear its workers, log, write small files, end.
+
+use super::{EPOLL_WAIT, MEMORY};
+use crate::profile::{Rule, join};
+use crate::syscall;
+
+/// The rules of every broker. A profile appends what its daemon needs. No `exec`, no `fork`, no `ptrace`, no `mount`, no
+/// `listen`.
+pub const BASE: [Rule; MEMORY.len() + OWN.len()] = join(&[&MEMORY, OWN]);
+
+const OWN: &[Rule] = &[
+    Rule::any(EPOLL_WAIT, "the loop waits for workers, the kernel, users and timers"),
+    Rule::any(syscall!(SYS_epoll_ctl), "what is watched joins the loop and leaves it"),
+    Rule::any(syscall!(SYS_recvmsg), "the roster; requests of the workers, never with a descriptor"),
+    Rule::any(syscall!(SYS_sendto), "notices to the workers"),
+    Rule::any(syscall!(SYS_sendmsg), "what comes with a descriptor: grants to a worker, jobs for an applier"),
+    Rule::any(syscall!(SYS_read), "the workers' logs, timers, signals, its own files"),
+    Rule::any(syscall!(SYS_write), "the log, what the user asked for, its own files; tokio waking its own loop"),
+    Rule::any(syscall!(SYS_pread64), "what the kernel says about its processes"),
+    Rule::any(syscall!(SYS_openat), "its own files"),
+    Rule::any(syscall!(SYS_fstat), "what kind of file it has opened"),
+    Rule::any(syscall!(SYS_fchmod), "a file has its mode before it has its name"),
+    Rule::any(syscall!(SYS_renameat), "a file replaces its predecessor whole"),
+    Rule::any(syscall!(SYS_unlinkat), "a file that could not be written whole goes, and one that is not true any more"),
+    Rule::any(syscall!(SYS_close), "a file or socket is no longer needed"),
+    Rule::any(syscall!(SYS_timerfd_settime), "deadlines"),
+    Rule::any(syscall!(SYS_clock_gettime), "drift: read without a system call, except on some clock sources"),
+    Rule::any(syscall!(SYS_getrandom), "the keys of the first hash map"),
+    Rule::any(syscall!(SYS_exit_group), "the end"),
+];
