@@ -4,16 +4,18 @@
 
 use core::time::Duration;
 
-use orlop_machine::{Instant, Machine};
+use orlop_machine::{Backoff, Instant, Machine};
 
 mod words;
 
 pub use words::{Action, End, Ending, Event, Id};
 
-use crate::backoff::Backoff;
 use crate::container::{Container, List, Restart};
 use crate::record::{Outcome, Record, millis};
 
+/// A service is started again after this wait: soon enough not to be missed, and late enough that what made it end may be
+/// over. It doubles up to [`orlop_machine::LONGEST_WAIT`].
+pub const FIRST_RESTART: Duration = Duration::from_millis(250);
 /// How long a process may take to be gone after it was killed. One that the kernel holds up does not hold up the boot.
 pub const KILL_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the runtime may take to make a service, whose program has no deadline: then it is killed, and asked again later.
@@ -85,7 +87,7 @@ impl Boot {
             container,
             state: State::Waiting,
             since: Instant::from_nanos(0),
-            backoff: Backoff::new(),
+            backoff: Backoff::new(FIRST_RESTART),
         };
         Self { slots: containers.into_iter().map(slot).collect(), phase: Phase::Early, onboot_done: None }
     }

@@ -30,7 +30,6 @@
 //! bounded, but not all together (`resources.memory` is).
 #![forbid(unsafe_code)]
 
-pub mod backoff;
 pub mod boot;
 pub mod bundles;
 pub mod console;

@@ -20,9 +20,11 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod backoff;
 mod chance;
 mod instant;
 
+pub use backoff::{Backoff, LONGEST_WAIT, STABLE_AFTER};
 pub use chance::{Chance, Seed};
 pub use instant::Instant;
 

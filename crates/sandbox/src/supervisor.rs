@@ -10,7 +10,7 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use orlop_machine::Instant;
+use orlop_machine::{Backoff, Instant};
 use rustix::fs::{Mode, OFlags};
 
 use crate::capability::{Capability, CapabilitySet, SUPERVISOR};
@@ -18,7 +18,6 @@ use crate::daemon::Daemon;
 use crate::fatal::{Exit, Fatal};
 use crate::{clock, privileges, seccomp, sys};
 
-mod backoff;
 mod birth;
 mod seat;
 mod set;
@@ -27,7 +26,6 @@ mod start;
 mod unit;
 mod verdict;
 
-use backoff::Backoff;
 pub use birth::{Birth, Started};
 use seat::Seat;
 use set::{Set, Watched};
@@ -36,6 +34,9 @@ use verdict::{Age, Ended, Verdict};
 
 /// How long a service runs until it counts as one that can: it has read its configuration and locked itself in.
 const PROVEN_AFTER: Duration = Duration::from_secs(1);
+
+/// The first restart is almost at once: a worker that was killed while the network is fine should not be noticed.
+const FIRST_RESTART: Duration = Duration::from_millis(100);
 
 /// What the supervisor runs.
 #[derive(Debug)]
@@ -164,7 +165,7 @@ impl Supervisor {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|errno| Fatal::os("cannot adopt what a broker leaves behind", errno))?;
         let sleep = Sleep::new(&SIGNALS).map_err(|cause| Fatal::os("cannot watch signals", cause))?;
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(FIRST_RESTART);
         let mut seats = vec![Seat::default(); self.daemon.workers.len()];
         let mut age = if plan.lifetime == Lifetime::Service { Age::Young } else { Age::Bounded };
         for restarts in 0_u32.. {
@@ -173,9 +174,7 @@ impl Supervisor {
                 Ok(set) => match set.watch(&sleep)? {
                     Watched::Stopped(code) => return Ok(code),
                     Watched::Ended(ended) => {
-                        let ran = clock::now().since(born);
-                        backoff.ran(ran);
-                        if age == Age::Young && ran >= PROVEN_AFTER {
+                        if age == Age::Young && clock::now().since(born) >= PROVEN_AFTER {
                             age = Age::Proven;
                         }
                         ended
@@ -192,7 +191,7 @@ impl Supervisor {
                     tracing::error!(broker = %ended.broker(), worker = %ended.worker(), "broker and worker have ended");
                     return Ok(ended.code());
                 }
-                Verdict::Restart => backoff.next(),
+                Verdict::Restart => backoff.after(clock::now().since(born)),
             };
             tracing::warn!(broker = %ended.broker(), worker = %ended.worker(), again_in = ?wait, "broker and worker have ended");
             if let Some(code) = self.pause(wait, plan, &sleep)? {

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use orlop_machine::Instant;
+use orlop_machine::{Backoff, Instant};
 
-use super::backoff::Backoff;
+use super::FIRST_RESTART;
 use crate::fatal::Exit;
 use crate::roster::End;
 
@@ -38,7 +38,7 @@ enum State {
 impl Unit {
     pub(super) fn new(members: Vec<usize>) -> Self {
         let not_before = Instant::from_nanos(0);
-        Self { members, state: State::Idle, again: false, backoff: Backoff::new(), not_before }
+        Self { members, state: State::Idle, again: false, backoff: Backoff::new(FIRST_RESTART), not_before }
     }
 
     /// The broker asks for it.
@@ -62,7 +62,7 @@ impl Unit {
 
     /// One could not be started at `now`.
     pub(super) fn not_started(&mut self, now: Instant) {
-        self.not_before = now.after(self.backoff.next());
+        self.not_before = now.after(self.backoff.after(Duration::ZERO));
     }
 
     /// A member has ended. What became of the unit is the first end that is a failure, also of one that was killed because
@@ -90,12 +90,7 @@ impl Unit {
     pub(super) fn gone(&mut self, now: Instant) -> Option<Duration> {
         let (State::Ending(since, how) | State::Killed(since, how)) = self.state else { return None };
         let hopeless = [Exit::Permission, Exit::Config].map(|exit| End::Exit(exit.code()));
-        let wait = if how == DONE {
-            Duration::ZERO
-        } else {
-            self.backoff.ran(now.since(since));
-            self.backoff.next()
-        };
+        let wait = if how == DONE { Duration::ZERO } else { self.backoff.after(now.since(since)) };
         self.not_before = now.after(wait);
         let again = self.again || (how != DONE && !hopeless.contains(&how));
         self.state = if again { State::Due } else { State::Idle };
