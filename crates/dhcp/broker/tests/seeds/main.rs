@@ -7,5 +7,5 @@ mod targets;
 
 #[test]
 fn every_committed_seed_is_replayed() {
-    replay::every_seed(&[("lease_file", targets::lease_file), ("config", targets::config)]);
+    replay::every_seed(&[("dhcp_lease_file", targets::lease_file), ("dhcp_config", targets::config)]);
 }

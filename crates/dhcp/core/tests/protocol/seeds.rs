@@ -22,12 +22,12 @@ use crate::{script, targets};
 
 /// The fuzz targets of this package, and what each does with a seed.
 const TARGETS: [Target; 6] = [
-    ("options", targets::options),
-    ("frame", targets::frame),
-    ("message_to_lease", targets::message_to_lease),
-    ("machine", targets::machine),
-    ("ipc_from_worker", targets::ipc_from_worker),
-    ("ipc_from_broker", targets::ipc_from_broker),
+    ("dhcp_options", targets::options),
+    ("dhcp_frame", targets::frame),
+    ("dhcp_message_to_lease", targets::message_to_lease),
+    ("dhcp_machine", targets::machine),
+    ("dhcp_ipc_from_worker", targets::ipc_from_worker),
+    ("dhcp_ipc_from_broker", targets::ipc_from_broker),
 ];
 
 #[test]
@@ -64,26 +64,26 @@ fn recipes() -> Vec<(&'static str, String, Vec<u8>)> {
         // The fuzzer has its own way to very long inputs.
         if bytes.len() <= 1_500 {
             let flags = u8::from(info.vlan.is_some()) << 1 | u8::from(!info.whole) << 2;
-            all.push(("frame", slug(what), [vec![flags], bytes].concat()));
+            all.push(("dhcp_frame", slug(what), [vec![flags], bytes].concat()));
         }
     }
     for (what, packet, info) in unusual() {
         let flags = u8::from(!info.checksum_ready) | u8::from(info.vlan.is_some()) << 1;
-        all.push(("frame", slug(what), [vec![flags], packet(Packet::lease(OFFER, 1))].concat()));
+        all.push(("dhcp_frame", slug(what), [vec![flags], packet(Packet::lease(OFFER, 1))].concat()));
     }
     for (what, code, data) in broken() {
         let packet = Packet::lease(ACK, 1).without(code).option(code, data).option(6, &[192, 0, 2, 53]);
-        all.push(("message_to_lease", slug(what), packet.message()));
-        all.push(("options", slug(what), [&[0; 192], &*packet.options].concat()));
+        all.push(("dhcp_message_to_lease", slug(what), packet.message()));
+        all.push(("dhcp_options", slug(what), [&[0; 192], &*packet.options].concat()));
     }
     for (what, packet) in messages() {
-        all.push(("message_to_lease", slug(what), packet.message()));
-        all.push(("options", slug(what), [&packet.file, &packet.sname[..], &packet.options].concat()));
+        all.push(("dhcp_message_to_lease", slug(what), packet.message()));
+        all.push(("dhcp_options", slug(what), [&packet.file, &packet.sname[..], &packet.options].concat()));
     }
-    all.extend(scripts().into_iter().map(|(name, script, _)| ("machine", slug(name), script)));
-    all.extend(requests().into_iter().map(|(name, request)| ("ipc_from_worker", slug(name), encoded(&request))));
-    all.extend(notices().into_iter().map(|(name, notice)| ("ipc_from_broker", slug(name), encoded(&notice))));
-    for target in ["ipc_from_worker", "ipc_from_broker"] {
+    all.extend(scripts().into_iter().map(|(name, script, _)| ("dhcp_machine", slug(name), script)));
+    all.extend(requests().into_iter().map(|(name, request)| ("dhcp_ipc_from_worker", slug(name), encoded(&request))));
+    all.extend(notices().into_iter().map(|(name, notice)| ("dhcp_ipc_from_broker", slug(name), encoded(&notice))));
+    for target in ["dhcp_ipc_from_worker", "dhcp_ipc_from_broker"] {
         all.push((target, "unknown-tag".to_owned(), vec![9]));
         all.push((target, "link-zero".to_owned(), vec![2, 0, 0]));
         all.push((target, "long-number".to_owned(), vec![1, 0x82, 0x00]));
