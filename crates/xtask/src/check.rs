@@ -5,6 +5,7 @@
 pub(crate) mod advisories;
 pub(crate) mod directions;
 mod files;
+mod fuzz_targets;
 mod map;
 pub(crate) mod role;
 mod unsafe_code;
@@ -105,6 +106,10 @@ fn rules() -> Vec<Rule> {
             let roots = unsafe_code::crate_roots(workspace, TARGET)?;
             let findings = roots.iter().flat_map(unsafe_code::findings).collect();
             Ok(Judgement { seen: roots.len(), what: "crate roots", findings })
+        }),
+        ("fuzz targets and their seeds", |workspace| {
+            let fuzzing = fuzz_targets::Fuzzing::read(workspace, TARGET)?;
+            Ok(Judgement { seen: fuzzing.targets.len(), what: "targets", findings: fuzzing.findings() })
         }),
         ("names in README.md and the code map", |workspace| {
             let pages = [page(workspace, "README.md"), page(workspace, "crates/README.md")];
