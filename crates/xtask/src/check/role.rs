@@ -103,7 +103,7 @@ mod tests {
             ("crates/dhcp/core", Some(Role::Core("dhcp".into()))),
             ("crates/ntp/broker", Some(Role::Broker("ntp".into()))),
             ("crates/sandbox", Some(Role::Shared("sandbox".into()))),
-            ("tests/netns", Some(Role::Test("netns".into()))),
+            ("tests/dhcp", Some(Role::Test("dhcp".into()))),
             ("crates/harness", Some(Role::Harness)),
             ("crates/image", Some(Role::Tool("image".into()))),
             ("crates/init", Some(Role::Machine("init".into()))),

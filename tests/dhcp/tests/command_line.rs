@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, unleased};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, unleased};
 use orlop_testbed::{Capture, Daemon, Kind, Phase, Running, Script, eventually};
 
 /// Runs the daemon with these arguments to its end, as a command.

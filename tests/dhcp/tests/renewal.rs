@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::script::Template;
 use orlop_testbed::state::Item;

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on, unleased};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on, unleased};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::script::{classless_routes, overloaded};
 use orlop_testbed::state::{PROTOCOL_DHCP, Route, SCOPE_LINK, TABLE_MAIN};

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use orlop_test_netns::{ADDRESS, SOON, Scene, Trio, alive, lease_of, leased, murder, relocated};
+use orlop_test_dhcp::{ADDRESS, SOON, Scene, Trio, alive, lease_of, leased, murder, relocated};
 use orlop_testbed::{Daemon, Mode, Monitor, Phase, Script, eventually};
 
 /// A restart has to be over by then.

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, clients, lease_of, leased};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, clients, lease_of, leased};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::frame::Checksum;
 use orlop_testbed::relay::{Rule, Times};

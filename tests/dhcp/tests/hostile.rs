@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, Trio, lease_of, leased};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, Trio, lease_of, leased};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::script::{Edit, Reply};
 use orlop_testbed::state::Item;
