@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use orlop_testbed::{Daemon, Running};
+use orlop_testbed::{Running, binaries};
 
 use crate::place::SOON;
 
@@ -39,9 +39,8 @@ impl Program {
     /// The files that must be there.
     #[must_use]
     pub fn files(self) -> Vec<String> {
-        let ours = |name: &str| Daemon::folder().join(name).to_string_lossy().into_owned();
         match self {
-            Self::Orlop => vec![ours("orlop-sysctl"), ours("orlop-sysctl-worker")],
+            Self::Orlop => binaries::paths(&["orlop-sysctl", "orlop-sysctl-worker"]),
             Self::Systemd => vec!["/lib/systemd/systemd-sysctl".to_owned()],
             Self::Procps => vec!["/sbin/sysctl".to_owned()],
             Self::Busybox => vec!["/bin/busybox".to_owned()],
