@@ -19,8 +19,8 @@ mod tree;
 
 pub use audit::{Audit, Record};
 pub use chance::Chance;
-pub use place::{DIRECTORIES, Place, SOON};
-pub use program::{LABEL, Program, Ran};
+pub use place::Place;
+pub use program::{LABEL, Program, Ran, SOON};
 pub use settings::Snapshot;
 pub use trace::{Trace, TracedCall};
-pub use tree::{Content, File, Tree};
+pub use tree::{Content, DIRECTORIES, File, Tree};
