@@ -1,6 +1,6 @@
 //! Traces: text files that say what happens and what must follow from it, each played from its start and compared whole.
 //!
-//! What a line means is the affair of the package whose protocol it is: it brings a player, which reads one trace and says
+//! What a line means is the affair of the package whose protocol it is: it brings the function that plays one trace and says
 //! what is wrong with it.
 
 use std::fs;
@@ -32,7 +32,7 @@ pub fn every_trace_plays(folder: impl AsRef<Path>, at_least: usize, play: impl F
     assert!(failed.is_empty(), "\n{}", failed.join("\n"));
 }
 
-/// A player notices what is wrong with a trace. `changes` are made to the `good` trace one at a time: what would be wrong,
+/// What plays a trace notices what is wrong with it. `changes` are made to the `good` trace one at a time: what would be wrong,
 /// the words that stand there, and what stands there instead.
 ///
 /// # Panics
@@ -50,7 +50,7 @@ pub fn every_change_is_noticed(good: &str, changes: &[(&str, &str, &str)], play:
 mod tests {
     use super::*;
 
-    /// A player for whom a trace is the word "yes".
+    /// Plays traces whose every word is "yes".
     fn yes(text: &str) -> Result<(), String> {
         if text == "yes" { Ok(()) } else { Err(format!("it says {text:?}")) }
     }
@@ -82,14 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_a_player_does_not_notice_is_an_error() {
+    fn a_change_that_is_not_noticed_is_an_error() {
         every_change_is_noticed("yes", &[("another word", "yes", "no")], yes);
-        for (what, change, player) in [
+        for (what, change, play) in [
             ("a change of nothing", ("x", "no", "yes"), yes as fn(&str) -> Result<(), String>),
-            ("a player who likes everything", ("x", "yes", "no"), |_| Ok(())),
-            ("a player who likes nothing", ("x", "yes", "no"), |_| Err(String::new())),
+            ("everything plays", ("x", "yes", "no"), |_| Ok(())),
+            ("nothing plays", ("x", "yes", "no"), |_| Err(String::new())),
         ] {
-            let noticed = std::panic::catch_unwind(|| every_change_is_noticed("yes", &[change], player));
+            let noticed = std::panic::catch_unwind(|| every_change_is_noticed("yes", &[change], play));
             assert!(noticed.is_err(), "{what}");
         }
     }

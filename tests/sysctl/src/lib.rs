@@ -14,7 +14,7 @@ pub mod generate;
 mod place;
 mod program;
 pub mod settings;
-mod trace;
+mod strace;
 mod tree;
 
 pub use audit::{Audit, Record};
@@ -22,5 +22,5 @@ pub use chance::Chance;
 pub use place::Place;
 pub use program::{LABEL, Program, Ran, SOON};
 pub use settings::Snapshot;
-pub use trace::{Trace, TracedCall};
+pub use strace::{Strace, TracedCall};
 pub use tree::{Content, DIRECTORIES, File, Tree};
