@@ -6,4 +6,4 @@ mod stage;
 #[path = "../../crates/sysctl/core/tests/text/targets.rs"]
 mod targets;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::sysctl_text(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::text(data));

@@ -24,8 +24,8 @@ use clients::Client;
 use memory::Footprint;
 use numbers::Summary;
 use report::{Report, Row};
-use scene::Scene;
-use trial::{Sample, Start};
+use scene::{Scene, Start};
+use trial::Sample;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {

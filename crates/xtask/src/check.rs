@@ -5,6 +5,7 @@
 pub(crate) mod advisories;
 pub(crate) mod directions;
 mod files;
+mod fuzz_targets;
 mod map;
 pub(crate) mod role;
 mod unsafe_code;
@@ -15,7 +16,6 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::cli::Cli;
 use crate::command;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
@@ -106,12 +106,15 @@ fn rules() -> Vec<Rule> {
             let findings = roots.iter().flat_map(unsafe_code::findings).collect();
             Ok(Judgement { seen: roots.len(), what: "crate roots", findings })
         }),
+        ("fuzz targets and their seeds", |workspace| {
+            let fuzzing = fuzz_targets::Fuzzing::read(workspace, TARGET)?;
+            Ok(Judgement { seen: fuzzing.targets.len(), what: "targets", findings: fuzzing.findings() })
+        }),
         ("names in README.md and the code map", |workspace| {
             let pages = [page(workspace, "README.md"), page(workspace, "crates/README.md")];
             let exists = |path: &str| workspace.root.join(path).exists();
-            let tasks = Cli::task_names();
             let mut findings: Vec<_> =
-                pages.iter().flat_map(|(name, text)| map::findings(name, text, &exists, &tasks)).collect();
+                pages.iter().flat_map(|(name, text)| map::findings(name, text, &exists, &workspace.tasks)).collect();
             let metadata = workspace.metadata(TARGET)?;
             let folders: Vec<_> = metadata.members().map(|package| package.folder(&workspace.root)).collect();
             findings.extend(map::missing_folders("crates/README.md", &pages[1].1, &folders));

@@ -61,7 +61,7 @@ impl Cli {
     /// # Errors
     /// Whatever made the task fail, outermost first.
     pub(crate) fn run(self) -> Result<()> {
-        let workspace = Workspace::find()?;
+        let workspace = Workspace { tasks: Self::task_names(), ..Workspace::find()? };
         match self.task {
             Task::Demo(options) => demo::run(&workspace, &options),
             Task::Vm(options) => vm::run(&workspace, &options),
@@ -83,7 +83,7 @@ impl Cli {
     }
 
     /// The names of all tasks, as typed.
-    pub(crate) fn task_names() -> Vec<String> {
+    fn task_names() -> Vec<String> {
         Self::command().get_subcommands().map(|task| task.get_name().to_owned()).collect()
     }
 }

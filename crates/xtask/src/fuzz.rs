@@ -111,7 +111,10 @@ struct FuzzMetadata {
 }
 
 /// The binaries of `fuzz/Cargo.toml`.
-fn targets(workspace: &Workspace) -> Result<Vec<String>> {
+///
+/// # Errors
+/// When the file is not there, cargo cannot read it, or it names none.
+pub(crate) fn targets(workspace: &Workspace) -> Result<Vec<String>> {
     ensure!(workspace.root.join("fuzz/Cargo.toml").is_file(), "no fuzz/Cargo.toml in this checkout");
     let mut cargo = workspace.cargo("metadata");
     let json =

@@ -21,7 +21,7 @@ const FOLDERS: [&str; 2] = ["reproduce/a", "reproduce/another-folder-with-a-long
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let parent = workspace.metadata(build::HOST)?.target_directory;
     let files = tracked_files(workspace)?;
-    let copies = FOLDERS.map(|folder| Workspace { root: parent.join(folder).join("orlop") });
+    let copies = FOLDERS.map(|folder| Workspace { root: parent.join(folder).join("orlop"), ..workspace.clone() });
     // Both before either build: who works here meanwhile must not change one of them.
     for copy in &copies {
         copy_files(&workspace.root, &files, &copy.root)?;

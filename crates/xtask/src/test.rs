@@ -32,7 +32,7 @@ const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },
     ATTACKS,
-    RootTests { package: "orlop-test-netns", threads: 2 },
+    RootTests { package: "orlop-test-dhcp", threads: 2 },
     MACHINES,
     RootTests { package: "orlop-test-sysctl", threads: 2 },
 ];
@@ -62,7 +62,7 @@ pub(crate) struct Options {
 
 /// The tests of the whole daemon, run once more with the binaries of another C library, and those of the images.
 const WITH_MUSL: &[RootTests] = &[
-    RootTests { package: "orlop-test-netns", threads: 2 },
+    RootTests { package: "orlop-test-dhcp", threads: 2 },
     RootTests { package: "orlop-test-sysctl", threads: 2 },
     // Images are made of these binaries, and the specs are locked to such images.
     RootTests { package: "orlop-test-images", threads: 1 },

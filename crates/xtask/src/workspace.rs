@@ -8,11 +8,13 @@ use serde::Deserialize;
 
 use crate::command;
 
-/// Where the repository is.
+/// Where the repository is, and what it can be told to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Workspace {
     /// The folder that holds the root `Cargo.toml`.
     pub(crate) root: PathBuf,
+    /// What may stand behind `cargo xtask`. Only the command line knows: it fills this in before it runs a task.
+    pub(crate) tasks: Vec<String>,
 }
 
 impl Workspace {
@@ -27,7 +29,7 @@ impl Workspace {
             .ancestors()
             .chain(here.ancestors())
             .find(|folder| folder.join("crates/xtask/Cargo.toml").is_file() && folder.join("Cargo.toml").is_file())
-            .map(|root| Self { root: root.to_owned() })
+            .map(|root| Self { root: root.to_owned(), tasks: Vec::new() })
             .context("not inside an Orlop checkout; help: cd to the repository first")
     }
 

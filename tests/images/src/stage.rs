@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use orlop_image::build::{self, Built, Plan};
 use orlop_image::platform::Platform;
 use orlop_image::workspace::Workspace;
-use orlop_test_netns::Scene;
+use orlop_test_dhcp::Scene;
 use orlop_testbed::{Running, Testbed, needs};
 use serde_json::Value;
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use orlop_sandbox::capability::{Capability, CapabilitySet};
+use orlop_test_dhcp::{ADDRESS, SOON, leased};
 use orlop_test_images::{Engine, Grants, Stage};
-use orlop_test_netns::{ADDRESS, SOON, leased};
 use orlop_testbed::eventually;
 use serde_json::Value;
 

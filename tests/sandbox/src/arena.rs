@@ -5,6 +5,7 @@
 
 mod decoys;
 mod fixtures;
+mod listeners;
 mod namespaces;
 mod placed;
 pub mod trial;
@@ -22,7 +23,6 @@ pub use namespaces::{IMPOSSIBLE, enter};
 pub use wire::Capture;
 
 use crate::column::Column;
-use crate::listener::Listeners;
 use crate::scene::Scene;
 
 /// The arena, ready for trials.
@@ -31,7 +31,7 @@ pub struct Arena {
     capture: Capture,
     stand_in: decoys::StandIn,
     services: Services,
-    listeners: Listeners,
+    listeners: listeners::Listeners,
     netns: OwnedFd,
     program: PathBuf,
     runs: u32,
@@ -70,7 +70,7 @@ impl Arena {
             capture: Capture::open()?,
             stand_in,
             services,
-            listeners: Listeners::default(),
+            listeners: listeners::Listeners::default(),
             netns,
             program,
             runs: 0,

@@ -1,5 +1,6 @@
 //! The attacks as data: what each would mean, how it is made, and how it must end under a worker's full profile.
 
+mod addresses;
 mod compat;
 mod conversation;
 mod devices;
@@ -125,7 +126,7 @@ const fn attack(name: &'static str, means: &'static str, end: End, run: fn(&Scen
 /// The link-layer address of everybody behind an interface.
 #[must_use]
 pub fn to_everybody(ifindex: i32) -> libc::sockaddr_ll {
-    sockets::link(0x0800, ifindex, [0xff; 6])
+    addresses::link(0x0800, ifindex, [0xff; 6])
 }
 
 pub use conversation::FINAL_STATUS;

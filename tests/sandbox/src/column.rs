@@ -9,9 +9,9 @@ use crate::target::Target;
 /// One column.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// By this the attacking process, whose memory is fresh, finds it again among the target's.
+    /// The word that the attacking process is started with. It inherits no memory, and finds the column by it.
     pub key: String,
-    /// Whose.
+    /// The process whose profile this is, or would be.
     pub target: &'static Target,
     /// The profile in force; none in the control.
     pub profile: Option<&'static Profile>,

@@ -2,7 +2,7 @@
 
 use orlop_sysctl_contract::Trial;
 
-/// Whose messages.
+/// The messages of one kind of process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Contract {
     /// A DHCP worker's requests.

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use orlop_sandbox::profile::{Profile, Rule};
+use orlop_sandbox::profile::Rule;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg};
 
 use crate::arena::Arena;
@@ -47,13 +47,6 @@ impl Verdict {
     pub fn stands(&self) -> bool {
         self.difference.is_some() != self.kept.is_some()
     }
-}
-
-/// The target's profile without the rule of that name.
-#[must_use]
-pub fn profile_without(target: &Target, name: &str) -> &'static Profile {
-    let rules: Vec<Rule> = target.profile.syscalls.iter().filter(|rule| rule.syscall.name != name).copied().collect();
-    Box::leak(Box::new(Profile { syscalls: Vec::leak(rules), ..*target.profile }))
 }
 
 /// Removes each rule in turn. The whole profile must do everything right, or nothing would be proven.

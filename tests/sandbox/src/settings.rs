@@ -26,7 +26,7 @@ mod keys;
 
 /// One class, its applier, and what became of its settings.
 pub struct Proof {
-    /// Which.
+    /// The class that the contract puts these settings into.
     pub class: Class,
     /// Settings of this class that exist here and can be read and written.
     pub keys: usize,

@@ -13,7 +13,7 @@ use crate::target::Target;
 
 /// One attack with its control, and its end under a real profile.
 pub struct Row {
-    /// Which.
+    /// The attack that ran twice: without a sandbox, and under the profile.
     pub attack: &'static Attack,
     /// Without any sandbox.
     pub control: Outcome,
@@ -25,7 +25,7 @@ pub struct Row {
 
 /// What one mutation let through.
 pub struct Breach {
-    /// Which.
+    /// What was taken away from the profile.
     pub mutation: Mutation,
     /// Attacks that succeed against the mutant and not against its baseline.
     pub through: Vec<&'static str>,

@@ -14,13 +14,13 @@ use crate::contract::Contract;
 /// One process of a daemon, as it ships.
 #[derive(Debug)]
 pub struct Target {
-    /// By this a person names it, and the attacking process finds it again.
+    /// How a person names it, and how the attacking process, which inherits no memory, finds it again.
     pub key: &'static str,
     /// What it is, in words.
     pub title: &'static str,
     /// Its profile.
     pub profile: &'static Profile,
-    /// What it may say.
+    /// The messages that it may send on its channel.
     pub contract: Contract,
     /// Attacks that end otherwise than under a worker's profile.
     otherwise: &'static [(&'static str, End)],

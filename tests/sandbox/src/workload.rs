@@ -10,11 +10,10 @@ use anyhow::{Context as _, Result, bail};
 use orlop_sandbox::applier::Confined;
 use orlop_sandbox::clock;
 use orlop_sandbox::packet::PacketSocket;
-use orlop_sandbox::profile::Profile;
+use orlop_sandbox::profile::{Profile, Rule};
 use orlop_sandbox::timer::BootTimer;
 use orlop_sandbox::worker::{Context, Worker};
 
-use crate::minimality::profile_without;
 use crate::target::Target;
 
 /// From the broker: what to do, and with what. To the broker: what was done, and what came of it.
@@ -53,6 +52,12 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
         return Ok(confined.serve(do_one).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS));
     }
     run_worker(profile)
+}
+
+/// The target's profile without the rule of that name.
+fn profile_without(target: &Target, name: &str) -> &'static Profile {
+    let rules: Vec<Rule> = target.profile.syscalls.iter().filter(|rule| rule.syscall.name != name).copied().collect();
+    Box::leak(Box::new(Profile { syscalls: Vec::leak(rules), ..*target.profile }))
 }
 
 /// What an applier does with an order. It ends when its broker does.

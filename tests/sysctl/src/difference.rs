@@ -15,8 +15,8 @@ pub use rules::{RULES, Rule};
 
 /// One program's run of a tree, from the same state as every other's.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Who.
+pub struct Run {
+    /// The program that ran.
     pub program: Program,
     /// How it ended, and what it said.
     pub ran: Ran,
@@ -26,7 +26,7 @@ pub struct Outcome {
     pub audit: Option<Audit>,
 }
 
-impl Outcome {
+impl Run {
     /// Runs a program on a tree that is in place, from this state, with these arguments (procps has others). In the calling thread's namespaces.
     ///
     /// # Errors
@@ -53,17 +53,17 @@ pub struct Comparison {
     pub tree: Tree,
     /// What both were called with.
     pub arguments: Vec<String>,
-    /// Who is right.
-    pub reference: Outcome,
-    /// Who is judged.
-    pub tested: Outcome,
+    /// The run of the program that is right by definition.
+    pub reference: Run,
+    /// The run that is compared with it.
+    pub tested: Run,
 }
 
 impl Comparison {
     /// Runs both. In the calling thread's namespaces.
     ///
     /// # Errors
-    /// As [`Outcome::of`].
+    /// As [`Run::of`].
     pub fn of(
         tree: Tree,
         arguments: Vec<String>,
@@ -72,8 +72,8 @@ impl Comparison {
         baseline: &Snapshot,
     ) -> Result<Self> {
         tree.install()?;
-        let reference = Outcome::of(reference, &arguments, baseline)?;
-        let tested = Outcome::of(tested, &arguments, baseline)?;
+        let reference = Run::of(reference, &arguments, baseline)?;
+        let tested = Run::of(tested, &arguments, baseline)?;
         Ok(Self { tree, arguments, reference, tested })
     }
 

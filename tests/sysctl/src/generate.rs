@@ -1,8 +1,8 @@
 //! Configurations as people and programs write them, and as they should not.
 
 use crate::chance::Chance;
-use crate::place::DIRECTORIES;
 use crate::settings::{self, Kind, Setting};
+use crate::tree::DIRECTORIES;
 use crate::tree::{Content, File, Tree};
 
 /// Few, so that files of one name meet in several folders; some are no configuration to sysctl.d(5).

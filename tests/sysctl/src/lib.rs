@@ -14,13 +14,13 @@ pub mod generate;
 mod place;
 mod program;
 pub mod settings;
-mod trace;
+mod strace;
 mod tree;
 
 pub use audit::{Audit, Record};
 pub use chance::Chance;
-pub use place::{DIRECTORIES, Place, SOON};
-pub use program::{LABEL, Program, Ran};
+pub use place::Place;
+pub use program::{LABEL, Program, Ran, SOON};
 pub use settings::Snapshot;
-pub use trace::{Trace, TracedCall};
-pub use tree::{Content, File, Tree};
+pub use strace::{Strace, TracedCall};
+pub use tree::{Content, DIRECTORIES, File, Tree};

@@ -1,26 +1,15 @@
 //! A machine of one's own for a program that changes settings: a few interfaces, and empty configuration folders.
 
 use std::fs;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use orlop_testbed::{Host, Testbed};
 
 use crate::program::{Program, Ran};
-use crate::settings::Snapshot;
+use crate::settings::{INTERFACES, Snapshot};
 use crate::tree::Tree;
 
-/// Far longer than anything here takes, so that only a defect and not a busy machine uses it up.
-pub const SOON: Duration = Duration::from_secs(30);
-
-/// Where sysctl.d(5) looks, the folder that counts most first.
-pub const DIRECTORIES: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
-
-/// The interfaces of a place besides `lo`: two of ordinary names, one whose name has a dot in it as a VLAN's has, and another.
-/// They are the ends of two veth pairs and stay down, so that nothing but the program under test changes their settings.
-pub(crate) const INTERFACES: [&str; 4] = ["eth0", "eth1", "eth0.100", "wan0"];
-
-/// Network, UTS, IPC and mount namespaces with [`INTERFACES`] and empty [`DIRECTORIES`].
+/// Network, UTS, IPC and mount namespaces with [`INTERFACES`] and empty [`crate::DIRECTORIES`].
 pub struct Place {
     /// The namespaces.
     pub host: Host,

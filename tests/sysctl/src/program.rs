@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use orlop_testbed::{Daemon, Running};
+use orlop_testbed::{Running, binaries};
 
-use crate::place::SOON;
+/// Far longer than anything here takes, so that only a defect and not a busy machine uses it up.
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// What the image's label grants (DESIGN §2): the supervisor's five, and the appliers' two.
 pub const LABEL: &str = "-all,+setuid,+setgid,+setpcap,+sys_chroot,+kill,+sys_admin,+net_admin";
@@ -39,9 +41,8 @@ impl Program {
     /// The files that must be there.
     #[must_use]
     pub fn files(self) -> Vec<String> {
-        let ours = |name: &str| Daemon::folder().join(name).to_string_lossy().into_owned();
         match self {
-            Self::Orlop => vec![ours("orlop-sysctl"), ours("orlop-sysctl-worker")],
+            Self::Orlop => binaries::paths(&["orlop-sysctl", "orlop-sysctl-worker"]),
             Self::Systemd => vec!["/lib/systemd/systemd-sysctl".to_owned()],
             Self::Procps => vec!["/sbin/sysctl".to_owned()],
             Self::Busybox => vec!["/bin/busybox".to_owned()],

@@ -5,7 +5,9 @@ use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::place::INTERFACES;
+/// The interfaces of a place besides `lo`: two of ordinary names, one whose name has a dot in it as a VLAN's has, and another.
+/// They are the ends of two veth pairs and stay down, so that nothing but the program under test changes their settings.
+pub(crate) const INTERFACES: [&str; 4] = ["eth0", "eth1", "eth0.100", "wan0"];
 
 /// What a setting takes, as far as a generator of values wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

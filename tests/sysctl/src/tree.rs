@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::place::DIRECTORIES;
+/// Where sysctl.d(5) looks, the folder that counts most first.
+pub const DIRECTORIES: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
 
 /// Files in some of [`DIRECTORIES`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use orlop_test_sysctl::difference::{Comparison, Outcome, RULES};
+use orlop_test_sysctl::difference::{Comparison, RULES, Run};
 use orlop_test_sysctl::{Place, Program, Snapshot, Tree, generate};
 
 /// As many as take about a minute.
@@ -113,11 +113,11 @@ fn trees_change_only_settings_that_are_put_back() {
             let before = everything();
             for seed in 0..60 {
                 generate::tree(seed).install()?;
-                Outcome::of(Program::Systemd, &[], &baseline)?;
+                Run::of(Program::Systemd, &[], &baseline)?;
             }
             for pattern in generate::PATTERNS {
                 Tree::of("/etc/sysctl.d", "a.conf", &format!("{pattern} = 1\n")).install()?;
-                Outcome::of(Program::Systemd, &[], &baseline)?;
+                Run::of(Program::Systemd, &[], &baseline)?;
             }
             baseline.restore()?;
             Ok((before, everything()))

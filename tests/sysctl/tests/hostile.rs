@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use orlop_test_sysctl::{Audit, Place, Program, Trace, Tree};
+use orlop_test_sysctl::{Audit, Place, Program, Strace, Tree};
 
 /// What every attack wants to write, outside of `/proc/sys`.
 const VICTIM: &str = "/run/victim/file";
@@ -223,10 +223,10 @@ fn a_file_that_is_replaced_during_runs_counts_whole() {
 fn nothing_is_created_or_emptied_among_the_settings() {
     let Some(place) = Place::with(&[Program::Orlop]) else { return };
     place.configure_one("kernel.domainname = y\nkernel.no_such = 1\nnet.ipv4.conf.*.arp_ignore = 1\n").unwrap();
-    let (ran, trace) = Trace::of(&place, &[]).unwrap();
+    let (ran, strace) = Strace::of(&place, &[]).unwrap();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let opens: Vec<_> =
-        trace.named(&["open", "openat", "openat2"]).filter(|call| call.rest.contains("</proc/sys")).collect();
+        strace.named(&["open", "openat", "openat2"]).filter(|call| call.rest.contains("</proc/sys")).collect();
     assert!(opens.len() >= 4, "{opens:?}");
     for call in opens {
         assert!(!call.rest.contains("O_CREAT") && !call.rest.contains("O_TRUNC"), "{call:?}");

@@ -1,7 +1,7 @@
 //! What can be asked for besides putting everything in force, and where settings can come from.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
-use orlop_test_sysctl::{Audit, Place, Program, Ran, Trace, Tree};
+use orlop_test_sysctl::{Audit, Place, Program, Ran, Strace, Tree};
 
 const TTL: &str = "net/ipv4/ip_default_ttl";
 const DOMAIN: &str = "kernel/domainname";
@@ -82,11 +82,11 @@ fn a_plan_opens_no_setting() {
     let Some(place) = place() else { return };
     place.configure_one("net.ipv4.ip_default_ttl = 65\nkernel.domainname = y\n").unwrap();
     let settings = |arguments: &[&str], code| {
-        let (ran, trace) = Trace::of(&place, arguments).unwrap();
+        let (ran, strace) = Strace::of(&place, arguments).unwrap();
         assert_eq!(ran.code, code, "{}", ran.stderr);
         let opened =
-            trace.calls.iter().filter(|call| call.name.starts_with("open") && call.rest.contains("domainname"));
-        let written = trace.named(&["pwrite64"]).filter(|call| call.rest.contains("/proc/sys/"));
+            strace.calls.iter().filter(|call| call.name.starts_with("open") && call.rest.contains("domainname"));
+        let written = strace.named(&["pwrite64"]).filter(|call| call.rest.contains("/proc/sys/"));
         (opened.count(), written.count())
     };
     assert_eq!(settings(&["--plan"], 0), (0, 0));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use orlop_sysctl_contract::{Class, Key};
-use orlop_test_sysctl::{Audit, LABEL, Place, Program, Ran, Trace, TracedCall};
+use orlop_test_sysctl::{Audit, LABEL, Place, Program, Ran, Strace, TracedCall};
 use orlop_testbed::last_look;
 use serde_json::Value;
 
@@ -26,8 +26,8 @@ fn pids<'a>(calls: impl Iterator<Item = &'a TracedCall>) -> BTreeSet<u32> {
 }
 
 /// The user that a process became, as its own calls say.
-fn user(trace: &Trace, pid: u32) -> String {
-    let became = trace.named(&["setresuid", "setuid"]).filter(|call| call.pid == pid).last();
+fn user(strace: &Strace, pid: u32) -> String {
+    let became = strace.named(&["setresuid", "setuid"]).filter(|call| call.pid == pid).last();
     became.map_or_else(|| "0".to_owned(), |call| call.rest.split([',', ')']).next().unwrap().to_owned())
 }
 
@@ -35,12 +35,12 @@ fn user(trace: &Trace, pid: u32) -> String {
 fn only_the_broker_opens_settings_and_only_appliers_write_them() {
     let Some(place) = Place::with(&[Program::Orlop]) else { return };
     place.configure_one(&three_classes(&place)).unwrap();
-    let (ran, trace) = Trace::of(&place, &[]).unwrap();
+    let (ran, strace) = Strace::of(&place, &[]).unwrap();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let is_setting = |call: &&TracedCall| call.rest.contains("</proc/sys/") && !call.rest.contains("O_DIRECTORY");
-    let opens = pids(trace.named(&["openat", "openat2", "open"]).filter(is_setting));
+    let opens = pids(strace.named(&["openat", "openat2", "open"]).filter(is_setting));
     let writes: Vec<_> =
-        trace.named(&["pwrite64", "write", "writev", "pwritev", "pwritev2"]).filter(is_setting).collect();
+        strace.named(&["pwrite64", "write", "writev", "pwritev", "pwritev2"]).filter(is_setting).collect();
     let writers = pids(writes.iter().copied());
     assert_eq!(opens.len(), 1, "one process opens: {opens:?}");
     assert_eq!(writers.len(), 3, "three classes, three processes that write: {writers:?}");
@@ -51,11 +51,11 @@ fn only_the_broker_opens_settings_and_only_appliers_write_them() {
     assert_eq!(ttl.len(), 1, "{ttl:?}");
     for (setting, want) in [("/net/", NET), ("/kernel/", "0")] {
         for call in writes.iter().filter(|call| call.rest.contains(&format!("/proc/sys{setting}"))) {
-            assert_eq!(user(&trace, call.pid), want, "{call:?}");
+            assert_eq!(user(&strace, call.pid), want, "{call:?}");
         }
     }
     // The text was sent to somebody who opened and wrote nothing at all.
-    let worker = trace.named(&["setresuid", "setuid"]).find(|call| call.rest.starts_with(WORKER)).unwrap().pid;
+    let worker = strace.named(&["setresuid", "setuid"]).find(|call| call.rest.starts_with(WORKER)).unwrap().pid;
     assert!(!opens.contains(&worker) && !writers.contains(&worker), "{worker}");
 }
 
@@ -63,10 +63,10 @@ fn only_the_broker_opens_settings_and_only_appliers_write_them() {
 fn after_it_is_locked_in_an_applier_opens_nothing() {
     let Some(place) = Place::with(&[Program::Orlop]) else { return };
     place.configure_one(&three_classes(&place)).unwrap();
-    let (_, trace) = Trace::of(&place, &[]).unwrap();
-    let writers = pids(trace.named(&["pwrite64"]).filter(|call| call.rest.contains("</proc/sys/")));
+    let (_, strace) = Strace::of(&place, &[]).unwrap();
+    let writers = pids(strace.named(&["pwrite64"]).filter(|call| call.rest.contains("</proc/sys/")));
     for writer in writers {
-        let own: Vec<_> = trace.calls.iter().filter(|call| call.pid == writer).collect();
+        let own: Vec<_> = strace.calls.iter().filter(|call| call.pid == writer).collect();
         // The last filter of several.
         let locked =
             own.iter().rposition(|call| call.name == "seccomp" || call.rest.contains("PR_SET_SECCOMP")).unwrap();
@@ -212,7 +212,7 @@ fn a_process_that_dies_costs_its_own_settings_only() {
         place
             .configure_one("net.ipv4.ip_default_ttl = 65\nnet.ipv4.conf.eth0.arp_ignore = 1\nkernel.domainname = y\n")
             .unwrap();
-        let (ran, _) = Trace::with(&place, &["-P", path, &format!("--inject={inject}")], &[]).unwrap();
+        let (ran, _) = Strace::with(&place, &["-P", path, &format!("--inject={inject}")], &[]).unwrap();
         let audit = Audit::of(&place).unwrap();
         let found = [ttl, "net.ipv4.conf.eth0.arp_ignore", "kernel.domainname"]
             .map(|key| audit.of_key(key).unwrap().result.clone());

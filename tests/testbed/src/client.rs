@@ -1,13 +1,8 @@
-//! DHCP clients: our daemon, and Debian's, which prove that the servers and scripts of a test are right.
+//! Debian's DHCP clients. They prove that the servers and scripts of a test are right, and ours is compared with them.
 
-use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::host::Host;
-use crate::needs::Testbed;
 use crate::running::Running;
 
 /// Once, or for as long as it lives.
@@ -19,11 +14,9 @@ pub enum Mode {
     Service,
 }
 
-/// A DHCP client to run a scenario with.
+/// A DHCP client of Debian's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
-    /// Ours.
-    Orlop,
     /// busybox.
     Udhcpc,
     /// dhcpcd, configured as LinuxKit does.
@@ -64,17 +57,16 @@ exit 0
 "#;
 
 impl Client {
-    /// The reference clients.
-    pub const REFERENCES: [Self; 3] = [Self::Udhcpc, Self::Dhcpcd, Self::Dhclient];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Udhcpc, Self::Dhcpcd, Self::Dhclient];
 
     /// The program it needs.
     #[must_use]
-    pub fn program(self) -> String {
+    pub fn program(self) -> &'static str {
         match self {
-            Self::Orlop => Daemon::binary().to_string_lossy().into_owned(),
-            Self::Udhcpc => "udhcpc".to_owned(),
-            Self::Dhcpcd => "dhcpcd".to_owned(),
-            Self::Dhclient => "dhclient".to_owned(),
+            Self::Udhcpc => "udhcpc",
+            Self::Dhcpcd => "dhcpcd",
+            Self::Dhclient => "dhclient",
         }
     }
 
@@ -86,7 +78,6 @@ impl Client {
         let once = mode == Mode::Oneshot;
         let mut command = host.command(self.program());
         match self {
-            Self::Orlop => return Daemon::new().mode(mode).args([interface]).start(host),
             Self::Udhcpc => {
                 host.link_up(interface)?;
                 command
@@ -118,107 +109,6 @@ impl Client {
                     .arg(interface);
             }
         }
-        host.spawn(&self.program(), &mut command)
-    }
-}
-
-/// Our DHCP daemon with its arguments.
-#[derive(Clone, Debug, Default)]
-pub struct Daemon {
-    args: Vec<String>,
-    config: Option<String>,
-    argv0: Option<String>,
-}
-
-/// Where the configuration of [`Daemon::config`] is put.
-const CONFIG: &str = "/run/orlop-dhcp.toml";
-
-impl Daemon {
-    /// In service mode, without a configuration.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The broker's binary: in `ORLOP_BIN_DIR`, or else where `cargo xtask build` puts it.
-    #[must_use]
-    pub fn binary() -> PathBuf {
-        Self::folder().join("orlop-dhcp")
-    }
-
-    /// Where the release binaries are: `ORLOP_BIN_DIR`, or else where `cargo xtask build` puts them.
-    #[must_use]
-    pub fn folder() -> PathBuf {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("/"));
-        env::var_os("ORLOP_BIN_DIR")
-            .map_or_else(|| workspace.join("target/x86_64-unknown-linux-gnu/release"), PathBuf::from)
-    }
-
-    /// Whether tests of the daemon can run: [`Testbed::with`] both binaries and these programs.
-    ///
-    /// # Panics
-    /// As [`Testbed::with`].
-    #[must_use]
-    pub fn testbed(programs: &[&str]) -> Option<Testbed> {
-        let worker = Self::folder().join("orlop-dhcp-worker");
-        let (broker, worker) = (Self::binary().to_string_lossy().into_owned(), worker.to_string_lossy().into_owned());
-        Testbed::with(&[programs, &[&broker, &worker]].concat())
-    }
-
-    /// One lease, or for as long as it lives.
-    #[must_use]
-    pub fn mode(self, mode: Mode) -> Self {
-        if mode == Mode::Oneshot { self.args(["--oneshot"]) } else { self }
-    }
-
-    /// More arguments, in order.
-    #[must_use]
-    pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
-        self.args.extend(args.into_iter().map(str::to_owned));
-        self
-    }
-
-    /// The content of a configuration file, given with `--config`.
-    #[must_use]
-    pub fn config(mut self, toml: &str) -> Self {
-        self.config = Some(toml.to_owned());
-        self
-    }
-
-    /// Another name to be called by, as an alias in an image would.
-    #[must_use]
-    pub fn called(mut self, argv0: &str) -> Self {
-        self.argv0 = Some(argv0.to_owned());
-        self
-    }
-
-    /// The command that will run it in a host.
-    ///
-    /// # Errors
-    /// When the configuration cannot be written.
-    pub fn command(&self, host: &Host) -> Result<Command> {
-        let mut command = match &self.argv0 {
-            None => host.command(Self::binary()),
-            Some(argv0) => {
-                let mut command = host.command("bash");
-                command.args(["-c", r#"exec -a "$0" "$@""#, argv0]).arg(Self::binary());
-                command
-            }
-        };
-        if let Some(config) = &self.config {
-            host.write(CONFIG, config)?;
-            command.args(["--config", CONFIG]);
-        }
-        command.args(&self.args);
-        Ok(command)
-    }
-
-    /// Starts it in a host.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn start(&self, host: &Host) -> Result<Running> {
-        host.spawn("orlop-dhcp", &mut self.command(host)?)
-            .with_context(|| format!("is {} built? (cargo xtask build)", Self::binary().display()))
+        host.spawn(self.program(), &mut command)
     }
 }

@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod background;
+pub mod binaries;
 pub mod capture;
 pub mod client;
 pub mod deadline;
@@ -36,10 +37,13 @@ pub mod folder;
 pub mod frame;
 pub mod host;
 pub mod last_look;
+pub mod launch;
 pub mod malformed;
+pub mod memory;
 pub mod monitor;
 pub mod needs;
 pub mod packet;
+pub mod processes;
 pub mod relay;
 pub mod rogue;
 pub mod running;
@@ -49,15 +53,17 @@ pub mod state;
 pub mod wire;
 
 pub use capture::{Capture, Seen};
-pub use client::{Client, Daemon, Mode};
+pub use client::{Client, Mode};
 pub use deadline::eventually;
 pub use dhcp::{Kind, Message};
 pub use flood::Flood;
 pub use folder::Folder;
 pub use host::Host;
 pub use last_look::LastLook;
+pub use launch::Launch;
 pub use monitor::Monitor;
 pub use needs::Testbed;
+pub use processes::Trio;
 pub use relay::Relay;
 pub use rogue::Rogue;
 pub use running::Running;

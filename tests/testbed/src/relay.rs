@@ -65,9 +65,9 @@ pub enum Fate {
 /// One rule. The first rule that takes a frame decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Which frames.
+    /// The frames it is about.
     pub what: Match,
-    /// Which of them.
+    /// Which of these frames it takes: all of them, or some by their number.
     pub times: Times,
     /// What becomes of them.
     pub fate: Fate,

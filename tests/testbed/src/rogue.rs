@@ -30,7 +30,7 @@ struct Shared {
 pub struct Asked {
     /// When it was read.
     pub at: Instant,
-    /// What it means.
+    /// How far the client had come in the protocol, as the message shows.
     pub phase: Phase,
     /// The message.
     pub message: Message,

@@ -100,7 +100,7 @@ pub enum Item {
 pub struct Change {
     /// Whether it went.
     pub deleted: bool,
-    /// What.
+    /// The address, route or link: as it is now, or as it was when it went.
     pub item: Item,
 }
 

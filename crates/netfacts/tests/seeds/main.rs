@@ -1,11 +1,8 @@
 //! The committed seeds of this package's fuzz targets, replayed on stable.
-#![allow(clippy::unwrap_used, reason = "a seed that cannot be read is a failure")]
 
-#[path = "../../../../fuzz/replay.rs"]
-mod replay;
 mod targets;
 
 #[test]
 fn every_committed_seed_is_replayed() {
-    replay::every_seed(&[("netfacts", targets::netfacts)]);
+    orlop_harness::seeds::replay(&[("netfacts", targets::netfacts)]);
 }

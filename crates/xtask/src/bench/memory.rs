@@ -8,8 +8,7 @@ use anyhow::{Context, Result};
 use orlop_testbed::eventually;
 
 use super::clients::Client;
-use super::scene::{LOG, Scene};
-use super::trial::Start;
+use super::scene::{LOG, Scene, Start};
 
 /// For the lease; after it a client gets [`SETTLE`] to give back what it needed for it.
 const DEADLINE: Duration = Duration::from_secs(30);

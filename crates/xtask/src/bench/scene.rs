@@ -10,13 +10,21 @@ use nix::unistd::Pid;
 use orlop_testbed::{Dnsmasq, Host, Running, Wire, eventually};
 
 use super::clients::{Client, INTERFACE};
-use super::trial::Start;
 
 /// What the client last run said, on its host.
 pub(super) const LOG: &str = "/run/client.log";
 
 /// How long killed processes may take to be gone.
 const GONE: Duration = Duration::from_secs(5);
+
+/// How a run starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Nothing is known: DISCOVER.
+    Cold,
+    /// The lease of the last run is there: INIT-REBOOT, for those who can.
+    LeaseKept,
+}
 
 /// Two hosts on one wire.
 pub(super) struct Scene {

@@ -11,20 +11,11 @@ use orlop_testbed::state::{Change, Item, TABLE_MAIN};
 
 use super::clients::Client;
 use super::millis;
-use super::scene::{LOG, Scene};
+use super::scene::{LOG, Scene, Start};
 use super::stopwatch::{self, Timed};
 
 /// No client needs longer than this on an empty wire; one that does has failed.
 const DEADLINE: Duration = Duration::from_secs(30);
-
-/// How a run starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
-    /// Nothing is known: DISCOVER.
-    Cold,
-    /// The lease of the last run is there: INIT-REBOOT, for those who can.
-    LeaseKept,
-}
 
 /// Milliseconds after the start.
 #[derive(Debug, Clone, Copy, serde::Serialize)]

@@ -39,6 +39,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Process 1 and the runtime: two programs, so that a library of containers is not in process 1.
     ("init", &["machine", "sandbox", "wholefile"]),
     ("container", &["sandbox"]),
+    // For tests alone: no role may be linked with it, and a dev-dependency is not judged.
+    ("harness", &[]),
     // Tests and tasks look at everything.
     ("test", ANYTHING),
     ("xtask", ANYTHING),

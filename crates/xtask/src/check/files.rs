@@ -92,7 +92,7 @@ mod tests {
             ("one over", "crates/a/src/b.rs", lines(WALL + 1), 1),
             ("long tests below", "crates/a/src/b.rs", format!("{}#[cfg(test)]\n{}", lines(WALL), lines(900)), 0),
             ("a file of tests", "crates/a/src/b/tests.rs", lines(900), 0),
-            ("an integration test", "tests/netns/tests/lease.rs", lines(900), 0),
+            ("an integration test", "tests/dhcp/tests/lease.rs", lines(900), 0),
             ("a test library", "tests/testbed/src/relay.rs", lines(WALL + 1), 1),
         ] {
             assert_eq!(findings(path, &text).len(), want, "{what}");
@@ -104,7 +104,7 @@ mod tests {
         for (path, want) in [
             ("crates/a/src/mod.rs", 1),
             ("crates/a/src/utils.rs", 1),
-            ("tests/netns/tests/common/lease.rs", 1),
+            ("tests/dhcp/tests/common/lease.rs", 1),
             ("crates/a/src/helpers/misc.rs", 2),
             ("crates/a/src/commonplace.rs", 0),
         ] {

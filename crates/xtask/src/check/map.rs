@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn a_package_missing_from_the_map_is_found() {
         let map = "| `crates/wire` | … |\n| `dhcp/core` | … |";
-        let folders = ["crates/wire", "crates/dhcp/core", "tests/netns"].map(str::to_owned);
+        let folders = ["crates/wire", "crates/dhcp/core", "tests/dhcp"].map(str::to_owned);
         assert_eq!(
             missing_folders("map", map, &folders),
-            [Finding::new("map", "does not name the package in tests/netns")]
+            [Finding::new("map", "does not name the package in tests/dhcp")]
         );
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Role {
     Tool(String),
     /// `crates/init` and `crates/container`: what starts the daemons in a machine of ours
     Machine(String),
+    /// `crates/harness`: what the tests of several packages share
+    Harness,
     /// `tests/NAME`
     Test(String),
 }
@@ -38,6 +40,7 @@ impl Role {
             ["crates", daemon, "profiles"] => Some(Self::Profiles((*daemon).to_owned())),
             ["crates", daemon, "worker"] => Some(Self::Worker((*daemon).to_owned())),
             ["crates", daemon, "broker"] => Some(Self::Broker((*daemon).to_owned())),
+            ["crates", "harness"] => Some(Self::Harness),
             ["tests", name] => Some(Self::Test((*name).to_owned())),
             _ => None,
         }
@@ -51,7 +54,7 @@ impl Role {
             | Self::Profiles(daemon)
             | Self::Worker(daemon)
             | Self::Broker(daemon) => Some(daemon),
-            Self::Shared(_) | Self::Tool(_) | Self::Machine(_) | Self::Test(_) => None,
+            Self::Shared(_) | Self::Tool(_) | Self::Machine(_) | Self::Harness | Self::Test(_) => None,
         }
     }
 
@@ -64,6 +67,7 @@ impl Role {
             Self::Profiles(_) => "profiles",
             Self::Worker(_) => "worker",
             Self::Broker(_) => "broker",
+            Self::Harness => "harness",
             Self::Test(_) => "test",
         }
     }
@@ -78,6 +82,7 @@ impl Role {
             | Self::Broker(_)
             | Self::Tool(_)
             | Self::Machine(_)
+            | Self::Harness
             | Self::Test(_) => false,
         }
     }
@@ -98,7 +103,8 @@ mod tests {
             ("crates/dhcp/core", Some(Role::Core("dhcp".into()))),
             ("crates/ntp/broker", Some(Role::Broker("ntp".into()))),
             ("crates/sandbox", Some(Role::Shared("sandbox".into()))),
-            ("tests/netns", Some(Role::Test("netns".into()))),
+            ("tests/dhcp", Some(Role::Test("dhcp".into()))),
+            ("crates/harness", Some(Role::Harness)),
             ("crates/image", Some(Role::Tool("image".into()))),
             ("crates/init", Some(Role::Machine("init".into()))),
             ("crates/dhcp", None),

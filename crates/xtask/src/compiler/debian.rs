@@ -105,7 +105,7 @@ impl Archive {
     /// # Errors
     /// When one cannot be fetched or unpacked.
     pub(crate) fn unpack(&self, packages: &[Package], root: &Path) -> Result<()> {
-        let debs = super::sysroot::beside(root, "debs");
+        let debs = beside(root, "debs");
         fs::create_dir_all(&debs).with_context(|| format!("cannot make {}", debs.display()))?;
         fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
         let wanted = packages.iter().map(|Package { name, version }| format!("{name}={version}"));
@@ -115,6 +115,12 @@ impl Archive {
         }
         fs::remove_dir_all(&debs).with_context(|| format!("cannot remove {}", debs.display()))
     }
+}
+
+/// The path with `-suffix` at its end: versions have dots, so nothing here has an extension.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().display();
+    path.with_file_name(format!("{name}-{suffix}"))
 }
 
 fn field<'a>(record: &'a str, name: &str) -> Result<&'a str> {

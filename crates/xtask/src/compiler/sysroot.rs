@@ -20,7 +20,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::debian::{Archive, NATIVE, Package};
+use super::debian::{Archive, NATIVE, Package, beside};
 use super::{cargo_home, registries, remapped};
 use crate::command;
 use crate::workspace::Workspace;
@@ -299,12 +299,6 @@ int __fprintf_chk(void *stream, int flag, const char *format, ...) {
     return written;
 }
 ";
-
-/// The path with `-suffix` at its end: versions have dots, so nothing here has an extension.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().display();
-    path.with_file_name(format!("{name}-{suffix}"))
-}
 
 fn copy(file: &Path, folder: &Path) -> Result<()> {
     let name = file.file_name().with_context(|| format!("{} is no file", file.display()))?;

@@ -90,7 +90,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         call!(libc::SYS_getsockname, scene.grants.udp, room.as_mut_slice(), &mut len)
     }),
     attack("reconnect", "aim a connected socket at somebody else", Killed, |scene| {
-        let address = super::sockets::internet([127, 0, 0, 1], 9);
+        let address = super::addresses::internet([127, 0, 0, 1], 9);
         call!(libc::SYS_connect, scene.grants.udp, &address, size_of_val(&address))
     }),
     attack("disconnect", "free a connected socket from its peer", Killed, |scene| {
@@ -98,7 +98,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         call!(libc::SYS_connect, scene.grants.udp, unspecified.as_slice(), 16)
     }),
     attack("rebind-packet-socket", "listen to every protocol instead of IPv4", Killed, |scene| {
-        let address = super::sockets::link(0x0003, scene.ifindex, [0xff; 6]);
+        let address = super::addresses::link(0x0003, scene.ifindex, [0xff; 6]);
         call!(libc::SYS_bind, scene.grants.packet, &address, size_of_val(&address))
     }),
     attack("shut-channel", "make the broker believe that it has gone", Killed, |_| {

@@ -3,6 +3,7 @@
 use libc::{AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM};
 
 use super::End::Killed;
+use super::addresses::{NEIGHBOUR, internet, link};
 use super::{Attack, Judge, MISSED, attack};
 use crate::syscall::{Attempt, call};
 
@@ -48,7 +49,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     attack("udp-speak", "send a datagram from a new socket", Killed, |scene| {
         let fd = socket(AF_INET, SOCK_DGRAM, 0)?;
-        let address = internet(super::transmit::NEIGHBOUR, 9);
+        let address = internet(NEIGHBOUR, 9);
         call!(libc::SYS_sendto, fd, scene.mark().as_slice(), scene.mark().len(), 0, &address, size_of_val(&address))
     })
     .judged_by(Judge::Wire),
@@ -84,30 +85,6 @@ pub(super) const ATTACKS: &[Attack] = &[
         connect(AF_UNIX, SOCK_STREAM, &local(b"/var/arena/open/api.sock"))
     }),
 ];
-
-/// `struct sockaddr_in`.
-pub(super) fn internet(address: [u8; 4], port: u16) -> libc::sockaddr_in {
-    libc::sockaddr_in {
-        sin_family: 2,
-        sin_port: port.to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
-        sin_zero: [0; 8],
-    }
-}
-
-/// `struct sockaddr_ll`.
-pub(super) fn link(protocol: u16, ifindex: i32, destination: [u8; 6]) -> libc::sockaddr_ll {
-    let [a, b, c, d, e, f] = destination;
-    libc::sockaddr_ll {
-        sll_family: 17,
-        sll_protocol: protocol.to_be(),
-        sll_ifindex: ifindex,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 6,
-        sll_addr: [a, b, c, d, e, f, 0, 0],
-    }
-}
 
 /// `struct sockaddr_un`, cut to the name's length: an abstract name ends where the address ends.
 #[repr(C)]

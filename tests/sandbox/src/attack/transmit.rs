@@ -2,13 +2,10 @@
 //! (and on the loopback), never by what the call returned.
 
 use super::End::Killed;
-use super::sockets::{internet, link};
+use super::addresses::{NEIGHBOUR, internet, link};
 use super::{Attack, End, Judge, UNKNOWN, attack};
 use crate::scene::Scene;
 use crate::syscall::{Attempt, call, empty_message};
-
-/// An address of the test wire that nobody granted.
-pub(super) const NEIGHBOUR: [u8; 4] = [192, 0, 2, 3];
 
 /// A call whose descriptor or address is outside the rule's pins.
 const OUTSIDE_PIN: End = UNKNOWN;

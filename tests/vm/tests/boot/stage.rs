@@ -9,7 +9,7 @@ use orlop_image::output::Packing;
 use orlop_image::platform::Platform;
 use orlop_image::workspace::Workspace;
 use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Record, Step, programs};
-use orlop_testbed::{Daemon, Folder, Running, Testbed, needs};
+use orlop_testbed::{Folder, Running, Testbed, binaries, needs};
 
 /// A boot takes six seconds, and what a probe waits for is bounded by itself; emulated on a busy machine, ten times that.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
@@ -45,7 +45,7 @@ impl Stage {
         steps: &[Step],
         more: impl FnOnce(&Path) -> (String, Vec<Probe>),
     ) -> Option<Self> {
-        Self::of(name, Kernel::of(line), &Daemon::folder(), steps, more)
+        Self::of(name, Kernel::of(line), &binaries::folder(), steps, more)
     }
 
     /// The same on another processor, with programs for it.

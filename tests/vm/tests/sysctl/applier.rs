@@ -7,7 +7,7 @@ use orlop_image::tree::Node;
 use orlop_image::workspace::Workspace;
 use orlop_sandbox::capability::Capability;
 use orlop_test_vm::{Files, Kernel, Machine, Report, Step};
-use orlop_testbed::{Daemon, needs};
+use orlop_testbed::{binaries, needs};
 use serde_json::Value;
 
 /// The program, under its own name.
@@ -39,7 +39,7 @@ impl Bench {
         let workspace = Workspace::find().unwrap();
         let recipe = Recipe::load(&workspace.recipe("sysctl").unwrap()).unwrap();
         let binary = |program: &orlop_image::recipe::Program| {
-            let path = Daemon::folder().join(&program.binary);
+            let path = binaries::folder().join(&program.binary);
             fs::read(&path).map_err(|cause| BadRecipe::Read { path, cause })
         };
         let tree = match recipe.with_programs(binary) {

@@ -7,8 +7,6 @@ mod malformed;
 mod matrix;
 mod packet;
 mod properties;
-#[path = "../../../../../fuzz/replay.rs"]
-mod replay;
 mod script;
 mod seeds;
 mod targets;

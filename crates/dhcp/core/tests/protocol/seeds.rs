@@ -1,8 +1,4 @@
-//! The committed seeds of the fuzz targets (`fuzz/seeds/TARGET/NAME`), replayed on stable; and the recipes they are
-//! made from. After a change of the recipes, `ORLOP_WRITE_SEEDS=1 cargo test -p orlop-dhcp-core seeds` writes them
-//! again. A file that no recipe makes is a crash that was fixed: it is replayed like the others.
-
-use std::fs;
+//! The fuzz targets of this package: their committed seeds are replayed, and most of them are made here.
 
 use core::time::Duration;
 
@@ -10,6 +6,7 @@ use orlop_dhcp_contract::{
     Ask, Command, Counters, DomainName, HardwareAddr, IfIndex, Ipv4Broadcast, Lease, Mtu, Notice, Phase, PrefixLen,
     Progress, Refusal, Remembered, Request, Route, Term, Transmission, UnicastAddr, Withdrawal,
 };
+use orlop_harness::seeds::{self, Seed, Target};
 use orlop_machine::Instant;
 use orlop_wire::{MaxSize, encode, max_size};
 use serde::Serialize;
@@ -17,36 +14,26 @@ use serde::Serialize;
 use crate::bench::settings;
 use crate::malformed::{broken, unusual, wrong};
 use crate::packet::{ACK, NAK, OFFER, Packet};
-use crate::replay::{self, Target, folder};
 use crate::{script, targets};
 
 /// The fuzz targets of this package, and what each does with a seed.
 const TARGETS: [Target; 6] = [
-    ("options", targets::options),
-    ("frame", targets::frame),
-    ("message_to_lease", targets::message_to_lease),
-    ("machine", targets::machine),
-    ("ipc_from_worker", targets::ipc_from_worker),
-    ("ipc_from_broker", targets::ipc_from_broker),
+    ("dhcp_options", targets::options),
+    ("dhcp_frame", targets::frame),
+    ("dhcp_message_to_lease", targets::message_to_lease),
+    ("dhcp_machine", targets::machine),
+    ("dhcp_ipc_from_worker", targets::ipc_from_worker),
+    ("dhcp_ipc_from_broker", targets::ipc_from_broker),
 ];
 
 #[test]
 fn every_committed_seed_is_replayed() {
-    replay::every_seed(&TARGETS);
+    seeds::replay(&TARGETS);
 }
 
 #[test]
-fn every_seed_is_committed_as_its_recipe_makes_it() {
-    let write = std::env::var_os("ORLOP_WRITE_SEEDS").is_some();
-    for (target, name, bytes) in recipes() {
-        let path = folder(target).join(&name);
-        if write {
-            fs::create_dir_all(folder(target)).unwrap();
-            fs::write(&path, &bytes).unwrap();
-        }
-        let committed = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(committed, bytes, "{} is not what its recipe makes; ORLOP_WRITE_SEEDS=1 writes it", path.display());
-    }
+fn every_seed_that_is_made_here_is_committed() {
+    seeds::committed(&made());
 }
 
 #[test]
@@ -56,39 +43,40 @@ fn the_scripts_get_as_far_as_their_names_say() {
     }
 }
 
-/// Target, name, bytes.
-fn recipes() -> Vec<(&'static str, String, Vec<u8>)> {
+fn made() -> Vec<Seed> {
     let mut all = Vec::new();
     for (what, packet, info, _) in wrong() {
         let bytes = packet(Packet::lease(OFFER, 1));
         // The fuzzer has its own way to very long inputs.
         if bytes.len() <= 1_500 {
             let flags = u8::from(info.vlan.is_some()) << 1 | u8::from(!info.whole) << 2;
-            all.push(("frame", slug(what), [vec![flags], bytes].concat()));
+            all.push(Seed::new("dhcp_frame", what, [vec![flags], bytes].concat()));
         }
     }
     for (what, packet, info) in unusual() {
         let flags = u8::from(!info.checksum_ready) | u8::from(info.vlan.is_some()) << 1;
-        all.push(("frame", slug(what), [vec![flags], packet(Packet::lease(OFFER, 1))].concat()));
+        all.push(Seed::new("dhcp_frame", what, [vec![flags], packet(Packet::lease(OFFER, 1))].concat()));
     }
     for (what, code, data) in broken() {
         let packet = Packet::lease(ACK, 1).without(code).option(code, data).option(6, &[192, 0, 2, 53]);
-        all.push(("message_to_lease", slug(what), packet.message()));
-        all.push(("options", slug(what), [&[0; 192], &*packet.options].concat()));
+        all.push(Seed::new("dhcp_message_to_lease", what, packet.message()));
+        all.push(Seed::new("dhcp_options", what, [&[0; 192], &*packet.options].concat()));
     }
     for (what, packet) in messages() {
-        all.push(("message_to_lease", slug(what), packet.message()));
-        all.push(("options", slug(what), [&packet.file, &packet.sname[..], &packet.options].concat()));
+        all.push(Seed::new("dhcp_message_to_lease", what, packet.message()));
+        all.push(Seed::new("dhcp_options", what, [&packet.file, &packet.sname[..], &packet.options].concat()));
     }
-    all.extend(scripts().into_iter().map(|(name, script, _)| ("machine", slug(name), script)));
-    all.extend(requests().into_iter().map(|(name, request)| ("ipc_from_worker", slug(name), encoded(&request))));
-    all.extend(notices().into_iter().map(|(name, notice)| ("ipc_from_broker", slug(name), encoded(&notice))));
-    for target in ["ipc_from_worker", "ipc_from_broker"] {
-        all.push((target, "unknown-tag".to_owned(), vec![9]));
-        all.push((target, "link-zero".to_owned(), vec![2, 0, 0]));
-        all.push((target, "long-number".to_owned(), vec![1, 0x82, 0x00]));
-        all.push((target, "number-without-end".to_owned(), vec![1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]));
-        all.push((target, "trailing-byte".to_owned(), vec![1, 2, 0, 0, 0, 0]));
+    all.extend(scripts().into_iter().map(|(name, script, _)| Seed::new("dhcp_machine", name, script)));
+    all.extend(
+        requests().into_iter().map(|(name, request)| Seed::new("dhcp_ipc_from_worker", name, encoded(&request))),
+    );
+    all.extend(notices().into_iter().map(|(name, notice)| Seed::new("dhcp_ipc_from_broker", name, encoded(&notice))));
+    for target in ["dhcp_ipc_from_worker", "dhcp_ipc_from_broker"] {
+        all.push(Seed::new(target, "unknown-tag", vec![9]));
+        all.push(Seed::new(target, "link-zero", vec![2, 0, 0]));
+        all.push(Seed::new(target, "long-number", vec![1, 0x82, 0x00]));
+        all.push(Seed::new(target, "number-without-end", vec![1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]));
+        all.push(Seed::new(target, "trailing-byte", vec![1, 2, 0, 0, 0, 0]));
     }
     all
 }
@@ -243,10 +231,4 @@ fn host(last: u8) -> UnicastAddr {
 
 fn encoded<T: Serialize + MaxSize>(value: &T) -> Vec<u8> {
     encode(value, &mut vec![0; max_size::<T>()]).unwrap().to_vec()
-}
-
-/// A label as a file name.
-fn slug(label: &str) -> String {
-    let words = label.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-").to_lowercase()
 }

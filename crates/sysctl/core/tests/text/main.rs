@@ -3,8 +3,6 @@
 
 mod bounds;
 mod properties;
-#[path = "../../../../../fuzz/replay.rs"]
-mod replay;
 mod seeds;
 mod stage;
 mod systemd;

@@ -39,8 +39,8 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_bytes_give_a_plan(data: Vec<u8>) {
-        targets::sysctl_text(&data);
-        targets::sysctl_request(&data);
+        targets::text(&data);
+        targets::request(&data);
     }
 
     #[test]
@@ -51,6 +51,6 @@ proptest! {
     ) {
         let places: Vec<u8> = cuts.iter().flat_map(|cut| cut.to_be_bytes()).collect();
         let count = u8::try_from(cuts.len()).unwrap();
-        targets::sysctl_text(&[&[how, count][..], &places, &text].concat());
+        targets::text(&[&[how, count][..], &places, &text].concat());
     }
 }

@@ -1,51 +1,37 @@
-//! The committed seeds of the fuzz targets (`fuzz/seeds/TARGET/NAME`), replayed on stable; and the recipes they are
-//! made from. After a change of the recipes, `ORLOP_WRITE_SEEDS=1 cargo test -p orlop-sysctl-core seeds` writes them
-//! again. A file that no recipe makes is a crash that was fixed: it is replayed like the others.
+//! The fuzz targets of this package: their committed seeds are replayed, and most of them are made here.
 
-use std::fs;
-
+use orlop_harness::seeds::{self, Seed, Target};
 use orlop_sysctl_contract::{Directory, Finding, Key, Origin, Problem, Request, Step, Value, Want};
 use orlop_wire::{Batch, encode, max_size};
 
-use crate::replay::{self, Target, folder};
 use crate::targets;
 
 /// The fuzz targets of this package, and what each does with a seed.
-const TARGETS: [Target; 2] = [("sysctl_text", targets::sysctl_text), ("sysctl_request", targets::sysctl_request)];
+const TARGETS: [Target; 2] = [("sysctl_text", targets::text), ("sysctl_request", targets::request)];
 
 #[test]
 fn every_committed_seed_is_replayed() {
-    replay::every_seed(&TARGETS);
+    seeds::replay(&TARGETS);
 }
 
 #[test]
-fn every_seed_is_committed_as_its_recipe_makes_it() {
-    let write = std::env::var_os("ORLOP_WRITE_SEEDS").is_some();
-    for (target, name, bytes) in recipes() {
-        let path = folder(target).join(&name);
-        if write {
-            fs::create_dir_all(folder(target)).unwrap();
-            fs::write(&path, &bytes).unwrap();
-        }
-        let committed = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(committed, bytes, "{} is not what its recipe makes; ORLOP_WRITE_SEEDS=1 writes it", path.display());
-    }
+fn every_seed_that_is_made_here_is_committed() {
+    seeds::committed(&made());
 }
 
-/// Target, name, bytes.
-fn recipes() -> Vec<(&'static str, String, Vec<u8>)> {
+fn made() -> Vec<Seed> {
     let mut all = Vec::new();
     for (name, how, cuts, text) in texts() {
         let places: Vec<u8> = cuts.iter().flat_map(|cut| cut.to_be_bytes()).collect();
         let count = u8::try_from(cuts.len()).unwrap();
-        all.push(("sysctl_text", slug(name), [&[how, count][..], &places, &text].concat()));
+        all.push(Seed::new("sysctl_text", name, [&[how, count][..], &places, &text].concat()));
     }
     for (name, frames) in requests() {
         let framed = frames.iter().flat_map(|frame| {
             let length = u16::try_from(frame.len()).unwrap().to_be_bytes();
             [&length[..], frame].concat()
         });
-        all.push(("sysctl_request", slug(name), framed.collect()));
+        all.push(Seed::new("sysctl_request", name, framed.collect()));
     }
     all
 }
@@ -162,10 +148,4 @@ fn requests() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 
 fn encoded(request: &Request) -> Vec<u8> {
     encode(request, &mut vec![0; max_size::<Request>()]).unwrap().to_vec()
-}
-
-/// A label as a file name.
-fn slug(label: &str) -> String {
-    let words = label.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-").to_lowercase()
 }

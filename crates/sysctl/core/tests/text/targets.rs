@@ -10,11 +10,11 @@ use orlop_wire::{decode, encode, max_size};
 
 use crate::stage::{Tree, play};
 
-/// Separates one source from the next in the bytes of [`sysctl_text`].
+/// Separates one source from the next in the bytes of [`text`].
 pub(crate) const NEXT_SOURCE: u8 = 0x1c;
 
 /// The first byte says how to read, the second how many places to cut at; these follow, as two bytes each; the rest is text.
-pub(crate) fn sysctl_text(data: &[u8]) {
+pub(crate) fn text(data: &[u8]) {
     let [how, cuts, rest @ ..] = data else { return };
     let Some((places, text)) = rest.split_at_checked(usize::from(cuts % 8) * 2) else { return };
     let places: BTreeSet<_> =
@@ -79,7 +79,7 @@ fn is_folder(key: &Key) -> bool {
 }
 
 /// Frames of a worker, each after its length in two bytes: whatever they say, a policy keeps its word.
-pub(crate) fn sysctl_request(data: &[u8]) {
+pub(crate) fn request(data: &[u8]) {
     let mut rest = data;
     for prefixed in [false, true] {
         let prefix = Prefix::new(Directory::new("net").unwrap());

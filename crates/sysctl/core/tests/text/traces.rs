@@ -4,8 +4,8 @@
 //! `| TEXT` is a line of it. `> WORDS` is what the reader says: `list`, a finding with its source and line, `set`, `done`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
+use orlop_harness::traces;
 use orlop_sysctl_contract::{Dialect, Directory, Origin, Prefix, Request, Rules, Step, Want};
 
 use crate::stage::{Tree, play};
@@ -84,26 +84,14 @@ fn check(text: &str) -> Result<(), String> {
 
 #[test]
 fn every_trace_plays_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces");
-    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    names.sort();
-    let mut failed = Vec::new();
-    for path in &names {
-        assert_eq!(path.extension().and_then(|e| e.to_str()), Some("trace"), "{}", path.display());
-        if let Err(why) = check(&std::fs::read_to_string(path).unwrap()) {
-            failed.push(format!("{}: {why}", path.file_name().unwrap().to_string_lossy()));
-        }
-    }
-    assert!(names.len() >= 15, "only {} traces in {}: the test is checking little", names.len(), folder.display());
-    assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+    traces::every_trace_plays(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traces"), 15, check);
 }
 
 #[test]
 fn a_trace_that_is_wrong_in_any_word_fails() {
     let good = "* setting vm/a\nfile\n| vm.* = 1\n| b\n> 0:2 error: the line is neither a comment nor a setting: it has no '='\n\
                 > list /vm\n> list /vm/a\n> 0:1 set vm.a = \"1\" by pattern\n> done, 0 unsaid\n";
-    assert_eq!(check(good), Ok(()));
-    for (what, from, to) in [
+    let changes = [
         ("an unknown line", "* setting", "? setting"),
         ("an unknown word", "* setting", "* settings"),
         ("another text", "| vm.* = 1", "| vm.* = 2"),
@@ -114,8 +102,6 @@ fn a_trace_that_is_wrong_in_any_word_fails() {
         ("a word less", " by pattern", ""),
         ("a request less", "> list /vm/a\n", ""),
         ("a request more", "> done", "> list /\n> done"),
-    ] {
-        assert_ne!(good.replacen(from, to, 1), good, "{what}: changes nothing");
-        assert!(check(&good.replacen(from, to, 1)).is_err(), "{what}");
-    }
+    ];
+    traces::every_change_is_noticed(good, &changes, check);
 }

@@ -53,12 +53,16 @@ fn each_forbidden_direction_is_found() {
     let contract: (&str, &str, &[&str]) = ("crates/dhcp/contract", "orlop-dhcp-contract", &[]);
     let core: (&str, &str, &[&str]) = ("crates/dhcp/core", "orlop-dhcp-core", &[]);
     let other: (&str, &str, &[&str]) = ("crates/ntp/contract", "orlop-ntp-contract", &[]);
+    let harness: (&str, &str, &[&str]) = ("crates/harness", "orlop-harness", &[]);
     for (what, from, to) in [
         ("a broker on a core", ("crates/dhcp/broker", "orlop-dhcp"), core),
         ("a contract on a core", ("crates/dhcp/contract", "orlop-dhcp-contract"), core),
         ("a daemon on another", ("crates/dhcp/broker", "orlop-dhcp"), other),
         ("a shared library on a daemon", ("crates/sandbox", "orlop-sandbox"), contract),
         ("profiles on a core", ("crates/dhcp/profiles", "orlop-dhcp-profiles"), core),
+        ("a core on the harness", ("crates/dhcp/core", "orlop-dhcp-core"), harness),
+        ("a tool on the harness", ("crates/xtask", "xtask"), harness),
+        ("a package of tests on the harness, other than for its tests", ("tests/dhcp", "orlop-test-dhcp"), harness),
     ] {
         let found = problems(&[(from.0, from.1, &[to.1]), to]);
         assert!(found.iter().any(|problem| problem.contains("may not depend on")), "{what}: {found:?}");
@@ -98,9 +102,12 @@ fn a_family_of_parsers_is_meant_by_its_prefix_and_a_crate_by_its_name() {
 
 #[test]
 fn a_dev_dependency_is_not_judged() {
-    let mut metadata = workspace(&[("crates/dhcp/core", "orlop-dhcp-core", &["proptest"])]);
-    metadata.packages[0].dependencies[0].kind = Some("dev".into());
-    assert_eq!(findings(Path::new("/r"), &metadata), []);
+    for (folder, name) in [("registry", "proptest"), ("crates/harness", "orlop-harness")] {
+        let mut metadata = workspace(&[("crates/dhcp/core", "orlop-dhcp-core", &[name]), (folder, name, &[])]);
+        metadata.workspace_members.retain(|member| folder != "registry" || member != name);
+        metadata.packages[0].dependencies[0].kind = Some("dev".into());
+        assert_eq!(findings(Path::new("/r"), &metadata), [], "{name}");
+    }
 }
 
 #[test]

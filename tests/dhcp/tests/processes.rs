@@ -4,25 +4,27 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use orlop_test_netns::{ADDRESS, SOON, Scene, Trio, alive, lease_of, leased, murder, relocated};
-use orlop_testbed::{Daemon, Mode, Monitor, Phase, Script, eventually};
+use orlop_test_dhcp::{ADDRESS, SOON, Scene, dhcp, lease_of, leased, testbed};
+use orlop_testbed::memory::relocated;
+use orlop_testbed::processes::{alive, murder};
+use orlop_testbed::{Monitor, Phase, Script, Trio, eventually};
 
 /// A restart has to be over by then.
 const RESTART: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_killed_half_is_back_within_a_second_and_the_lease_is_kept() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     for victim in ["worker", "broker"] {
         let scene = Scene::new().unwrap();
         let rogue = scene.rogue(Script::serve(&lease_of(20).times(3, 15))).unwrap();
-        let daemon = scene.service(&Daemon::new()).unwrap();
-        let before = Trio::find(&scene.client, daemon.pid(), SOON).unwrap();
+        let daemon = scene.service(&dhcp()).unwrap();
+        let before = scene.trio(&daemon, SOON).unwrap();
         let monitor = Monitor::start(&scene.client).unwrap();
         murder(if victim == "worker" { before.worker } else { before.broker }).unwrap();
         let killed = Instant::now();
         let new_pair = || {
-            let now = Trio::find(&scene.client, daemon.pid(), Duration::from_millis(1))?;
+            let now = scene.trio(&daemon, Duration::from_millis(1))?;
             Ok((now.worker != before.worker && now.broker != before.broker).then_some(now))
         };
         let after = eventually("a new pair", SOON, new_pair)
@@ -54,17 +56,14 @@ fn a_killed_half_is_back_within_a_second_and_the_lease_is_kept() {
 
 #[test]
 fn a_worker_killed_again_and_again_does_not_cost_the_address() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let daemon = scene.service(&Daemon::new()).unwrap();
+    let daemon = scene.service(&dhcp()).unwrap();
     let monitor = Monitor::start(&scene.client).unwrap();
     let mut last = 0;
     for _ in 0..4 {
-        let next = || {
-            Ok(Some(Trio::find(&scene.client, daemon.pid(), Duration::from_millis(1))?)
-                .filter(|trio| trio.worker != last))
-        };
+        let next = || Ok(Some(scene.trio(&daemon, Duration::from_millis(1))?).filter(|trio| trio.worker != last));
         last = eventually("the next worker", SOON, next).unwrap().worker;
         // A worker may die of something else between the two.
         let _ = murder(last);
@@ -76,11 +75,11 @@ fn a_worker_killed_again_and_again_does_not_cost_the_address() {
 
 #[test]
 fn when_the_supervisor_dies_nothing_lives_on() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let daemon = scene.service(&Daemon::new()).unwrap();
-    let trio = Trio::find(&scene.client, daemon.pid(), SOON).unwrap();
+    let daemon = scene.service(&dhcp()).unwrap();
+    let trio = scene.trio(&daemon, SOON).unwrap();
     murder(trio.supervisor).unwrap();
     let all_gone = || Ok((!alive(trio.broker) && !alive(trio.worker)).then_some(()));
     eventually("the end of broker and worker", Duration::from_secs(2), all_gone).unwrap();
@@ -89,10 +88,10 @@ fn when_the_supervisor_dies_nothing_lives_on() {
 
 #[test]
 fn sigterm_ends_everything_in_two_seconds_also_as_the_first_process_of_a_container() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let binary = Daemon::binary();
+    let binary = dhcp().binary();
     let mut unshare = scene.client.command("unshare");
     unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--mount", "--"]).arg(binary);
     let mut container = scene.client.spawn("container", &mut unshare).unwrap();
@@ -126,12 +125,12 @@ fn sigterm_ends_everything_in_two_seconds_also_as_the_first_process_of_a_contain
 
 #[test]
 fn a_oneshot_run_survives_the_death_of_its_worker() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::silent()).unwrap();
-    let mut run = Daemon::new().mode(Mode::Oneshot).start(&scene.client).unwrap();
+    let mut run = dhcp().oneshot().start(&scene.client).unwrap();
     rogue.wait_for(Phase::Discover, 1, SOON).unwrap();
-    murder(Trio::find(&scene.client, run.pid(), SOON).unwrap().worker).unwrap();
+    murder(scene.trio(&run, SOON).unwrap().worker).unwrap();
     rogue.set(Script::serve(&lease_of(600)));
     assert!(run.wait_exit(SOON).unwrap().success(), "{}", run.text());
     assert_eq!(leased(&scene.client).unwrap().address, ADDRESS);
@@ -139,11 +138,11 @@ fn a_oneshot_run_survives_the_death_of_its_worker() {
 
 #[test]
 fn what_was_relocated_is_read_only_in_every_process() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let daemon = scene.service(&Daemon::new()).unwrap();
-    let Trio { supervisor, broker, worker } = Trio::find(&scene.client, daemon.pid(), SOON).unwrap();
+    let daemon = scene.service(&dhcp()).unwrap();
+    let Trio { supervisor, broker, worker } = scene.trio(&daemon, SOON).unwrap();
     leased(&scene.client).unwrap();
     for (name, pid) in [("supervisor", supervisor), ("broker", broker), ("worker", worker)] {
         let mappings = relocated(pid).unwrap_or_else(|error| panic!("{name}: {error:#}"));

@@ -4,10 +4,10 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, unleased};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, dhcp, lease_of, leased, testbed, unleased};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::script::{Phase, Template};
-use orlop_testbed::{Capture, Daemon, Host, Kind, Lease, Monitor, Script, eventually};
+use orlop_testbed::{Capture, Host, Kind, Lease, Monitor, Script, eventually};
 
 const LEASE_FILE: &str = "/run/orlop/dhcp/lease.eth0";
 const OTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 88);
@@ -20,13 +20,13 @@ fn has(host: &Host, wanted: Ipv4Addr) -> anyhow::Result<()> {
 // RFC 2131 section 4.3.2: in INIT-REBOOT, option 50 is set, option 54 and `ciaddr` are not.
 #[test]
 fn the_service_adopts_the_lease_of_the_onboot_run_and_nothing_flaps() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
-    let mut onboot = scene.oneshot(&Daemon::new()).unwrap();
+    let mut onboot = scene.oneshot(&dhcp()).unwrap();
     assert!(onboot.wait_exit(SOON).unwrap().success(), "{}", onboot.text());
     let (monitor, capture) = (Monitor::start(&scene.client).unwrap(), Capture::start(&scene.client).unwrap());
-    let service = Daemon::new().start(&scene.client).unwrap();
+    let service = dhcp().start(&scene.client).unwrap();
     let acknowledged = capture.wait_for("an acknowledgement", SOON, |seen| seen.message.kind() == Some(Kind::Ack));
     let acknowledged = acknowledged.unwrap_or_else(|error| panic!("{error:#}\n{}", service.text()));
     assert_eq!(acknowledged.message.yiaddr, ADDRESS);
@@ -42,12 +42,12 @@ fn the_service_adopts_the_lease_of_the_onboot_run_and_nothing_flaps() {
 
 #[test]
 fn a_second_onboot_run_asks_for_the_same_address_at_once() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let capture = Capture::start(&scene.client).unwrap();
-    let mut second = scene.oneshot(&Daemon::new()).unwrap();
+    let mut second = scene.oneshot(&dhcp()).unwrap();
     assert!(second.wait_exit(SOON).unwrap().success(), "{}", second.text());
     let kinds: Vec<_> = capture.messages().iter().filter_map(|seen| seen.message.kind()).collect();
     assert_eq!(kinds, [Kind::Request, Kind::Ack], "{}", capture.time_line());
@@ -56,7 +56,7 @@ fn a_second_onboot_run_asks_for_the_same_address_at_once() {
 // RFC 2131 section 3.2 item 3: refused in INIT-REBOOT, "the client … must restart the configuration process".
 #[test]
 fn a_refused_reboot_gives_up_the_address_and_takes_another() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     for (what, nak) in [
         ("by the server that leased it", Template::nak(SERVER)),
         ("by another", Template::nak(Ipv4Addr::new(192, 0, 2, 9))),
@@ -64,10 +64,10 @@ fn a_refused_reboot_gives_up_the_address_and_takes_another() {
     ] {
         let scene = Scene::new().unwrap();
         let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-        scene.oneshot(&Daemon::new()).unwrap();
+        scene.oneshot(&dhcp()).unwrap();
         let other = Lease { address: OTHER, ..lease_of(600) };
         rogue.set(Script::serve(&other).first(1, Phase::Rebooting, [nak]));
-        let service = Daemon::new().start(&scene.client).unwrap();
+        let service = dhcp().start(&scene.client).unwrap();
         has(&scene.client, OTHER).unwrap_or_else(|error| panic!("{what}: {error:#}\n{}", service.text()));
         let all: Vec<_> = scene.client.addresses("eth0").unwrap().iter().map(|address| address.address).collect();
         assert_eq!(all, [OTHER], "{what}");
@@ -83,13 +83,13 @@ fn a_refused_reboot_gives_up_the_address_and_takes_another() {
 
 #[test]
 fn a_reboot_that_nobody_answers_becomes_a_discovery_while_the_address_stays() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     rogue.set(Script::serve(&lease_of(600)).without(Phase::Rebooting));
     let monitor = Monitor::start(&scene.client).unwrap();
-    let _service = Daemon::new().start(&scene.client).unwrap();
+    let _service = dhcp().start(&scene.client).unwrap();
     let discover = rogue.wait_for(Phase::Discover, 2, SOON).unwrap();
     assert_eq!(
         discover.message.address_option(code::REQUESTED_ADDRESS),
@@ -103,7 +103,7 @@ fn a_reboot_that_nobody_answers_becomes_a_discovery_while_the_address_stays() {
 
 #[test]
 fn a_lease_file_that_cannot_be_read_is_named_and_a_new_lease_taken() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     for (what, content) in [
         ("rubbish", b"\x00\xff\x1b[2Jrubbish".to_vec()),
         ("nothing", Vec::new()),
@@ -115,7 +115,7 @@ fn a_lease_file_that_cannot_be_read_is_named_and_a_new_lease_taken() {
         let _dnsmasq = scene.dnsmasq().unwrap();
         scene.client.write(LEASE_FILE, content).unwrap();
         let capture = Capture::start(&scene.client).unwrap();
-        let mut run = scene.oneshot(&Daemon::new()).unwrap();
+        let mut run = scene.oneshot(&dhcp()).unwrap();
         assert!(run.wait_exit(SOON).unwrap().success(), "{what}: {}", run.text());
         assert_eq!(leased(&scene.client).unwrap().address, ADDRESS, "{what}");
         assert!(!capture.of_kind(Kind::Discover).is_empty(), "{what}: a fresh start");
@@ -132,15 +132,15 @@ fn a_lease_file_that_cannot_be_read_is_named_and_a_new_lease_taken() {
 
 #[test]
 fn a_lease_that_ended_while_nobody_watched_is_not_used_again() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::serve(&lease_of(3))).unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     // The kernel itself takes the address away at the end of its lifetime.
     unleased(&scene.client).unwrap();
     rogue.set(Script::serve(&lease_of(600)).without(Phase::Rebooting));
     let monitor = Monitor::start(&scene.client).unwrap();
-    let _service = Daemon::new().start(&scene.client).unwrap();
+    let _service = dhcp().start(&scene.client).unwrap();
     rogue.wait_for(Phase::Selecting, 2, SOON).unwrap();
     let came = leased(&scene.client).unwrap();
     assert!(came.valid > Some(500), "{came:?}");
@@ -149,10 +149,10 @@ fn a_lease_that_ended_while_nobody_watched_is_not_used_again() {
 
 #[test]
 fn the_configuration_stays_when_the_service_ends() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
-    let mut service = scene.service(&Daemon::new()).unwrap();
+    let mut service = scene.service(&dhcp()).unwrap();
     let monitor = Monitor::start(&scene.client).unwrap();
     service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
     let status = service.wait_exit(Duration::from_secs(2)).unwrap();

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, unleased};
-use orlop_testbed::{Capture, Daemon, Kind, Phase, Running, Script, eventually};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, dhcp, lease_of, leased, testbed, unleased};
+use orlop_testbed::{Capture, Kind, Phase, Running, Script, eventually};
 
 /// Runs the daemon with these arguments to its end, as a command.
 fn command(scene: &Scene, args: &[&str]) -> (Option<i32>, Running) {
-    let mut running = Daemon::new().args(args.iter().copied()).start(&scene.client).unwrap();
+    let mut running = dhcp().args(args.iter().copied()).start(&scene.client).unwrap();
     let code = running.wait_exit(SOON).unwrap().code();
     (code, running)
 }
@@ -16,12 +16,12 @@ fn command(scene: &Scene, args: &[&str]) -> (Option<i32>, Running) {
 /// LinuxKit's two command lines, with the dhcpcd.conf of our image, by the name `dhcpcd`.
 #[test]
 fn linuxkits_command_lines_work_unchanged() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
     let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/images/dhcp/dhcpcd.conf");
     scene.client.write("/run/dhcpcd.conf", std::fs::read(conf).unwrap()).unwrap();
-    let dhcpcd = Daemon::new().called("/sbin/dhcpcd").args(["--nobackground", "-f", "/run/dhcpcd.conf"]);
+    let dhcpcd = dhcp().called("/sbin/dhcpcd").args(["--nobackground", "-f", "/run/dhcpcd.conf"]);
 
     let mut onboot = dhcpcd.clone().args(["-1"]).start(&scene.client).unwrap();
     assert_eq!(onboot.wait_exit(SOON).unwrap().code(), Some(0), "{}", onboot.text());
@@ -38,12 +38,12 @@ fn linuxkits_command_lines_work_unchanged() {
 
 #[test]
 fn in_linuxkits_old_layout_resolv_conf_is_written_to_etc() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
     scene.client.write("/run/dhcpcd.conf", "allowinterfaces eth*\n").unwrap();
     // As the label of LinuxKit's image: binds /run/resolvconf to /etc, and has no /run/resolvconf inside.
-    let binary = Daemon::binary();
+    let binary = dhcp().binary();
     let script = format!(
         "mkdir -p /var/resolvconf; : > /var/resolvconf/resolv.conf; mount --bind /var/resolvconf /etc; rm -r /run/resolvconf
          exec -a dhcpcd {} --nobackground -f /run/dhcpcd.conf -1",
@@ -61,7 +61,7 @@ fn in_linuxkits_old_layout_resolv_conf_is_written_to_etc() {
 
 #[test]
 fn a_wrong_configuration_is_told_as_problem_cause_and_help() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     for (what, config, named) in [
         ("an unknown key", "interfaces = [\"eth0\"]\nmax-laese-secs = 5\n", "max-laese-secs"),
         ("a wrong type", "log = \"info\"\ndeadline = \"soon\"\n", "line 2"),
@@ -70,7 +70,7 @@ fn a_wrong_configuration_is_told_as_problem_cause_and_help() {
     ] {
         for mode in [&["--oneshot"][..], &["--check"], &[]] {
             let scene = Scene::with_link_down().unwrap();
-            let mut run = Daemon::new().config(config).args(mode.iter().copied()).start(&scene.client).unwrap();
+            let mut run = dhcp().config(config).args(mode.iter().copied()).start(&scene.client).unwrap();
             assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(78), "{what}, {mode:?}: {}", run.text());
             let said = run.stderr();
             assert!(
@@ -85,7 +85,7 @@ fn a_wrong_configuration_is_told_as_problem_cause_and_help() {
 
 #[test]
 fn a_missing_configuration_and_a_wrong_argument_are_told_apart() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     for (args, want, named) in [
         (&["--config", "/run/none.toml"][..], Some(78), "/run/none.toml"),
@@ -107,10 +107,10 @@ fn a_missing_configuration_and_a_wrong_argument_are_told_apart() {
 
 #[test]
 fn status_tells_a_person_and_a_program_what_is_leased() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
-    let _daemon = scene.service(&Daemon::new()).unwrap();
+    let _daemon = scene.service(&dhcp()).unwrap();
     let bound = || Ok(scene.status()?.to_string().contains("\"bound\"").then_some(()));
     eventually("the status saying bound", SOON, bound)
         .unwrap_or_else(|error| panic!("{error:#}\n{:#?}", scene.status()));
@@ -131,10 +131,10 @@ fn status_tells_a_person_and_a_program_what_is_leased() {
 
 #[test]
 fn the_daemon_does_what_it_is_told_while_it_runs() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let daemon = scene.service(&Daemon::new().config("metric = 1000\n")).unwrap();
+    let daemon = scene.service(&dhcp().config("metric = 1000\n")).unwrap();
     let does = |args: &[&str]| {
         let (code, run) = command(&scene, args);
         assert_eq!(code, Some(0), "{args:?}: {}\n{}", run.text(), daemon.text());
@@ -163,10 +163,10 @@ fn the_daemon_does_what_it_is_told_while_it_runs() {
 
 #[test]
 fn a_wrong_reload_is_refused_and_changes_nothing() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let mut daemon = scene.service(&Daemon::new().config("metric = 1000\n")).unwrap();
+    let mut daemon = scene.service(&dhcp().config("metric = 1000\n")).unwrap();
     let monitor = orlop_testbed::Monitor::start(&scene.client).unwrap();
     scene.client.write("/run/orlop-dhcp.toml", "metrik = 2000\n").unwrap();
     let (code, run) = command(&scene, &["reload"]);
@@ -179,14 +179,14 @@ fn a_wrong_reload_is_refused_and_changes_nothing() {
 // The process has locked itself in by then: the folder that the link leads to must have been named before.
 #[test]
 fn a_configuration_behind_a_link_is_read_again_also_when_another_replaces_it() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
     scene
         .client
         .shell("mkdir /run/named /run/real; touch /run/real/a.toml; ln -s /run/real/a.toml /run/named")
         .unwrap();
-    let daemon = scene.service(&Daemon::new().args(["--config", "/run/named/a.toml"])).unwrap();
+    let daemon = scene.service(&dhcp().args(["--config", "/run/named/a.toml"])).unwrap();
     scene.client.shell("echo metric=2000 >/run/real/new; mv /run/real/new /run/real/a.toml").unwrap();
     let (code, run) = command(&scene, &["reload"]);
     assert_eq!(code, Some(0), "{}\n{}", run.text(), daemon.text());
@@ -197,11 +197,11 @@ fn a_configuration_behind_a_link_is_read_again_also_when_another_replaces_it() {
 
 #[test]
 fn a_run_whose_outcome_cannot_be_printed_is_done_all_the_same() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let run = Daemon::new().args(["--oneshot", "--json"]);
+    let run = dhcp().args(["--oneshot", "--json"]);
     let status = run.command(&scene.client).unwrap().stdout(full).status().unwrap();
     assert_eq!(status.code(), Some(0));
     assert_eq!(rogue.count(Phase::Rebooting), 0, "it was not done twice");
@@ -209,7 +209,7 @@ fn a_run_whose_outcome_cannot_be_printed_is_done_all_the_same() {
 
 #[test]
 fn the_posture_names_every_layer_of_every_process() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::with_link_down().unwrap();
     let (code, run) = command(&scene, &["--posture"]);
     assert_eq!(code, Some(0), "{}", run.text());

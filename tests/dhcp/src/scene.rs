@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use orlop_testbed::state::Address;
-use orlop_testbed::{Daemon, Dnsmasq, Host, Lease, Mode, Rogue, Running, Script, Wire, eventually};
+use orlop_testbed::{Dnsmasq, Host, Launch, Lease, Rogue, Running, Script, Trio, Wire, eventually};
 use serde_json::Value;
+
+use crate::daemon::WORKER_ARGV0;
 
 /// Far longer than anything here takes, so that only a defect and not a busy machine uses it up.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -93,8 +95,8 @@ impl Scene {
     ///
     /// # Errors
     /// When it does not start or does not end in time.
-    pub fn oneshot(&self, daemon: &Daemon) -> Result<Running> {
-        let mut running = daemon.clone().mode(Mode::Oneshot).start(&self.client)?;
+    pub fn oneshot(&self, daemon: &Launch) -> Result<Running> {
+        let mut running = daemon.clone().oneshot().start(&self.client)?;
         running.wait_exit(SOON)?;
         Ok(running)
     }
@@ -103,10 +105,18 @@ impl Scene {
     ///
     /// # Errors
     /// When it does not start or gets no lease in time.
-    pub fn service(&self, daemon: &Daemon) -> Result<Running> {
+    pub fn service(&self, daemon: &Launch) -> Result<Running> {
         let running = daemon.start(&self.client)?;
         leased(&self.client).with_context(|| format!("the daemon says:\n{}", running.text()))?;
         Ok(running)
+    }
+
+    /// The processes of our daemon; waits until all are there.
+    ///
+    /// # Errors
+    /// When they are not there `within` the time.
+    pub fn trio(&self, daemon: &Running, within: Duration) -> Result<Trio> {
+        Trio::find(&self.client, daemon.pid(), WORKER_ARGV0, within)
     }
 
     /// `status.json` of our daemon.

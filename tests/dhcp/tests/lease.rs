@@ -4,11 +4,11 @@
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on, unleased};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, dhcp, lease_of, leased, leased_on, testbed, unleased};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::script::{classless_routes, overloaded};
 use orlop_testbed::state::{PROTOCOL_DHCP, Route, SCOPE_LINK, TABLE_MAIN};
-use orlop_testbed::{Capture, Daemon, Dnsmasq, Kind, Lease, Mode, Phase, Script, Udhcpd, Wire, eventually};
+use orlop_testbed::{Capture, Dnsmasq, Kind, Lease, Phase, Script, Udhcpd, Wire, eventually};
 
 const RESOLV_CONF: &str = "/run/resolvconf/resolv.conf";
 
@@ -18,7 +18,7 @@ fn ip(text: &str) -> Ipv4Addr {
 
 #[test]
 fn a_oneshot_run_configures_everything_a_lease_has_and_ends() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene
         .dnsmasq_like(|dnsmasq| {
@@ -29,7 +29,7 @@ fn a_oneshot_run_configures_everything_a_lease_has_and_ends() {
                 .option("26,1400")
         })
         .unwrap();
-    let mut run = scene.oneshot(&Daemon::new()).unwrap();
+    let mut run = scene.oneshot(&dhcp()).unwrap();
     assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(0), "{}", run.text());
 
     let [address] = <[_; 1]>::try_from(scene.client.addresses("eth0").unwrap()).unwrap();
@@ -79,12 +79,12 @@ fn a_oneshot_run_configures_everything_a_lease_has_and_ends() {
 
 #[test]
 fn udhcpds_lease_is_taken_too() {
-    let Some(_) = Daemon::testbed(&["udhcpd"]) else { return };
+    let Some(_) = testbed(&["udhcpd"]) else { return };
     let scene = Scene::new().unwrap();
     let udhcpd = Udhcpd::on("eth0", "192.0.2.77", "192.0.2.77", 600);
     let _udhcpd =
         udhcpd.option("router 192.0.2.1").option("dns 192.0.2.53").option("domain lan").start(&scene.server).unwrap();
-    let mut run = scene.oneshot(&Daemon::new()).unwrap();
+    let mut run = scene.oneshot(&dhcp()).unwrap();
     assert!(run.wait_exit(SOON).unwrap().success(), "{}", run.text());
     assert_eq!(leased(&scene.client).unwrap().address, ADDRESS);
     assert_eq!(scene.client.default_routes().unwrap()[0].gateway, Some(SERVER));
@@ -93,11 +93,11 @@ fn udhcpds_lease_is_taken_too() {
 // RFC 4039: DISCOVER with option 80, answered by an ACK.
 #[test]
 fn two_messages_are_enough_when_the_server_commits_rapidly() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq_like(|dnsmasq| dnsmasq.arg("--dhcp-rapid-commit")).unwrap();
     let capture = Capture::start(&scene.client).unwrap();
-    let mut run = scene.oneshot(&Daemon::new()).unwrap();
+    let mut run = scene.oneshot(&dhcp()).unwrap();
     assert!(run.wait_exit(SOON).unwrap().success(), "{}", run.text());
     let kinds: Vec<_> = capture.messages().iter().filter_map(|seen| seen.message.kind()).collect();
     assert_eq!(kinds, [Kind::Discover, Kind::Ack], "{}", capture.time_line());
@@ -105,12 +105,12 @@ fn two_messages_are_enough_when_the_server_commits_rapidly() {
 
 #[test]
 fn what_is_sent_is_what_the_rfcs_ask_for() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
     scene.client.run("hostname", &["walnut"]).unwrap();
     let capture = Capture::start(&scene.client).unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let mac = scene.client.mac("eth0").unwrap();
     let sent: Vec<_> = capture.messages().into_iter().filter(|seen| seen.outgoing).collect();
     let [discover, request] = <[_; 2]>::try_from(sent).unwrap();
@@ -142,7 +142,7 @@ fn what_is_sent_is_what_the_rfcs_ask_for() {
 
 #[test]
 fn resolv_conf_is_rewritten_in_place_and_only_when_it_changes() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let path = scene.client.path(RESOLV_CONF);
     let before = std::fs::metadata(&path).unwrap();
@@ -150,12 +150,12 @@ fn resolv_conf_is_rewritten_in_place_and_only_when_it_changes() {
         .with(code::DOMAIN_NAME, *b"a-rather-long-domain.example.org")
         .with(code::DNS, [192, 0, 2, 53, 192, 0, 2, 54]);
     let rogue = scene.rogue(Script::serve(&long)).unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let first = std::fs::metadata(&path).unwrap();
     assert_eq!(first.ino(), before.ino(), "other containers have this inode bound");
     assert_eq!(first.permissions().mode() & 0o777, 0o644);
 
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let second = std::fs::metadata(&path).unwrap();
     assert_eq!(
         (second.ino(), second.mtime(), second.mtime_nsec()),
@@ -164,7 +164,7 @@ fn resolv_conf_is_rewritten_in_place_and_only_when_it_changes() {
     );
 
     rogue.set(Script::serve(&lease_of(600).with(code::DNS, [192, 0, 2, 99])));
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let third = std::fs::metadata(&path).unwrap();
     let content = scene.client.read(RESOLV_CONF).unwrap();
     assert_eq!(third.ino(), first.ino());
@@ -179,7 +179,7 @@ fn resolv_conf_is_rewritten_in_place_and_only_when_it_changes() {
 
 #[test]
 fn only_a_default_hostname_is_replaced() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     for (before, config, want) in [
         ("localhost", "", "walnut"),
         ("chosen", "", "chosen"),
@@ -189,7 +189,7 @@ fn only_a_default_hostname_is_replaced() {
         let scene = Scene::new().unwrap();
         scene.client.run("hostname", &[before]).unwrap();
         let _rogue = scene.rogue(Script::serve(&lease_of(600).with(code::HOST_NAME, *b"walnut"))).unwrap();
-        let run = scene.oneshot(&Daemon::new().config(config)).unwrap();
+        let run = scene.oneshot(&dhcp().config(config)).unwrap();
         let now = scene.client.run("hostname", &[]).unwrap();
         assert_eq!(now.trim(), want, "{before} with {config:?}: {}", run.text());
     }
@@ -197,7 +197,7 @@ fn only_a_default_hostname_is_replaced() {
 
 #[test]
 fn the_mtu_goes_where_the_configuration_says_and_a_silly_one_nowhere() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     for (what, config, mtu, route, link) in [
         ("by default to the routes", "", 1400_u16, Some(1400), 1500),
         ("to the link when told so", "use-mtu = \"link\"\n", 1400, None, 1400),
@@ -206,7 +206,7 @@ fn the_mtu_goes_where_the_configuration_says_and_a_silly_one_nowhere() {
     ] {
         let scene = Scene::new().unwrap();
         let _rogue = scene.rogue(Script::serve(&lease_of(600).with(code::MTU, mtu.to_be_bytes()))).unwrap();
-        let run = scene.oneshot(&Daemon::new().config(config)).unwrap();
+        let run = scene.oneshot(&dhcp().config(config)).unwrap();
         let default = scene.client.default_routes().unwrap();
         assert_eq!(default.len(), 1, "{what}: {}", run.text());
         let have = (default[0].mtu, scene.client.link("eth0").unwrap().mtu);
@@ -217,10 +217,10 @@ fn the_mtu_goes_where_the_configuration_says_and_a_silly_one_nowhere() {
 // Linux believes a route's MTU: beyond the link's it makes packets that no link carries.
 #[test]
 fn an_mtu_beyond_the_link_is_not_given_to_the_routes() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600).with(code::MTU, 9000_u16.to_be_bytes()))).unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let mtu = scene.client.default_routes().unwrap()[0].mtu;
     assert!(mtu.is_none_or(|mtu| mtu <= 1500), "a route of {mtu:?} over a link of 1500");
     assert_eq!(scene.client.link("eth0").unwrap().mtu, 1500);
@@ -241,13 +241,13 @@ fn google() -> Lease {
 
 #[test]
 fn a_router_outside_the_leased_network_is_reached() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let hetzner =
         Lease::new(ip("203.0.113.9"), 86400).with(code::SUBNET_MASK, [255; 4]).with(code::ROUTER, [172, 31, 1, 1]);
     for (what, lease, router) in [("Google", google(), ip("10.156.0.1")), ("Hetzner", hetzner, ip("172.31.1.1"))] {
         let scene = Scene::new().unwrap();
         let _rogue = scene.rogue(Script::serve(&lease)).unwrap();
-        let mut run = scene.oneshot(&Daemon::new()).unwrap();
+        let mut run = scene.oneshot(&dhcp()).unwrap();
         assert!(run.wait_exit(SOON).unwrap().success(), "{what}: {}", run.text());
         let address = leased(&scene.client).unwrap();
         assert_eq!((address.address, address.prefix), (lease.address, 32), "{what}");
@@ -266,12 +266,12 @@ fn a_router_outside_the_leased_network_is_reached() {
 // ignore the Router option."
 #[test]
 fn classless_routes_replace_the_router() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let (near, far) = (ip("192.0.2.2"), ip("192.0.2.3"));
     let routes = classless_routes(&[(Ipv4Addr::UNSPECIFIED, 0, near), (ip("10.20.0.0"), 16, far)]);
     let _rogue = scene.rogue(Script::serve(&lease_of(600).with(code::CLASSLESS_ROUTES, routes))).unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let routes = scene.client.routes().unwrap();
     let gateways: Vec<_> = routes.iter().filter_map(|route| Some((route.destination, route.gateway?))).collect();
     assert_eq!(gateways.len(), 2, "{routes:#?}");
@@ -283,7 +283,7 @@ fn classless_routes_replace_the_router() {
 
 #[test]
 fn options_in_other_fields_and_in_parts_are_found() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let routes =
         classless_routes(&[(ip("10.20.0.0"), 16, ip("192.0.2.3")), (Ipv4Addr::UNSPECIFIED, 0, ip("192.0.2.2"))]);
     let (head, tail) = routes.split_at(5);
@@ -299,7 +299,7 @@ fn options_in_other_fields_and_in_parts_are_found() {
     for (what, script) in [("in parts", whole), ("in parts, and in file and sname", moved)] {
         let scene = Scene::new().unwrap();
         let _rogue = scene.rogue(script).unwrap();
-        let run = scene.oneshot(&Daemon::new()).unwrap();
+        let run = scene.oneshot(&dhcp()).unwrap();
         let address = leased(&scene.client).unwrap_or_else(|error| panic!("{what}: {error:#}\n{}", run.text()));
         assert!((580..=600).contains(&address.valid.unwrap()), "{what}: {address:?}");
         let gateways: Vec<_> = scene.client.routes().unwrap().iter().filter_map(|route| route.gateway).collect();
@@ -309,14 +309,14 @@ fn options_in_other_fields_and_in_parts_are_found() {
 
 #[test]
 fn a_server_that_leaves_out_its_name_or_the_lease_time_is_served_with_what_is_left() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     for (what, lease, valid) in [
         ("no server identifier (Oracle's cloud)", lease_of(600).without(code::SERVER_ID), 580..=600),
         ("no lease time: an hour", lease_of(600).without(code::LEASE_TIME), 3580..=3600),
     ] {
         let scene = Scene::new().unwrap();
         let _rogue = scene.rogue(Script::serve(&lease)).unwrap();
-        let run = scene.oneshot(&Daemon::new()).unwrap();
+        let run = scene.oneshot(&dhcp()).unwrap();
         let address = leased(&scene.client).unwrap_or_else(|error| panic!("{what}: {error:#}\n{}", run.text()));
         assert!(valid.contains(&address.valid.unwrap()), "{what}: {address:?}");
     }
@@ -324,17 +324,17 @@ fn a_server_that_leaves_out_its_name_or_the_lease_time_is_served_with_what_is_le
 
 #[test]
 fn a_lease_for_ever_has_no_end() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(u32::MAX))).unwrap();
-    scene.oneshot(&Daemon::new()).unwrap();
+    scene.oneshot(&dhcp()).unwrap();
     let address = leased(&scene.client).unwrap();
     assert_eq!((address.valid, address.preferred), (None, None));
 }
 
 #[test]
 fn two_interfaces_have_metrics_of_their_own_and_one_resolv_conf() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     Wire::veth(&scene.client, "eth1", &scene.server, "eth1").unwrap();
     scene.server.link_up("eth1").unwrap();
@@ -346,7 +346,7 @@ fn two_interfaces_have_metrics_of_their_own_and_one_resolv_conf() {
         .start(&scene.server)
         .unwrap();
     let config = "[interface.eth1]\nmetric = 50\n";
-    let mut run = scene.oneshot(&Daemon::new().config(config)).unwrap();
+    let mut run = scene.oneshot(&dhcp().config(config)).unwrap();
     assert!(run.wait_exit(SOON).unwrap().success(), "{}", run.text());
     let ifindex = scene.client.link("eth0").unwrap().ifindex;
     let mut metrics: Vec<_> =
@@ -361,12 +361,12 @@ fn two_interfaces_have_metrics_of_their_own_and_one_resolv_conf() {
 
 #[test]
 fn an_expired_lease_takes_everything_with_it() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let script =
         Script::serve(&lease_of(4).with(code::DNS, [192, 0, 2, 53])).without(Phase::Renewing).without(Phase::Rebinding);
     let rogue = scene.rogue(script).unwrap();
-    let daemon = Daemon::new().mode(Mode::Service).start(&scene.client).unwrap();
+    let daemon = dhcp().start(&scene.client).unwrap();
     leased(&scene.client).unwrap();
     rogue.set(Script::silent());
     unleased(&scene.client).unwrap();

@@ -7,17 +7,17 @@ use crate::program::{Program, Ran};
 
 /// A run's system calls.
 #[derive(Clone, Debug, Default)]
-pub struct Trace {
+pub struct Strace {
     /// In the order in which they ended.
     pub calls: Vec<TracedCall>,
 }
 
-/// One of them.
+/// One system call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedCall {
-    /// Who.
+    /// The process that made it.
     pub pid: u32,
-    /// Its name.
+    /// Its name, as strace writes it.
     pub name: String,
     /// What follows the name, as strace writes it; with `-y`, descriptors come with their paths: `3</proc/sys>`.
     pub rest: String,
@@ -26,7 +26,7 @@ pub struct TracedCall {
 /// Where strace writes, on the host.
 const LOG: &str = "/run/strace.log";
 
-impl Trace {
+impl Strace {
     /// Runs our applier with these arguments under strace. Descriptors come with their paths.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn calls_are_read_with_their_process_and_put_together_again() {
-        let trace = Trace::parse(
+        let trace = Strace::parse(
             "7 openat2(3</proc/sys>, \"kernel/hostname\", {flags=O_RDWR} <unfinished ...>\n\
              8 write(1<pipe>, \"x\", 1) = 1\n\
              7 <... openat2 resumed>, 24)      = 4</proc/sys/kernel/hostname>\n\

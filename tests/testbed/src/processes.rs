@@ -1,4 +1,4 @@
-//! The three processes of our daemon, found from outside.
+//! The three processes of a daemon of ours, found from outside.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,35 +6,34 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use orlop_testbed::{Host, eventually};
 
-/// The processes of one running daemon.
+use crate::deadline::eventually;
+use crate::host::Host;
+
+/// The processes of a daemon that has one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trio {
-    /// The one that was started.
+    /// The process that was started, and starts the others.
     pub supervisor: u32,
-    /// Its half that acts.
+    /// Acts, and reads no byte from the network.
     pub broker: u32,
-    /// Its half that hears.
+    /// Hears the network, and has no privilege.
     pub worker: u32,
 }
 
 impl Trio {
-    /// Finds the processes of the daemon that was started as `supervisor`; waits until all are there.
+    /// Finds the processes of the daemon that was started as `supervisor`, the worker by the name that it is called by; waits
+    /// until all are there.
     ///
     /// # Errors
     /// When they are not there `within` the time.
-    pub fn find(host: &Host, supervisor: u32, within: Duration) -> Result<Self> {
+    pub fn find(host: &Host, supervisor: u32, worker: &str, within: Duration) -> Result<Self> {
         eventually("a broker and a worker", within, || {
             let processes = host.processes()?;
             let called = |part: &str| {
                 processes.iter().find(|(pid, words)| *pid != supervisor && words.contains(part)).map(|(pid, _)| *pid)
             };
-            Ok(called("--broker-of").zip(called("dhcp-worker")).map(|(broker, worker)| Self {
-                supervisor,
-                broker,
-                worker,
-            }))
+            Ok(called("--broker-of").zip(called(worker)).map(|(broker, worker)| Self { supervisor, broker, worker }))
         })
         .with_context(|| format!("processes: {:?}", host.processes()))
     }

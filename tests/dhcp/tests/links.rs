@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use orlop_test_netns::{ADDRESS, SERVER, SOON, Scene, lease_of, leased, leased_on};
+use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, dhcp, lease_of, leased, leased_on, testbed};
 use orlop_testbed::dhcp::code;
 use orlop_testbed::script::Template;
 use orlop_testbed::state::Item;
-use orlop_testbed::{Capture, Daemon, Kind, Lease, Mode, Monitor, Phase, Script, Wire, eventually};
+use orlop_testbed::{Capture, Kind, Launch, Lease, Monitor, Phase, Script, Wire, eventually};
 
 const UNCONFIGURED: Option<i32> = Some(69);
 
 /// Runs once, and checks the exit code, that it took between these times, and that the last line of its log names all these words.
-fn oneshot_ends(scene: &Scene, daemon: &Daemon, code: Option<i32>, within: std::ops::Range<f64>, words: &[&str]) {
+fn oneshot_ends(scene: &Scene, daemon: &Launch, code: Option<i32>, within: std::ops::Range<f64>, words: &[&str]) {
     let start = Instant::now();
     let mut run = scene.oneshot(daemon).unwrap();
     let took = start.elapsed().as_secs_f64();
@@ -28,10 +28,10 @@ fn oneshot_ends(scene: &Scene, daemon: &Daemon, code: Option<i32>, within: std::
 
 #[test]
 fn without_a_server_the_run_ends_by_its_deadline_and_says_so() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let capture = Capture::start(&scene.client).unwrap();
-    let daemon = Daemon::new().args(["--deadline", "3"]);
+    let daemon = dhcp().args(["--deadline", "3"]);
     oneshot_ends(&scene, &daemon, UNCONFIGURED, 2.8..4.0, &["eth0", "server"]);
     let sent = capture.of_kind(Kind::Discover);
     assert!((2..=4).contains(&sent.len()), "{}", capture.time_line());
@@ -39,29 +39,29 @@ fn without_a_server_the_run_ends_by_its_deadline_and_says_so() {
 
 #[test]
 fn without_a_carrier_the_run_ends_sooner_than_its_deadline() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     scene.server.link_down("eth0").unwrap();
-    let daemon = Daemon::new().config("carrier-wait = 1\n");
+    let daemon = dhcp().config("carrier-wait = 1\n");
     oneshot_ends(&scene, &daemon, UNCONFIGURED, 0.9..3.0, &["eth0", "carrier"]);
 }
 
 #[test]
 fn without_an_interface_the_run_ends_sooner_than_its_deadline() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::without_wire().unwrap();
-    let daemon = Daemon::new().config("carrier-wait = 1\n");
+    let daemon = dhcp().config("carrier-wait = 1\n");
     oneshot_ends(&scene, &daemon, UNCONFIGURED, 0.9..3.0, &["no interface"]);
 }
 
 #[test]
 fn when_every_request_is_refused_the_run_says_refused() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let lease = lease_of(600);
     let script = Script::default().on(Phase::Discover, [lease.offer()]).on(Phase::Selecting, [Template::nak(SERVER)]);
     let rogue = scene.rogue(script).unwrap();
-    let daemon = Daemon::new().args(["--deadline", "4"]);
+    let daemon = dhcp().args(["--deadline", "4"]);
     oneshot_ends(&scene, &daemon, Some(76), 0.0..5.0, &["eth0", "refused"]);
     let requests = rogue.count(Phase::Selecting);
     assert!((2..=6).contains(&requests), "{requests} requests in four seconds: refusals slow it down");
@@ -69,41 +69,41 @@ fn when_every_request_is_refused_the_run_says_refused() {
 
 #[test]
 fn when_one_of_two_interfaces_has_no_server_the_run_is_done_in_part() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     Wire::veth(&scene.client, "eth1", &scene.server, "eth1").unwrap();
     scene.server.link_up("eth1").unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
-    let daemon = Daemon::new().args(["--deadline", "3"]);
+    let daemon = dhcp().args(["--deadline", "3"]);
     oneshot_ends(&scene, &daemon, Some(75), 2.8..4.0, &["eth0", "192.0.2.77", "eth1"]);
     assert_eq!(leased(&scene.client).unwrap().address, ADDRESS);
 }
 
 #[test]
 fn an_interface_without_a_carrier_does_not_hold_up_the_one_with() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     Wire::veth(&scene.client, "eth1", &scene.server, "eth1").unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
-    oneshot_ends(&scene, &Daemon::new(), Some(0), 0.0..2.5, &["eth0", "192.0.2.77"]);
+    oneshot_ends(&scene, &dhcp(), Some(0), 0.0..2.5, &["eth0", "192.0.2.77"]);
 }
 
 #[test]
 fn an_interface_that_is_down_is_brought_up() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::with_link_down().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
     assert!(!scene.client.link("eth0").unwrap().up);
-    oneshot_ends(&scene, &Daemon::new(), Some(0), 0.0..4.0, &["eth0", "192.0.2.77"]);
+    oneshot_ends(&scene, &dhcp(), Some(0), 0.0..4.0, &["eth0", "192.0.2.77"]);
 }
 
 #[test]
 fn a_carrier_that_comes_late_is_waited_for() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     let _dnsmasq = scene.dnsmasq().unwrap();
     scene.server.link_down("eth0").unwrap();
-    let mut run = Daemon::new().mode(Mode::Oneshot).start(&scene.client).unwrap();
+    let mut run = dhcp().oneshot().start(&scene.client).unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     assert!(run.poll_exit().unwrap().is_none(), "{}", run.text());
     let capture = Capture::start(&scene.client).unwrap();
@@ -120,9 +120,9 @@ fn a_carrier_that_comes_late_is_waited_for() {
 
 #[test]
 fn an_interface_that_appears_late_is_configured() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::without_wire().unwrap();
-    let daemon = Daemon::new().start(&scene.client).unwrap();
+    let daemon = dhcp().start(&scene.client).unwrap();
     std::thread::sleep(Duration::from_millis(500));
     Wire::veth(&scene.client, "eth0", &scene.server, "eth0").unwrap();
     scene.server.link_up("eth0").unwrap();
@@ -134,11 +134,11 @@ fn an_interface_that_appears_late_is_configured() {
 
 #[test]
 fn an_interface_that_goes_and_comes_back_is_configured_again() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let daemon = {
         let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-        scene.service(&Daemon::new()).unwrap()
+        scene.service(&dhcp()).unwrap()
     };
     scene.client.link_delete("eth0").unwrap();
     Wire::veth(&scene.client, "eth0", &scene.server, "eth0").unwrap();
@@ -151,7 +151,7 @@ fn an_interface_that_goes_and_comes_back_is_configured_again() {
 
 #[test]
 fn only_interfaces_that_were_asked_for_are_touched() {
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::new().unwrap();
     for other in ["wlan0", "eth1"] {
         Wire::veth(&scene.client, other, &scene.server, other).unwrap();
@@ -159,7 +159,7 @@ fn only_interfaces_that_were_asked_for_are_touched() {
     }
     let _dnsmasq = scene.dnsmasq().unwrap();
     let capture = Capture::start(&scene.server).unwrap();
-    let mut run = scene.oneshot(&Daemon::new().config("deny-interfaces = [\"eth1\"]\n")).unwrap();
+    let mut run = scene.oneshot(&dhcp().config("deny-interfaces = [\"eth1\"]\n")).unwrap();
     assert!(run.wait_exit(SOON).unwrap().success(), "{}", run.text());
     for other in ["wlan0", "eth1"] {
         assert!(!scene.client.link(other).unwrap().up, "{other} was brought up");
@@ -170,10 +170,10 @@ fn only_interfaces_that_were_asked_for_are_touched() {
 // A cable that is pulled for a moment: some drivers do that by themselves.
 #[test]
 fn a_short_loss_of_carrier_changes_nothing() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let _daemon = scene.service(&Daemon::new()).unwrap();
+    let _daemon = scene.service(&dhcp()).unwrap();
     let monitor = Monitor::start(&scene.client).unwrap();
     let asked = rogue.asked().len();
     scene.server.link_down("eth0").unwrap();
@@ -187,10 +187,10 @@ fn a_short_loss_of_carrier_changes_nothing() {
 
 #[test]
 fn after_a_long_loss_of_carrier_the_lease_is_confirmed_while_the_address_stays() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let _daemon = scene.service(&Daemon::new()).unwrap();
+    let _daemon = scene.service(&dhcp()).unwrap();
     let monitor = Monitor::start(&scene.client).unwrap();
     scene.server.link_down("eth0").unwrap();
     std::thread::sleep(Duration::from_millis(2500));
@@ -205,7 +205,7 @@ fn after_a_long_loss_of_carrier_the_lease_is_confirmed_while_the_address_stays()
 #[test]
 fn sixty_four_interfaces_are_configured_at_once() {
     const LINKS: u16 = 64;
-    let Some(_) = Daemon::testbed(&["dnsmasq"]) else { return };
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
     let scene = Scene::without_wire().unwrap();
     Wire::many(&scene.client, "eth", &scene.server, "port", LINKS).unwrap();
     let ports: Vec<String> = (0..LINKS).map(|n| format!("port{n}")).collect();
@@ -215,7 +215,7 @@ fn sixty_four_interfaces_are_configured_at_once() {
     let _dnsmasq = dnsmasq.start(&scene.server).unwrap();
     let capture = Capture::start(&scene.server).unwrap();
     let start = Instant::now();
-    let mut run = scene.oneshot(&Daemon::new()).unwrap();
+    let mut run = scene.oneshot(&dhcp()).unwrap();
     assert!(run.wait_exit(SOON).unwrap().success(), "{}", run.text());
     println!("{LINKS} interfaces in {:?}", start.elapsed());
     let mut addresses: Vec<_> =
@@ -239,11 +239,11 @@ fn sixty_four_interfaces_are_configured_at_once() {
 // The kernel drops the routes of an interface that is set down, and gives only the addresses back.
 #[test]
 fn an_interface_that_is_set_down_and_up_has_its_routes_again_even_without_a_server() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     for (what, pause) in [("at once", Duration::ZERO), ("after a while", Duration::from_millis(1500))] {
         let scene = Scene::new().unwrap();
         let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-        let daemon = scene.service(&Daemon::new()).unwrap();
+        let daemon = scene.service(&dhcp()).unwrap();
         let routed = || Ok((!scene.client.default_routes()?.is_empty()).then_some(()));
         eventually("the default route", SOON, routed).unwrap();
         rogue.set(Script::silent());
@@ -259,11 +259,11 @@ fn an_interface_that_is_set_down_and_up_has_its_routes_again_even_without_a_serv
 
 #[test]
 fn another_hardware_address_gets_its_own_lease_in_place_of_the_old_one() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     // For ever: nothing but us would ever remove it.
     let rogue = scene.rogue(Script::serve(&lease_of(u32::MAX))).unwrap();
-    let daemon = scene.service(&Daemon::new()).unwrap();
+    let daemon = scene.service(&dhcp()).unwrap();
     let other = Ipv4Addr::new(192, 0, 2, 88);
     rogue.set(Script::serve(&Lease { address: other, ..lease_of(600) }));
     scene.client.shell("ip link set eth0 address 02:00:00:00:00:99").unwrap();
@@ -276,10 +276,10 @@ fn another_hardware_address_gets_its_own_lease_in_place_of_the_old_one() {
 
 #[test]
 fn a_renamed_interface_keeps_its_lease_under_the_new_name_and_takes_that_names_settings() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
-    let daemon = scene.service(&Daemon::new().config("[interface.eth7]\nmetric = 7\n")).unwrap();
+    let daemon = scene.service(&dhcp().config("[interface.eth7]\nmetric = 7\n")).unwrap();
     let monitor = Monitor::start(&scene.client).unwrap();
     scene.client.shell("ip link set eth0 down; ip link set eth0 name eth7; ip link set eth7 up").unwrap();
     let with_metric = || Ok(scene.client.default_routes()?.iter().any(|route| route.metric == 7).then_some(()));
@@ -293,10 +293,10 @@ fn a_renamed_interface_keeps_its_lease_under_the_new_name_and_takes_that_names_s
 
 #[test]
 fn what_others_have_on_the_interface_outlives_the_lease() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let rogue = scene.rogue(Script::serve(&lease_of(20).times(2, 15))).unwrap();
-    let daemon = scene.service(&Daemon::new()).unwrap();
+    let daemon = scene.service(&dhcp()).unwrap();
     scene
         .client
         .shell(
@@ -322,11 +322,11 @@ fn what_others_have_on_the_interface_outlives_the_lease() {
 
 #[test]
 fn an_interface_whose_port_another_client_holds_is_configured_once_that_is_gone() {
-    let Some(_) = Daemon::testbed(&[]) else { return };
+    let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
     let holder = scene.client.inside(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68))?)).unwrap();
-    let daemon = Daemon::new().start(&scene.client).unwrap();
+    let daemon = dhcp().start(&scene.client).unwrap();
     daemon.wait_for("another DHCP client", SOON).unwrap();
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(scene.client.addresses("eth0").unwrap(), []);
