@@ -1,7 +1,11 @@
 //! Every daemon there is, for tests and tools: whoever goes through [`ALL`] need not name any.
 //!
+//! A new daemon adds itself there, and what its processes say on their channels to [`dialect::ALL`].
+//!
 //! No daemon depends on this: it would know all the others. What holds for each of them is tested here.
 #![forbid(unsafe_code)]
+
+pub mod dialect;
 
 use orlop_sandbox::daemon::Daemon;
 

@@ -46,6 +46,15 @@ pub struct Worker {
     pub profile: &'static Profile,
     /// When it is started, and what its end means.
     pub service: Service,
+    /// What its broker grants it besides timers, once its posture is known.
+    pub grants: &'static [Grant],
+}
+
+/// A kind of descriptor that a broker grants to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// A packet socket that hears one interface, through a filter that is locked.
+    Listener,
 }
 
 /// When a worker is started, and what its end means.

@@ -93,7 +93,7 @@ impl Arena {
     /// Puts everything back as the next attack expects it.
     fn reset(&mut self, column: &Column) -> Result<()> {
         fixtures::restore(column.uid())?;
-        self.scene.contract = column.target.contract;
+        self.scene.dialect = column.target.dialect_number();
         self.services.hang_up();
         if !self.stand_in.is_alive() {
             self.stand_in = decoys::StandIn::start(&self.program)?;

@@ -1,6 +1,6 @@
 //! How a broker takes what an attacker said: as a careless one would (the control), and as ours does.
 
-use crate::contract::Contract;
+use orlop_fleet::dialect::Dialect;
 
 /// Whether a broker without a decoder got something it should not have: any bytes at all behind the greeting, or a descriptor.
 pub(crate) fn careless(said: &[Vec<u8>], descriptors: usize) -> bool {
@@ -9,8 +9,8 @@ pub(crate) fn careless(said: &[Vec<u8>], descriptors: usize) -> bool {
 
 /// Whether our decoder accepted a message. It stops at the first one that it refuses, and an empty one is the end;
 /// descriptors it never sees, because it receives without room for them.
-pub(crate) fn careful(contract: Contract, said: &[Vec<u8>]) -> bool {
-    said.first().is_some_and(|message| contract.accepts(message))
+pub(crate) fn careful(dialect: &Dialect, said: &[Vec<u8>]) -> bool {
+    said.first().is_some_and(|message| (dialect.accepts)(message))
 }
 
 #[cfg(test)]
@@ -19,13 +19,13 @@ mod tests {
 
     #[test]
     fn nothing_is_accepted_behind_a_refused_message() {
-        for contract in Contract::ALL {
-            let good = contract.good().to_vec();
+        for dialect in orlop_fleet::dialect::ALL {
+            let (good, name) = (dialect.good.to_vec(), dialect.processes);
             let alone = std::slice::from_ref(&good);
-            assert!(careful(contract, alone) && careless(alone, 0), "{contract:?}");
-            assert!(!careful(contract, &[vec![0xff], good.clone()]), "{contract:?}");
-            assert!(!careful(contract, &[vec![], good]), "{contract:?}");
-            assert!(!careful(contract, &[]), "{contract:?}");
+            assert!(careful(dialect, alone) && careless(alone, 0), "{name:?}");
+            assert!(!careful(dialect, &[vec![0xff], good.clone()]), "{name:?}");
+            assert!(!careful(dialect, &[vec![], good]), "{name:?}");
+            assert!(!careful(dialect, &[]), "{name:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::attack::{self, Attack};
 use crate::column::{self, Column};
 use crate::mutation::{self, Mutation};
 use crate::table::{self, Breach, Row};
-use crate::target::{TARGETS, Target};
+use crate::target::{self, Target};
 use crate::{evicted, filter, minimality, power};
 
 /// Runs a command inside the arena.
@@ -22,7 +22,7 @@ pub fn inside(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (key, words) = match words.as_slice() {
         ["--of", key, words @ ..] => (*key, words),
-        words => (TARGETS[0].key, words),
+        words => (target::all()[0].key, words),
     };
     let of = Target::by_key(key).with_context(|| format!("there is no target {key}; try orlop-attack list"))?;
     if let Some(capability) = of.missing()? {
@@ -52,7 +52,7 @@ pub fn inside(arguments: &[String]) -> Result<ExitCode> {
 #[must_use]
 pub fn names() -> String {
     let attacks = attack::all().map(|Attack { name, means, .. }| format!("{name:<32} {means}"));
-    let targets = TARGETS.iter().map(|Target { key, title, .. }| format!("--of {key:<27} the {title}"));
+    let targets = target::all().iter().map(|Target { key, title, .. }| format!("--of {key:<27} the {title}"));
     attacks.chain(targets).map(|line| line + "\n").collect()
 }
 

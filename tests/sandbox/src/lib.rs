@@ -15,7 +15,6 @@ pub mod attacker;
 mod broker;
 pub mod column;
 pub mod command;
-pub mod contract;
 pub mod evicted;
 pub mod filter;
 pub mod listener;

@@ -2,7 +2,8 @@
 
 use std::ffi::CString;
 
-use crate::contract::Contract;
+use orlop_fleet::dialect::{self, Dialect};
+
 use crate::syscall::Errno;
 
 /// Everything an attack may aim at. The arena fills in the numbers, the attacking process the descriptors it received.
@@ -20,8 +21,8 @@ pub struct Scene {
     pub nonce: u32,
     /// A file handle of the secret file, for `open_by_handle_at`: (type, bytes).
     pub handle: Handle,
-    /// What may be said on the channel.
-    pub contract: Contract,
+    /// What may be said on the channel: a place among all dialects.
+    pub dialect: usize,
     /// The descriptors beside the channel.
     pub grants: Grants,
 }
@@ -102,6 +103,12 @@ impl Scene {
         self.numbered(*b"PASSERBY")
     }
 
+    /// What may be said on the channel.
+    #[must_use]
+    pub fn dialect(&self) -> &'static Dialect {
+        dialect::ALL.get(self.dialect).unwrap_or(&dialect::ALL[0])
+    }
+
     fn numbered(&self, name: [u8; 8]) -> [u8; MARK_LEN] {
         let mut mark = [0; MARK_LEN];
         for (slot, byte) in mark.iter_mut().zip(name.into_iter().chain(self.nonce.to_be_bytes())) {
@@ -113,11 +120,10 @@ impl Scene {
     /// The scene as one command line argument: a worker's environment is empty.
     #[must_use]
     pub fn to_argument(&self) -> String {
-        let Self { broker, secret_at, ifindex, tcp_port, nonce, handle, contract, grants: _ } = self;
+        let Self { broker, secret_at, ifindex, tcp_port, nonce, handle, dialect, grants: _ } = self;
         let bytes: Vec<String> = handle.bytes.iter().map(u8::to_string).collect();
         let bytes = bytes.join(".");
-        let contract = Contract::ALL.iter().position(|one| one == contract).unwrap_or(0);
-        format!("{broker},{secret_at},{ifindex},{tcp_port},{nonce},{contract},{},{},{bytes}", handle.len, handle.kind)
+        format!("{broker},{secret_at},{ifindex},{tcp_port},{nonce},{dialect},{},{},{bytes}", handle.len, handle.kind)
     }
 
     /// Reads [`Scene::to_argument`] back.
@@ -130,7 +136,7 @@ impl Scene {
             ifindex: fields.next()?.parse().ok()?,
             tcp_port: fields.next()?.parse().ok()?,
             nonce: fields.next()?.parse().ok()?,
-            contract: *Contract::ALL.get(fields.next()?.parse::<usize>().ok()?)?,
+            dialect: fields.next()?.parse().ok()?,
             ..Self::default()
         };
         scene.handle.len = fields.next()?.parse().ok()?;
@@ -164,7 +170,7 @@ mod tests {
             tcp_port: 4711,
             nonce: 0xdead_beef,
             handle: Handle { len: 12, kind: 1, bytes: [9; 16] },
-            contract: Contract::Trials,
+            dialect: 2,
             grants: Grants::default(),
         };
         assert_eq!(Scene::from_argument(&scene.to_argument()), Some(scene));

@@ -1,58 +1,56 @@
 //! Whose sandbox is attacked.
 
+use std::sync::LazyLock;
+
+use crate::attack::{Attack, End};
+use orlop_fleet::dialect::{self, Dialect};
 use orlop_sandbox::capability::Capability;
+use orlop_sandbox::daemon::{Daemon, Grant};
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::privileges::is_permitted;
 use orlop_sandbox::profile::{Profile, Role};
-use orlop_sysctl_profiles::{
-    APPLIER_ADMIN, APPLIER_NET, APPLIER_PTRACE, APPLIER_RAWIO, APPLIER_RESOURCE, APPLIER_ROOT,
-};
-
-use crate::attack::{Attack, End};
-use crate::contract::Contract;
 
 /// One process of a daemon, as it ships.
 #[derive(Debug)]
 pub struct Target {
     /// How a person names it, and how the attacking process, which inherits no memory, finds it again.
     pub key: &'static str,
-    /// What it is, in words.
-    pub title: &'static str,
+    /// What it is called in tables, with its capability: `sysctl-net (CAP_NET_ADMIN)`.
+    pub title: String,
     /// Its profile.
     pub profile: &'static Profile,
     /// The messages that it may send on its channel.
-    pub contract: Contract,
+    pub dialect: &'static Dialect,
+    /// What its broker grants it.
+    grants: &'static [Grant],
     /// Attacks that end otherwise than under a worker's profile.
-    otherwise: &'static [(&'static str, End)],
+    otherwise: Vec<(&'static str, End)>,
 }
 
-/// Every target; the first is the one that is meant when none is named.
-pub const TARGETS: [Target; 8] = [
-    worker("dhcp-worker", "DHCP worker", &orlop_dhcp_profiles::WORKER, Contract::Dhcp, &[]),
-    worker("sysctl-worker", "sysctl worker", &orlop_sysctl_profiles::WORKER, Contract::Sysctl, SYSCTL_OTHERWISE),
-    applier("root applier", &APPLIER_ROOT),
-    applier("net applier (CAP_NET_ADMIN)", &APPLIER_NET),
-    applier("admin applier (CAP_SYS_ADMIN)", &APPLIER_ADMIN),
-    applier("rawio applier (CAP_SYS_RAWIO)", &APPLIER_RAWIO),
-    applier("resource applier (CAP_SYS_RESOURCE)", &APPLIER_RESOURCE),
-    applier("ptrace applier (CAP_SYS_PTRACE)", &APPLIER_PTRACE),
-];
-
-const fn worker(
-    key: &'static str,
-    title: &'static str,
-    profile: &'static Profile,
-    contract: Contract,
-    otherwise: &'static [(&'static str, End)],
-) -> Target {
-    Target { key, title, profile, contract, otherwise }
+/// Every target, the workers and appliers of every daemon; the first is the one that is meant when none is named.
+pub fn all() -> &'static [Target] {
+    static ALL: LazyLock<Vec<Target>> =
+        LazyLock::new(|| orlop_fleet::ALL.iter().flat_map(|daemon| of(daemon)).collect());
+    &ALL
 }
 
-/// Where the worker that is granted nothing differs: it reads nothing but its channel.
-const SYSCTL_OTHERWISE: &[(&str, End)] = &[("leaked-file", End::Refused(libc::ENOSYS))];
+fn of(daemon: &'static Daemon) -> impl Iterator<Item = Target> {
+    let workers = daemon.workers.iter().map(|worker| (worker.profile, worker.grants));
+    let appliers = daemon.appliers.iter().map(|applier| (*applier, [].as_slice()));
+    workers.chain(appliers).map(|(profile, grants)| Target {
+        key: profile.name,
+        title: profile.keep.iter().fold(profile.name.to_owned(), |title, kept| format!("{title} ({})", kept.name())),
+        profile,
+        dialect: dialect::of(profile).expect("a test of the fleet"),
+        grants,
+        otherwise: if profile.role == Role::Applier { APPLIERS_OTHERWISE.to_vec() } else { otherwise(profile) },
+    })
+}
 
-const fn applier(title: &'static str, profile: &'static Profile) -> Target {
-    Target { key: profile.name, title, profile, contract: Contract::Trials, otherwise: APPLIERS_OTHERWISE }
+/// Where a worker that is granted nothing differs: it reads nothing but its channel.
+fn otherwise(profile: &Profile) -> Vec<(&'static str, End)> {
+    let reads = profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
+    if reads { Vec::new() } else { vec![("leaked-file", End::Refused(libc::ENOSYS))] }
 }
 
 /// Where appliers differ: they read and write what they are handed, and nobody looks at what they end with.
@@ -74,8 +72,7 @@ impl Target {
     /// The target of that key.
     #[must_use]
     pub fn by_key(key: &str) -> Option<&'static Self> {
-        static ALL: [Target; TARGETS.len()] = TARGETS;
-        ALL.iter().find(|target| target.key == key)
+        all().iter().find(|target| target.key == key)
     }
 
     /// How `attack` must end here when the sandbox holds.
@@ -97,6 +94,12 @@ impl Target {
         Ok(None)
     }
 
+    /// The place of its messages among all dialects.
+    #[must_use]
+    pub fn dialect_number(&self) -> usize {
+        dialect::ALL.iter().position(|dialect| dialect.processes.contains(&self.key)).unwrap_or(0)
+    }
+
     /// Whether it is an applier of a broker, and no worker.
     #[must_use]
     pub fn is_applier(&self) -> bool {
@@ -106,7 +109,7 @@ impl Target {
     /// Whether packet listeners are among what it is granted.
     #[must_use]
     pub fn listens(&self) -> bool {
-        self.contract == Contract::Dhcp
+        self.grants.contains(&Grant::Listener)
     }
 }
 
@@ -117,9 +120,9 @@ mod tests {
 
     #[test]
     fn every_target_has_its_own_key_and_every_exception_an_attack() {
-        for target in &TARGETS {
-            assert_eq!(TARGETS.iter().filter(|other| other.key == target.key).count(), 1, "{}", target.key);
-            for (name, end) in target.otherwise {
+        for target in all() {
+            assert_eq!(all().iter().filter(|other| other.key == target.key).count(), 1, "{}", target.key);
+            for (name, end) in &target.otherwise {
                 let attack = attack::named(name).unwrap_or_else(|| panic!("there is no attack {name}"));
                 assert_ne!(attack.end, *end, "{name} is no exception");
             }

@@ -4,6 +4,9 @@
 
 use std::process::{Command, Output};
 
+use orlop_sandbox::capability::Capability;
+use orlop_sandbox::profile::Profile;
+
 /// Runs a command of `orlop-attack`, prints what it printed, and returns it if the command found nothing wrong. `None` where
 /// attacks are impossible (no root, no namespaces), which is a failure if `SYSTEM_TESTS=require`.
 fn attack(arguments: &[&str]) -> Option<String> {
@@ -20,66 +23,105 @@ fn attack(arguments: &[&str]) -> Option<String> {
     Some(table.into_owned())
 }
 
-#[test]
-fn every_attack_ends_as_its_row_says_and_none_succeeds() {
-    let Some(table) = attack(&[]) else { return };
-    assert!(table.contains(" 0 succeeded against the DHCP worker"), "the figures are missing");
+/// The workers of all daemons, and the appliers.
+fn workers() -> impl Iterator<Item = &'static Profile> {
+    orlop_fleet::ALL.iter().flat_map(|daemon| daemon.workers).map(|worker| worker.profile)
+}
+
+fn appliers() -> impl Iterator<Item = &'static Profile> {
+    orlop_fleet::ALL.iter().flat_map(|daemon| daemon.appliers).copied()
 }
 
 #[test]
-fn every_attack_on_the_sysctl_daemon_ends_as_its_row_says_and_none_succeeds() {
-    for target in ["worker", "root", "net", "admin", "rawio", "resource", "ptrace"] {
-        let Some(table) = attack(&["--of", &format!("sysctl-{target}")]) else { return };
-        let held = table.contains(" 0 succeeded against the ");
-        assert!(held || table.starts_with("no evidence: "), "{target}: the figures are missing");
+fn every_attack_on_a_worker_ends_as_its_row_says_and_none_succeeds() {
+    for worker in workers() {
+        let Some(table) = attack(&["--of", worker.name]) else { return };
+        let figures = format!(" 0 succeeded against the {}", worker.name);
+        assert!(table.contains(&figures), "{}: the figures are missing", worker.name);
     }
 }
+
+#[test]
+fn every_attack_on_an_applier_ends_as_its_row_says_and_none_succeeds() {
+    for applier in appliers() {
+        let Some(table) = attack(&["--of", applier.name]) else { return };
+        let held = table.contains(&format!(" 0 succeeded against the {}", applier.name));
+        assert!(held || table.starts_with("no evidence: "), "{}: the figures are missing", applier.name);
+    }
+}
+
+/// What a capability is worth, to whom has nothing else against it.
+const DEEDS: &[(Capability, &str)] = &[
+    (Capability::NetAdmin, "netlink-configure"),
+    (Capability::SysAdmin, "mount "),
+    (Capability::SysPtrace, "trace-broker"),
+];
 
 #[test]
 fn what_an_applier_s_capability_could_do_is_stopped_by_its_other_layers() {
-    for (target, deed) in [("net", "netlink-configure"), ("admin", "mount "), ("ptrace", "trace-broker")] {
-        let Some(table) = attack(&["--of", &format!("sysctl-{target}"), "power"]) else { return };
-        assert!(table.contains(" 0 come through its other layers"), "{target}: the figures are missing");
-        assert!(table.contains(deed), "{target}: {deed} is what the capability is worth");
+    let mut seen = 0;
+    for applier in appliers() {
+        let Some((_, deed)) = DEEDS.iter().find(|(capability, _)| applier.keep == [*capability]) else { continue };
+        seen += 1;
+        let Some(table) = attack(&["--of", applier.name, "power"]) else { return };
+        assert!(table.contains(" 0 come through its other layers"), "{}: the figures are missing", applier.name);
+        assert!(table.contains(deed), "{}: {deed} is what the capability is worth", applier.name);
+    }
+    assert_eq!(seen, DEEDS.len(), "an applier for each of these capabilities");
+}
+
+#[test]
+fn every_layer_and_pin_that_is_removed_from_a_worker_lets_something_through() {
+    for worker in workers() {
+        says(worker, &["mutations"], NOTICED);
     }
 }
 
 #[test]
-fn every_layer_and_pin_that_is_removed_from_the_dhcp_worker_lets_something_through() {
-    says(&["dhcp-worker"], &["mutations"], NOTICED);
+fn every_layer_and_pin_that_is_removed_from_the_strongest_applier_lets_something_through() {
+    let strongest = appliers().find(|applier| applier.keep == [Capability::SysAdmin]).unwrap();
+    says(strongest, &["mutations"], NOTICED);
+    assert!(appliers().all(|applier| applier.syscalls == strongest.syscalls), "its pins are everybody's");
 }
 
 #[test]
-fn every_layer_and_pin_that_is_removed_from_the_admin_applier_lets_something_through() {
-    says(&["sysctl-admin"], &["mutations"], NOTICED);
-}
-
-#[test]
-fn every_layer_that_is_removed_from_the_net_applier_lets_something_through() {
-    // Its pins are the admin applier's: appliers have one table between them.
-    says(&["sysctl-net"], &["mutations", "layers"], NOTICED);
+fn every_layer_that_is_removed_from_an_applier_without_root_lets_something_through() {
+    let applier = appliers().find(|applier| applier.ids.uid != 0).unwrap();
+    says(applier, &["mutations", "layers"], NOTICED);
 }
 
 const NOTICED: &str = " 0 of them without anything noticing";
 
 #[test]
 fn every_allowed_system_call_is_needed() {
-    says(ONE_OF_EACH_TABLE, &["minimality"], " system calls allowed");
+    for profile in one_of_each_table() {
+        says(profile, &["minimality"], " system calls allowed");
+    }
 }
 
 #[test]
 fn the_filter_in_force_answers_as_its_table_says() {
-    says(ONE_OF_EACH_TABLE, &["filter"], " 0 answered otherwise");
+    for profile in one_of_each_table() {
+        says(profile, &["filter"], " 0 answered otherwise");
+    }
 }
 
-const ONE_OF_EACH_TABLE: &[&str] = &["dhcp-worker", "sysctl-worker", "sysctl-root"];
-
-/// A command finds nothing wrong with these targets, and its table has this figure.
-fn says(targets: &[&str], command: &[&str], figure: &str) {
-    for target in targets {
-        let Some(table) = attack(&[&["--of", target], command].concat()) else { return };
-        assert!(table.contains(figure), "{target}: the figures are missing");
+/// The first worker or applier with each table of system calls.
+fn one_of_each_table() -> Vec<&'static Profile> {
+    let mut first: Vec<&Profile> = Vec::new();
+    for profile in workers().chain(appliers()) {
+        if !first.iter().any(|known| known.syscalls == profile.syscalls && known.denied == profile.denied) {
+            first.push(profile);
+        }
     }
+    assert!(first.len() > 2, "two kinds of workers, and appliers");
+    first
+}
+
+/// A command finds nothing wrong with this target, and its table has this figure.
+fn says(target: &Profile, command: &[&str], figure: &str) {
+    let Some(table) = attack(&[&["--of", target.name], command].concat()) else { return };
+    assert!(table.contains(figure), "{}: the figures are missing", target.name);
 }
 
 #[test]
@@ -101,8 +143,10 @@ fn a_rule_of_landlock_lasts_as_long_as_somebody_holds_what_it_is_about() {
 
 #[test]
 fn an_attack_is_explained_to_a_person() {
-    let Some(text) = attack(&["show", "open-passwd", "kill-broker", "packet-sendto"]) else { return };
-    for line in ["read the host's files", "without a sandbox:  it succeeds", "as a DHCP worker:   the kernel"] {
+    let Some(text) = attack(&["--of", "dhcp-worker", "show", "open-passwd", "kill-broker", "packet-sendto"]) else {
+        return;
+    };
+    for line in ["read the host's files", "without a sandbox:  it succeeds", "as a dhcp-worker:   the kernel"] {
         assert!(text.contains(line), "{line} is not there");
     }
 }

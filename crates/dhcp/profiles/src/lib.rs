@@ -9,7 +9,7 @@
 mod broker;
 mod worker;
 
-use orlop_sandbox::daemon::{Bind, Daemon, Processes, Service, Worker};
+use orlop_sandbox::daemon::{Bind, Daemon, Grant, Processes, Service, Worker};
 
 pub use broker::BROKER;
 pub use worker::WORKER;
@@ -37,7 +37,8 @@ pub const DAEMON: Daemon = Daemon {
     processes: Processes::Own,
 };
 
-const WORKERS: [Worker; 1] = [Worker { program: "orlop-dhcp-worker", profile: &WORKER, service: Service::Vital }];
+const WORKERS: [Worker; 1] =
+    [Worker { program: "orlop-dhcp-worker", profile: &WORKER, service: Service::Vital, grants: &[Grant::Listener] }];
 
 #[cfg(test)]
 mod tests {

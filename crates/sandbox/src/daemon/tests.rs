@@ -9,12 +9,12 @@ const PARSER: Profile = Profile { name: "some-worker", ids: Ids { uid: 64_199, g
 const LEFT: Profile = Profile { name: "some-left", ids: Ids { uid: 64_198, gid: 64_198 }, ..base::JOINED_WORKER };
 const RIGHT: Profile = Profile { name: "some-right", ids: Ids { uid: 64_197, gid: 64_197 }, ..base::JOINED_WORKER };
 
-const VITAL: Worker = Worker { program: "some-worker", profile: &PARSER, service: Service::Vital };
+const VITAL: Worker = Worker { program: "some-worker", profile: &PARSER, service: Service::Vital, grants: &[] };
 const ONE: [Worker; 1] = [VITAL];
 const THREE: [Worker; 3] = [
     VITAL,
-    Worker { program: "some-pair", profile: &LEFT, service: Service::Optional },
-    Worker { program: "some-pair", profile: &RIGHT, service: Service::Optional },
+    Worker { program: "some-pair", profile: &LEFT, service: Service::Optional, grants: &[] },
+    Worker { program: "some-pair", profile: &RIGHT, service: Service::Optional, grants: &[] },
 ];
 
 const SIMPLE: Daemon = Daemon {
@@ -41,13 +41,15 @@ fn what_is_whole_has_nothing_missing() {
 
 #[test]
 fn what_cannot_run_is_said_before_it_is_started() {
-    const NAMELESS: [Worker; 1] = [Worker { program: "x", profile: &base::WORKER, service: Service::Vital }];
-    const NO_WORKER: [Worker; 1] = [Worker { program: "x", profile: &BROKER, service: Service::Vital }];
-    const NEVER: [Worker; 1] = [Worker { program: "x", profile: &PARSER, service: Service::Optional }];
-    const MANY: [Worker; 9] = [const { Worker { program: "x", profile: &PARSER, service: Service::Vital } }; 9];
+    const NAMELESS: [Worker; 1] =
+        [Worker { program: "x", profile: &base::WORKER, service: Service::Vital, grants: &[] }];
+    const NO_WORKER: [Worker; 1] = [Worker { program: "x", profile: &BROKER, service: Service::Vital, grants: &[] }];
+    const NEVER: [Worker; 1] = [Worker { program: "x", profile: &PARSER, service: Service::Optional, grants: &[] }];
+    const MANY: [Worker; 9] =
+        [const { Worker { program: "x", profile: &PARSER, service: Service::Vital, grants: &[] } }; 9];
     const MIXED: [Worker; 2] = [
-        Worker { program: "x", profile: &LEFT, service: Service::Vital },
-        Worker { program: "x", profile: &RIGHT, service: Service::Optional },
+        Worker { program: "x", profile: &LEFT, service: Service::Vital, grants: &[] },
+        Worker { program: "x", profile: &RIGHT, service: Service::Optional, grants: &[] },
     ];
     const ASKS_ONE: [Slot; BROKER_SLOTS.len() + 1] = join(&[&BROKER_SLOTS, &[request_slot(0)]]);
     const ASKS_FOR_ONE: Profile = Profile { slots: &ASKS_ONE, ..BROKER };

@@ -30,11 +30,11 @@ const FLEETING: Profile = Profile { name: "trio-fleeting", ids: Ids { uid: 64_09
 pub(crate) const PROFILES: [&Profile; 5] = [&LONE, &LEFT, &RIGHT, &HOPELESS, &FLEETING];
 
 const fn optional(profile: &'static Profile) -> Worker {
-    Worker { program: PROGRAM, profile, service: Service::Optional }
+    Worker { program: PROGRAM, profile, service: Service::Optional, grants: &[] }
 }
 
 const WORKERS: [Worker; 6] = [
-    Worker { program: PROGRAM, profile: &WORKER, service: Service::Vital },
+    Worker { program: PROGRAM, profile: &WORKER, service: Service::Vital, grants: &[] },
     optional(&LONE),
     optional(&LEFT),
     optional(&RIGHT),

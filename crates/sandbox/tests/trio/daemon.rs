@@ -73,7 +73,7 @@ const BROKER: Profile = Profile { name: "trio-broker", ..base::BROKER };
 const PROFILES: [&Profile; 2 + crew::PROFILES.len()] = join(&[&[&WORKER, &OTHER_WORKER], &crew::PROFILES]);
 
 const fn vital(profile: &'static Profile) -> [daemon::Worker; 1] {
-    [daemon::Worker { program: PROGRAM, profile, service: Service::Vital }]
+    [daemon::Worker { program: PROGRAM, profile, service: Service::Vital, grants: &[] }]
 }
 
 /// The link to this program that stands beside itself in a folder of the test's.

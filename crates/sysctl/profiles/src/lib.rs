@@ -37,7 +37,8 @@ pub const DAEMON: Daemon = Daemon {
     processes: Processes::Machine,
 };
 
-const WORKERS: [Worker; 1] = [Worker { program: "orlop-sysctl-worker", profile: &WORKER, service: Service::Vital }];
+const WORKERS: [Worker; 1] =
+    [Worker { program: "orlop-sysctl-worker", profile: &WORKER, service: Service::Vital, grants: &[] }];
 
 /// Every applier there can be: each runs only where its capability was granted.
 pub const APPLIERS: [&Profile; 6] =

@@ -348,7 +348,7 @@ fn judge(column: &Column, attack: &Attack, ended: &Ended, heard: bool) -> Outcom
         Judge::Supervisor if column.target.is_applier() && column.profile.is_some() => return Outcome::Contained,
         Judge::Supervisor => status.code() == Some(attack::FINAL_STATUS),
         Judge::Broker if column.profile.is_none() => broker::careless(said, ended.descriptors),
-        Judge::Broker => broker::careful(column.target.contract, said),
+        Judge::Broker => broker::careful(column.target.dialect, said),
     };
     match (won, call) {
         (true, _) => Outcome::Succeeded,

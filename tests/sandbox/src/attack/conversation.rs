@@ -9,16 +9,16 @@ pub(super) const ATTACKS: &[Attack] = &[
     said("message-garbage", "have the broker act on noise", |_| say(&[0xff; 40])),
     said("message-unknown-tag", "ask for something that is not in the contract", |_| say(&[0x7f])),
     said("message-truncated", "have the broker read past the end of a message", |scene| {
-        say(scene.contract.good().split_last().map_or(&[], |(_, rest)| rest))
+        say(scene.dialect().good.split_last().map_or(&[], |(_, rest)| rest))
     }),
-    said("message-trailing", "hide bytes behind a good message", |scene| say(&[scene.contract.good(), &[0]].concat())),
+    said("message-trailing", "hide bytes behind a good message", |scene| say(&[scene.dialect().good, &[0]].concat())),
     said("message-not-canonical", "say the same in other bytes than the contract's", |scene| {
-        say(scene.contract.not_canonical())
+        say(scene.dialect().not_canonical)
     }),
     said("message-oversize", "overflow the broker's buffer", |_| say(&[2; 60_000])),
     said("message-empty", "talk on behind a message without a byte", |scene| {
         say(&[])?;
-        say(scene.contract.good())
+        say(scene.dialect().good)
     }),
     attack("message-flood", "fill the broker's memory with messages", End::Refused(libc::EAGAIN), |_| {
         let mut sent = 0;

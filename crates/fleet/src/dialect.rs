@@ -1,0 +1,73 @@
+//! What processes say on their channels, for tests that speak in their place.
+
+use orlop_sandbox::profile::Profile;
+use orlop_wire::decode;
+
+/// What some processes may say to their broker.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialect {
+    /// The names of their profiles.
+    pub processes: &'static [&'static str],
+    /// A good message: what it means stands beside it in the list.
+    pub good: &'static [u8],
+    /// The same in other bytes: a number that is longer than it needs to be.
+    pub not_canonical: &'static [u8],
+    /// Whether their broker's decoder takes it.
+    pub accepts: fn(&[u8]) -> bool,
+}
+
+/// Every one.
+pub const ALL: &[Dialect] = &[
+    Dialect {
+        processes: &["dhcp-worker"],
+        // Withdraw the lease of interface 1, because of a NAK.
+        good: &[2, 1, 1],
+        not_canonical: &[2, 0x81, 0x00, 1],
+        accepts: |message| decode::<orlop_dhcp_contract::Request>(message).is_ok(),
+    },
+    Dialect {
+        processes: &["sysctl-worker"],
+        // Done, and nothing was left unsaid.
+        good: &[3, 0],
+        not_canonical: &[3, 0x80, 0x00],
+        accepts: |message| decode::<orlop_sysctl_contract::Request>(message).is_ok(),
+    },
+    Dialect {
+        processes: &["sysctl-root", "sysctl-net", "sysctl-admin", "sysctl-rawio", "sysctl-resource", "sysctl-ptrace"],
+        // Nothing read, nothing written.
+        good: &[0, 0, 0],
+        not_canonical: &[0, 0x80, 0x00, 0],
+        accepts: |message| decode::<orlop_sysctl_contract::Trial>(message).is_ok(),
+    },
+];
+
+/// What the process of this profile may say.
+#[must_use]
+pub fn of(profile: &Profile) -> Option<&'static Dialect> {
+    ALL.iter().find(|dialect| dialect.processes.contains(&profile.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_process_but_the_brokers_has_one() {
+        let mut spoken = 0;
+        for daemon in crate::ALL {
+            for profile in daemon.profiles().filter(|profile| profile.name != daemon.broker.name) {
+                assert!(of(profile).is_some(), "{}", profile.name);
+                spoken += 1;
+            }
+        }
+        assert_eq!(ALL.iter().map(|dialect| dialect.processes.len()).sum::<usize>(), spoken, "somebody is named twice");
+    }
+
+    #[test]
+    fn a_good_message_is_accepted_so_that_a_refusal_means_something() {
+        for Dialect { processes, good, not_canonical, accepts } in ALL {
+            assert!(accepts(good), "{processes:?}");
+            assert!(!accepts(not_canonical), "{processes:?}");
+        }
+    }
+}
