@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::chart::{self, Bar};
+use super::chart::{self, Bar, Words};
 use super::clients::Client;
 use super::{Footprint, Sample, Summary};
 
@@ -164,10 +164,11 @@ impl Report {
         };
         let bars: Vec<Bar> = self.lines.iter().flat_map(bars).collect();
         let subtitle = format!(
-            "milliseconds, median of {} runs (line: min to max), one veth, dnsmasq, kernel {}",
+            "Median of {} runs in turn (line: fastest to slowest), one veth, dnsmasq, kernel {}. Shorter is better.",
             self.rounds, self.kernel
         );
-        chart::svg("DHCP: start → address and default route", &subtitle, &bars)
+        let title = "DHCP client: from start to address and default route";
+        chart::svg(Words { title, subtitle: &subtitle, unit: "ms", digits: 1 }, &bars)
     }
 
     /// Everything, raw samples included.
