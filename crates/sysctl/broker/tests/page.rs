@@ -1,11 +1,12 @@
-//! Every command line that the README and the image show is one that is understood.
+//! Every command line that the page and the image show is one that is understood.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use orlop_sysctl::command_line::{Invocation, Mode, parse};
 
-const README: &str = include_str!("../../../../README.md");
+const PAGE: &str = include_str!("../../README.md");
 const KSPP: &str = include_str!("../../../../packaging/images/sysctl/kspp.conf");
 
 fn run(line: &str) -> orlop_sysctl::command_line::Run {
@@ -21,8 +22,8 @@ fn command(line: &str) -> &str {
 }
 
 #[test]
-fn the_readme_shows_only_command_lines_that_are_understood() {
-    let lines: Vec<&str> = README.lines().filter(|line| line.starts_with("orlop-sysctl")).map(command).collect();
+fn the_page_shows_only_command_lines_that_are_understood() {
+    let lines: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("orlop-sysctl")).map(command).collect();
     assert!(lines.len() > 8, "{lines:?}");
     let runs: Vec<_> = lines.iter().map(|line| run(line)).collect();
     for mode in [Mode::Apply, Mode::Plan, Mode::Diff, Mode::Check, Mode::Posture] {
@@ -32,18 +33,43 @@ fn the_readme_shows_only_command_lines_that_are_understood() {
 
 #[test]
 fn the_commands_in_yaml_are_understood() {
-    let commands = README.lines().filter_map(|line| line.trim().strip_prefix("command: [\"/usr/bin/orlop-sysctl\""));
+    let commands = PAGE.lines().filter_map(|line| line.trim().strip_prefix("command: [\"/usr/bin/orlop-sysctl\""));
     let mut seen = 0;
     for words in commands {
         let words = words.trim_end_matches(']').replace([',', '"'], " ");
         assert!(run(&format!("/usr/bin/orlop-sysctl {words}")).lock, "the linuxkit profile has a lock in it: {words}");
         seen += 1;
     }
-    assert!(seen > 0, "README.md shows no command");
+    assert!(seen > 0, "the page shows no command");
 }
 
 #[test]
 fn the_commands_in_a_profile_are_understood() {
     let lines: Vec<&str> = KSPP.lines().filter_map(|line| line.strip_prefix("#   ")).map(command).collect();
     assert_eq!(lines.iter().map(|line| run(line).lock).collect::<Vec<_>>(), [false, true], "{lines:?}");
+}
+
+#[test]
+fn every_option_and_exit_code_of_the_help_is_on_the_page() {
+    let help = Command::new(env!("CARGO_BIN_EXE_orlop-sysctl")).arg("--help").output().unwrap().stdout;
+    let help = String::from_utf8(help).unwrap();
+    let words = |start: &str, end: &str| {
+        let (_, rest) = help.split_once(start).unwrap();
+        rest.split_once(end).unwrap().0.split_whitespace()
+    };
+    let options: Vec<&str> = words("\nWhat to do", "Exit codes:").filter(|word| word.starts_with("--")).collect();
+    assert!(options.len() > 8, "{help}");
+    let rows: Vec<&str> = PAGE.lines().filter(|line| line.starts_with('|')).collect();
+    for option in options {
+        let shown = [format!("`{option}`"), format!("`{option} ")];
+        assert!(rows.iter().any(|row| shown.iter().any(|shown| row.contains(shown))), "{option}");
+    }
+    // A code stands before its meaning, two of them on some lines.
+    let codes: Vec<&str> = words("Exit codes:", "A key").filter(|word| word.parse::<u8>().is_ok()).collect();
+    assert!(codes.len() >= 8, "{help}");
+    for code in codes {
+        let is_its_row =
+            |row: &str| row.split('|').nth(1).is_some_and(|cell| cell.split(", ").any(|n| n.trim() == code));
+        assert!(rows.iter().any(|row| is_its_row(row)), "{code}");
+    }
 }
