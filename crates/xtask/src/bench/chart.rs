@@ -22,7 +22,7 @@ pub(super) struct Words<'a> {
 pub(super) struct Bar {
     /// Left of it.
     pub(super) label: String,
-    /// Its length is the median; a line goes from min to max.
+    /// Its length is the median; a line shows the middle half of the runs.
     pub(super) summary: Summary,
     /// Drawn in the strong colour.
     pub(super) ours: bool,
@@ -52,7 +52,7 @@ pub(super) fn svg(words: Words, bars: &[Bar]) -> String {
     let height = bottom + BOTTOM;
     let longest = bars.iter().map(|bar| bar.summary.median).fold(f64::MIN_POSITIVE, f64::max);
     let step = step(longest);
-    // Outliers would squeeze the medians into a corner: the lines are cut where the axis ends.
+    // Lines are cut where the axis ends: a wide one would squeeze the medians into a corner.
     let end = (longest * 1.1 / step).ceil() * step;
     let x = |value: f64| LEFT + value.min(end) / end * (WIDTH - LEFT - RIGHT);
     let mut svg = format!(
@@ -70,7 +70,7 @@ pub(super) fn svg(words: Words, bars: &[Bar]) -> String {
     svg += &axis(end, step, unit, bottom, x);
     for (row, bar) in bars.iter().enumerate() {
         let (y, middle) = (TOP + ROW * count(row), TOP + ROW * count(row) + THICK / 2.0);
-        let Summary { min, median, max } = bar.summary;
+        let Summary { median, lower, upper, .. } = bar.summary;
         let class = if bar.ours { "ours" } else { "theirs" };
         // Writing to a String cannot fail.
         let _ = write!(
@@ -83,9 +83,9 @@ pub(super) fn svg(words: Words, bars: &[Bar]) -> String {
             middle + 5.0,
             escaped(&bar.label),
             x(median) - LEFT,
-            x(min),
-            x(max),
-            x(max.max(median)) + 8.0,
+            x(lower),
+            x(upper),
+            x(upper.max(median)) + 8.0,
             middle + 5.0,
             escaped(unit),
         );
@@ -134,7 +134,8 @@ mod tests {
     const WORDS: Words = Words { title: "a < b & c", subtitle: "s", unit: "s", digits: 2 };
 
     fn bar(label: &str, median: f64) -> Bar {
-        Bar { label: label.into(), summary: Summary { min: median, median, max: median * 100.0 }, ours: false }
+        let summary = Summary { min: median, median, max: median * 100.0, lower: median, upper: median * 50.0 };
+        Bar { label: label.into(), summary, ours: false }
     }
 
     #[test]

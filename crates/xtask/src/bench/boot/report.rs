@@ -156,7 +156,7 @@ impl Report {
         };
         let bars: Vec<Bar> = self.rows.iter().filter_map(bar).collect();
         let subtitle = format!(
-            "Median of {} boots in turn (line: fastest to slowest), QEMU without acceleration. Shorter is better.",
+            "Median of {} boots in turn (line: the middle half of them), QEMU without acceleration. Shorter is better.",
             self.rounds
         );
         let title = "Machine: from power-on to a configured network";
