@@ -6,12 +6,12 @@ pub(crate) mod advisories;
 pub(crate) mod directions;
 mod files;
 mod fuzz_targets;
+mod links;
 mod map;
 pub(crate) mod role;
 mod unsafe_code;
 mod weight;
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -23,6 +23,12 @@ use crate::workspace::Workspace;
 
 /// Where brokers run first; the rules about the graph are checked for this target.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The map of the code, which names every package.
+const MAP: &str = "crates/README.md";
+const CHANGELOG: &str = "CHANGELOG.md";
+/// Pages that must be there.
+const EXPECTED: &[&str] = &["README.md", MAP, "CONTRIBUTING.md", "SECURITY.md", "packaging/README.md"];
 
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,23 +116,34 @@ fn rules() -> Vec<Rule> {
             let fuzzing = fuzz_targets::Fuzzing::read(workspace, TARGET)?;
             Ok(Judgement { seen: fuzzing.targets.len(), what: "targets", findings: fuzzing.findings() })
         }),
-        ("names in README.md and the code map", |workspace| {
-            let pages = [page(workspace, "README.md"), page(workspace, "crates/README.md")];
+        ("names on the pages", |workspace| {
             let exists = |path: &str| workspace.root.join(path).exists();
+            let mut pages = files::pages(&workspace.root)?;
+            // The changelog tells of what is gone, too.
+            pages.retain(|(path, _)| path != CHANGELOG);
+            let missing: Vec<_> = EXPECTED.iter().filter(|name| !pages.iter().any(|(path, _)| path == *name)).collect();
+            pages.extend(missing.into_iter().map(|&name| (name.to_owned(), String::new())));
             let mut findings: Vec<_> =
                 pages.iter().flat_map(|(name, text)| map::findings(name, text, &exists, &workspace.tasks)).collect();
             let metadata = workspace.metadata(TARGET)?;
             let folders: Vec<_> = metadata.members().map(|package| package.folder(&workspace.root)).collect();
-            findings.extend(map::missing_folders("crates/README.md", &pages[1].1, &folders));
+            let map = pages.iter().find(|(path, _)| path == MAP).map_or("", |(_, text)| text);
+            findings.extend(map::missing_folders(MAP, map, &folders));
             let seen = pages.iter().map(|(_, text)| map::names(text).len()).sum();
             Ok(Judgement { seen, what: "names", findings })
         }),
+        ("links of the pages, and README.md's length", |workspace| {
+            let pages = files::pages(&workspace.root)?;
+            let exists = |path: &str| workspace.root.join(path).exists();
+            let text = |wanted: &str| pages.iter().find(|(path, _)| path == wanted).map(|(_, text)| text.clone());
+            let of = |(path, page): &(String, String)| {
+                links::findings(path, page, &exists, &text).into_iter().chain(links::too_long(path, page))
+            };
+            let findings = pages.iter().flat_map(of).collect();
+            let seen = pages.iter().map(|(_, text)| links::links(text).len()).sum();
+            Ok(Judgement { seen, what: "links", findings })
+        }),
     ]
-}
-
-/// The page's text; empty when it is missing, which [`map::findings`] reports.
-fn page(workspace: &Workspace, name: &'static str) -> (&'static str, String) {
-    (name, fs::read_to_string(workspace.root.join(name)).unwrap_or_default())
 }
 
 fn judged(judgement: &Judgement) -> Result<String> {

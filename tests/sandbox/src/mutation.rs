@@ -81,8 +81,17 @@ const FILTERS: &[Part] = &[Part::Denied, Part::Allowed];
 #[must_use]
 pub fn layers(target: &Target) -> Vec<Mutation> {
     let is_listener = |part: &Part| matches!(part, Part::Listener(_));
-    LAYERS.iter().filter(|layer| target.listens() || !layer.removes.iter().any(is_listener)).copied().collect()
+    let of_target = LAYERS.iter().filter(|layer| target.listens() || !layer.removes.iter().any(is_listener));
+    // A worker that reads nothing but its channel could not read a file that was left open either.
+    let reads = target.is_applier() || target.profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
+    let shadowed = |layer: &Mutation| match layer.removes {
+        [Part::CloseOthers] if !reads => Mutation { shadows: &[Part::Allowed], because: UNREADABLE, ..*layer },
+        _ => *layer,
+    };
+    of_target.map(shadowed).collect()
 }
+
+const UNREADABLE: &str = "the allow-list leaves no call that reads";
 
 const LAYERS: &[Mutation] = &[
     Mutation {

@@ -1,4 +1,4 @@
-//! What ships and what is documented is read as it was meant: the profiles, and the README's examples.
+//! What ships and what is documented is read as it was meant: the profiles, and the page's examples.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use orlop_sysctl_core::Reader;
 
 const LINUXKIT: &str = include_str!("../../../../packaging/images/sysctl/00-linuxkit.conf");
 const KSPP: &str = include_str!("../../../../packaging/images/sysctl/kspp.conf");
-const README: &str = include_str!("../../../../README.md");
+const PAGE: &str = include_str!("../../README.md");
 
 /// What is said about a text, and its plan.
 fn read(text: &str) -> (Vec<Finding>, Vec<Step>) {
@@ -135,10 +135,10 @@ fn each_setting_of_the_profiles_has_its_reason_above_it() {
 }
 
 #[test]
-fn the_readme_shows_only_settings_that_are_understood() {
+fn the_page_shows_only_settings_that_are_understood() {
     let blocks: Vec<&str> =
-        README.split("```conf\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
-    assert!(!blocks.is_empty(), "README.md shows no settings");
+        PAGE.split("```conf\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
+    assert!(!blocks.is_empty(), "the page shows no settings");
     for block in blocks {
         let (findings, steps) = read(block);
         assert!(findings.is_empty() && steps.len() > 3, "{findings:?} {steps:?}\n{block}");

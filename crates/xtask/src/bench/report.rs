@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::chart::{self, Bar};
+use super::chart::{self, Bar, Words};
 use super::clients::Client;
 use super::{Footprint, Sample, Summary};
 
@@ -164,10 +164,11 @@ impl Report {
         };
         let bars: Vec<Bar> = self.lines.iter().flat_map(bars).collect();
         let subtitle = format!(
-            "milliseconds, median of {} runs (line: min to max), one veth, dnsmasq, kernel {}",
+            "Median of {} runs in turn (line: the middle half of them), one veth, dnsmasq, kernel {}. Shorter is better.",
             self.rounds, self.kernel
         );
-        chart::svg("DHCP: start → address and default route", &subtitle, &bars)
+        let title = "DHCP client: from start to address and default route";
+        chart::svg(Words { title, subtitle: &subtitle, unit: "ms", digits: 1 }, &bars)
     }
 
     /// Everything, raw samples included.
@@ -180,7 +181,8 @@ impl Report {
 }
 
 fn shown(summary: Option<Summary>) -> String {
-    summary.map_or_else(|| "–".to_owned(), |Summary { min, median, max }| format!("{median:>6.1} ({min:.1}–{max:.1})"))
+    summary
+        .map_or_else(|| "–".to_owned(), |Summary { min, median, max, .. }| format!("{median:>6.1} ({min:.1}–{max:.1})"))
 }
 
 fn mb(bytes: u64) -> f64 {
@@ -192,7 +194,7 @@ mod tests {
     use super::*;
 
     fn line(name: &'static str, median: f64, again: Option<f64>) -> Line {
-        let summary = |median| Summary { min: median, median, max: median };
+        let summary = |median| Summary { min: median, median, max: median, lower: median, upper: median };
         Line {
             name,
             version: "1".into(),
@@ -227,6 +229,16 @@ mod tests {
         let table = report(10.0, 8.0, 25.0).table();
         let dhcpcd = table.lines().find(|line| line.starts_with("dhcpcd")).unwrap();
         assert!(dhcpcd.contains(" 2.5 "), "{dhcpcd}");
+    }
+
+    #[test]
+    fn the_chart_on_the_pages_is_one_that_this_bench_writes() {
+        let committed = include_str!("../../../dhcp/bench.svg");
+        let written = report(10.0, 8.0, 25.0).chart();
+        // What does not depend on figures: the title and the colours.
+        let title_and_style = |svg: &str| Some(svg.split_once("<title>")?.1.split_once("</style>")?.0.to_owned());
+        assert!(title_and_style(committed).is_some());
+        assert_eq!(title_and_style(committed), title_and_style(&written));
     }
 
     #[test]

@@ -21,22 +21,36 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for folder in ["crates", "tests", "fuzz"].map(|name| root.join(name)) {
         if folder.is_dir() {
-            collect(root, &folder, &mut files)?;
+            collect(root, &folder, "rs", &mut files)?;
         }
     }
     files.sort();
     Ok(files)
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> Result<()> {
+/// Every Markdown page of the repository, with its path in it.
+///
+/// # Errors
+/// When a folder or file cannot be read.
+pub(crate) fn pages(root: &Path) -> Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    collect(root, root, "md", &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+/// Adds the files whose name ends so, but for those in hidden folders and in what cargo builds.
+fn collect(root: &Path, folder: &Path, extension: &str, files: &mut Vec<(String, String)>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() {
             // `fuzz` is a workspace of its own and builds into its own folder.
-            if !path.ends_with("target") {
-                collect(root, &path, files)?;
+            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if !is_hidden && !path.ends_with("target") {
+                collect(root, &path, extension, files)?;
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if kind.is_file() && path.extension().is_some_and(|found| found == extension) {
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             files.push((relative(root, &path), text));
         }

@@ -1,4 +1,4 @@
-//! Names that the README and the code map mention exist, and the map names every package.
+//! Names that the pages mention exist, and the map names every package.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use super::Finding;
 /// Top folders of the repository: a quoted name that starts with one is a path of ours.
 const TOP: &[&str] = &["crates", "tests", "fuzz", "packaging", ".ci", ".cargo"];
 
-/// What a path on a page may be relative to, besides the repository and the package named before it on the same line.
+/// What a path on a page may be relative to, besides the repository, the page's folder and the package named before it on the
+/// same line.
 const BASES: &[&str] = &["crates", "crates/dhcp"];
 
 /// A quoted name on a page.
@@ -47,11 +48,12 @@ pub(crate) fn findings(name: &str, text: &str, exists: &dyn Fn(&str) -> bool, ta
     if text.is_empty() {
         return vec![Finding::new(name, "this page is missing or empty")];
     }
+    let folder = name.rsplit_once('/').map(|(folder, _)| folder);
     let problem = |wanted| match wanted {
         Name::Path { path, package } => {
             // A line number or an item after the file is fine: `crates/a/src/b.rs:12`.
             let file = path.split(':').next().unwrap_or(&path);
-            let mut bases = BASES.iter().copied().chain(package.as_deref());
+            let mut bases = BASES.iter().copied().chain(package.as_deref()).chain(folder);
             let found = exists(file) || bases.any(|base| exists(&format!("{base}/{file}")));
             (!found).then(|| format!("names `{path}`, which does not exist"))
         }
@@ -125,6 +127,14 @@ mod tests {
         let exists = |path: &str| ["crates/wire", "crates/wire/src/codec.rs"].contains(&path);
         let found = findings("map", row, &exists, &[]);
         assert_eq!(found, [Finding::new("map", "names `src/gone.rs`, which does not exist")]);
+    }
+
+    #[test]
+    fn a_file_may_be_named_from_the_page_on() {
+        let exists = |path: &str| path == "crates/sandbox/src/worker.rs";
+        let text = "`src/worker.rs` and `src/gone.rs`";
+        let found = findings("crates/sandbox/README.md", text, &exists, &[]);
+        assert_eq!(found, [Finding::new("crates/sandbox/README.md", "names `src/gone.rs`, which does not exist")]);
     }
 
     #[test]

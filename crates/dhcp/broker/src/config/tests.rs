@@ -37,10 +37,10 @@ fn the_shipped_example_shows_every_key() {
 }
 
 #[test]
-fn the_readme_shows_only_configurations_that_load() {
-    let readme = include_str!("../../../../../README.md");
-    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(!blocks.is_empty(), "README.md shows no configuration");
+fn the_page_shows_only_configurations_that_load() {
+    let page = include_str!("../../../README.md");
+    let blocks: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty(), "the page shows no configuration");
     for block in blocks {
         parse(block).unwrap_or_else(|error| panic!("{}\n{block}", Fatal::from(error)));
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::runtimes;
 use crate::bench::Summary;
-use crate::bench::chart::{self, Bar};
+use crate::bench::chart::{self, Bar, Words};
 
 /// Ours.
 const OURS: &str = "orlop-dhcp";
@@ -155,9 +155,12 @@ impl Report {
             Some(Bar { label: row.name.to_owned(), summary, ours: row.name == OURS })
         };
         let bars: Vec<Bar> = self.rows.iter().filter_map(bar).collect();
-        let subtitle =
-            format!("seconds, median of {} boots (line: min to max), QEMU without acceleration", self.rounds);
-        chart::svg("Boot: power-on → network configured", &subtitle, &bars)
+        let subtitle = format!(
+            "Median of {} boots in turn (line: the middle half of them), QEMU without acceleration. Shorter is better.",
+            self.rounds
+        );
+        let title = "Machine: from power-on to a configured network";
+        chart::svg(Words { title, subtitle: &subtitle, unit: "s", digits: 2 }, &bars)
     }
 
     /// Everything, raw samples included.
