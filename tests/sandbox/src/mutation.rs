@@ -85,13 +85,16 @@ pub fn layers(target: &Target) -> Vec<Mutation> {
     // A worker that reads nothing but its channel could not read a file that was left open either.
     let reads = target.is_applier() || target.profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
     let shadowed = |layer: &Mutation| match layer.removes {
-        [Part::CloseOthers] if !reads => Mutation { shadows: &[Part::Allowed], because: UNREADABLE, ..*layer },
+        [Part::CloseOthers] if !reads => {
+            Mutation { shadows: &[Part::Allowed, Part::Limits], because: UNREADABLE, ..*layer }
+        }
         _ => *layer,
     };
     of_target.map(shadowed).collect()
 }
 
-const UNREADABLE: &str = "the allow-list leaves no call that reads";
+const UNREADABLE: &str =
+    "the allow-list leaves no call that reads, and the limit on open files no room for the attack's own";
 
 const LAYERS: &[Mutation] = &[
     Mutation {
