@@ -8,6 +8,7 @@ use super::role::Role;
 use crate::workspace::{Metadata, Package};
 
 const ANYTHING: &[&str] = &[
+    "fleet",
     "test",
     "image",
     "machine",
@@ -41,22 +42,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("container", &["sandbox"]),
     // For tests alone: no role may be linked with it, and a dev-dependency is not judged.
     ("harness", &[]),
+    // It knows every daemon: what those are as data, and what they may say.
+    ("fleet", &["contract", "profiles", "sandbox", "wire"]),
     // Tests and tasks look at everything.
     ("test", ANYTHING),
     ("xtask", ANYTHING),
 ];
 
-/// Everything that a pure package may depend on besides ours, with its reason.
+/// Everything that a pure package may depend on besides ours, by its role, with its reason.
 const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     // The seed crosses the channel; a ChaCha stream gives the same choices for the same seed.
-    ("orlop-machine", &["postcard", "rand_chacha", "serde"]),
-    ("orlop-wire", &["postcard", "serde", "thiserror"]),
-    ("orlop-netfacts", &["thiserror"]),
+    ("machine", &["postcard", "rand_chacha", "serde"]),
+    ("wire", &["postcard", "serde", "thiserror"]),
+    ("netfacts", &["thiserror"]),
     // Messages are derived, and their maximum size with them.
-    ("orlop-dhcp-contract", &["postcard", "serde", "thiserror"]),
-    ("orlop-sysctl-contract", &["postcard", "serde", "thiserror"]),
-    // One canonical option at a time, and IPv4/UDP headers; both behind our length checks.
-    ("orlop-dhcp-core", &["dhcproto", "smoltcp", "thiserror"]),
+    ("contract", &["postcard", "serde", "thiserror"]),
+    // DHCP: one canonical option at a time, and IPv4/UDP headers; both behind our length checks.
+    ("core", &["dhcproto", "smoltcp", "thiserror"]),
 ];
 
 /// Crates that read bytes from the network: no broker links one. A trailing `-` stands for a family.
@@ -97,7 +99,7 @@ fn direct(package: &Package, role: &Role, roles: &HashMap<&str, Role>) -> Vec<Fi
                 let problem = format!("a {} may not depend on {name} (a {})", role.word(), other.word());
                 findings.push(Finding::new(&package.name, problem));
             }
-            None if role.is_pure() && !pure_libraries(&package.name).contains(&name) => {
+            None if role.is_pure() && !pure_libraries(role).contains(&name) => {
                 let problem = format!("{name} is not among the libraries this pure package may use");
                 findings.push(Finding::new(&package.name, problem));
             }
@@ -121,8 +123,8 @@ fn is_allowed(from: &Role, to: &Role) -> bool {
     same_daemon && targets.contains(&to.word())
 }
 
-fn pure_libraries(package: &str) -> &'static [&'static str] {
-    PURE_LIBRARIES.iter().find(|(name, _)| *name == package).map_or(&[], |(_, libraries)| libraries)
+fn pure_libraries(role: &Role) -> &'static [&'static str] {
+    PURE_LIBRARIES.iter().find(|(word, _)| *word == role.word()).map_or(&[], |(_, libraries)| libraries)
 }
 
 /// What a broker is linked with, however far away, and may not be.

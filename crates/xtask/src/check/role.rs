@@ -21,6 +21,8 @@ pub(crate) enum Role {
     Machine(String),
     /// `crates/harness`: what the tests of several packages share
     Harness,
+    /// `crates/fleet`: the list of daemons, for tests and tools
+    Fleet,
     /// `tests/NAME`
     Test(String),
 }
@@ -41,6 +43,7 @@ impl Role {
             ["crates", daemon, "worker"] => Some(Self::Worker((*daemon).to_owned())),
             ["crates", daemon, "broker"] => Some(Self::Broker((*daemon).to_owned())),
             ["crates", "harness"] => Some(Self::Harness),
+            ["crates", "fleet"] => Some(Self::Fleet),
             ["tests", name] => Some(Self::Test((*name).to_owned())),
             _ => None,
         }
@@ -54,7 +57,7 @@ impl Role {
             | Self::Profiles(daemon)
             | Self::Worker(daemon)
             | Self::Broker(daemon) => Some(daemon),
-            Self::Shared(_) | Self::Tool(_) | Self::Machine(_) | Self::Harness | Self::Test(_) => None,
+            Self::Shared(_) | Self::Tool(_) | Self::Machine(_) | Self::Harness | Self::Fleet | Self::Test(_) => None,
         }
     }
 
@@ -68,6 +71,7 @@ impl Role {
             Self::Worker(_) => "worker",
             Self::Broker(_) => "broker",
             Self::Harness => "harness",
+            Self::Fleet => "fleet",
             Self::Test(_) => "test",
         }
     }
@@ -83,6 +87,7 @@ impl Role {
             | Self::Tool(_)
             | Self::Machine(_)
             | Self::Harness
+            | Self::Fleet
             | Self::Test(_) => false,
         }
     }
@@ -105,6 +110,7 @@ mod tests {
             ("crates/sandbox", Some(Role::Shared("sandbox".into()))),
             ("tests/dhcp", Some(Role::Test("dhcp".into()))),
             ("crates/harness", Some(Role::Harness)),
+            ("crates/fleet", Some(Role::Fleet)),
             ("crates/image", Some(Role::Tool("image".into()))),
             ("crates/init", Some(Role::Machine("init".into()))),
             ("crates/dhcp", None),

@@ -54,6 +54,7 @@ fn each_forbidden_direction_is_found() {
     let core: (&str, &str, &[&str]) = ("crates/dhcp/core", "orlop-dhcp-core", &[]);
     let other: (&str, &str, &[&str]) = ("crates/ntp/contract", "orlop-ntp-contract", &[]);
     let harness: (&str, &str, &[&str]) = ("crates/harness", "orlop-harness", &[]);
+    let fleet: (&str, &str, &[&str]) = ("crates/fleet", "orlop-fleet", &[]);
     for (what, from, to) in [
         ("a broker on a core", ("crates/dhcp/broker", "orlop-dhcp"), core),
         ("a contract on a core", ("crates/dhcp/contract", "orlop-dhcp-contract"), core),
@@ -63,6 +64,8 @@ fn each_forbidden_direction_is_found() {
         ("a core on the harness", ("crates/dhcp/core", "orlop-dhcp-core"), harness),
         ("a tool on the harness", ("crates/xtask", "xtask"), harness),
         ("a package of tests on the harness, other than for its tests", ("tests/dhcp", "orlop-test-dhcp"), harness),
+        ("a broker on the list of daemons", ("crates/dhcp/broker", "orlop-dhcp"), fleet),
+        ("a tool for users on the list of daemons", ("crates/image", "orlop-image"), fleet),
     ] {
         let found = problems(&[(from.0, from.1, &[to.1]), to]);
         assert!(found.iter().any(|problem| problem.contains("may not depend on")), "{what}: {found:?}");
