@@ -20,7 +20,7 @@ use tracing::Level;
 pub use file::{File, LinkFile, MAX_PATTERNS};
 pub use value::{
     Folder, MAX_VENDOR_CLASS, Pattern, PatternError, RelativeFolder, Seconds, SendHostname, SetHostname, UseMtu,
-    VendorClass, VendorClassError, Verbosity,
+    VendorClass, VendorClassError,
 };
 
 use crate::client_id::ClientId;
@@ -109,6 +109,21 @@ impl Config {
     #[must_use]
     pub fn link(&self, name: &str) -> &LinkConfig {
         InterfaceName::new(name).and_then(|name| self.links.get(&name)).unwrap_or(&self.link)
+    }
+}
+
+/// A configuration, and what its reader should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// One line for each thing that was written and has no effect.
+    pub warnings: Vec<String>,
+}
+
+impl From<Config> for Loaded {
+    fn from(config: Config) -> Self {
+        Self { config, warnings: Vec::new() }
     }
 }
 

@@ -12,6 +12,7 @@ use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket, SocketAddr, TokioSocket};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::netlink::frame::{self, Frame};
 use crate::netlink::request::{RTM_DELLINK, RTM_NEWLINK, dump_links};
@@ -22,6 +23,13 @@ mod table;
 
 pub use link::Link;
 pub use table::{LinkEvent, Table};
+
+/// Whether this network namespace has an interface called `name`.
+#[must_use]
+pub fn exists(name: &str) -> bool {
+    let any = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    any.and_then(|socket| rustix::net::netdevice::name_to_index(socket, name)).is_ok()
+}
 
 /// A stream of [`LinkEvent`]s.
 pub struct Interfaces {

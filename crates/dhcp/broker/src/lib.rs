@@ -1,12 +1,11 @@
 //! The privileged half of the DHCP client: command line, supervisor and broker.
 #![forbid(unsafe_code)]
 
-pub mod ask;
 pub mod client_id;
 pub mod command_line;
 pub mod config;
 pub mod control;
-pub mod dhcpcd_compat;
+pub mod dhcpcd;
 pub mod encode;
 pub mod filter;
 pub mod hostname;
@@ -22,4 +21,13 @@ pub mod settings;
 pub mod status;
 pub mod supervise;
 pub mod transmit;
+pub mod verbs;
 pub mod verdict;
+
+use orlop_broker::Program;
+
+/// What this daemon is called.
+pub const PROGRAM: Program = Program { name: "dhcp", title: "DHCP daemon", version: env!("CARGO_PKG_VERSION") };
+
+/// Lease files, status and the control socket.
+pub const OWN_FOLDER: &str = "/run/orlop/dhcp";

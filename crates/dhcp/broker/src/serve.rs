@@ -10,6 +10,8 @@ mod settle;
 
 use std::path::{Path, PathBuf};
 
+use orlop_broker::print::print;
+use orlop_broker::ready::Ready;
 use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
 use orlop_dhcp_profiles::{BROKER, WORKER};
 use orlop_sandbox::broker::{Attested, Broker, Keep};
@@ -20,20 +22,17 @@ use orlop_sandbox::supervisor::Birth;
 use tracing::level_filters::LevelFilter;
 use tracing::warn;
 
-use crate::ask;
-use crate::command_line::{Mode, Run};
-use crate::config::Config;
-use crate::settings::{Loaded, Settings};
+use crate::config::{Config, Loaded};
+use crate::settings::{Mode, Run, Settings};
 use crate::status::{Postures, Restarts};
-pub use equipment::OWN_FOLDER;
 use equipment::{Equipment, writable};
-use server::Server;
+use server::{Begun, Server};
 
-/// Serves until a one-shot run has its outcome, or something ends it.
+/// Serves until a one-shot run has its outcome, or something ends it. The first lease in force is told to `ready`.
 ///
 /// # Errors
 /// What ended it.
-pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
+pub fn run(run: Run, birth: &Birth, ready: Ready) -> Result<Exit, Fatal> {
     let config = load(&run.settings)?;
     in_a_loop(async move {
         let broker = Broker::start(&BROKER, birth.worker, WORKER.name)?;
@@ -42,8 +41,9 @@ pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
         // What can be done while the worker locks itself in.
         equipment.interfaces.ask().map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
         let restarts = Restarts::since(equipment.own_folder(), birth.started).0;
+        let begun = Begun { started: birth.started, restarts, ready };
         let (channel, postures) = confine(broker, &run.settings, &config).await?;
-        Server::new(run, config, birth.started, equipment, restarts, postures, channel).serve(relay).await
+        Server::new(run, config, begun, equipment, postures, channel).serve(relay).await
     })
 }
 
@@ -58,7 +58,8 @@ pub fn posture(settings: &Settings, json: bool, birth: &Birth) -> Result<Exit, F
         // Landlock needs the folders to be there.
         let _equipment = Equipment::open(Mode::OneShot, &config)?;
         let (_channel, postures) = confine(broker, settings, &config).await?;
-        ask::print(&postures.show(json))
+        print(&postures.show(json))?;
+        Ok(Exit::Done)
     })
 }
 

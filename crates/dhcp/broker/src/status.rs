@@ -14,8 +14,8 @@ use orlop_machine::Instant;
 use orlop_sandbox::posture::{self, Posture};
 use serde::{Deserialize, Serialize};
 
-use crate::command_line::Mode;
 use crate::interface_name::InterfaceName;
+use crate::settings::Mode;
 use crate::verdict::Outcome;
 
 pub use document::{Document, InterfaceDocument, LeaseDocument, Moment};

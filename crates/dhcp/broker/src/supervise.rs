@@ -11,8 +11,8 @@ use orlop_sandbox::log;
 use orlop_sandbox::supervisor::{Plan, Supervisor, hold_signals};
 use tracing::level_filters::LevelFilter;
 
-use crate::command_line::{Mode, Run};
 use crate::settings::Settings;
+use crate::settings::{Mode, Run};
 
 /// Runs the daemon, and returns its exit code.
 ///

@@ -10,3 +10,8 @@ pub mod status;
 pub mod supervise;
 pub mod tree;
 pub mod write;
+
+use orlop_broker::Program;
+
+/// What this daemon is called.
+pub const PROGRAM: Program = Program { name: "sysctl", title: "sysctl applier", version: env!("CARGO_PKG_VERSION") };

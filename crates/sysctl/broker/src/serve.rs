@@ -10,6 +10,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use orlop_broker::print::print;
+use orlop_broker::ready::Ready;
 use orlop_machine::Instant;
 use orlop_sandbox::broker::{Attested, Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -27,29 +29,28 @@ use crate::status::Postures;
 use crate::tree::{self, Tree};
 use crew::Forks;
 use outputs::Outputs;
-pub use outputs::print;
 use talk::Said;
 
 /// How long the worker may take to make a plan of what it is told: more than the largest text takes it.
 const PLAN_WITHIN: Duration = Duration::from_secs(40);
 
-/// Does what `run` says.
+/// Does what `run` says. That every setting is in force is told to `ready`.
 ///
 /// # Errors
 /// What made it impossible. What became of single settings is no error: it is in the report, and in the exit code.
-pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
+pub fn run(run: &Run, birth: &Birth, ready: Ready) -> Result<Exit, Fatal> {
     log::init("sysctl", LevelFilter::from_level(run.log));
     // Before anything is open that they would inherit.
     let forks = Forks::all()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let runtime = runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?;
-    let result = runtime.block_on(serve(run, birth, forks));
+    let result = runtime.block_on(serve(run, birth, forks, ready));
     // Taking the loop down would wake threads that it never had, which is not in the table. The process ends.
     std::mem::forget(runtime);
     result
 }
 
-async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
+async fn serve(run: &Run, birth: &Birth, forks: Forks, ready: Ready) -> Result<Exit, Fatal> {
     let broker = Broker::start(crew::broker_profile()?, birth.worker, WORKER.name)?;
     let relay = broker.relay();
     tree::require_openat2().map_err(|cause| Fatal::os("this kernel cannot open safely (openat2)", cause))?;
@@ -81,7 +82,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     };
     timings.confine = since(birth.started);
     if run.mode == Mode::Posture {
-        outputs::print(&postures.show(run.json))?;
+        print(&postures.show(run.json))?;
         return Ok(Exit::Done);
     }
 
@@ -110,12 +111,16 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
         Mode::Plan | Mode::Check | Mode::Posture => apply::none(arranged),
     };
     timings.apply = since(birth.started);
-    // So do they.
+    // Their ends of the channels close here, so that the appliers end while the report is written.
     drop(crew);
     let (mode, minds, started) = (run.mode, Minds::of(run), birth.started);
     let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings };
     outputs.write(&report, &postures, run.json, clock::now())?;
-    Ok(report.exit())
+    let exit = report.exit();
+    if exit == Exit::Done {
+        ready.say();
+    }
+    Ok(exit)
 }
 
 /// The texts.

@@ -5,7 +5,6 @@
 mod metrics;
 mod show;
 
-use std::io;
 use std::time::Duration;
 
 use orlop_machine::Instant;
@@ -121,7 +120,7 @@ pub fn metrics(report: &Report) -> String {
 }
 
 /// Reports that something could not be left for others, which is no reason to fail.
-pub(crate) fn not_left(what: &str, cause: &io::Error) {
+pub(crate) fn not_left(what: &str, cause: &dyn std::fmt::Display) {
     tracing::warn!(%cause, "{what} is not written");
 }
 

@@ -9,7 +9,6 @@ use orlop_dhcp_contract::DomainName;
 use orlop_wire::Str;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
-use tracing::Level;
 
 /// A whole number of seconds from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,36 +230,6 @@ impl TryFrom<PathBuf> for Folder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the path of a folder begins with /")]
 pub struct RelativeFolder;
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verbosity(pub Level);
-
-impl Verbosity {
-    /// What a level is called in configuration and on the command line.
-    pub const NAMES: &'static str = "error, warn, info, debug or trace";
-
-    /// The level with this name.
-    #[must_use]
-    pub fn new(name: &str) -> Option<Self> {
-        let level = match name {
-            "error" => Level::ERROR,
-            "warn" => Level::WARN,
-            "info" => Level::INFO,
-            "debug" => Level::DEBUG,
-            "trace" => Level::TRACE,
-            _ => return None,
-        };
-        Some(Self(level))
-    }
-}
-
-impl<'de> Deserialize<'de> for Verbosity {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::new(&name).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&name), &Self::NAMES))
-    }
-}
 
 #[cfg(test)]
 mod tests {

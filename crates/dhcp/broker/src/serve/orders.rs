@@ -1,7 +1,5 @@
 //! What an operator asks a running daemon for.
 
-use std::io;
-
 use orlop_dhcp_contract::{Command, IfIndex, Notice};
 use orlop_sandbox::fatal::Fatal;
 use tracing::{info, warn};
@@ -9,17 +7,9 @@ use tracing::{info, warn};
 use super::equipment::selection;
 use super::link::OurLink;
 use super::server::Server;
-use crate::control::{self, Asked, Order, Reply, Target};
+use crate::config::Loaded;
+use crate::control::{Order, Reply, Target};
 use crate::interfaces::Link;
-use crate::settings::Loaded;
-
-/// Waits for the next order; for ever where none are taken.
-pub(super) async fn next(control: &mut Option<control::Server>) -> io::Result<Asked> {
-    match control {
-        Some(control) => control.next().await,
-        None => std::future::pending().await,
-    }
-}
 
 impl Server {
     /// What an operator asked for.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
+use orlop_broker::ready::Ready;
 use orlop_dhcp_contract::{
     Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
 };
@@ -13,13 +14,12 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::relay::Relay;
 use tracing::{debug, error, info, warn};
 
-use super::equipment::Equipment;
+use super::equipment::{Equipment, next_order};
 use super::link::OurLink;
-use super::orders;
-use crate::command_line::Run;
 use crate::config::{Config, UseMtu};
 use crate::control::Asked;
 use crate::netlink::Footprint;
+use crate::settings::Run;
 use crate::status::{Postures, Writer};
 
 /// A broker at work.
@@ -37,22 +37,34 @@ pub(super) struct Server {
     /// Whether every interface that was there at the start has been told.
     pub(super) listed: bool,
     pub(super) postures: Postures,
-    /// How often the pair was started anew.
+    /// How often broker and worker were started anew.
     pub(super) restarts: u32,
     pub(super) status: Writer,
     pub(super) next_claim_check: Instant,
+    /// Who waits for the first lease in force.
+    ready: Ready,
+}
+
+/// How the daemon began.
+pub(super) struct Begun {
+    /// When it was started: by this process or by one before it.
+    pub(super) started: Instant,
+    /// How often broker and worker were started anew since then.
+    pub(super) restarts: u32,
+    /// Who waits for the first lease in force.
+    pub(super) ready: Ready,
 }
 
 impl Server {
     pub(super) fn new(
         run: Run,
         config: Config,
-        started: Instant,
+        begun: Begun,
         equipment: Equipment,
-        restarts: u32,
         postures: Postures,
         channel: BrokerChannel<Notice, Request>,
     ) -> Self {
+        let Begun { started, restarts, ready } = begun;
         Self {
             restarts,
             run,
@@ -67,6 +79,7 @@ impl Server {
             postures,
             status: Writer::default(),
             next_claim_check: started,
+            ready,
         }
     }
 
@@ -90,7 +103,7 @@ impl Server {
                     let event = event.map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
                     self.link_event(event)?;
                 }
-                asked = orders::next(control) => {
+                asked = next_order(control) => {
                     let Asked { order, caller } = asked.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     let reply = self.order(&order)?;
                     if let Some(control) = &mut self.equipment.control {
@@ -195,6 +208,7 @@ impl Server {
         our.lease = Some(lease);
         our.refused = None;
         self.publish(index);
+        std::mem::take(&mut self.ready).say();
         self.notify(&Notice::Applied { link: index })
     }
 

@@ -2,14 +2,15 @@
 
 use core::time::Duration;
 
+use orlop_broker::print::print;
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use tracing::{info, warn};
 
 use super::link::OurLink;
 use super::server::Server;
-use crate::command_line::Mode;
 use crate::resolv_conf;
+use crate::settings::Mode;
 use crate::status::{LinkStatus, Status};
 use crate::verdict::{Limits, Outcome, Verdict, judge};
 
@@ -63,7 +64,7 @@ impl Server {
 
     fn finish(&self, outcome: Outcome) -> Result<Exit, Fatal> {
         if self.run.json
-            && let Err(Fatal { cause, .. }) = crate::ask::print(&format!("{}\n", outcome.to_json()))
+            && let Err(Fatal { cause, .. }) = print(&format!("{}\n", outcome.to_json()))
         {
             // The work is done all the same; to do it once more would not make room.
             warn!(?cause, "the outcome is not printed");

@@ -9,8 +9,8 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 use super::STATUS_FILE;
 use super::document::{Document, seconds};
 use super::text::{self, Life};
-use crate::command_line::Mode;
 use crate::control;
+use crate::settings::Mode;
 use orlop_wholefile as whole_file;
 
 /// Largest document that is read, in bytes: 128 interfaces with the longest leases come to less than half of it.

@@ -7,6 +7,7 @@ use orlop_sandbox::fatal::Fatal;
 use orlop_sysctl_contract::Dialect;
 
 use super::{Invocation, Run, help, mistake};
+use crate::PROGRAM;
 use crate::sources::{Folders, Wanted};
 
 /// Where it looks by itself.
@@ -29,6 +30,9 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocat
         let place = match name {
             "configDir" => &mut folder,
             "sysctlDir" => &mut run.sysctl_dir,
+            "V" | "version" => {
+                return Ok(Invocation::Print(format!("sysctl ({})\n", PROGRAM.version_line().trim_end())));
+            }
             "h" | "help" => return Ok(Invocation::Print(help::LINUXKIT.to_owned())),
             _ => {
                 let problem = format!("{} is nothing that LinuxKit's sysctl knows", argument.display());

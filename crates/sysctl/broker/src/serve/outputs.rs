@@ -1,10 +1,10 @@
 //! What a run leaves: its report on the terminal, and files for others.
 
-use std::fs::File;
-use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use orlop_broker::folder;
+use orlop_broker::print::print;
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::Fatal;
 use rustix::fs::Mode as Bits;
@@ -32,7 +32,7 @@ impl Outputs {
         if mode != Mode::Apply {
             return Self::default();
         }
-        let (own, metrics) = (folder(OWN_FOLDER), folder(METRICS_FOLDER));
+        let (own, metrics) = (open(OWN_FOLDER), open(METRICS_FOLDER));
         let writable = [(&own, OWN_FOLDER), (&metrics, METRICS_FOLDER)];
         let writable =
             writable.into_iter().filter(|(folder, _)| folder.is_some()).map(|(_, path)| Path::new(path)).collect();
@@ -64,9 +64,8 @@ impl Outputs {
     }
 }
 
-fn folder(path: &str) -> Option<OwnedFd> {
-    let opened = std::fs::create_dir_all(path).and_then(|()| File::open(Path::new(path)));
-    opened.map(Into::into).map_err(|cause| not_left(path, &cause)).ok()
+fn open(path: &str) -> Option<OwnedFd> {
+    folder::open(Path::new(path)).map_err(|fatal| not_left(path, &fatal.cause.unwrap_or_default())).ok()
 }
 
 fn leave(folder: &OwnedFd, audit: &str, status: &str) {
@@ -85,21 +84,9 @@ fn replace(folder: &OwnedFd, name: &str, mode: u32, content: &str) {
     }
 }
 
-/// Writes text to standard output. A reader that has heard enough is no error.
-///
-/// # Errors
-/// The kernel refuses.
-pub fn print(text: &str) -> Result<(), Fatal> {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Fatal::os("cannot write to standard output", error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::PermissionsExt as _;
 
     use orlop_testbed::Folder;

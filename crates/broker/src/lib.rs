@@ -1,0 +1,21 @@
+//! What every broker has, once: its command line and exit codes, what it leaves for others, and how it takes orders.
+//!
+//! Linked by brokers only. Nothing here reads a byte from the network: what arrives comes from the user who started the
+//! program, or from a process of uid 0 at the control socket.
+//!
+//! A daemon describes itself in a [`Program`] and then uses what it needs: [`command_line`] to understand its arguments,
+//! [`exit`] for the table of codes in its help, [`folder`] for the places that it writes to, and [`ready`] to tell whoever
+//! started it that it works.
+//!
+//! It promises to write nothing that a reader could see half of, and to add no thread.
+#![forbid(unsafe_code)]
+
+pub mod command_line;
+pub mod exit;
+pub mod folder;
+pub mod print;
+pub mod program;
+pub mod ready;
+pub mod verbosity;
+
+pub use program::Program;
