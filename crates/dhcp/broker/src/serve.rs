@@ -10,6 +10,7 @@ mod settle;
 
 use std::path::{Path, PathBuf};
 
+use orlop_broker::posture::Postures;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
 use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
@@ -24,7 +25,7 @@ use tracing::warn;
 
 use crate::config::{Config, Loaded};
 use crate::settings::{Mode, Run, Settings};
-use crate::status::{Postures, Restarts};
+use crate::status::Restarts;
 use equipment::{Equipment, writable};
 use server::{Begun, Server};
 
@@ -77,8 +78,10 @@ async fn confine(
         require_landlock: config.require_landlock,
     })?;
     let Attested { channel, posture } = narrow.await_worker(&WORKER, PROTOCOL).await?;
-    let postures =
-        Postures { worker: Some(posture), broker: Some(narrow.posture().clone()), supervisor: narrow.supervisor() };
+    let mut postures = Postures::default();
+    postures.insert(WORKER.name, posture);
+    postures.insert(BROKER.name, narrow.posture().clone());
+    postures.insert_supervisor(narrow.supervisor());
     Ok((channel, postures))
 }
 

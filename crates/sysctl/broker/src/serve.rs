@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use orlop_broker::posture::Postures;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
 use orlop_machine::Instant;
@@ -19,13 +20,12 @@ use orlop_sandbox::relay::Relay;
 use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
 use orlop_sysctl_contract::{MAX_NAMES, PROTOCOL, Policy, Rules};
-use orlop_sysctl_profiles::WORKER;
+use orlop_sysctl_profiles::{BROKER, WORKER};
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
 use crate::report::{Minds, Record, Report, Timings};
 use crate::sources::Sources;
-use crate::status::Postures;
 use crate::tree::{self, Tree};
 use crew::Forks;
 use outputs::Outputs;
@@ -74,12 +74,11 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks, ready: Ready) -> Result<E
     })?;
     let Attested { channel, posture } = narrow.await_worker(&WORKER, PROTOCOL).await?;
     let mut crew = forks.attest(run.require_landlock)?;
-    let postures = Postures {
-        worker: Some(posture),
-        broker: Some(narrow.posture().clone()),
-        appliers: crew.postures(),
-        supervisor: narrow.supervisor(),
-    };
+    let mut postures = Postures::default();
+    postures.insert(WORKER.name, posture);
+    postures.insert(BROKER.name, narrow.posture().clone());
+    crew.postures().for_each(|(name, posture)| postures.insert(name, posture.clone()));
+    postures.insert_supervisor(narrow.supervisor());
     timings.confine = since(birth.started);
     if run.mode == Mode::Posture {
         print(&postures.show(run.json))?;
@@ -115,7 +114,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks, ready: Ready) -> Result<E
     drop(crew);
     let (mode, minds, started) = (run.mode, Minds::of(run), birth.started);
     let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings };
-    outputs.write(&report, &postures, run.json, clock::now())?;
+    outputs.write(&report, &postures, run.json)?;
     let exit = report.exit();
     if exit == Exit::Done {
         ready.say();

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use orlop_broker::folder;
+use orlop_broker::{folder, metrics};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::timer::BootTimer;
 
@@ -38,12 +38,9 @@ pub(super) struct Equipment {
     pub(super) published: Vec<InterfaceName>,
     /// [`OWN_FOLDER`].
     pub(super) own: OwnedFd,
-    /// [`METRICS_FOLDER`].
+    /// [`metrics::FOLDER`].
     pub(super) metrics: OwnedFd,
 }
-
-/// Prometheus text of every daemon, for node_exporter.
-pub(super) const METRICS_FOLDER: &str = "/run/orlop/metrics";
 
 impl Equipment {
     /// Opens everything. Must be called inside a tokio runtime.
@@ -72,7 +69,7 @@ impl Equipment {
             published: publisher.published().map_err(os("cannot read the folder of netfacts"))?,
             publisher,
             own,
-            metrics: folder::open(Path::new(METRICS_FOLDER))?,
+            metrics: folder::open(Path::new(metrics::FOLDER))?,
         })
     }
 }
@@ -97,7 +94,7 @@ pub(super) async fn next_order(control: &mut Option<control::Server>) -> io::Res
 
 /// Where the broker writes, for Landlock.
 pub(super) fn writable(config: &Config) -> [&Path; 4] {
-    [Path::new(OWN_FOLDER), Path::new(publish::FOLDER), Path::new(METRICS_FOLDER), &config.resolv_conf]
+    [Path::new(OWN_FOLDER), Path::new(publish::FOLDER), Path::new(metrics::FOLDER), &config.resolv_conf]
 }
 
 /// Which interfaces are ours under `config`.

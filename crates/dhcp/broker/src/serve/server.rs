@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
+use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
+use orlop_broker::status::Writer;
 use orlop_dhcp_contract::{
     Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
 };
@@ -16,11 +18,12 @@ use tracing::{debug, error, info, warn};
 
 use super::equipment::{Equipment, next_order};
 use super::link::OurLink;
+use crate::PROGRAM;
 use crate::config::{Config, UseMtu};
 use crate::control::Asked;
 use crate::netlink::Footprint;
 use crate::settings::Run;
-use crate::status::{Postures, Writer};
+use crate::status::Status;
 
 /// A broker at work.
 pub(super) struct Server {
@@ -39,7 +42,7 @@ pub(super) struct Server {
     pub(super) postures: Postures,
     /// How often broker and worker were started anew.
     pub(super) restarts: u32,
-    pub(super) status: Writer,
+    pub(super) status: Writer<Status>,
     pub(super) next_claim_check: Instant,
     /// Who waits for the first lease in force.
     ready: Ready,
@@ -77,7 +80,7 @@ impl Server {
             left_alone: BTreeSet::new(),
             listed: false,
             postures,
-            status: Writer::default(),
+            status: Writer::new(&PROGRAM),
             next_claim_check: started,
             ready,
         }

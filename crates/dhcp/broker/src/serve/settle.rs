@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use orlop_broker::moment::Now;
 use orlop_broker::print::print;
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -38,7 +39,7 @@ impl Server {
         };
         let quiet_until = self.started.after(QUIET_START);
         if outcome.is_some() || now >= quiet_until || self.links.values().any(OurLink::is_leased) {
-            wakes.extend(self.write_status(outcome.as_ref(), now));
+            wakes.extend(self.write_status(outcome.as_ref()));
         } else {
             wakes.push(quiet_until);
         }
@@ -75,7 +76,7 @@ impl Server {
     }
 
     /// Gives the moment at which there is more to write.
-    fn write_status(&mut self, outcome: Option<&Outcome>, now: Instant) -> Option<Instant> {
+    fn write_status(&mut self, outcome: Option<&Outcome>) -> Option<Instant> {
         let status = Status {
             mode: self.run.mode,
             started: self.started,
@@ -86,7 +87,7 @@ impl Server {
         };
         let equipment = &self.equipment;
         let (own, metrics) = (equipment.own_folder(), equipment.metrics_folder());
-        self.status.update(own, metrics, &status, now).unwrap_or_else(|error| {
+        self.status.update(own, metrics, &status, Now::read()).unwrap_or_else(|error| {
             warn!(%error, "the status is not written");
             None
         })
