@@ -5,12 +5,14 @@
 //!
 //! A daemon describes itself in a [`Program`] and then uses what it needs: [`command_line`] to understand its arguments,
 //! [`exit`] for the table of codes in its help, [`folder`] for the places that it writes to, [`status`], [`posture`] and
-//! [`metrics`] for what it says of itself, and [`ready`] to tell whoever started it that it works.
+//! [`metrics`] for what it says of itself, [`control`] for orders while it runs, and [`ready`] to tell whoever started it
+//! that it works.
 //!
 //! It promises to write nothing that a reader could see half of, and to add no thread.
 #![forbid(unsafe_code)]
 
 pub mod command_line;
+pub mod control;
 pub mod exit;
 pub mod folder;
 pub mod metrics;

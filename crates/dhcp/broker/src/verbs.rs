@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use orlop_broker::control::{Reply, send};
 use orlop_broker::print::print;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use crate::OWN_FOLDER;
-use crate::control::{self, Order, Reply};
+use crate::control::{self, Order};
 use crate::settings::Settings;
 use crate::status;
+use crate::{OWN_FOLDER, PROGRAM};
 
 /// Reads the configuration and says that it is good.
 ///
@@ -42,8 +43,8 @@ pub fn status(json: bool) -> Result<Exit, Fatal> {
 /// # Errors
 /// No daemon is running, or it refuses.
 pub fn control(order: &Order) -> Result<Exit, Fatal> {
-    match control::send(Path::new(control::PATH), order)? {
-        Reply::Done => {
+    match send(Path::new(control::PATH), order).map_err(|error| error.fatal(&PROGRAM))? {
+        Reply::Done(()) => {
             print("done; see: orlop-dhcp status\n")?;
             Ok(Exit::Done)
         }

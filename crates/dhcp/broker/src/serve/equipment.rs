@@ -4,13 +4,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use orlop_broker::control::{Bound, Call};
 use orlop_broker::{folder, metrics};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::timer::BootTimer;
 
 use crate::OWN_FOLDER;
 use crate::config::Config;
-use crate::control::{self, Asked};
+use crate::control::{self, Order};
 use crate::hostname::Hostname;
 use crate::interface_name::InterfaceName;
 use crate::interfaces::Interfaces;
@@ -85,7 +86,7 @@ impl Equipment {
 }
 
 /// Waits for the next order; for ever where none are taken.
-pub(super) async fn next_order(control: &mut Option<control::Server>) -> io::Result<Asked> {
+pub(super) async fn next_order(control: &mut Option<control::Server>) -> io::Result<Call<Order>> {
     match control {
         Some(control) => control.next().await,
         None => std::future::pending().await,
@@ -103,7 +104,7 @@ pub(super) fn selection(config: &Config) -> Selection {
 }
 
 fn orders() -> Result<control::Server, Fatal> {
-    let opened = control::Bound::open(Path::new(control::PATH)).and_then(|bound| bound.serve(ROOT));
+    let opened = Bound::open(Path::new(control::PATH)).and_then(|bound| bound.serve(ROOT));
     opened.map_err(|cause| Fatal::os(format!("cannot take orders at {}", control::PATH), cause))
 }
 

@@ -1,5 +1,6 @@
 //! What an operator asks a running daemon for.
 
+use orlop_broker::control::Reply;
 use orlop_dhcp_contract::{Command, IfIndex, Notice};
 use orlop_sandbox::fatal::Fatal;
 use tracing::{info, warn};
@@ -8,7 +9,7 @@ use super::equipment::selection;
 use super::link::OurLink;
 use super::server::Server;
 use crate::config::Loaded;
-use crate::control::{Order, Reply, Target};
+use crate::control::{Order, Target};
 use crate::interfaces::Link;
 
 impl Server {
@@ -31,7 +32,7 @@ impl Server {
         for link in links {
             self.notify(&Notice::Command { link, command })?;
         }
-        Ok(Reply::Done)
+        Ok(Reply::Done(()))
     }
 
     /// Reads the configuration again. A bad one changes nothing.
@@ -65,7 +66,7 @@ impl Server {
         if selection(&old) != selection(&self.config) {
             self.equipment.interfaces.select(selection(&self.config));
         }
-        Ok(Reply::Done)
+        Ok(Reply::Done(()))
     }
 
     /// An interface whose settings changed begins afresh, with its lease in force all the while.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
+use orlop_broker::control::Call;
 use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
@@ -20,7 +21,6 @@ use super::equipment::{Equipment, next_order};
 use super::link::OurLink;
 use crate::PROGRAM;
 use crate::config::{Config, UseMtu};
-use crate::control::Asked;
 use crate::netlink::Footprint;
 use crate::settings::Run;
 use crate::status::Status;
@@ -106,8 +106,8 @@ impl Server {
                     let event = event.map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
                     self.link_event(event)?;
                 }
-                asked = next_order(control) => {
-                    let Asked { order, caller } = asked.map_err(|cause| Fatal::os("cannot take orders", cause))?;
+                call = next_order(control) => {
+                    let Call { order, caller } = call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     let reply = self.order(&order)?;
                     if let Some(control) = &mut self.equipment.control {
                         control.answer(caller, &reply);

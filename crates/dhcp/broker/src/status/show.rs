@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use orlop_broker::control;
 use orlop_broker::status::{self, Document, Life};
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use super::{Body, text};
 use crate::PROGRAM;
-use crate::control;
 use crate::settings::Mode;
 
 /// The status, and how the command ends after showing it.

@@ -4,10 +4,10 @@ use orlop_dhcp_contract::{Counters, Discard, DomainName, Mtu, Phase, PrefixLen, 
 use orlop_sandbox::fatal::Exit;
 use serde_json::{Value, json};
 
+use orlop_broker::control;
 use orlop_broker::status::{self, Life};
 
 use super::*;
-use crate::control;
 use crate::verdict::{Fate, Kind, LinkOutcome, Network};
 use orlop_testbed::{Folder, table};
 
