@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use orlop_broker::command_line::{Arguments, Common, Part, mistake, once, refuse_mistyped};
 use orlop_broker::verbosity::Verbosity;
+use orlop_config::Seconds;
 use orlop_sandbox::fatal::Fatal;
 
 use crate::PROGRAM;
-use crate::config::{EXAMPLE, Pattern, Seconds};
+use crate::config::{EXAMPLE, Pattern};
 use crate::control::{Order, Target};
 use crate::dhcpcd::command_line::{self as dhcpcd, Wish};
 use crate::interface_name::{InterfaceName, NotAnInterfaceName};

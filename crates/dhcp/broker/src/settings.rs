@@ -4,10 +4,12 @@ use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orlop_config::ConfigError;
 use orlop_sandbox::fatal::Fatal;
 use tracing::Level;
 
-use crate::config::{Config, ConfigError, DEFAULT_PATH, Loaded, Pattern};
+use crate::PROGRAM;
+use crate::config::{Config, DEFAULT_PATH, Loaded, Pattern};
 use crate::dhcpcd::Directive;
 use crate::dhcpcd::conf::{self, DEFAULT_CONF};
 
@@ -60,8 +62,8 @@ impl Settings {
     /// The file cannot be read, or says something that cannot be.
     pub fn load(&self) -> Result<Loaded, Fatal> {
         let Loaded { config, warnings } = match &self.source {
-            Source::Default => Config::load(Path::new(DEFAULT_PATH), false).map(Loaded::from)?,
-            Source::Toml(path) => Config::load(path, true).map(Loaded::from)?,
+            Source::Default => Config::load(Path::new(DEFAULT_PATH), false).map_err(fatal)?.into(),
+            Source::Toml(path) => Config::load(path, true).map_err(fatal)?.into(),
             Source::Dhcpcd { path, directives } => conf::load(path.as_deref(), directives).map_err(in_dhcpcds_words)?,
         };
         Ok(Loaded { config: self.overrides.over(config), warnings })
@@ -78,10 +80,14 @@ impl Settings {
     }
 }
 
+fn fatal(error: ConfigError) -> Fatal {
+    error.fatal(&PROGRAM.command())
+}
+
 /// Our example and our `--config` are of no use to a user who wrote a dhcpcd.conf.
 fn in_dhcpcds_words(error: ConfigError) -> Fatal {
     let is_absent = matches!(error, ConfigError::Open { .. });
-    let fatal = Fatal::from(error);
+    let fatal = fatal(error);
     if is_absent { fatal.help("pass another file with -f, or leave -f out") } else { fatal }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use orlop_broker::verbosity::Verbosity;
+use orlop_config::{Folder, Seconds};
 use orlop_dhcp_contract::MAX_LINKS;
 use orlop_wire::Bounded;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::value::{Folder, Pattern, Seconds, SendHostname, SetHostname, UseMtu, VendorClass};
+use super::value::{Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
 use super::{Config, LinkConfig, Metric};
 use crate::client_id::ClientId;
 use crate::interface_name::InterfaceName;

@@ -1,4 +1,5 @@
 use orlop_dhcp_contract::DomainName;
+use orlop_sandbox::fatal::Exit;
 use proptest::prelude::*;
 
 use super::*;
@@ -9,7 +10,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 
 /// The file of a configuration that says this and nothing else.
 fn told(text: &str) -> String {
-    Fatal::from(parse(text).unwrap_err()).to_string()
+    parse(text).unwrap_err().fatal("orlop-dhcp").to_string()
 }
 
 #[test]
@@ -42,7 +43,7 @@ fn the_readme_shows_only_configurations_that_load() {
     let blocks: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(!blocks.is_empty(), "README.md shows no configuration");
     for block in blocks {
-        parse(block).unwrap_or_else(|error| panic!("{}\n{block}", Fatal::from(error)));
+        parse(block).unwrap_or_else(|error| panic!("{}\n{block}", error.fatal("orlop-dhcp")));
     }
 }
 
@@ -137,18 +138,13 @@ fn the_worker_gets_the_settings_of_its_link() {
 fn a_missing_file_is_an_error_only_when_it_was_named() {
     let nowhere = Path::new("/nonexistent/orlop/dhcp.toml");
     assert_eq!(Config::load(nowhere, false).unwrap(), Config::default());
-    let told = Fatal::from(Config::load(nowhere, true).unwrap_err());
+    let told = Config::load(nowhere, true).unwrap_err().fatal("orlop-dhcp");
     assert_eq!(told.exit, Exit::Config);
     assert_eq!(
         told.to_string(),
         "error: cannot open /nonexistent/orlop/dhcp.toml\n  caused by: No such file or directory (os error 2)\n  \
          help: pass --config FILE, or start from the example: orlop-dhcp --example > /nonexistent/orlop/dhcp.toml"
     );
-}
-
-#[test]
-fn an_endless_file_is_not_read_to_its_end() {
-    assert!(matches!(Config::load(Path::new("/dev/zero"), true), Err(ConfigError::Large { .. })));
 }
 
 proptest! {

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use orlop_config::ConfigError;
+
 use super::Directive;
 use super::directive;
 use super::draft::Draft;
-use crate::config::{self, ConfigError, Loaded};
+use crate::config::Loaded;
 
 /// The file that dhcpcd reads when none is named. It may be absent.
 pub const DEFAULT_CONF: &str = "/etc/dhcpcd.conf";
@@ -20,8 +22,8 @@ const RESOLV_CONF_AS_ETC: &str = "/etc";
 /// The file was named and cannot be read. What it says is never an error.
 pub fn load(path: Option<&Path>, directives: &[Directive]) -> Result<Loaded, ConfigError> {
     let text = match path {
-        Some(path) => config::read(path)?,
-        None if Path::new(DEFAULT_CONF).exists() => config::read(Path::new(DEFAULT_CONF))?,
+        Some(path) => orlop_config::read(path)?,
+        None if Path::new(DEFAULT_CONF).exists() => orlop_config::read(Path::new(DEFAULT_CONF))?,
         None => String::new(),
     };
     let folder = if Path::new(RESOLV_CONF).is_dir() { RESOLV_CONF } else { RESOLV_CONF_AS_ETC };

@@ -4,6 +4,7 @@ use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
 use proptest::prelude::*;
 use tracing::Level;
 
+use orlop_config::ConfigError;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,8 +14,7 @@ use super::conf::{MAX_WARNINGS, load, understand};
 use super::*;
 use crate::PROGRAM;
 use crate::client_id::ClientId;
-use crate::config::{Config, LinkConfig, Metric, SendHostname, SetHostname, UseMtu};
-use crate::config::{ConfigError, Loaded, Pattern};
+use crate::config::{Config, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu};
 use crate::settings::{Mode, Run, Source};
 
 /// The configuration of the image, which has the directives of LinuxKit's own.
