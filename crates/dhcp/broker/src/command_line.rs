@@ -9,12 +9,12 @@ use orlop_broker::command_line::{Arguments, Common, Part, mistake, once, refuse_
 use orlop_broker::verbosity::Verbosity;
 use orlop_config::Seconds;
 use orlop_sandbox::fatal::Fatal;
+use orlop_wire::{InterfaceName, NotAnInterfaceName};
 
 use crate::PROGRAM;
 use crate::config::{EXAMPLE, Pattern};
 use crate::control::{Order, Target};
 use crate::dhcpcd::command_line::{self as dhcpcd, Wish};
-use crate::interface_name::{InterfaceName, NotAnInterfaceName};
 use crate::settings::{Mode, Overrides, Run, Settings, Source};
 
 /// One thing to do.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use orlop_config::ConfigError;
 use orlop_dhcp_contract::{HardwareAddr, IfIndex, LinkSettings};
+use orlop_wire::InterfaceName;
 use tracing::Level;
 
 pub use file::{File, LinkFile, MAX_PATTERNS};
@@ -21,7 +22,6 @@ pub use value::{
 };
 
 use crate::client_id::ClientId;
-use crate::interface_name::InterfaceName;
 
 /// Where the configuration is looked for when no `--config` names it. It may be absent: then all is default.
 pub const DEFAULT_PATH: &str = "/etc/orlop/dhcp.toml";

@@ -6,7 +6,7 @@ use orlop_broker::control;
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
-use crate::interface_name::InterfaceName;
+use orlop_wire::InterfaceName;
 
 /// Where the socket is.
 pub const PATH: &str = "/run/orlop/dhcp/control";

@@ -9,7 +9,6 @@ pub mod dhcpcd;
 pub mod encode;
 pub mod filter;
 pub mod hostname;
-pub mod interface_name;
 pub mod interfaces;
 pub mod lease_file;
 pub mod netlink;

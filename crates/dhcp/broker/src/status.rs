@@ -14,9 +14,9 @@ use orlop_broker::posture::Postures;
 use orlop_broker::status::{Document, Header, Snapshot};
 use orlop_dhcp_contract::{Counters, HardwareAddr, IfIndex, Lease, Progress, Refusal};
 use orlop_machine::Instant;
+use orlop_wire::InterfaceName;
 
 use crate::PROGRAM;
-use crate::interface_name::InterfaceName;
 use crate::settings::Mode;
 use crate::verdict::Outcome;
 

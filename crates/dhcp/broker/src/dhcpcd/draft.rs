@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use orlop_broker::verbosity::Verbosity;
 use orlop_config::{Folder, Seconds};
 use orlop_dhcp_contract::{DomainName, MAX_LINKS};
+use orlop_wire::InterfaceName;
 use tracing::Level;
 
 use super::directive::{Directive, items};
 use crate::client_id::ClientId;
 use crate::config::{Config, File, LinkFile, MAX_PATTERNS, Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
-use crate::interface_name::InterfaceName;
 
 /// A configuration while its directives are read, one after another.
 #[derive(Debug, Default)]

@@ -1,13 +1,12 @@
+use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
-
-use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
-use proptest::prelude::*;
-use tracing::Level;
 
 use orlop_config::ConfigError;
 use orlop_sandbox::fatal::{Exit, Fatal};
-use std::ffi::OsString;
-use std::path::Path;
+use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
+use proptest::prelude::*;
+use tracing::Level;
 
 use super::command_line::{Wish, parse};
 use super::conf::{MAX_WARNINGS, load, understand};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orlop_dhcp_contract::{IfIndex, MAX_LINKS};
+use orlop_wire::InterfaceName;
 
 use super::link::{Link, Seen};
-use crate::interface_name::InterfaceName;
 use crate::selection::Selection;
 
 /// What happened to a link of ours.

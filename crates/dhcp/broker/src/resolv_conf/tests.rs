@@ -2,13 +2,13 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 
-use orlop_netfacts::Interface;
+use orlop_wire::InterfaceName;
 
 use super::*;
 use orlop_testbed::Folder;
 
 fn facts(dns: &[&str]) -> Vec<Facts> {
-    let mut facts = Facts::none(Interface::new("eth0").unwrap());
+    let mut facts = Facts::none(InterfaceName::new("eth0").unwrap());
     facts.dns = dns.iter().map(|addr| addr.parse().unwrap()).collect();
     vec![facts]
 }

@@ -8,12 +8,12 @@ use orlop_broker::control::{Bound, Call};
 use orlop_broker::{folder, metrics};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::timer::BootTimer;
+use orlop_wire::InterfaceName;
 
 use crate::OWN_FOLDER;
 use crate::config::Config;
 use crate::control::{self, Order};
 use crate::hostname::Hostname;
-use crate::interface_name::InterfaceName;
 use crate::interfaces::Interfaces;
 use crate::lease_file::BootId;
 use crate::netlink::Netlink;

@@ -80,7 +80,7 @@ impl OurLink {
     /// What other daemons may know about the lease in force.
     pub(super) fn facts(&self) -> Option<Facts> {
         let LinkConfig { metric, use_dns, use_ntp, .. } = &self.config;
-        facts_of(&self.link.name, metric.on(self.index()), self.lease.as_ref()?, *use_dns, *use_ntp)
+        Some(facts_of(&self.link.name, metric.on(self.index()), self.lease.as_ref()?, *use_dns, *use_ntp))
     }
 
     /// Whether a server granted or confirmed its lease to this process.

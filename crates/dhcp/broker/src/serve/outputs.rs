@@ -4,13 +4,13 @@
 
 use orlop_dhcp_contract::{DomainName, IfIndex};
 use orlop_netfacts::Facts;
+use orlop_wire::InterfaceName;
 use tracing::{info, warn};
 
 use super::link::OurLink;
 use super::server::Server;
 use crate::config::SetHostname;
 use crate::hostname::{self, is_default};
-use crate::interface_name::InterfaceName;
 use crate::lease_file::{self, Handover};
 use crate::resolv_conf;
 

@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 
 use orlop_broker::moment::{Moment, Now};
 use orlop_dhcp_contract::{DomainName, Ipv4Broadcast, Lease, Mtu, Phase, Route, Term, UnicastAddr};
+use orlop_wire::InterfaceName;
 use serde::{Deserialize, Serialize};
 
 use super::{LinkStatus, Status};
-use crate::interface_name::InterfaceName;
 use crate::verdict::{Network, Outcome, reason};
 
 /// What only the DHCP daemon says. A field may be added; none changes its meaning.

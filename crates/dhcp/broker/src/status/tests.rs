@@ -2,6 +2,7 @@ use std::os::fd::AsFd;
 
 use orlop_dhcp_contract::{Counters, Discard, DomainName, Mtu, Phase, PrefixLen, Route, Term, UnicastAddr};
 use orlop_sandbox::fatal::Exit;
+use orlop_testbed::{Folder, table};
 use serde_json::{Value, json};
 
 use orlop_broker::control;
@@ -9,7 +10,6 @@ use orlop_broker::status::{self, Life};
 
 use super::*;
 use crate::verdict::{Fate, Kind, LinkOutcome, Network};
-use orlop_testbed::{Folder, table};
 
 fn at(ms: u64) -> Instant {
     Instant::from_nanos(ms * 1_000_000)
