@@ -15,6 +15,7 @@ pub mod command_line;
 pub mod control;
 pub mod exit;
 pub mod folder;
+mod json;
 pub mod metrics;
 pub mod moment;
 pub mod posture;

@@ -6,7 +6,7 @@ use orlop_sandbox::posture::{Posture, Status};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::status::to_json;
+use crate::json;
 
 /// The processes by name, each with its posture. Workers, brokers and appliers are called as their profiles are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,8 +56,8 @@ impl Postures {
 
     /// The postures by themselves, for a person or for a program.
     #[must_use]
-    pub fn show(&self, json: bool) -> String {
-        if json { to_json(self) } else { self.to_string() }
+    pub fn show(&self, as_json: bool) -> String {
+        if as_json { json::text(self) } else { self.to_string() }
     }
 }
 

@@ -19,6 +19,7 @@ use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::Program;
+use crate::json;
 use crate::moment::{Moment, Now};
 use crate::posture::Postures;
 
@@ -94,7 +95,7 @@ impl<Body: Serialize> Document<Body> {
     /// The text of the file.
     #[must_use]
     pub fn to_json(&self) -> String {
-        to_json(self)
+        json::text(self)
     }
 }
 
@@ -104,13 +105,6 @@ impl<Body: Serialize> Document<Body> {
 /// The kernel refuses; what was there before still is.
 pub fn write(folder: BorrowedFd<'_>, json: &str) -> io::Result<()> {
     orlop_wholefile::replace(folder, FILE, json.as_bytes(), EVERYBODY)
-}
-
-/// JSON for programs that a person can read as well.
-pub(crate) fn to_json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("plain data with text keys");
-    text.push('\n');
-    text
 }
 
 #[cfg(test)]

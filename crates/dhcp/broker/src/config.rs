@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orlop_config::ConfigError;
-use orlop_dhcp_contract::{HardwareAddr, IfIndex, LinkSettings};
+use orlop_dhcp_contract::{Conduct, HardwareAddr, IfIndex};
 use orlop_wire::InterfaceName;
 use tracing::Level;
 
@@ -161,8 +161,8 @@ impl Default for LinkConfig {
 impl LinkConfig {
     /// What the worker needs to know of this.
     #[must_use]
-    pub fn settings(&self, hardware: HardwareAddr) -> LinkSettings {
-        LinkSettings {
+    pub fn conduct(&self, hardware: HardwareAddr) -> Conduct {
+        Conduct {
             client_id: self.client_id.bytes(hardware),
             rapid_commit: self.rapid_commit,
             broadcast: self.broadcast,

@@ -76,8 +76,8 @@ impl Interfaces {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn ask(&mut self) -> io::Result<()> {
-        if self.list == List::Wanted { self.ask_for_list() } else { Ok(()) }
+    pub fn request_list(&mut self) -> io::Result<()> {
+        if self.list == List::Wanted { self.send_list_request() } else { Ok(()) }
     }
 
     /// Waits for the next event. The links that are there come first, each as [`LinkEvent::Added`], and then
@@ -91,7 +91,7 @@ impl Interfaces {
                 return Ok(event);
             }
             if self.list == List::Wanted {
-                self.ask_for_list()?;
+                self.send_list_request()?;
             }
             let Self { socket, buffer, .. } = self;
             buffer.clear();
@@ -114,7 +114,7 @@ impl Interfaces {
         self.table.links()
     }
 
-    fn ask_for_list(&mut self) -> io::Result<()> {
+    fn send_list_request(&mut self) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.socket_ref().send(&frame::encode(&[dump_links()], self.sequence), 0)?;
         self.table.begin_list();

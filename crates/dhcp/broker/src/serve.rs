@@ -1,12 +1,12 @@
 //! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
 
 mod care;
+mod catch_up;
 mod equipment;
 mod link;
 mod orders;
 mod outputs;
 mod server;
-mod settle;
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ pub fn run(run: Run, birth: &Birth, ready: Ready) -> Result<Exit, Fatal> {
         let relay = broker.relay();
         let mut equipment = Equipment::open(run.mode, &config)?;
         // What can be done while the worker locks itself in.
-        equipment.interfaces.ask().map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
+        equipment.interfaces.request_list().map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
         let restarts = Restarts::since(equipment.own_folder(), birth.started).0;
         let begun = Begun { started: birth.started, restarts, ready };
         let (channel, postures) = confine(broker, &run.settings, &config).await?;

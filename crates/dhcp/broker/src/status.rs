@@ -18,7 +18,7 @@ use orlop_wire::InterfaceName;
 
 use crate::PROGRAM;
 use crate::settings::Mode;
-use crate::verdict::Outcome;
+use crate::verdict::Achievement;
 
 pub use document::{Body, InterfaceDocument, LeaseDocument};
 pub use restarts::Restarts;
@@ -36,7 +36,7 @@ pub struct Status {
     /// The interfaces it looks after, in the order of their indices.
     pub links: Vec<LinkStatus>,
     /// What a one-shot run achieved, once it is over.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Achievement>,
     /// What each process is restricted by.
     pub postures: Postures,
 }

@@ -91,7 +91,7 @@ impl Server {
         let mut relay = pin!(relay.run());
         let mut relaying = true;
         loop {
-            if let Some(exit) = self.settle(clock::now())? {
+            if let Some(exit) = self.catch_up(clock::now())? {
                 // The worker first, so that it ends while we do: to take a packet socket down costs the kernel 8 to 16 ms,
                 // and both of us hold one. The rest goes with the process.
                 let Self { channel, equipment, .. } = self;
@@ -174,7 +174,7 @@ impl Server {
     fn configure(&mut self, now: Instant, index: IfIndex, lease: Lease) -> Result<(), Fatal> {
         let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
         let netlink = &mut self.equipment.netlink;
-        let footprint = Footprint::of(&our.accepted(&lease), our.settings());
+        let footprint = Footprint::of(&our.accepted(&lease), our.route_choice());
         let name = our.link.name.clone();
         match netlink.apply(index, our.footprint.as_ref(), &footprint, now) {
             Err(error) => {

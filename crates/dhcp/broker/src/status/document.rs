@@ -9,7 +9,7 @@ use orlop_wire::InterfaceName;
 use serde::{Deserialize, Serialize};
 
 use super::{LinkStatus, Status};
-use crate::verdict::{Network, Outcome, reason};
+use crate::verdict::{Achievement, Network, reason};
 
 /// What only the DHCP daemon says. A field may be added; none changes its meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Body {
     /// The interfaces it looks after.
     pub interfaces: Vec<InterfaceDocument>,
     /// What a one-shot run achieved, once it is over.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Achievement>,
 }
 
 /// One interface.

@@ -9,7 +9,7 @@ use orlop_broker::control;
 use orlop_broker::status::{self, Life};
 
 use super::*;
-use crate::verdict::{Fate, Kind, LinkOutcome, Network};
+use crate::verdict::{Fate, Kind, LinkFate, Network};
 
 fn at(ms: u64) -> Instant {
     Instant::from_nanos(ms * 1_000_000)
@@ -86,12 +86,12 @@ fn busy() -> Status {
 fn over() -> Status {
     let fate =
         Fate::Configured { address: Network { addr: addr(9), prefix: PrefixLen::new(24).unwrap() }, server: addr(1) };
-    let links = vec![LinkOutcome { interface: "eth0".to_owned(), fate }];
+    let links = vec![LinkFate { interface: "eth0".to_owned(), fate }];
     Status {
         mode: Mode::OneShot,
         restarts: 0,
         links: Vec::new(),
-        outcome: Some(Outcome { outcome: Kind::Done, after_ms: 12, links }),
+        outcome: Some(Achievement { outcome: Kind::Done, after_ms: 12, links }),
         ..busy()
     }
 }
@@ -233,8 +233,8 @@ fn the_page_explains_every_field_and_no_other() {
     lease.search = [name("example.com")].into_iter().collect();
     let network = Network { addr: addr(9), prefix: PrefixLen::new(24).unwrap() };
     let fates = [Fate::Configured { address: network, server: addr(1) }, Fate::Refused { why: "no".to_owned() }];
-    let links = fates.map(|fate| LinkOutcome { interface: "eth0".to_owned(), fate }).into();
-    full.outcome = Some(Outcome { outcome: Kind::Partly, after_ms: 12, links });
+    let links = fates.map(|fate| LinkFate { interface: "eth0".to_owned(), fate }).into();
+    full.outcome = Some(Achievement { outcome: Kind::Partly, after_ms: 12, links });
     let body = serde_json::to_string(&full.document(now(220_000)).body).unwrap();
     let fields = table::fields(&body, &["discards"]);
     assert_eq!(fields, table::rows(include_str!("../../../STATUS.md")));
@@ -288,7 +288,7 @@ fn the_command_shows_what_is_there_and_says_when_nobody_is() {
 #[test]
 fn a_run_that_failed_is_shown_with_its_exit_code() {
     let own = Folder::new("failed-own");
-    let outcome = Outcome { outcome: Kind::NoInterface, after_ms: 5000, links: Vec::new() };
+    let outcome = Achievement { outcome: Kind::NoInterface, after_ms: 5000, links: Vec::new() };
     let status = Status { outcome: Some(outcome), ..over() };
     write(&own, &status);
     let fatal = show(&own.0, false, at(100_000)).unwrap().end.unwrap_err();

@@ -14,7 +14,7 @@ use orlop_machine::Instant;
 use orlop_wire::{MaxSize, encode, max_size};
 use serde::Serialize;
 
-use crate::bench::settings;
+use crate::bench::conduct;
 use crate::malformed::{broken, unusual, wrong};
 use crate::packet::{ACK, NAK, OFFER, Packet};
 use crate::replay::{self, Target, folder};
@@ -201,7 +201,7 @@ fn notices() -> Vec<(&'static str, Notice)> {
         link,
         hardware: HardwareAddr([2, 0, 0, 0, 0, 1]),
         carrier: true,
-        settings: settings(),
+        conduct: conduct(),
         remembered,
     };
     vec![

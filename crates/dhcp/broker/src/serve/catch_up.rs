@@ -13,14 +13,14 @@ use super::server::Server;
 use crate::resolv_conf;
 use crate::settings::Mode;
 use crate::status::{LinkStatus, Status};
-use crate::verdict::{Limits, Outcome, Verdict, judge};
+use crate::verdict::{Achievement, Limits, Verdict, judge};
 
 /// Until a server has granted or confirmed a lease, or this long, no status is written: nothing may delay the boot.
 const QUIET_START: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Brings everything up to date, and gives the exit code when the work is done.
-    pub(super) fn settle(&mut self, now: Instant) -> Result<Option<Exit>, Fatal> {
+    pub(super) fn catch_up(&mut self, now: Instant) -> Result<Option<Exit>, Fatal> {
         let mut wakes = vec![now.after(resolv_conf::POLL)];
         if now >= self.next_claim_check {
             self.next_claim_check = now.after(resolv_conf::POLL);
@@ -63,7 +63,7 @@ impl Server {
         judge(&standings, limits, now)
     }
 
-    fn finish(&self, outcome: Outcome) -> Result<Exit, Fatal> {
+    fn finish(&self, outcome: Achievement) -> Result<Exit, Fatal> {
         if self.run.json
             && let Err(Fatal { cause, .. }) = print(&format!("{}\n", outcome.to_json()))
         {
@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// Gives the moment at which there is more to write.
-    fn write_status(&mut self, outcome: Option<&Outcome>) -> Option<Instant> {
+    fn write_status(&mut self, outcome: Option<&Achievement>) -> Option<Instant> {
         let status = Status {
             mode: self.run.mode,
             started: self.started,
