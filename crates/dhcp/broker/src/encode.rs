@@ -42,7 +42,7 @@ pub enum Destination {
     Unicast {
         /// Our address, the one that the message is about.
         source: UnicastAddr,
-        /// Which.
+        /// The server that the message is for.
         server: UnicastAddr,
     },
 }

@@ -173,7 +173,7 @@ pub enum LeaseFileError {
     /// A name that no lease has.
     #[error("the lease file has an impossible name for {key}: {why}")]
     Name {
-        /// Of which key.
+        /// The key that holds the name.
         key: &'static str,
         /// What is wrong with it.
         why: NameError,

@@ -46,9 +46,9 @@ pub struct Status {
 pub struct LinkStatus {
     /// What it is called.
     pub name: InterfaceName,
-    /// Its number.
+    /// Its number in the kernel.
     pub index: IfIndex,
-    /// Its address.
+    /// Its hardware address, as in `chaddr`.
     pub hardware: HardwareAddr,
     /// Whether it has a carrier.
     pub carrier: bool,

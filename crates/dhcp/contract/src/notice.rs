@@ -10,7 +10,7 @@ use crate::{HardwareAddr, IfIndex, Lease, UnicastAddr};
 pub enum Notice {
     /// A link to look after. Its file descriptor arrives with this message.
     LinkAdded {
-        /// Which.
+        /// By this number all messages name the link.
         link: IfIndex,
         /// `chaddr` of its messages.
         hardware: HardwareAddr,
@@ -23,12 +23,12 @@ pub enum Notice {
     },
     /// The link is gone, or no longer ours.
     LinkRemoved {
-        /// Which.
+        /// The link that ends; what the worker knows of it is forgotten.
         link: IfIndex,
     },
     /// The carrier came or went.
     Carrier {
-        /// Of which link.
+        /// The link whose carrier it is.
         link: IfIndex,
         /// Whether it is there now.
         up: bool,
@@ -42,14 +42,14 @@ pub enum Notice {
     Refused {
         /// On which link.
         link: IfIndex,
-        /// Why.
+        /// Who refused: the policy, the kernel, or another host.
         why: Refusal,
     },
     /// What the operator asked for.
     Command {
         /// On which link.
         link: IfIndex,
-        /// What.
+        /// What it shall do there.
         command: Command,
     },
 }

@@ -67,7 +67,7 @@ pub struct Sources {
 pub struct Text {
     /// What it is called in messages: a path, `stdin`, or `arguments`.
     pub name: String,
-    /// Its bytes.
+    /// At most [`MAX_SOURCE`] of them, and in no known encoding.
     pub bytes: Vec<u8>,
 }
 
@@ -77,7 +77,7 @@ pub struct Text {
 pub struct Unread {
     /// What it is called.
     pub name: String,
-    /// Why.
+    /// What kept us from reading it.
     pub why: Unreadable,
     /// Whether nobody minds: in LinuxKit's folder, where anything may lie around, and of links to nothing.
     pub tolerated: bool,

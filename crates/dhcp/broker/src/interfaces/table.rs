@@ -17,7 +17,7 @@ pub enum LinkEvent {
     Removed(IfIndex),
     /// The carrier came or went; setting the link down takes it too.
     Carrier {
-        /// Of which link.
+        /// The link whose carrier it is.
         index: IfIndex,
         /// Whether it is there now.
         up: bool,

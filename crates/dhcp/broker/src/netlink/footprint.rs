@@ -22,7 +22,7 @@ pub struct RouteChoice {
 pub struct Footprint {
     /// Our address.
     pub addr: UnicastAddr,
-    /// Of its network.
+    /// The length of its network's prefix.
     pub prefix: PrefixLen,
     /// Directed broadcast address; there is none for the two shortest networks (RFC 3021).
     pub broadcast: Option<Ipv4Addr>,
@@ -95,7 +95,7 @@ pub enum Change {
     PutAddress {
         /// The address.
         addr: UnicastAddr,
-        /// Of its network.
+        /// The length of its network's prefix.
         prefix: PrefixLen,
         /// Directed broadcast address.
         broadcast: Option<Ipv4Addr>,
@@ -122,14 +122,14 @@ pub enum Change {
         route: KernelRoute,
         /// Its source address.
         source: UnicastAddr,
-        /// Its metric.
+        /// The kernel prefers the lower.
         metric: u32,
     },
     /// Remove the address; it may be gone already.
     DropAddress {
         /// The address.
         addr: UnicastAddr,
-        /// Of its network.
+        /// The length of its network's prefix.
         prefix: PrefixLen,
     },
 }

@@ -25,9 +25,9 @@ pub struct Body {
 pub struct InterfaceDocument {
     /// What it is called.
     pub name: InterfaceName,
-    /// Its number.
+    /// Its number in the kernel.
     pub index: u32,
-    /// Its address.
+    /// Its hardware address, in hexadecimal with colons.
     pub hardware: String,
     /// Whether it has a carrier.
     pub carrier: bool,

@@ -103,7 +103,7 @@ pub enum Fate {
     NoAnswer,
     /// There were answers that could not be used.
     Refused {
-        /// Why.
+        /// A sentence for the operator.
         why: String,
     },
 }

@@ -125,7 +125,7 @@ fn try_run(
                             break;
                         }
                         Some(false) if !under_way.is_empty() => take_half(hand, &mut under_way, records),
-                        // It takes none although it has none.
+                        // The applier refuses a job though its queue is empty: it is broken, and the key counts as lost.
                         Some(false) | None => break lost(&mut record),
                     }
                 }
