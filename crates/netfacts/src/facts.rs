@@ -1,13 +1,15 @@
 use core::fmt::Write as _;
 use core::net::IpAddr;
 
-use crate::name::{Domain, Interface, MAX_DOMAIN};
+use orlop_wire::InterfaceName;
+
+use crate::name::{Domain, MAX_DOMAIN};
 
 /// What one interface's network told us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Where from.
-    pub interface: Interface,
+    pub interface: InterfaceName,
     /// Metric of its routes; 0 when nobody said.
     pub metric: u32,
     /// Name servers, most preferred first. Only the first [`MAX_SERVERS`] are written.
@@ -32,7 +34,7 @@ pub struct Parsed {
 impl Facts {
     /// No facts about `interface`.
     #[must_use]
-    pub const fn none(interface: Interface) -> Self {
+    pub const fn none(interface: InterfaceName) -> Self {
         Self { interface, metric: 0, dns: Vec::new(), domain: None, search: Vec::new(), ntp: Vec::new() }
     }
 
@@ -51,7 +53,7 @@ impl Facts {
         }
         let Some((line, number)) = lines.next() else { return Err(ParseError::NoInterface) };
         let interface = line.strip_prefix("interface ").ok_or(ParseError::NoInterface)?;
-        let interface = Interface::new(interface).ok_or(ParseError::BadValue { line: number })?;
+        let interface = InterfaceName::new(interface).ok_or(ParseError::BadValue { line: number })?;
 
         let mut facts = Self::none(interface);
         let (mut unknown, mut metric) = (0_usize, None);
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn facts_are_these_lines() {
         let facts = Facts {
-            interface: Interface::new("eth0").unwrap(),
+            interface: InterfaceName::new("eth0").unwrap(),
             metric: 1002,
             dns: vec![[192, 0, 2, 1].into(), "2001:db8::1".parse().unwrap()],
             domain: Domain::new("example.com"),
@@ -243,7 +245,7 @@ mod tests {
 
     fn facts() -> impl Strategy<Value = Facts> {
         let addrs = || prop::collection::vec(any::<IpAddr>(), 0..=MAX_SERVERS);
-        let interface = "[a-z]{1,15}".prop_filter_map("an interface", |text| Interface::new(&text));
+        let interface = "[a-z]{1,15}".prop_filter_map("an interface", |text| InterfaceName::new(&text));
         let domains = prop::collection::vec(domain(), 0..=MAX_SEARCH);
         (interface, any::<u32>(), addrs(), prop::option::of(domain()), domains, addrs()).prop_map(
             |(interface, metric, dns, domain, search, ntp)| Facts { interface, metric, dns, domain, search, ntp },

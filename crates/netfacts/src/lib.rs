@@ -36,4 +36,4 @@ mod facts;
 mod name;
 
 pub use facts::{Facts, MAX_LINE, MAX_LINES, MAX_SEARCH, MAX_SERVERS, MAX_TEXT, ParseError, Parsed};
-pub use name::{Domain, Interface};
+pub use name::Domain;

@@ -1,25 +1,6 @@
+//! The names that facts hold.
+
 use core::fmt;
-
-/// The name of an interface: 1 to 15 printable ASCII characters, none of them a space or a slash, and not `.` or `..`,
-/// so that it can be part of a file name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Interface(String);
-
-impl Interface {
-    /// `text`, or `None` when it is no such name.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=MAX_INTERFACE).contains(&text.len());
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
-        (fits && plain && text != "." && text != "..").then(|| Self(text.to_owned()))
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A domain: labels of letters, digits, hyphens and underscores joined by dots, without a final dot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,20 +26,12 @@ impl Domain {
     }
 }
 
-impl fmt::Display for Interface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// `IFNAMSIZ` is 16 with its final zero.
-const MAX_INTERFACE: usize = 15;
 /// RFC 1035 section 2.3.4: 255 octets on the wire, 253 written out.
 pub(crate) const MAX_DOMAIN: usize = 253;
 /// RFC 1035 section 2.3.4.
@@ -69,29 +42,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_words_are_names() {
+    fn only_plain_labels_are_a_domain() {
         let label = "a".repeat(63);
         let longest = format!("{label}.{label}.{label}.{}", &label[..61]);
-        for (what, text, domain, interface) in [
-            ("usual interface", "eth0", true, true),
-            ("VLAN", "eth0.100", true, true),
-            ("domain", "corp.example.com", true, false),
-            ("longest domain", &longest, true, false),
-            ("one longer", &format!("{longest}a"), false, false),
-            ("longest interface", "abcdefghijklmno", true, true),
-            ("underscore", "_msdcs.example", true, true),
-            ("empty", "", false, false),
-            ("final dot", "example.com.", false, true),
-            ("parent folder", "..", false, false),
-            ("path", "a/b", false, false),
-            ("second line", "a\nb", false, false),
-            ("two words", "a b", false, false),
-            ("leading hyphen", "-a", false, true),
-            ("not ASCII", "ü", false, false),
+        for (what, text, want) in [
+            ("one label", "eth0", true),
+            ("two labels", "eth0.100", true),
+            ("domain", "corp.example.com", true),
+            ("longest domain", &longest, true),
+            ("one longer", &format!("{longest}a"), false),
+            ("underscore", "_msdcs.example", true),
+            ("empty", "", false),
+            ("final dot", "example.com.", false),
+            ("parent folder", "..", false),
+            ("path", "a/b", false),
+            ("second line", "a\nb", false),
+            ("two words", "a b", false),
+            ("leading hyphen", "-a", false),
+            ("not ASCII", "ü", false),
         ] {
-            assert_eq!(Domain::new(text).is_some(), domain, "{what} as a domain");
-            let fits_interface = interface && text.len() <= 15;
-            assert_eq!(Interface::new(text).is_some(), fits_interface, "{what} as an interface");
+            assert_eq!(Domain::new(text).is_some(), want, "{what}");
         }
     }
 }

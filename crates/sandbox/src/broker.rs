@@ -74,6 +74,8 @@ pub struct Narrow {
 pub struct Attested<Out, In> {
     /// To and from the worker; the only thing that can grant a descriptor.
     pub channel: BrokerChannel<Out, In>,
+    /// Who it is.
+    pub profile: &'static Profile,
     /// What the worker is restricted by: claimed by it, and as far as the kernel shows it, observed.
     pub posture: Posture,
     status: File,
@@ -230,7 +232,7 @@ impl Narrow {
             tracing::warn!(broker = %own, worker = %workers, "weaker sandbox: Landlock is not fully enforced");
         }
         tokio::spawn(relay.run());
-        Ok(Attested { channel: BrokerChannel::new(socket), posture, status })
+        Ok(Attested { channel: BrokerChannel::new(socket), profile, posture, status })
     }
 
     /// The next worker, once it is confined: what a broker of one worker waits for.
@@ -261,6 +263,12 @@ impl Narrow {
     /// None on a kernel that works.
     pub async fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Result<Option<T>, Fatal> {
         within(&self.deadline, limit, future).await
+    }
+
+    /// Whose broker it is.
+    #[must_use]
+    pub fn daemon(&self) -> &'static Daemon {
+        self.daemon
     }
 
     /// What this broker is restricted by.

@@ -1,6 +1,10 @@
 //! The capabilities of Linux, as far as Orlop's processes have to do with them.
 
 use core::fmt;
+use std::borrow::Cow;
+
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The capabilities that Orlop's processes use, under the kernel's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +82,10 @@ impl Capability {
 }
 
 /// A set of capabilities, as the kernel's 64-bit mask: it may hold some that have no [`Capability`] here.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, postcard::experimental::max_size::MaxSize,
-)]
-#[serde(transparent)]
+///
+/// Between processes it is that mask, and in a document for people (JSON) a list of names; one without a name here is its
+/// number.
+#[derive(Clone, Copy, PartialEq, Eq, Default, postcard::experimental::max_size::MaxSize)]
 pub struct CapabilitySet(u64);
 
 impl CapabilitySet {
@@ -117,6 +121,21 @@ impl CapabilitySet {
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    /// Each by its name, or else its number, in the order of the numbers.
+    fn names(self) -> impl Iterator<Item = Cow<'static, str>> {
+        (0..u64::BITS).filter(move |bit| self.0 & (1 << bit) != 0).map(|bit| {
+            let named = Capability::ALL.into_iter().find(|one| *one as u32 == bit);
+            named.map_or_else(|| bit.to_string().into(), |one| one.name().into())
+        })
+    }
+
+    /// The set of one capability that is written so.
+    fn named(name: &str) -> Option<Self> {
+        let known = Capability::ALL.into_iter().find(|one| one.name() == name).map(|one| one as u32);
+        let bit = known.or_else(|| name.parse().ok()).filter(|bit| *bit < u64::BITS)?;
+        Some(Self(1 << bit))
+    }
 }
 
 impl FromIterator<Capability> for CapabilitySet {
@@ -125,16 +144,36 @@ impl FromIterator<Capability> for CapabilitySet {
     }
 }
 
+impl Serialize for CapabilitySet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_seq(self.names())
+        } else {
+            serializer.serialize_u64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CapabilitySet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return u64::deserialize(deserializer).map(Self);
+        }
+        Vec::<String>::deserialize(deserializer)?.into_iter().try_fold(Self::EMPTY, |set, name| {
+            let one = Self::named(&name);
+            one.map(|one| set.union(one))
+                .ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&name), &"a capability"))
+        })
+    }
+}
+
 impl fmt::Display for CapabilitySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
             return f.write_str("none");
         }
-        let bits = (0..u64::BITS).filter(|bit| self.0 & (1 << bit) != 0);
-        let named = |bit| Capability::ALL.into_iter().find(|one| *one as u32 == bit);
-        // One that no process of ours has shows as its number.
-        let names = bits.map(|bit| named(bit).map_or(bit.to_string(), |one| one.name().replacen("CAP_", "", 1)));
-        f.write_str(&names.collect::<Vec<_>>().join(","))
+        let short = |name: Cow<'static, str>| name.trim_start_matches("CAP_").to_owned();
+        f.write_str(&self.names().map(short).collect::<Vec<_>>().join(","))
     }
 }
 
@@ -156,5 +195,20 @@ mod tests {
         assert!(!CapabilitySet::EMPTY.contains(set));
         assert_eq!(set.to_string(), "NET_ADMIN,NET_RAW");
         assert_eq!(CapabilitySet::from_bits(1 << 40 | 1 << 5).to_string(), "KILL,40", "one without a name here");
+    }
+
+    #[test]
+    fn a_set_crosses_a_channel_as_its_mask_and_is_written_for_people_by_names() {
+        let set = CapabilitySet::from_bits(1 << 40 | 1 << 12);
+        let mut frame = [0; 10];
+        let bytes = orlop_wire::encode(&set, &mut frame).unwrap();
+        assert_eq!(bytes, postcard::to_slice(&set.bits(), &mut [0; 10]).unwrap());
+        assert_eq!(orlop_wire::decode::<CapabilitySet>(bytes), Ok(set));
+        let names: Vec<_> = set.names().collect();
+        assert_eq!(names, ["CAP_NET_ADMIN", "40"]);
+        let back =
+            names.iter().filter_map(|name| CapabilitySet::named(name)).fold(CapabilitySet::EMPTY, |a, b| a.union(b));
+        assert_eq!(back, set);
+        assert_eq!((CapabilitySet::named("64"), CapabilitySet::named("CAP_FRY")), (None, None));
     }
 }

@@ -4,6 +4,8 @@
 //! refuses trailing bytes and every non-minimal spelling. Message types hold no `Vec`, no `String` and no
 //! recursion; [`MaxSize`] makes that a compile-time property, because only types with a largest size implement it.
 //!
+//! [`InterfaceName`] is here because brokers, and readers of what they publish, must agree on it.
+//!
 //! Start at [`decode`]. Never allocates in proportion to its input beyond the bound in the type.
 //!
 //! ```
@@ -21,10 +23,12 @@
 mod batch;
 mod bounded;
 mod codec;
+mod interface_name;
 mod text;
 
 pub use batch::Batch;
 pub use bounded::Bounded;
 pub use codec::{DecodeError, EncodeError, decode, encode, max_size};
+pub use interface_name::{InterfaceName, NotAnInterfaceName};
 pub use postcard::experimental::max_size::MaxSize;
 pub use text::Str;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use orlop_sandbox::capability::CapabilitySet;
 use orlop_sysctl_contract::{Class, Key};
 use orlop_test_sysctl::{Audit, LABEL, Place, Program, Ran, Strace, TracedCall};
 use orlop_testbed::last_look;
@@ -103,38 +104,37 @@ fn the_posture_in_the_status_is_what_the_kernel_says_of_every_process() {
     assert_eq!(code, 0);
     let status: Value = serde_json::from_str(&place.host.read("/run/orlop/sysctl/status.json").unwrap()).unwrap();
     let posture = &status["posture"];
-    let appliers = posture["appliers"].as_object().unwrap();
+    let processes = posture.as_object().unwrap();
     assert_eq!(
-        appliers.keys().collect::<Vec<_>>(),
-        ["sysctl-admin", "sysctl-net", "sysctl-root"],
+        processes.keys().collect::<Vec<_>>(),
+        ["supervisor", "sysctl-admin", "sysctl-broker", "sysctl-net", "sysctl-root", "sysctl-worker"],
         "what the label grants"
     );
-    let mut claimed: Vec<[u64; 9]> = appliers.values().map(|posture| claimed(&posture["status"])).collect();
-    claimed.extend(["worker", "broker"].map(|role| self::claimed(&posture[role]["status"])));
-    claimed.push(self::claimed(&posture["supervisor"]));
+    let mut claimed: Vec<[u64; 9]> = processes.values().map(|posture| claimed(&posture["status"])).collect();
     let mut seen: Vec<[u64; 9]> = looks.iter().map(observed).collect();
     claimed.sort_unstable();
     seen.sort_unstable();
     assert_eq!(claimed, seen, "{posture:#}\n{looks:#?}");
-    for (role, uid, capabilities) in [("worker", 64105, 0), ("broker", 0, 0)] {
+    for (role, uid, capabilities) in [("sysctl-worker", 64105, 0), ("sysctl-broker", 0, 0)] {
         let status = &posture[role]["status"];
-        assert_eq!(
-            (status["uids"][1].as_u64(), status["effective"].as_u64()),
-            (Some(uid), Some(capabilities)),
-            "{role}"
-        );
+        assert_eq!((status["uids"][1].as_u64(), mask(&status["effective"])), (Some(uid), capabilities), "{role}");
     }
     for (name, uid, capabilities) in
         [("sysctl-root", 0, 0), ("sysctl-net", 64106, 1 << 12), ("sysctl-admin", 0, 1 << 21)]
     {
-        let status = &appliers[name]["status"];
+        let status = &posture[name]["status"];
         for set in ["permitted", "effective", "bounding"] {
-            assert_eq!(status[set].as_u64(), Some(capabilities), "{name}: {set}");
+            assert_eq!(mask(&status[set]), capabilities, "{name}: {set}");
         }
         assert_eq!((status["uids"][1].as_u64(), status["no_new_privs"].as_bool()), (Some(uid), Some(true)), "{name}");
-        assert_eq!(appliers[name]["empty_root"], true, "{name}");
-        assert!(appliers[name]["landlock"].to_string().contains("full"), "{name}: {}", appliers[name]["landlock"]);
+        assert_eq!(posture[name]["empty_root"], true, "{name}");
+        assert!(posture[name]["landlock"].to_string().contains("full"), "{name}: {}", posture[name]["landlock"]);
     }
+}
+
+/// The kernel's mask of a set of capabilities.
+fn mask(names: &Value) -> u64 {
+    serde_json::from_value::<CapabilitySet>(names.clone()).unwrap().bits()
 }
 
 /// uid, the five capability sets, `no_new_privs`, the number of filters and of threads.
@@ -142,11 +142,11 @@ fn claimed(status: &Value) -> [u64; 9] {
     let number = |name: &str| status[name].as_u64().unwrap();
     [
         status["uids"][1].as_u64().unwrap(),
-        number("inheritable"),
-        number("permitted"),
-        number("effective"),
-        number("bounding"),
-        number("ambient"),
+        mask(&status["inheritable"]),
+        mask(&status["permitted"]),
+        mask(&status["effective"]),
+        mask(&status["bounding"]),
+        mask(&status["ambient"]),
         u64::from(status["no_new_privs"].as_bool().unwrap()),
         number("filters"),
         number("threads"),

@@ -50,6 +50,7 @@ pub mod running;
 pub mod script;
 pub mod server;
 pub mod state;
+pub mod table;
 pub mod wire;
 
 pub use capture::{Capture, Seen};

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use orlop_dhcp_contract::{HardwareAddr, LinkSettings};
+use orlop_dhcp_contract::{Conduct, HardwareAddr};
 use orlop_wire::Bounded;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -23,7 +23,7 @@ pub enum ClientId {
     /// `"none"`: no option 61; the server goes by `chaddr`.
     Unsent,
     /// These bytes, type byte included.
-    Bytes(Bounded<u8, { LinkSettings::MAX_CLIENT_ID }>),
+    Bytes(Bounded<u8, { Conduct::MAX_CLIENT_ID }>),
 }
 
 impl ClientId {
@@ -44,7 +44,7 @@ impl ClientId {
             Some(bytes) => bytes,
             None => [&[NOT_HARDWARE], text.as_bytes()].concat(),
         };
-        if bytes.len() > LinkSettings::MAX_CLIENT_ID {
+        if bytes.len() > Conduct::MAX_CLIENT_ID {
             return Err(ClientIdError::Long { len: bytes.len() });
         }
         Ok(Self::Bytes(bytes.into_iter().collect()))
@@ -52,7 +52,7 @@ impl ClientId {
 
     /// What goes into option 61 on a link with this hardware address; empty when the option is not sent.
     #[must_use]
-    pub fn bytes(&self, hardware: HardwareAddr) -> Bounded<u8, { LinkSettings::MAX_CLIENT_ID }> {
+    pub fn bytes(&self, hardware: HardwareAddr) -> Bounded<u8, { Conduct::MAX_CLIENT_ID }> {
         match self {
             Self::Mac => [HARDWARE_ETHERNET].into_iter().chain(hardware.0).collect(),
             Self::Unsent => Bounded::new(),

@@ -5,14 +5,17 @@ mod help;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use lexopt::Arg;
-use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_broker::command_line::{Arguments, Common, Part, mistake, once, refuse_mistyped};
+use orlop_broker::verbosity::Verbosity;
+use orlop_config::Seconds;
+use orlop_sandbox::fatal::Fatal;
+use orlop_wire::{InterfaceName, NotAnInterfaceName};
 
-use crate::config::{EXAMPLE, Pattern, Seconds, Verbosity};
+use crate::config::{EXAMPLE, Pattern};
 use crate::control::{Order, Target};
-use crate::dhcpcd_compat;
-use crate::interface_name::{InterfaceName, NotAnInterfaceName};
-use crate::settings::{Overrides, Settings, Source};
+use crate::dhcpcd::command_line::{self as dhcpcd, Wish};
+use crate::settings::{Mode, Overrides, Run, Settings, Source};
+use orlop_dhcp_profiles::DAEMON;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,51 +42,33 @@ pub enum Invocation {
     Print(String),
 }
 
-/// How to configure interfaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// Once, or for ever.
-    pub mode: Mode,
-    /// The outcome of a one-shot run goes to standard output as JSON, too.
-    pub json: bool,
-    /// The configuration.
-    pub settings: Settings,
-}
-
-/// How long the daemon runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Until the interfaces are configured, or the deadline has come.
-    OneShot,
-    /// Until it is told to end.
-    Service,
-}
-
-impl Mode {
-    /// Its name in status and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneShot => "one-shot",
-            Self::Service => "service",
-        }
-    }
-}
+/// The commands to a running daemon.
+const VERBS: [&str; 4] = ["status", "renew", "release", "reload"];
 
 /// Understands a command line, the program's own name first. A program called `dhcpcd` takes dhcpcd's options.
 ///
+/// Only the first word is a command. Any other word without a dash is an interface or a pattern of them, unless it is a
+/// command, too, or it is nearly one and no interface of that name `exists` now: a daemon that waits for an interface
+/// called `status` or `stauts` is worse than an error. Written as a pattern, such as `[s]tauts`, it is always taken.
+///
 /// # Errors
-/// The line asks for nothing that exists: [`Exit::Usage`].
-pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fatal> {
+/// The line asks for nothing that exists: [`Exit::Usage`](orlop_sandbox::fatal::Exit::Usage).
+pub fn parse(line: impl IntoIterator<Item = OsString>, exists: &dyn Fn(&str) -> bool) -> Result<Invocation, Fatal> {
     let mut line = line.into_iter();
     let program = line.next();
     if program.as_ref().map(Path::new).and_then(Path::file_name) == Some(OsStr::new("dhcpcd")) {
-        return dhcpcd_compat::parse(line);
+        return Ok(match dhcpcd::parse(&DAEMON, line)? {
+            Wish::Run(run) => Invocation::Run(run),
+            Wish::Print(text) => Invocation::Print(text),
+        });
     }
-    let mut line = line.peekable();
-    match line.peek().and_then(|word| word.to_str()).and_then(command) {
-        Some(command) => finish(command, lexopt::Parser::from_args(line.skip(1))),
-        None => Line::read(lexopt::Parser::from_args(line)),
+    let mut line = line.collect::<Vec<_>>().into_iter();
+    match line.as_slice().first().and_then(|word| word.to_str()).and_then(command) {
+        Some(command) => {
+            line.next();
+            finish(command, Arguments::of_verb(&DAEMON, help::help, line))
+        }
+        None => Line::read(Arguments::of_run(&DAEMON, help::help, line), exists),
     }
 }
 
@@ -99,16 +84,17 @@ fn command(word: &str) -> Option<Invocation> {
 }
 
 /// What a command asks for with what follows it.
-fn finish(mut command: Invocation, mut arguments: lexopt::Parser) -> Result<Invocation, Fatal> {
-    while let Some(argument) = arguments.next().map_err(usage)? {
-        match (argument, &mut command) {
-            (Arg::Long("help") | Arg::Short('h'), _) => return print(help::HELP.to_owned(), arguments),
-            (Arg::Long("json"), Invocation::Status { json: json @ false }) => *json = true,
+fn finish(mut command: Invocation, mut arguments: Arguments) -> Result<Invocation, Fatal> {
+    while let Some(part) = arguments.next()? {
+        match (part, &mut command) {
+            (Part::Print(text), _) => return Ok(Invocation::Print(text)),
+            (Part::Option(option), Invocation::Status { json }) if option == "--json" => once(&option, json, true)?,
             (
-                Arg::Value(name),
+                Part::Operand(name),
                 Invocation::Control(Order::Renew(target @ Target::All) | Order::Release(target @ Target::All)),
             ) => *target = Target::One(interface(&name)?),
-            (other, _) => return Err(usage(other.unexpected())),
+            (Part::Option(option), _) => return Err(arguments.unexpected(option)),
+            (Part::Operand(word), _) => return Err(arguments.unexpected(word.display())),
         }
     }
     Ok(command)
@@ -121,41 +107,35 @@ struct Line {
     config: Option<PathBuf>,
     check: bool,
     example: bool,
-    log: Option<Verbosity>,
-    json: bool,
     posture: bool,
-    require_landlock: bool,
     deadline: Option<Seconds<1, 3600>>,
     interfaces: Vec<Pattern>,
+    common: Common,
 }
 
 impl Line {
-    fn read(mut arguments: lexopt::Parser) -> Result<Invocation, Fatal> {
+    fn read(mut arguments: Arguments, exists: &dyn Fn(&str) -> bool) -> Result<Invocation, Fatal> {
         let mut line = Self::default();
-        while let Some(argument) = arguments.next().map_err(usage)? {
-            match argument {
-                Arg::Long("help") | Arg::Short('h') => return print(help::HELP.to_owned(), arguments),
-                Arg::Long("version") | Arg::Short('V') => {
-                    return print(format!("orlop-dhcp {}\n", env!("CARGO_PKG_VERSION")), arguments);
+        while let Some(part) = arguments.next()? {
+            let option = match part {
+                Part::Print(text) => return Ok(Invocation::Print(text)),
+                Part::Operand(name) => {
+                    line.interfaces.push(pattern(&name, exists)?);
+                    continue;
                 }
-                Arg::Long("oneshot") | Arg::Short('1') => once("--oneshot", &mut line.oneshot, true)?,
-                Arg::Long("config") | Arg::Short('c') => {
-                    once("--config", &mut line.config, Some(file(value(&mut arguments)?)?))?;
-                }
-                Arg::Long("check") => once("--check", &mut line.check, true)?,
-                Arg::Long("example") => once("--example", &mut line.example, true)?,
-                Arg::Long("log") => once("--log", &mut line.log, Some(verbosity(&value(&mut arguments)?)?))?,
-                Arg::Long("json") => once("--json", &mut line.json, true)?,
-                Arg::Long("posture") => once("--posture", &mut line.posture, true)?,
-                Arg::Long("require-landlock") => once("--require-landlock", &mut line.require_landlock, true)?,
-                Arg::Long("deadline") => {
-                    once("--deadline", &mut line.deadline, Some(deadline(&value(&mut arguments)?)?))?;
-                }
-                Arg::Value(name) => line.interfaces.push(pattern(&name)?),
-                other @ (Arg::Long(_) | Arg::Short(_)) => return Err(usage(other.unexpected())),
+                Part::Option(option) => option,
+            };
+            match option.as_str() {
+                "-1" | "--oneshot" => once("--oneshot", &mut line.oneshot, true)?,
+                "-c" | "--config" => once("--config", &mut line.config, Some(arguments.path("--config")?))?,
+                "--check" => once("--check", &mut line.check, true)?,
+                "--example" => once("--example", &mut line.example, true)?,
+                "--posture" => once("--posture", &mut line.posture, true)?,
+                "--deadline" => once("--deadline", &mut line.deadline, Some(deadline(&arguments.value()?)?))?,
+                _ => return Err(arguments.unexpected(option)),
             }
         }
-        line.meaning()
+        Self { common: arguments.common, ..line }.meaning()
     }
 
     fn meaning(self) -> Result<Invocation, Fatal> {
@@ -166,16 +146,19 @@ impl Line {
                 Err(mistake("--example goes with nothing else", "orlop-dhcp --example"))
             };
         }
-        let Self { oneshot, config, check, example: _, log, json, posture, require_landlock, deadline, interfaces } =
-            self;
-        // Only the first word is a command. A daemon that waits for an interface called `status` is worse than an error.
-        if let Some(verb) = interfaces.iter().map(Pattern::as_str).find(|word| command(word).is_some()) {
+        let Self { oneshot, config, check, example: _, posture, deadline, interfaces, common } = self;
+        let Common { log, json, require_landlock, ready } = common;
+        if let Some(verb) = interfaces.iter().map(Pattern::as_str).find(|word| VERBS.contains(word)) {
             let problem = format!("the command {verb} goes before the options");
             return Err(mistake(problem, format!("orlop-dhcp {verb}; --help says what can follow it")));
         }
         if deadline.is_some() && !oneshot {
             let problem = "--deadline has a meaning only with --oneshot";
             return Err(mistake(problem, "add --oneshot, or leave --deadline out"));
+        }
+        if ready.is_some() && (check || posture) {
+            let problem = "--ready-fd has no meaning where nothing is configured";
+            return Err(mistake(problem, "leave it out, or --check and --posture"));
         }
         let settings = Settings {
             source: config.map_or(Source::Default, Source::Toml),
@@ -191,41 +174,10 @@ impl Line {
             (false, true) => Invocation::Posture { settings, json },
             (false, false) => {
                 let mode = if oneshot { Mode::OneShot } else { Mode::Service };
-                Invocation::Run(Run { mode, json, settings })
+                Invocation::Run(Run { mode, json, ready, settings })
             }
         })
     }
-}
-
-/// Prints this, whatever follows the option that asked for it, if only that has no value in the same word.
-fn print(text: String, mut arguments: lexopt::Parser) -> Result<Invocation, Fatal> {
-    arguments.next().map_err(usage)?;
-    Ok(Invocation::Print(text))
-}
-
-/// Sets what an option decides. Whoever gives it twice means one of them.
-fn once<T: Default + PartialEq>(option: &str, place: &mut T, value: T) -> Result<(), Fatal> {
-    if *place != T::default() {
-        return Err(mistake(format!("{option} is there twice"), "leave one of them out"));
-    }
-    *place = value;
-    Ok(())
-}
-
-/// The value of an option. What looks like another option is none, unless it is in the same word.
-fn value(arguments: &mut lexopt::Parser) -> Result<OsString, Fatal> {
-    Ok(arguments.values().map_err(usage)?.next().unwrap_or_default())
-}
-
-fn file(path: OsString) -> Result<PathBuf, Fatal> {
-    if path.is_empty() { Err(mistake("--config without a file", "--config FILE")) } else { Ok(path.into()) }
-}
-
-fn verbosity(name: &OsStr) -> Result<Verbosity, Fatal> {
-    let level = name.to_str().and_then(Verbosity::new);
-    level.ok_or_else(|| {
-        mistake(format!("--log {} is no level", name.display()), format!("a level is {}", Verbosity::NAMES))
-    })
 }
 
 fn deadline(secs: &OsStr) -> Result<Seconds<1, 3600>, Fatal> {
@@ -235,10 +187,20 @@ fn deadline(secs: &OsStr) -> Result<Seconds<1, 3600>, Fatal> {
     })
 }
 
-fn pattern(text: &OsStr) -> Result<Pattern, Fatal> {
+fn pattern(word: &OsStr, exists: &dyn Fn(&str) -> bool) -> Result<Pattern, Fatal> {
     // What stands for bytes that are no text is no character of a pattern.
-    Pattern::new(&text.to_string_lossy()).map_err(|why| {
-        let problem = format!("'{}' is no pattern of interface names", text.display());
+    let text = word.to_string_lossy();
+    if !VERBS.contains(&&*text) {
+        refuse_mistyped(
+            &DAEMON,
+            &text,
+            &VERBS,
+            exists,
+            "An interface that is yet to come can be written as a pattern: [x]yz",
+        )?;
+    }
+    Pattern::new(&text).map_err(|why| {
+        let problem = format!("'{text}' is no pattern of interface names");
         mistake(problem, "a name such as eth1, or a pattern such as eth*").cause(why)
     })
 }
@@ -248,14 +210,6 @@ fn interface(text: &OsStr) -> Result<InterfaceName, Fatal> {
         let problem = format!("no interface is called '{}'", text.display());
         mistake(problem, "orlop-dhcp status lists the interfaces").cause(NotAnInterfaceName)
     })
-}
-
-fn usage(error: lexopt::Error) -> Fatal {
-    mistake(error.to_string(), "orlop-dhcp --help shows what can be asked for")
-}
-
-fn mistake(problem: impl Into<String>, help: impl Into<String>) -> Fatal {
-    Fatal::new(Exit::Usage, problem).help(help)
 }
 
 #[cfg(test)]

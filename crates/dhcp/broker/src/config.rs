@@ -8,32 +8,26 @@ mod file;
 mod value;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orlop_dhcp_contract::{HardwareAddr, IfIndex, LinkSettings};
-use orlop_sandbox::fatal::{Exit, Fatal};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use orlop_config::ConfigError;
+use orlop_dhcp_contract::{Conduct, HardwareAddr, IfIndex};
+use orlop_wire::InterfaceName;
 use tracing::Level;
 
 pub use file::{File, LinkFile, MAX_PATTERNS};
 pub use value::{
-    Folder, MAX_VENDOR_CLASS, Pattern, PatternError, RelativeFolder, Seconds, SendHostname, SetHostname, UseMtu,
-    VendorClass, VendorClassError, Verbosity,
+    MAX_VENDOR_CLASS, Pattern, PatternError, SendHostname, SetHostname, UseMtu, VendorClass, VendorClassError,
 };
 
 use crate::client_id::ClientId;
-use crate::interface_name::InterfaceName;
 
 /// Where the configuration is looked for when no `--config` names it. It may be absent: then all is default.
 pub const DEFAULT_PATH: &str = "/etc/orlop/dhcp.toml";
 
 /// Every key with its default and its meaning: the file that the image ships.
 pub const EXAMPLE: &str = include_str!("../../../../packaging/images/dhcp/dhcp.toml");
-
-/// Largest file that is read, in bytes. One with a table for each of 128 interfaces has about 40,000.
-pub const MAX_FILE: usize = 65_536;
 
 /// A configuration, complete and in range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,13 +77,7 @@ impl Config {
     /// # Errors
     /// The file cannot be read, is too large, or says something that cannot be.
     pub fn load(path: &Path, must_exist: bool) -> Result<Self, ConfigError> {
-        match read(path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(ConfigError::Open { source, .. }) if !must_exist && source.kind() == io::ErrorKind::NotFound => {
-                Ok(Self::default())
-            }
-            Err(error) => Err(error),
-        }
+        Ok(orlop_config::load::<File>(path, must_exist)?.map_or_else(Self::default, Self::from))
     }
 
     /// Reads a configuration from text; `path` is only for the error.
@@ -97,18 +85,28 @@ impl Config {
     /// # Errors
     /// It says something that cannot be, and where.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            let message = error.message().trim().replace('\n', "; ");
-            let line = error.span().map(|span| line_at(text, span.start));
-            ConfigError::Wrong { path: path.to_owned(), line, message }
-        })?;
-        Ok(file.into())
+        orlop_config::parse::<File>(text, path).map(Self::from)
     }
 
     /// How the interface called `name` is run.
     #[must_use]
     pub fn link(&self, name: &str) -> &LinkConfig {
         InterfaceName::new(name).and_then(|name| self.links.get(&name)).unwrap_or(&self.link)
+    }
+}
+
+/// A configuration, and what its reader should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// One line for each thing that was written and has no effect.
+    pub warnings: Vec<String>,
+}
+
+impl From<Config> for Loaded {
+    fn from(config: Config) -> Self {
+        Self { config, warnings: Vec::new() }
     }
 }
 
@@ -163,8 +161,8 @@ impl Default for LinkConfig {
 impl LinkConfig {
     /// What the worker needs to know of this.
     #[must_use]
-    pub fn settings(&self, hardware: HardwareAddr) -> LinkSettings {
-        LinkSettings {
+    pub fn conduct(&self, hardware: HardwareAddr) -> Conduct {
+        Conduct {
             client_id: self.client_id.bytes(hardware),
             rapid_commit: self.rapid_commit,
             broadcast: self.broadcast,
@@ -189,87 +187,6 @@ impl Metric {
         match self {
             Self::Base(base) => base.saturating_add(link.get()),
             Self::Exact(metric) => metric,
-        }
-    }
-}
-
-/// Reads a whole configuration file, as bounded text. For every format that a configuration can have.
-///
-/// # Errors
-/// It cannot be read, is larger than [`MAX_FILE`], or is not UTF-8.
-pub fn read(path: &Path) -> Result<String, ConfigError> {
-    let open = |source| ConfigError::Open { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    // By the name that the sandbox allows: what the C library calls for the same differs from one to the other.
-    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    let file = std::fs::File::from(file.map_err(|errno| open(errno.into()))?);
-    file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(open)?;
-    if bytes.len() > MAX_FILE {
-        return Err(ConfigError::Large { path: path.to_owned() });
-    }
-    String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })
-}
-
-/// The number of the line that holds the byte at `offset`, from 1.
-fn line_at(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file cannot be opened or read.
-    #[error("cannot open {}", path.display())]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is larger than any configuration.
-    #[error("{} is larger than {MAX_FILE} bytes", path.display())]
-    Large {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The file is not UTF-8.
-    #[error("{} is not UTF-8 text", path.display())]
-    NotText {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// An unknown key, or a value that cannot be.
-    #[error("{} is not a valid configuration", path.display())]
-    Wrong {
-        /// Which file.
-        path: PathBuf,
-        /// In which line, where one is to blame.
-        line: Option<usize>,
-        /// What the matter is.
-        message: String,
-    },
-}
-
-impl From<ConfigError> for Fatal {
-    fn from(error: ConfigError) -> Self {
-        let fatal = Self::new(Exit::Config, error.to_string());
-        match error {
-            ConfigError::Open { source, path } => fatal.cause(source).help(format!(
-                "pass --config FILE, or start from the example: orlop-dhcp --example > {}",
-                path.display()
-            )),
-            ConfigError::Large { path } | ConfigError::NotText { path } => {
-                fatal.help(format!("is {} the file you mean?", path.display()))
-            }
-            ConfigError::Wrong { path, line, message } => {
-                let place = line.map_or(String::new(), |line| format!("line {line}: "));
-                fatal.cause(format!("{place}{message}")).help(format!(
-                    "edit it, then try: orlop-dhcp --check --config {} (every key: orlop-dhcp --example)",
-                    path.display()
-                ))
-            }
         }
     }
 }

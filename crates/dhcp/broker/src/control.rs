@@ -1,25 +1,18 @@
-//! The socket through which `orlop-dhcp renew`, `release` and `reload` reach the running daemon.
-//!
-//! `/run/orlop/dhcp/control` is a `SOCK_SEQPACKET` socket that only uid 0 may open and that asks the kernel who is
-//! calling. One connection carries one [`Order`] and one [`Reply`], each in a single bounded message.
-
-mod client;
-mod server;
+//! What `orlop-dhcp renew`, `release` and `reload` ask of the running daemon (see [`orlop_broker::control`]).
 
 use std::fmt;
 
-use orlop_wire::{MaxSize, Str};
+use orlop_broker::control;
+use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
-pub use client::{ControlError, is_heard, send};
-pub use server::{Asked, Bound, Server};
+use orlop_wire::InterfaceName;
 
-use crate::interface_name::InterfaceName;
-
-/// The name of the socket in the daemon's folder.
-pub const SOCKET: &str = "control";
 /// Where the socket is.
 pub const PATH: &str = "/run/orlop/dhcp/control";
+
+/// Takes orders, and answers that they are under way; `status` shows how they go.
+pub type Server = control::Server<Order>;
 
 /// What an operator can ask a running daemon for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -71,25 +64,32 @@ impl fmt::Display for Target {
     }
 }
 
-/// What the daemon answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-pub enum Reply {
-    /// It is under way; `status` shows how it goes.
-    Done,
-    /// It cannot be done, and why.
-    Refused(Str<{ Reply::MAX_REASON }>),
-}
+#[cfg(test)]
+mod tests {
+    use orlop_wire::{decode, encode, max_size};
+    use proptest::prelude::*;
 
-impl Reply {
-    /// Longest reason that is sent: a sentence, and the line of a configuration error.
-    pub const MAX_REASON: usize = 400;
+    use super::*;
 
-    /// A refusal with this reason, shortened to what fits.
-    #[must_use]
-    pub fn refused(reason: &str) -> Self {
-        Self::Refused(Str::truncated(reason))
+    #[test]
+    fn a_target_includes_what_it_names() {
+        let eth1 = || Target::One(InterfaceName::new("eth1").unwrap());
+        for (what, target, name, want) in [
+            ("all", Target::All, "eth7", true),
+            ("this one", eth1(), "eth1", true),
+            ("another", eth1(), "eth10", false),
+        ] {
+            assert_eq!(target.includes(name), want, "{what}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_order_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+            if let Ok(order) = decode::<Order>(&bytes) {
+                let mut frame = [0; max_size::<Order>()];
+                prop_assert_eq!(encode(&order, &mut frame).unwrap(), &bytes[..]);
+            }
+        }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,7 @@
 
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Ask, DomainName, HardwareAddr, LinkSettings, Transmission, UnicastAddr};
+use orlop_dhcp_contract::{Ask, Conduct, DomainName, HardwareAddr, Transmission, UnicastAddr};
 use orlop_wire::{Bounded, Str};
 
 /// What the broker knows about a link and its worker does not need to.
@@ -14,7 +14,7 @@ pub struct Speaker {
     /// `chaddr`.
     pub hardware: HardwareAddr,
     /// Option 61 with its type byte; empty to send none.
-    pub client_id: Bounded<u8, { LinkSettings::MAX_CLIENT_ID }>,
+    pub client_id: Bounded<u8, { Conduct::MAX_CLIENT_ID }>,
     /// Option 12: the name we tell the server.
     pub hostname: Option<DomainName>,
     /// Ask for option 12. Not while sending a name: some servers only repeat it.
@@ -42,7 +42,7 @@ pub enum Destination {
     Unicast {
         /// Our address, the one that the message is about.
         source: UnicastAddr,
-        /// Which.
+        /// The server that the message is for.
         server: UnicastAddr,
     },
 }

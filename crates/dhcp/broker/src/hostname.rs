@@ -14,7 +14,7 @@ pub struct Hostname(File);
 
 /// What became of the name that a server gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Naming {
     /// It is the host's name now.
     Set,
     /// It was already.
@@ -56,7 +56,7 @@ impl Hostname {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn apply(&self, name: &DomainName, when: SetHostname) -> io::Result<Outcome> {
+    pub fn apply(&self, name: &DomainName, when: SetHostname) -> io::Result<Naming> {
         let current = self.current()?;
         let name = fitting(name.as_str());
         let wanted = match when {
@@ -65,16 +65,16 @@ impl Hostname {
             SetHostname::Always => true,
         };
         if current == name {
-            return Ok(Outcome::Same);
+            return Ok(Naming::Same);
         }
         if !wanted {
-            return Ok(Outcome::Kept);
+            return Ok(Naming::Kept);
         }
         // In one piece, from the start: the kernel ignores what is written elsewhere.
         if self.0.write_at(name.as_bytes(), 0)? != name.len() {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        Ok(Outcome::Set)
+        Ok(Naming::Set)
     }
 }
 
@@ -107,15 +107,15 @@ mod tests {
     #[test]
     fn only_a_host_without_a_name_takes_one_unless_it_must() {
         for (what, current, when, want) in [
-            ("no name", "", SetHostname::IfDefault, Outcome::Set),
-            ("the kernel's", "(none)\n", SetHostname::IfDefault, Outcome::Set),
-            ("a default", "localhost\n", SetHostname::IfDefault, Outcome::Set),
-            ("another default", "localhost.localdomain\n", SetHostname::IfDefault, Outcome::Set),
-            ("its own", "node-1\n", SetHostname::IfDefault, Outcome::Kept),
-            ("its own, as LinuxKit gives it", "linuxkit-0200000000ff\n", SetHostname::IfDefault, Outcome::Kept),
-            ("its own, forced", "node-1\n", SetHostname::Always, Outcome::Set),
-            ("the same", "node-7\n", SetHostname::Always, Outcome::Same),
-            ("a default, never", "localhost\n", SetHostname::Never, Outcome::Kept),
+            ("no name", "", SetHostname::IfDefault, Naming::Set),
+            ("the kernel's", "(none)\n", SetHostname::IfDefault, Naming::Set),
+            ("a default", "localhost\n", SetHostname::IfDefault, Naming::Set),
+            ("another default", "localhost.localdomain\n", SetHostname::IfDefault, Naming::Set),
+            ("its own", "node-1\n", SetHostname::IfDefault, Naming::Kept),
+            ("its own, as LinuxKit gives it", "linuxkit-0200000000ff\n", SetHostname::IfDefault, Naming::Kept),
+            ("its own, forced", "node-1\n", SetHostname::Always, Naming::Set),
+            ("the same", "node-7\n", SetHostname::Always, Naming::Same),
+            ("a default, never", "localhost\n", SetHostname::Never, Naming::Kept),
         ] {
             let folder = Folder::new("hostname");
             let path = folder.0.join("hostname");
@@ -123,7 +123,7 @@ mod tests {
             let hostname = Hostname(OpenOptions::new().read(true).write(true).open(&path).unwrap());
             assert_eq!(hostname.apply(&name("node-7"), when).unwrap(), want, "{what}");
             let written = std::fs::read_to_string(&path).unwrap().starts_with("node-7");
-            assert_eq!(written, want != Outcome::Kept, "{what}");
+            assert_eq!(written, want != Naming::Kept, "{what}");
         }
     }
 
@@ -161,11 +161,11 @@ mod tests {
 
     fn rename_this_host() {
         let hostname = Hostname::open().unwrap();
-        assert_eq!(hostname.apply(&name("first-name.example.com"), SetHostname::Always).unwrap(), Outcome::Set);
+        assert_eq!(hostname.apply(&name("first-name.example.com"), SetHostname::Always).unwrap(), Naming::Set);
         assert_eq!(hostname.current().unwrap(), "first-name.example.com");
-        assert_eq!(hostname.apply(&name("node-7"), SetHostname::Always).unwrap(), Outcome::Set);
+        assert_eq!(hostname.apply(&name("node-7"), SetHostname::Always).unwrap(), Naming::Set);
         assert_eq!(hostname.current().unwrap(), "node-7", "nothing of the longer name is left");
-        assert_eq!(hostname.apply(&name("node-8"), SetHostname::IfDefault).unwrap(), Outcome::Kept);
+        assert_eq!(hostname.apply(&name("node-8"), SetHostname::IfDefault).unwrap(), Naming::Kept);
     }
 
     const IN_NAMESPACE: &str = "ORLOP_TEST_IN_UTS_NAMESPACE";

@@ -12,6 +12,7 @@ use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket, SocketAddr, TokioSocket};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::netlink::frame::{self, Frame};
 use crate::netlink::request::{RTM_DELLINK, RTM_NEWLINK, dump_links};
@@ -22,6 +23,13 @@ mod table;
 
 pub use link::Link;
 pub use table::{LinkEvent, Table};
+
+/// Whether this network namespace has an interface called `name`.
+#[must_use]
+pub fn exists(name: &str) -> bool {
+    let any = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    any.and_then(|socket| rustix::net::netdevice::name_to_index(socket, name)).is_ok()
+}
 
 /// A stream of [`LinkEvent`]s.
 pub struct Interfaces {
@@ -68,8 +76,8 @@ impl Interfaces {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn ask(&mut self) -> io::Result<()> {
-        if self.list == List::Wanted { self.ask_for_list() } else { Ok(()) }
+    pub fn request_list(&mut self) -> io::Result<()> {
+        if self.list == List::Wanted { self.send_list_request() } else { Ok(()) }
     }
 
     /// Waits for the next event. The links that are there come first, each as [`LinkEvent::Added`], and then
@@ -83,7 +91,7 @@ impl Interfaces {
                 return Ok(event);
             }
             if self.list == List::Wanted {
-                self.ask_for_list()?;
+                self.send_list_request()?;
             }
             let Self { socket, buffer, .. } = self;
             buffer.clear();
@@ -106,7 +114,7 @@ impl Interfaces {
         self.table.links()
     }
 
-    fn ask_for_list(&mut self) -> io::Result<()> {
+    fn send_list_request(&mut self) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.socket_ref().send(&frame::encode(&[dump_links()], self.sequence), 0)?;
         self.table.begin_list();

@@ -14,8 +14,8 @@ use orlop_machine::Instant;
 use orlop_wire::Str;
 use rustix::fs::Mode;
 
-use crate::interface_name::InterfaceName;
 use orlop_wholefile as whole_file;
+use orlop_wire::InterfaceName;
 use stored::Stored;
 
 /// Largest file that is read, in bytes: every list full of the longest entries comes to less than 9,000.
@@ -173,7 +173,7 @@ pub enum LeaseFileError {
     /// A name that no lease has.
     #[error("the lease file has an impossible name for {key}: {why}")]
     Name {
-        /// Of which key.
+        /// The key that holds the name.
         key: &'static str,
         /// What is wrong with it.
         why: NameError,

@@ -1,16 +1,14 @@
 //! The privileged half of the DHCP client: command line, supervisor and broker.
 #![forbid(unsafe_code)]
 
-pub mod ask;
 pub mod client_id;
 pub mod command_line;
 pub mod config;
 pub mod control;
-pub mod dhcpcd_compat;
+pub mod dhcpcd;
 pub mod encode;
 pub mod filter;
 pub mod hostname;
-pub mod interface_name;
 pub mod interfaces;
 pub mod lease_file;
 pub mod netlink;
@@ -22,4 +20,8 @@ pub mod settings;
 pub mod status;
 pub mod supervise;
 pub mod transmit;
+pub mod verbs;
 pub mod verdict;
+
+/// Lease files, status and the control socket.
+pub const OWN_FOLDER: &str = "/run/orlop/dhcp";

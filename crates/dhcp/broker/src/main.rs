@@ -3,9 +3,10 @@
 
 use std::process::ExitCode;
 
+use orlop_broker::print::print;
 use orlop_dhcp::command_line::{self, Invocation};
-use orlop_dhcp::{ask, serve, supervise};
-use orlop_sandbox::fatal::Fatal;
+use orlop_dhcp::{interfaces, serve, supervise, verbs};
+use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::supervisor::Started;
 
 fn main() -> ExitCode {
@@ -17,15 +18,17 @@ fn main() -> ExitCode {
 
 fn run() -> Result<u8, Fatal> {
     let (started, line) = Started::of(std::env::args_os())?;
-    let exit = match (command_line::parse(line)?, started) {
+    // What the user's process has taken for an interface stays one, though it may be gone when a broker is started anew.
+    let exists = |name: &str| started != Started::ByUser || interfaces::exists(name);
+    let exit = match (command_line::parse(line, &exists)?, started) {
         (Invocation::Run(run), Started::ByUser) => return supervise::run(&run),
         (Invocation::Posture { settings, json: _ }, Started::ByUser) => return supervise::posture(&settings),
         (Invocation::Run(run), Started::AsBroker(birth)) => serve::run(run, &birth)?,
         (Invocation::Posture { settings, json }, Started::AsBroker(_)) => serve::posture(&settings, json)?,
-        (Invocation::Check(settings), _) => ask::check(&settings)?,
-        (Invocation::Status { json }, _) => ask::status(json)?,
-        (Invocation::Control(order), _) => ask::control(&order)?,
-        (Invocation::Print(text), _) => ask::print(&text)?,
+        (Invocation::Check(settings), _) => verbs::check(&settings)?,
+        (Invocation::Status { json }, _) => verbs::status(json)?,
+        (Invocation::Control(order), _) => verbs::control(&order)?,
+        (Invocation::Print(text), _) => print(&text).map(|()| Exit::Done)?,
     };
     Ok(exit.code())
 }

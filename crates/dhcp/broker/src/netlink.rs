@@ -25,7 +25,7 @@ pub(crate) mod frame;
 mod observed;
 pub(crate) mod request;
 
-pub use footprint::{Change, Footprint, Plan, Settings};
+pub use footprint::{Change, Footprint, Plan, RouteChoice};
 pub use observed::Observed;
 
 use frame::{Frame, Request};

@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use orlop_dhcp_contract::Lease;
-use orlop_netfacts::{Domain, Facts, Interface};
+use orlop_netfacts::{Domain, Facts};
 use rustix::fs::{Dir, Mode};
 
-use crate::interface_name::InterfaceName;
 use orlop_wholefile as whole_file;
+use orlop_wire::InterfaceName;
 
 /// Where netfacts are, for readers and writers alike.
 pub const FOLDER: &str = "/run/orlop/netfacts";
@@ -72,8 +72,8 @@ impl Publisher {
 
 /// What of a lease is published, if the operator wants name servers (`dns`) and time servers (`ntp`) taken from it.
 #[must_use]
-pub fn facts_of(interface: &InterfaceName, metric: u32, lease: &Lease, dns: bool, ntp: bool) -> Option<Facts> {
-    let mut facts = Facts::none(Interface::new(interface.as_str())?);
+pub fn facts_of(interface: &InterfaceName, metric: u32, lease: &Lease, dns: bool, ntp: bool) -> Facts {
+    let mut facts = Facts::none(interface.clone());
     facts.metric = metric;
     if dns {
         facts.dns = lease.dns.iter().map(|addr| addr.get().into()).collect();
@@ -83,7 +83,7 @@ pub fn facts_of(interface: &InterfaceName, metric: u32, lease: &Lease, dns: bool
     if ntp {
         facts.ntp = lease.ntp.iter().map(|addr| addr.get().into()).collect();
     }
-    Some(facts)
+    facts
 }
 
 /// DHCPv4. Other sources of facts about an interface have files of their own.
@@ -122,7 +122,7 @@ mod tests {
     fn a_published_lease_is_read_back_by_others() {
         let folder = Folder::new("publish");
         let publisher = Publisher::open(&folder.0.join("deep/netfacts")).unwrap();
-        let facts = facts_of(&name("eth0"), 1002, &lease(), true, true).unwrap();
+        let facts = facts_of(&name("eth0"), 1002, &lease(), true, true);
         publisher.publish(&facts).unwrap();
         let path = folder.0.join("deep/netfacts/dhcp.eth0");
         let text = std::fs::read_to_string(&path).unwrap();
@@ -138,7 +138,7 @@ mod tests {
             ("no DNS", false, true, (0, false, 0, 1)),
             ("no NTP", true, false, (2, true, 2, 0)),
         ] {
-            let facts = facts_of(&name("eth0"), 1, &lease(), dns, ntp).unwrap();
+            let facts = facts_of(&name("eth0"), 1, &lease(), dns, ntp);
             assert_eq!((facts.dns.len(), facts.domain.is_some(), facts.search.len(), facts.ntp.len()), want, "{what}");
         }
     }
@@ -150,7 +150,7 @@ mod tests {
         std::fs::write(folder.0.join("dhcp6.eth0"), "").unwrap();
         std::fs::write(folder.0.join("notes"), "").unwrap();
         for interface in ["eth0", "eth1"] {
-            publisher.publish(&facts_of(&name(interface), 1, &lease(), true, true).unwrap()).unwrap();
+            publisher.publish(&facts_of(&name(interface), 1, &lease(), true, true)).unwrap();
         }
         let mut published = publisher.published().unwrap();
         published.sort();

@@ -33,12 +33,12 @@ pub struct ResolvConf {
     /// What was there before we wrote for the first time, unless we wrote that too.
     before: Option<Vec<u8>>,
     /// The file must be looked at again: it was claimed, or writing it failed.
-    unsettled: bool,
+    is_due: bool,
 }
 
 /// What became of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Update {
     /// It says something new.
     Written,
     /// It said that already.
@@ -62,7 +62,7 @@ impl ResolvConf {
     /// The file in a folder that is open already.
     #[must_use]
     pub const fn inside(folder: OwnedFd) -> Self {
-        Self { folder, wanted: None, before: None, unsettled: false }
+        Self { folder, wanted: None, before: None, is_due: false }
     }
 
     /// Makes the file say what all interfaces know together. When nobody knows a name server any more, what was there
@@ -70,46 +70,46 @@ impl ResolvConf {
     ///
     /// # Errors
     /// The file cannot be written, or is not a plain file. It is tried again by [`ResolvConf::poll`].
-    pub fn update(&mut self, facts: &[Facts]) -> Result<Outcome, ResolvConfError> {
+    pub fn update(&mut self, facts: &[Facts]) -> Result<Update, ResolvConfError> {
         match (render(facts), &self.wanted) {
             (Some(text), _) => self.wanted = Some(text),
             // Nothing of ours is in the file, as far as we know: a predecessor's text is better than none.
-            (None, None) => return Ok(Outcome::Untouched),
+            (None, None) => return Ok(Update::Untouched),
             (None, Some(_)) => {
                 let before = self.before.take().and_then(|bytes| String::from_utf8(bytes).ok());
                 self.wanted = Some(before.unwrap_or_else(render_nothing));
             }
         }
-        self.settle()
+        self.write_wanted()
     }
 
     /// Looks after the claim; to be called every [`POLL`].
     ///
     /// # Errors
     /// As [`ResolvConf::update`].
-    pub fn poll(&mut self) -> Result<Outcome, ResolvConfError> {
+    pub fn poll(&mut self) -> Result<Update, ResolvConfError> {
         if self.wanted.is_none() {
-            return Ok(Outcome::Untouched);
+            return Ok(Update::Untouched);
         }
-        if self.unsettled {
-            return self.settle();
+        if self.is_due {
+            return self.write_wanted();
         }
         match self.unclaimed()? {
-            Some(_free) => Ok(Outcome::Unchanged),
+            Some(_free) => Ok(Update::Unchanged),
             None => {
-                self.unsettled = true;
-                Ok(Outcome::Claimed)
+                self.is_due = true;
+                Ok(Update::Claimed)
             }
         }
     }
 
-    fn settle(&mut self) -> Result<Outcome, ResolvConfError> {
-        self.unsettled = true;
-        let Some(wanted) = self.wanted.clone() else { return Ok(Outcome::Untouched) };
+    fn write_wanted(&mut self) -> Result<Update, ResolvConfError> {
+        self.is_due = true;
+        let Some(wanted) = self.wanted.clone() else { return Ok(Update::Untouched) };
         // Held while writing: a resolver that comes now waits until we are done.
-        let Some(_free) = self.unclaimed()? else { return Ok(Outcome::Claimed) };
+        let Some(_free) = self.unclaimed()? else { return Ok(Update::Claimed) };
         let outcome = self.write(wanted.as_bytes())?;
-        self.unsettled = false;
+        self.is_due = false;
         Ok(outcome)
     }
 
@@ -131,7 +131,7 @@ impl ResolvConf {
         }
     }
 
-    fn write(&mut self, text: &[u8]) -> Result<Outcome, ResolvConfError> {
+    fn write(&mut self, text: &[u8]) -> Result<Update, ResolvConfError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match openat(&self.folder, NAME, flags, Mode::from_raw_mode(MODE)) {
             Ok(file) => File::from(file),
@@ -160,7 +160,7 @@ impl ResolvConf {
         }
         let whole = filled(text, old_length.min(MAX_OLD));
         if old == whole && old_length == whole.len() {
-            return Ok(Outcome::Unchanged);
+            return Ok(Update::Unchanged);
         }
         if file.write_at(&whole, 0)? != whole.len() {
             return Err(ResolvConfError::Short);
@@ -169,7 +169,7 @@ impl ResolvConf {
             // Nobody's resolv.conf: so long that not all of it was read.
             file.set_len(u64::try_from(whole.len()).unwrap_or(u64::MAX))?;
         }
-        Ok(Outcome::Written)
+        Ok(Update::Written)
     }
 }
 

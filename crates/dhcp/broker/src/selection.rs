@@ -1,7 +1,8 @@
 //! Which interfaces are ours, by name.
 
+use orlop_wire::InterfaceName;
+
 use crate::config::Pattern;
-use crate::interface_name::InterfaceName;
 
 /// At least one pattern of `allow` fits and none of `deny` does.
 #[derive(Debug, Clone, PartialEq, Eq)]

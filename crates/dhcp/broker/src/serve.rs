@@ -1,47 +1,47 @@
 //! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
 
 mod care;
+mod catch_up;
 mod equipment;
 mod link;
 mod orders;
 mod outputs;
 mod server;
-mod settle;
 
 use std::path::{Path, PathBuf};
 
+use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::print::print;
+use orlop_broker::ready::Ready;
 use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
 use orlop_dhcp_profiles::{BROKER, DAEMON};
-use orlop_sandbox::broker::{Attested, Broker, Keep};
-use orlop_sandbox::channel::BrokerChannel;
+use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::log;
 use orlop_sandbox::supervisor::Birth;
 use tracing::level_filters::LevelFilter;
 use tracing::warn;
 
-use crate::ask;
-use crate::command_line::{Mode, Run};
-use crate::config::Config;
-use crate::settings::{Loaded, Settings};
-use crate::status::Postures;
-pub use equipment::OWN_FOLDER;
+use crate::config::{Config, Loaded};
+use crate::settings::{Mode, Run, Settings};
 use equipment::{Equipment, writable};
-use server::Server;
+use server::{Begun, Server};
 
-/// Serves until a one-shot run has its outcome, or something ends it.
+/// Serves until a one-shot run has its outcome, or something ends it. Whoever waits until the daemon is ready hears of the first
+/// lease in force.
 ///
 /// # Errors
 /// What ended it.
 pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
     let config = load(&run.settings)?;
     in_a_loop(async move {
-        let broker = Broker::start(&DAEMON, &BROKER)?;
+        let mut broker = Broker::start(&DAEMON, &BROKER)?;
+        let begun = Begun { started: birth.started, restarts: birth.restarts, ready: Ready::of(&mut broker) };
         let mut equipment = Equipment::open(run.mode, &config)?;
         // What can be done while the worker locks itself in.
-        equipment.interfaces.ask().map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
-        let (channel, postures) = confine(broker, &run.settings, &config).await?;
-        Server::new(run, config, birth.started, equipment, birth.restarts, postures, channel).serve().await
+        equipment.interfaces.request_list().map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
+        let Confined { channel, postures, narrow: _ } = narrow(broker, &run.settings, &config).await?;
+        Server::new(run, config, begun, equipment, postures, channel).serve().await
     })
 }
 
@@ -55,28 +55,21 @@ pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
         let broker = Broker::start(&DAEMON, &BROKER)?;
         // Landlock needs the folders to be there.
         let _equipment = Equipment::open(Mode::OneShot, &config)?;
-        let (_channel, postures) = confine(broker, settings, &config).await?;
-        ask::print(&postures.show(json))
+        print(&narrow(broker, settings, &config).await?.postures.show(json))?;
+        Ok(Exit::Done)
     })
 }
 
-/// Narrows this process and waits until the worker has.
-async fn confine(
-    broker: Broker,
-    settings: &Settings,
-    config: &Config,
-) -> Result<(BrokerChannel<Notice, Request>, Postures), Fatal> {
+/// Narrows this process to what `config` needs, and waits until the worker has locked itself in.
+async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<Confined<Notice, Request>, Fatal> {
     let read = readable(settings.path());
-    let narrow = broker.narrow(Keep {
+    let keep = Keep {
         read: &read.each_ref().map(PathBuf::as_path),
         adjust: &[],
         write: &writable(config),
         require_landlock: config.require_landlock,
-    })?;
-    let Attested { channel, posture, .. } = narrow.worker(PROTOCOL).await?;
-    let postures =
-        Postures { worker: Some(posture), broker: Some(narrow.posture().clone()), supervisor: narrow.supervisor() };
-    Ok((channel, postures))
+    };
+    confine(broker, keep, PROTOCOL).await
 }
 
 fn load(settings: &Settings) -> Result<Config, Fatal> {
@@ -86,15 +79,6 @@ fn load(settings: &Settings) -> Result<Config, Fatal> {
         warn!("{warning}");
     }
     Ok(config)
-}
-
-fn in_a_loop(serve: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, Fatal> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let runtime = runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?;
-    let result = runtime.block_on(serve);
-    // Taking the loop down would wake threads that it never had, which is not in the table. The process ends.
-    std::mem::forget(runtime);
-    result
 }
 
 /// What the broker reads once it is narrow: the folder of its configuration `file`, for a reload, and the folder that a

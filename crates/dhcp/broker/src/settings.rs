@@ -1,18 +1,55 @@
-//! Where the configuration of this run comes from, so that it can be loaded a second time.
+//! What a run is to do, and where its configuration comes from, so that it can be loaded a second time.
 
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orlop_config::ConfigError;
 use orlop_sandbox::fatal::Fatal;
 use tracing::Level;
 
-use crate::config::{Config, ConfigError, DEFAULT_PATH, Pattern};
-use crate::dhcpcd_compat::{self, DEFAULT_CONF, Directive};
+use crate::config::{Config, DEFAULT_PATH, Loaded, Pattern};
+use crate::dhcpcd::Directive;
+use crate::dhcpcd::conf::{self, DEFAULT_CONF};
+use orlop_dhcp_profiles::DAEMON;
+
+/// How to configure interfaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Once, or for ever.
+    pub mode: Mode,
+    /// The outcome of a one-shot run goes to standard output as JSON, too.
+    pub json: bool,
+    /// The descriptor, of the user's process, through which the first lease in force is told.
+    pub ready: Option<RawFd>,
+    /// The configuration.
+    pub settings: Settings,
+}
+
+/// How long the daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Until the interfaces are configured, or the deadline has come.
+    OneShot,
+    /// Until it is told to end.
+    Service,
+}
+
+impl Mode {
+    /// Its name in status and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneShot => "one-shot",
+            Self::Service => "service",
+        }
+    }
+}
 
 /// A configuration file and what the command line says over it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
-    /// Which file.
+    /// The file, or its absence.
     pub source: Source,
     /// What counts more than the file.
     pub overrides: Overrides,
@@ -25,11 +62,9 @@ impl Settings {
     /// The file cannot be read, or says something that cannot be.
     pub fn load(&self) -> Result<Loaded, Fatal> {
         let Loaded { config, warnings } = match &self.source {
-            Source::Default => Config::load(Path::new(DEFAULT_PATH), false).map(Loaded::from)?,
-            Source::Toml(path) => Config::load(path, true).map(Loaded::from)?,
-            Source::Dhcpcd { path, directives } => {
-                dhcpcd_compat::load(path.as_deref(), directives).map_err(in_dhcpcds_words)?
-            }
+            Source::Default => Config::load(Path::new(DEFAULT_PATH), false).map_err(fatal)?.into(),
+            Source::Toml(path) => Config::load(path, true).map_err(fatal)?.into(),
+            Source::Dhcpcd { path, directives } => conf::load(path.as_deref(), directives).map_err(in_dhcpcds_words)?,
         };
         Ok(Loaded { config: self.overrides.over(config), warnings })
     }
@@ -45,10 +80,14 @@ impl Settings {
     }
 }
 
+fn fatal(error: ConfigError) -> Fatal {
+    error.fatal(DAEMON.program)
+}
+
 /// Our example and our `--config` are of no use to a user who wrote a dhcpcd.conf.
 fn in_dhcpcds_words(error: ConfigError) -> Fatal {
     let is_absent = matches!(error, ConfigError::Open { .. });
-    let fatal = Fatal::from(error);
+    let fatal = fatal(error);
     if is_absent { fatal.help("pass another file with -f, or leave -f out") } else { fatal }
 }
 
@@ -98,21 +137,6 @@ impl Overrides {
             log: log.unwrap_or(config.log),
             ..config
         }
-    }
-}
-
-/// A configuration, and what its reader should know about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
-    /// The configuration.
-    pub config: Config,
-    /// One line for each thing that was written and has no effect.
-    pub warnings: Vec<String>,
-}
-
-impl From<Config> for Loaded {
-    fn from(config: Config) -> Self {
-        Self { config, warnings: Vec::new() }
     }
 }
 

@@ -1,31 +1,28 @@
 //! What the daemon does, for people and programs: `status.json`, metrics, and what `orlop-dhcp status` shows.
 //!
-//! [`Status`] is a snapshot that can be compared, [`Document`] its form in `/run/orlop/dhcp/status.json`. Neither holds
+//! [`Status`] is a snapshot that can be compared, a [`Document`] with our [`Body`] its form in `/run/orlop/dhcp/status.json`. Neither holds
 //! a secret: everything in them is on the wire in clear, or in `/proc`.
 
 mod document;
 mod metrics;
+mod restarts;
 mod show;
 mod text;
-mod writer;
 
-use orlop_dhcp_contract::{HardwareAddr, IfIndex, Lease, Progress, Refusal};
+use orlop_broker::moment::Now;
+use orlop_broker::posture::Postures;
+use orlop_broker::status::{Document, Header, Snapshot};
+use orlop_dhcp_contract::{Counters, HardwareAddr, IfIndex, Lease, Progress, Refusal};
 use orlop_machine::Instant;
-use orlop_sandbox::posture::{self, Posture};
-use serde::{Deserialize, Serialize};
+use orlop_wire::InterfaceName;
 
-use crate::command_line::Mode;
-use crate::interface_name::InterfaceName;
-use crate::verdict::Outcome;
+use crate::settings::Mode;
+use crate::verdict::Achievement;
+use orlop_dhcp_profiles::DAEMON;
 
-pub use document::{Document, InterfaceDocument, LeaseDocument, Moment};
-pub use show::{Shown, StatusError, show};
-pub use writer::{Restarts, Writer};
-
-/// The name of the document in the daemon's folder.
-pub const STATUS_FILE: &str = "status.json";
-/// The name of the metrics in the folder that node_exporter's textfile collector reads.
-pub const METRICS_FILE: &str = "dhcp.prom";
+pub use document::{Body, InterfaceDocument, LeaseDocument};
+pub use restarts::Restarts;
+pub use show::{Shown, show};
 
 /// What the daemon does right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub struct Status {
     /// The interfaces it looks after, in the order of their indices.
     pub links: Vec<LinkStatus>,
     /// What a one-shot run achieved, once it is over.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Achievement>,
     /// What each process is restricted by.
     pub postures: Postures,
 }
@@ -49,9 +46,9 @@ pub struct Status {
 pub struct LinkStatus {
     /// What it is called.
     pub name: InterfaceName,
-    /// Its number.
+    /// Its number in the kernel.
     pub index: IfIndex,
-    /// Its address.
+    /// Its hardware address, as in `chaddr`.
     pub hardware: HardwareAddr,
     /// Whether it has a carrier.
     pub carrier: bool,
@@ -65,28 +62,40 @@ pub struct LinkStatus {
     pub refused: Option<Refusal>,
 }
 
-/// What each process is restricted by.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Postures {
-    /// The worker's claim, which its broker checked.
-    pub worker: Option<Posture>,
-    /// The broker's own.
-    pub broker: Option<Posture>,
-    /// What the kernel says about the supervisor, where the broker can see it.
-    pub supervisor: Option<posture::Status>,
+impl Status {
+    /// What every daemon says of itself.
+    fn header(&self) -> Header<'_> {
+        let Self { mode, started, restarts, links: _, outcome: _, postures } = self;
+        Header { daemon: &DAEMON, mode: mode.name(), started: *started, restarts: *restarts, postures }
+    }
+
+    /// The document, written `now`.
+    #[must_use]
+    pub fn document(&self, now: Now) -> Document<Body> {
+        Document::new(&self.header(), Body::new(self, now), now)
+    }
 }
 
-impl Postures {
-    /// The postures by themselves, for a person or for a program.
-    #[must_use]
-    pub fn show(&self, json: bool) -> String {
-        if json {
-            let mut text = serde_json::to_string_pretty(self).expect("postures are plain data with text keys");
-            text.push('\n');
-            text
-        } else {
-            text::postures(self)
+impl Snapshot for Status {
+    fn uncounted(&self) -> Self {
+        let mut status = self.clone();
+        for progress in status.links.iter_mut().filter_map(|link| link.progress.as_mut()) {
+            (progress.sent, progress.discards) = (0, Counters::default());
         }
+        status
+    }
+
+    /// The outcome of a run never waits.
+    fn is_last(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    fn to_json(&self, now: Now) -> String {
+        self.document(now).to_json()
+    }
+
+    fn to_metrics(&self) -> String {
+        metrics::render(self)
     }
 }
 

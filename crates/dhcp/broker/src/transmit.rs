@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use orlop_dhcp_contract::{IfIndex, Transmission};
 use orlop_sandbox::datagram::{Guarded, open_guarded};
 use orlop_sandbox::packet::Transmitter;
+use orlop_wire::InterfaceName;
 
 use crate::encode::{self, Destination, Speaker};
-use crate::interface_name::InterfaceName;
 
 /// Sends DHCP messages, and hears nothing.
 #[derive(Debug)]

@@ -4,15 +4,15 @@
 //! it was set up when others are configured, and the operator's `carrier-wait` when none is; no interface at all is
 //! waited for as long. The deadline ends everything, so `onboot` never hangs.
 
-mod outcome;
+mod achievement;
 
 use std::time::Duration;
 
 use orlop_dhcp_contract::{Lease, Refusal};
 use orlop_machine::Instant;
 
-pub(crate) use outcome::reason;
-pub use outcome::{Fate, Kind, LinkOutcome, Network, NotANetwork, Outcome};
+pub(crate) use achievement::reason;
+pub use achievement::{Achievement, Fate, Kind, LinkFate, Network, NotANetwork};
 
 /// How long a link that was just set up may take to find its carrier while another is ready: virtual links need a few
 /// milliseconds, and a machine with one cable in two sockets should not wait for the second.
@@ -54,7 +54,7 @@ pub enum Verdict {
     /// Not before something happens, or this moment comes.
     Wait(Instant),
     /// This is what was achieved.
-    Ended(Outcome),
+    Ended(Achievement),
 }
 
 /// Judges a run at `now`.
@@ -75,9 +75,9 @@ pub fn judge(links: &[Standing<'_>], limits: Limits, now: Instant) -> Verdict {
     if now < until { Verdict::Wait(until) } else { Verdict::Ended(achieved(links, now.since(started))) }
 }
 
-fn achieved(links: &[Standing<'_>], after: Duration) -> Outcome {
-    let fates = links.iter().map(|link| LinkOutcome { interface: link.name.to_owned(), fate: link.fate() });
-    Outcome::of(fates.collect(), after)
+fn achieved(links: &[Standing<'_>], after: Duration) -> Achievement {
+    let fates = links.iter().map(|link| LinkFate { interface: link.name.to_owned(), fate: link.fate() });
+    Achievement::of(fates.collect(), after)
 }
 
 impl Standing<'_> {

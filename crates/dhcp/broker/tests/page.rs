@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::ffi::OsString;
-use std::process::Command;
 
 use orlop_dhcp::command_line::parse;
 
@@ -16,7 +15,7 @@ fn command(line: &str) -> String {
 
 fn is_understood(line: &str) {
     let words = line.split_whitespace().map(OsString::from);
-    assert!(parse(words).is_ok(), "{line}");
+    assert!(parse(words, &|_| false).is_ok(), "{line}");
 }
 
 #[test]
@@ -36,23 +35,5 @@ fn the_commands_in_yaml_are_understood() {
 
 #[test]
 fn every_option_and_exit_code_of_the_help_is_on_the_page() {
-    let help = Command::new(env!("CARGO_BIN_EXE_orlop-dhcp")).arg("--help").output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
-    let words = |start: &str, end: &str| {
-        let (_, rest) = help.split_once(start).unwrap();
-        rest.split_once(end).unwrap().0.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']).to_owned())
-    };
-    let options: Vec<String> = words("\nOptions:", "Exit codes:").filter(|word| word.starts_with("--")).collect();
-    assert!(options.len() > 8, "{help}");
-    // The first cells of all tables.
-    let cells: Vec<&str> = PAGE.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next()).collect();
-    for option in options {
-        let shown = [format!("`{option}`"), format!("`{option} ")];
-        assert!(cells.iter().any(|cell| shown.iter().any(|shown| cell.contains(shown))), "{option}");
-    }
-    let codes: Vec<String> = words("Exit codes:", "Files:").filter(|word| word.parse::<u8>().is_ok()).collect();
-    assert!(codes.len() > 8, "{help}");
-    for code in codes {
-        assert!(cells.iter().any(|cell| cell.split(", ").any(|number| number.trim() == code)), "{code}");
-    }
+    orlop_harness::page::has_what_the_help_has(PAGE, env!("CARGO_BIN_EXE_orlop-dhcp"));
 }

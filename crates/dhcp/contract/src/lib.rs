@@ -29,7 +29,7 @@ pub use address::{HardwareAddr, IfIndex, NotUnicast, PrefixLen, TooLong, Unicast
 pub use discard::{Counters, Discard};
 pub use lease::{BadRoute, Ipv4Broadcast, Lease, Mtu, Route, SmallMtu, Term};
 pub use name::{DomainName, NameError};
-pub use notice::{Command, LinkSettings, Notice, Refusal, Remembered};
+pub use notice::{Command, Conduct, Notice, Refusal, Remembered};
 pub use policy::{Denied, Permitted, Policy};
 pub use progress::{Phase, Progress};
 pub use request::{Ask, Request, Transmission, Withdrawal};

@@ -10,25 +10,25 @@ use crate::{HardwareAddr, IfIndex, Lease, UnicastAddr};
 pub enum Notice {
     /// A link to look after. Its file descriptor arrives with this message.
     LinkAdded {
-        /// Which.
+        /// By this number all messages name the link.
         link: IfIndex,
         /// `chaddr` of its messages.
         hardware: HardwareAddr,
         /// Whether a carrier is there.
         carrier: bool,
         /// How to speak on it.
-        settings: LinkSettings,
+        conduct: Conduct,
         /// A lease from before this process, for INIT-REBOOT.
         remembered: Option<Remembered>,
     },
     /// The link is gone, or no longer ours.
     LinkRemoved {
-        /// Which.
+        /// The link that ends; what the worker knows of it is forgotten.
         link: IfIndex,
     },
     /// The carrier came or went.
     Carrier {
-        /// Of which link.
+        /// The link whose carrier it is.
         link: IfIndex,
         /// Whether it is there now.
         up: bool,
@@ -42,23 +42,23 @@ pub enum Notice {
     Refused {
         /// On which link.
         link: IfIndex,
-        /// Why.
+        /// Who refused: the policy, the kernel, or another host.
         why: Refusal,
     },
     /// What the operator asked for.
     Command {
         /// On which link.
         link: IfIndex,
-        /// What.
+        /// What it shall do there.
         command: Command,
     },
 }
 
-/// How to run the protocol on one link.
+/// How a worker runs the protocol on one link, as its operator decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-pub struct LinkSettings {
+pub struct Conduct {
     /// Our client identifier (option 61) with its type byte, to check the echo of RFC 6842. Empty when not sent.
-    pub client_id: Bounded<u8, { LinkSettings::MAX_CLIENT_ID }>,
+    pub client_id: Bounded<u8, { Conduct::MAX_CLIENT_ID }>,
     /// Send option 80 and accept an immediate ACK (RFC 4039).
     pub rapid_commit: bool,
     /// Set the BROADCAST flag from the first message on. Otherwise only after two unanswered DISCOVERs.
@@ -67,7 +67,7 @@ pub struct LinkSettings {
     pub fallback_lease_secs: u32,
 }
 
-impl LinkSettings {
+impl Conduct {
     /// Longest client identifier: an RFC 4361 one with a DUID-UUID has 23 bytes, operators write up to this much.
     pub const MAX_CLIENT_ID: usize = 64;
 }

@@ -42,13 +42,13 @@ struct Link {
     configurations: Bucket,
     reports: Bucket,
     /// What the requests since the last lease allow a lease to be.
-    asked: Asked,
+    awaited: Awaited,
     /// Address and server of the lease in force.
     in_force: Option<(UnicastAddr, UnicastAddr)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum Awaited {
     Nothing,
     /// SELECTING names the address; an ACK for another is not an answer.
     For(UnicastAddr),
@@ -104,7 +104,7 @@ impl Policy {
             messages: Bucket::new(now, Self::MESSAGE_BURST, Self::MESSAGE_EVERY),
             configurations: Bucket::new(now, Self::CONFIGURE_BURST, Self::CONFIGURE_EVERY),
             reports: Bucket::new(now, Self::REPORT_BURST, Self::REPORT_EVERY),
-            asked: Asked::Nothing,
+            awaited: Awaited::Nothing,
             in_force: in_force.map(|lease| (lease.addr, lease.server)),
         };
         self.links.insert(link, fresh);
@@ -172,23 +172,23 @@ impl Link {
             return Err(Denied::ZeroSecs);
         }
         let asked = match *ask {
-            Ask::Discover { rapid_commit: true, requested: _ } | Ask::Reboot { .. } => Asked::ForAny,
+            Ask::Discover { rapid_commit: true, requested: _ } | Ask::Reboot { .. } => Awaited::ForAny,
             // An offer is no lease: a lease still needs a request.
-            Ask::Discover { rapid_commit: false, requested: _ } => self.asked,
-            Ask::Select { requested, server: _ } => Asked::For(requested),
-            Ask::Renew { ciaddr, server } => self.holds(ciaddr, Some(server)).map(|()| Asked::ForAny)?,
-            Ask::Rebind { ciaddr } => self.holds(ciaddr, None).map(|()| Asked::ForAny)?,
-            Ask::Release { ciaddr, server } => self.holds(ciaddr, Some(server)).map(|()| Asked::Nothing)?,
+            Ask::Discover { rapid_commit: false, requested: _ } => self.awaited,
+            Ask::Select { requested, server: _ } => Awaited::For(requested),
+            Ask::Renew { ciaddr, server } => self.holds(ciaddr, Some(server)).map(|()| Awaited::ForAny)?,
+            Ask::Rebind { ciaddr } => self.holds(ciaddr, None).map(|()| Awaited::ForAny)?,
+            Ask::Release { ciaddr, server } => self.holds(ciaddr, Some(server)).map(|()| Awaited::Nothing)?,
             Ask::Decline { requested, server: _ } => {
-                if self.asked == Asked::Nothing || self.asked == Asked::For(requested) {
-                    Asked::Nothing
+                if self.awaited == Awaited::Nothing || self.awaited == Awaited::For(requested) {
+                    Awaited::Nothing
                 } else {
                     return Err(Denied::NotAsked);
                 }
             }
         };
         self.messages.take(now)?;
-        self.asked = asked;
+        self.awaited = asked;
         Ok(())
     }
 
@@ -202,10 +202,10 @@ impl Link {
     }
 
     fn configure(&mut self, now: Instant, lease: &Lease) -> Result<(), Denied> {
-        match self.asked {
-            Asked::Nothing => return Err(Denied::NotAsked),
-            Asked::For(addr) if addr != lease.addr => return Err(Denied::NotAsked),
-            Asked::For(_) | Asked::ForAny => {}
+        match self.awaited {
+            Awaited::Nothing => return Err(Denied::NotAsked),
+            Awaited::For(addr) if addr != lease.addr => return Err(Denied::NotAsked),
+            Awaited::For(_) | Awaited::ForAny => {}
         }
         if lease.prefix.bits() < Policy::MIN_PREFIX || !lease.prefix.has_host(lease.addr.get()) {
             return Err(Denied::BadPrefix);
@@ -219,7 +219,7 @@ impl Link {
             return Err(Denied::BadTerm);
         }
         self.configurations.take(now)?;
-        self.asked = Asked::Nothing;
+        self.awaited = Awaited::Nothing;
         Ok(())
     }
 

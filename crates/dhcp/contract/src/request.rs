@@ -11,21 +11,21 @@ pub enum Request {
     Transmit(Transmission),
     /// Put this lease in force on the link: address, routes, MTU, names. Answered by `Applied` or `Refused`.
     Configure {
-        /// Where.
+        /// The link that the address is for.
         link: IfIndex,
-        /// What.
+        /// Address, times and options, as the server granted them.
         lease: Lease,
     },
     /// Take the lease of this link out of force.
     Deconfigure {
-        /// Where.
+        /// The link that has it.
         link: IfIndex,
         /// Why, for the log and the status.
         why: Withdrawal,
     },
     /// How the exchange stands, for the status and for the verdict of one-shot mode. Changes nothing.
     Report {
-        /// Where.
+        /// The link whose exchange it is.
         link: IfIndex,
         /// What the machine is doing, and what it has dropped so far.
         progress: Progress,

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use orlop_dhcp_contract::{
-    Ask, Command, Counters, Discard, HardwareAddr, Lease, LinkSettings, Progress, Refusal, Remembered, UnicastAddr,
+    Ask, Command, Conduct, Counters, Discard, HardwareAddr, Lease, Progress, Refusal, Remembered, UnicastAddr,
     Withdrawal,
 };
 use orlop_machine::{Chance, Instant, Machine, Seed};
@@ -75,7 +75,7 @@ pub enum Action {
 /// The DHCP client of one link.
 #[derive(Debug)]
 pub struct Client {
-    settings: LinkSettings,
+    conduct: Conduct,
     hardware: HardwareAddr,
     chance: Chance,
     state: State,
@@ -116,7 +116,7 @@ impl Client {
     /// Nothing is sent before [`Event::Started`], or before a carrier comes if there is none.
     #[must_use]
     pub fn new(
-        settings: LinkSettings,
+        conduct: Conduct,
         hardware: HardwareAddr,
         remembered: Option<Remembered>,
         carrier: bool,
@@ -124,8 +124,8 @@ impl Client {
     ) -> Self {
         let start = Instant::from_nanos(0);
         Self {
-            broadcast: settings.broadcast,
-            settings,
+            broadcast: conduct.broadcast,
+            conduct,
             hardware,
             chance: Chance::new(seed),
             state: if carrier { State::Init { until: NEVER } } else { State::NoCarrier },
@@ -177,7 +177,7 @@ impl Client {
         }
         let reply = Reply::parse(&header, datagram.source, &mut self.discards)?;
         // RFC 6842 section 3. A server that echoes what we did not send says nothing about us.
-        let ours = &*self.settings.client_id;
+        let ours = &*self.conduct.client_id;
         if !ours.is_empty() && reply.client_id.as_deref().is_some_and(|echo| echo != ours) {
             return Err(Discard::WrongClientId);
         }
@@ -211,7 +211,7 @@ impl Machine for Client {
     fn handle(&mut self, now: Instant, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         // What time alone has changed comes first: an answer to a lease that has just run out is too late.
-        self.settle(now, &mut actions);
+        self.let_time_pass(now, &mut actions);
         match event {
             Event::Started => self.start(now, &mut actions),
             Event::Deadline => self.advance(now, &mut actions),
@@ -227,7 +227,7 @@ impl Machine for Client {
             Event::Command(Command::Renew) => self.renew(now, &mut actions),
             Event::Command(Command::Release) => self.release(now, &mut actions),
         }
-        self.settle(now, &mut actions);
+        self.let_time_pass(now, &mut actions);
         self.report(now, &mut actions);
         actions
     }

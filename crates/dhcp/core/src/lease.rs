@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use orlop_dhcp_contract::{Discard, Lease, LinkSettings, PrefixLen, Term, UnicastAddr};
+use orlop_dhcp_contract::{Conduct, Discard, Lease, PrefixLen, Term, UnicastAddr};
 use orlop_machine::Instant;
 use orlop_wire::Bounded;
 
@@ -27,7 +27,7 @@ pub const MIN_RENEWAL_SECS: u32 = 2;
 /// it, [`Discard::BadLeaseTime`] for a lease of no time.
 pub fn granted(
     reply: &Reply,
-    settings: &LinkSettings,
+    conduct: &Conduct,
     asked: Instant,
     server: Option<UnicastAddr>,
 ) -> Result<Lease, Discard> {
@@ -43,7 +43,7 @@ pub fn granted(
         addr,
         prefix,
         server,
-        term: term(reply, settings, asked).ok_or(Discard::BadLeaseTime)?,
+        term: term(reply, conduct, asked).ok_or(Discard::BadLeaseTime)?,
         broadcast: reply.broadcast.filter(|broadcast| broadcast.0 != prefix.broadcast(addr.get())),
         routers,
         routes: reply.routes.clone(),
@@ -68,8 +68,8 @@ fn class_prefix(addr: Ipv4Addr) -> PrefixLen {
 }
 
 /// The times of the lease, in order whatever the server wrote. `None` for a lease of no time.
-fn term(reply: &Reply, settings: &LinkSettings, asked: Instant) -> Option<Term> {
-    let secs = match reply.lease_secs.unwrap_or(settings.fallback_lease_secs) {
+fn term(reply: &Reply, conduct: &Conduct, asked: Instant) -> Option<Term> {
+    let secs = match reply.lease_secs.unwrap_or(conduct.fallback_lease_secs) {
         0 => return None,
         INFINITY => return Some(Term::Infinite { acquired: asked }),
         secs => Duration::from_secs(u64::from(secs.max(MIN_LEASE_SECS))),

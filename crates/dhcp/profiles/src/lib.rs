@@ -17,7 +17,7 @@ pub use worker::WORKER;
 /// The DHCP client.
 pub const DAEMON: Daemon = Daemon {
     name: "dhcp",
-    title: "DHCP client",
+    title: "DHCP daemon",
     program: "orlop-dhcp",
     aliases: &["dhcpcd"],
     broker: &BROKER,

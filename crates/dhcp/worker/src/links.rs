@@ -43,12 +43,12 @@ impl Links {
     /// Does what the broker says.
     pub(crate) fn notice(&mut self, now: Instant, notice: Notice, fd: Option<OwnedFd>) -> io::Result<Vec<Request>> {
         let (index, event) = match notice {
-            Notice::LinkAdded { link, hardware, carrier, settings, remembered } => {
+            Notice::LinkAdded { link, hardware, carrier, conduct, remembered } => {
                 let fd = fd.ok_or_else(|| io::Error::other("a link without its socket"))?;
                 if self.links.len() >= MAX_LINKS {
                     return Err(io::Error::other("more links than the contract allows"));
                 }
-                let client = Client::new(settings, hardware, remembered, carrier, self.chance.seed());
+                let client = Client::new(conduct, hardware, remembered, carrier, self.chance.seed());
                 self.links.insert(link, Link { socket: PacketSocket::from_fd(fd)?, client });
                 (link, Event::Started)
             }

@@ -4,14 +4,17 @@ mod help;
 mod linuxkit;
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
-use lexopt::Arg;
-use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_broker::command_line::{Arguments, Common, Part, mistake, once, refuse_mistyped};
+use orlop_broker::verbosity::Verbosity;
+use orlop_sandbox::fatal::Fatal;
 use orlop_sysctl_contract::{Dialect, Directory, MAX_PREFIXES, Prefix};
 use tracing::Level;
 
 use crate::sources::{Folders, Input, Wanted};
+use orlop_sysctl_profiles::DAEMON;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct Run {
     pub log: Level,
     /// Without Landlock nothing is done.
     pub require_landlock: bool,
+    /// The descriptor, of the user's process, through which it is told that every setting is in force.
+    pub ready: Option<RawFd>,
 }
 
 /// What to do with the settings.
@@ -92,6 +97,7 @@ impl Default for Run {
             json: false,
             log: Level::INFO,
             require_landlock: false,
+            ready: None,
         }
     }
 }
@@ -107,56 +113,82 @@ impl Run {
 /// Understands a command line, the program's own name first. A program called `sysctl` takes the options of LinuxKit's.
 ///
 /// # Errors
-/// The line asks for nothing that exists: [`Exit::Usage`].
+/// The line asks for nothing that exists: [`Exit::Usage`](orlop_sandbox::fatal::Exit::Usage).
 pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fatal> {
     let mut line = line.into_iter();
     let program = line.next();
     if program.as_ref().map(Path::new).and_then(Path::file_name) == Some(OsStr::new("sysctl")) {
         return linuxkit::parse(line);
     }
-    let mut arguments = lexopt::Parser::from_args(line);
+    let mut arguments = Arguments::of_run(&DAEMON, help::help, line);
     let mut run = Run::default();
-    let mut folders = Vec::new();
-    while let Some(argument) = arguments.next().map_err(usage)? {
-        match argument {
-            Arg::Long("help") | Arg::Short('h') => return Ok(Invocation::Print(help::HELP.to_owned())),
-            Arg::Long("version") | Arg::Short('V') => {
-                return Ok(Invocation::Print(format!("orlop-sysctl {}\n", env!("CARGO_PKG_VERSION"))));
+    let (mut mode, mut keys, mut folders) = (None, None, Vec::new());
+    while let Some(part) = arguments.next()? {
+        let option = match part {
+            Part::Print(text) => return Ok(Invocation::Print(text)),
+            Part::Operand(word) => {
+                operand(&mut run.wanted, word)?;
+                continue;
             }
-            Arg::Long("config-dir") => folders.push(arguments.value().map_err(usage)?.into()),
-            Arg::Long("prefix") => run.prefixes.push(prefix(&arguments.value().map_err(usage)?)?),
-            Arg::Long("root") => run.wanted.root = Some(arguments.value().map_err(usage)?.into()),
-            Arg::Long("sysctl-dir") => run.sysctl_dir = arguments.value().map_err(usage)?.into(),
-            Arg::Long("profile") => run.wanted.profiles.push(profile(&arguments.value().map_err(usage)?)?),
-            Arg::Long("plan") => choose(&mut run.mode, Mode::Plan)?,
-            Arg::Long("diff") => choose(&mut run.mode, Mode::Diff)?,
-            Arg::Long("check") => choose(&mut run.mode, Mode::Check)?,
-            Arg::Long("posture") => choose(&mut run.mode, Mode::Posture)?,
-            Arg::Long("strict") => run.strict = true,
-            Arg::Long("lock") => run.lock = true,
-            Arg::Long("json") => run.json = true,
-            Arg::Long("log") => run.log = level(&arguments.value().map_err(usage)?)?,
-            Arg::Long("require-landlock") => run.require_landlock = true,
-            Arg::Value(value) => operand(&mut run.wanted, value)?,
-            other @ (Arg::Long(_) | Arg::Short(_)) => return Err(usage(other.unexpected())),
+            Part::Option(option) => option,
+        };
+        match option.as_str() {
+            "--config-dir" => folders.push(arguments.path("--config-dir")?),
+            "--prefix" => run.prefixes.push(prefix(&arguments.value()?)?),
+            "--root" => once("--root", &mut run.wanted.root, Some(arguments.path("--root")?))?,
+            "--sysctl-dir" => once("--sysctl-dir", &mut keys, Some(arguments.path("--sysctl-dir")?))?,
+            "--profile" => run.wanted.profiles.push(profile(&arguments.value()?)?),
+            "--plan" => choose(&mut mode, Mode::Plan)?,
+            "--diff" => choose(&mut mode, Mode::Diff)?,
+            "--check" => choose(&mut mode, Mode::Check)?,
+            "--posture" => choose(&mut mode, Mode::Posture)?,
+            "--strict" => once("--strict", &mut run.strict, true)?,
+            "--lock" => once("--lock", &mut run.lock, true)?,
+            _ => return Err(arguments.unexpected(option)),
         }
     }
+    let Common { log, json, require_landlock, ready } = arguments.common;
+    run = Run { json, require_landlock, ready, ..run };
+    run.mode = mode.unwrap_or(run.mode);
+    run.sysctl_dir = keys.unwrap_or(run.sysctl_dir);
+    run.log = log.map_or(run.log, |Verbosity(level)| level);
     if !folders.is_empty() {
         run.wanted.folders = Folders::These(folders);
     }
     if run.prefixes.len() > MAX_PREFIXES {
         return Err(mistake(format!("more than {MAX_PREFIXES} prefixes"), "put several runs after each other"));
     }
+    if run.ready.is_some() && run.mode != Mode::Apply {
+        let problem = "--ready-fd has no meaning where nothing is put in force";
+        return Err(mistake(problem, format!("leave it out, or --{}", run.mode.name())));
+    }
+    refuse_mistyped_modes(&run.wanted)?;
     Ok(Invocation::Run(run))
 }
 
 /// Sets the one mode of a run.
-fn choose(mode: &mut Mode, chosen: Mode) -> Result<(), Fatal> {
-    if *mode != Mode::Apply && *mode != chosen {
-        let problem = format!("--{} and --{} cannot go together", mode.name(), chosen.name());
-        return Err(mistake(problem, "one run does one thing"));
+fn choose(mode: &mut Option<Mode>, chosen: Mode) -> Result<(), Fatal> {
+    match mode {
+        Some(mode) if *mode != chosen => {
+            let problem = format!("--{} and --{} cannot go together", mode.name(), chosen.name());
+            Err(mistake(problem, "one run does one thing"))
+        }
+        _ => once(&format!("--{}", chosen.name()), mode, Some(chosen)),
     }
-    *mode = chosen;
+}
+
+/// A word that is a mode without its dashes, or nearly so, is a mistake, unless a file is called so: else the rest of the
+/// line would be put in force.
+fn refuse_mistyped_modes(wanted: &Wanted) -> Result<(), Fatal> {
+    const MODES: [&str; 4] = ["--plan", "--diff", "--check", "--posture"];
+    let words = wanted.inputs.iter().filter_map(|input| match input {
+        Input::Named(word) => word.to_str(),
+        Input::File(_) | Input::Stdin => None,
+    });
+    for word in words {
+        let exists = |_: &str| wanted.finds(OsStr::new(word));
+        refuse_mistyped(&DAEMON, word, &MODES, &exists, "For a file of that name, write ./ before it")?;
+    }
     Ok(())
 }
 
@@ -220,25 +252,6 @@ fn profile(name: &OsStr) -> Result<String, Fatal> {
     name.to_str().filter(fits).map(str::to_owned).ok_or_else(|| {
         mistake(format!("{} is no name of a profile", name.display()), "orlop-sysctl --help names the profiles")
     })
-}
-
-fn level(name: &OsStr) -> Result<Level, Fatal> {
-    match name.to_str() {
-        Some("error") => Ok(Level::ERROR),
-        Some("warn") => Ok(Level::WARN),
-        Some("info") => Ok(Level::INFO),
-        Some("debug") => Ok(Level::DEBUG),
-        Some("trace") => Ok(Level::TRACE),
-        _ => Err(mistake(format!("--log {}", name.display()), "a level is error, warn, info, debug or trace")),
-    }
-}
-
-fn usage(error: lexopt::Error) -> Fatal {
-    mistake(error.to_string(), "orlop-sysctl --help shows what can be asked for")
-}
-
-fn mistake(problem: impl Into<String>, help: impl Into<String>) -> Fatal {
-    Fatal::new(Exit::Usage, problem).help(help)
 }
 
 #[cfg(test)]

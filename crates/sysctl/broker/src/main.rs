@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use orlop_broker::print::print;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::supervisor::Started;
 use orlop_sysctl::command_line::{self, Invocation};
@@ -20,6 +21,6 @@ fn run() -> Result<u8, Fatal> {
     match (command_line::parse(line)?, started) {
         (Invocation::Run(run), Started::ByUser) => supervise::run(&run),
         (Invocation::Run(run), Started::AsBroker(birth)) => serve::run(&run, &birth).map(|exit| exit.code()),
-        (Invocation::Print(text), _) => serve::print(&text).map(|()| 0),
+        (Invocation::Print(text), _) => print(&text).map(|()| 0),
     }
 }

@@ -8,8 +8,11 @@ mod talk;
 
 use std::time::Duration;
 
+use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::print::print;
+use orlop_broker::ready::Ready;
 use orlop_machine::Instant;
-use orlop_sandbox::broker::{Attested, Broker, Keep};
+use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
@@ -20,17 +23,16 @@ use tracing::level_filters::LevelFilter;
 use crate::command_line::{Mode, Run};
 use crate::report::{Minds, Record, Report, Timings};
 use crate::sources::Sources;
-use crate::status::Postures;
 use crate::tree::{self, Tree};
 use crew::Forks;
 use outputs::Outputs;
-pub use outputs::print;
 use talk::Said;
 
 /// How long the worker may take to make a plan of what it is told: more than the largest text takes it.
 const PLAN_WITHIN: Duration = Duration::from_secs(40);
 
-/// Does what `run` says.
+/// Does what `run` says. Whoever waits until the daemon is ready hears of it when every setting is
+/// in force.
 ///
 /// # Errors
 /// What made it impossible. What became of single settings is no error: it is in the report, and in the exit code.
@@ -38,16 +40,12 @@ pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     log::init("sysctl", LevelFilter::from_level(run.log));
     // Before anything is open that they would inherit.
     let forks = Forks::all()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-    let runtime = runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?;
-    let result = runtime.block_on(serve(run, birth, forks));
-    // Taking the loop down would wake threads that it never had, which is not in the table. The process ends.
-    std::mem::forget(runtime);
-    result
+    in_a_loop(serve(run, birth, forks))
 }
 
 async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
-    let broker = Broker::start(&DAEMON, crew::broker_profile()?)?;
+    let mut broker = Broker::start(&DAEMON, crew::broker_profile()?)?;
+    let ready = Ready::of(&mut broker);
     tree::require_openat2().map_err(|cause| Fatal::os("this kernel cannot open safely (openat2)", cause))?;
     let tree = Tree::open(&run.sysctl_dir)?;
     if run.mode == Mode::Apply && tree.is_mounted_read_only() {
@@ -61,23 +59,18 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let outputs = Outputs::open(run.mode);
     let mut timings = Timings { read: since(birth.started), ..Timings::default() };
 
-    let narrow = broker.narrow(Keep {
+    let keep = Keep {
         read: &[],
         adjust: &[&run.sysctl_dir],
         write: outputs.folders(),
         require_landlock: run.require_landlock,
-    })?;
-    let Attested { channel, posture, .. } = narrow.worker(PROTOCOL).await?;
-    let mut crew = forks.attest(run.require_landlock)?;
-    let postures = Postures {
-        worker: Some(posture),
-        broker: Some(narrow.posture().clone()),
-        appliers: crew.postures(),
-        supervisor: narrow.supervisor(),
     };
+    let Confined { narrow, channel, mut postures } = confine(broker, keep, PROTOCOL).await?;
+    let mut crew = forks.attest(run.require_landlock)?;
+    crew.postures().for_each(|(name, posture)| postures.insert(name, posture.clone()));
     timings.confine = since(birth.started);
     if run.mode == Mode::Posture {
-        outputs::print(&postures.show(run.json))?;
+        print(&postures.show(run.json))?;
         return Ok(Exit::Done);
     }
 
@@ -106,12 +99,16 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
         Mode::Plan | Mode::Check | Mode::Posture => apply::none(arranged),
     };
     timings.apply = since(birth.started);
-    // The appliers' descriptors close here, so they end while the report is written.
+    // Their ends of the channels close here, so that the appliers end while the report is written.
     drop(crew);
     let (mode, minds, started) = (run.mode, Minds::of(run), birth.started);
     let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings };
-    outputs.write(&report, &postures, run.json, clock::now())?;
-    Ok(report.exit())
+    outputs.write(&report, &postures, run.json)?;
+    let exit = report.exit();
+    if exit == Exit::Done {
+        ready.say();
+    }
+    Ok(exit)
 }
 
 /// The texts.

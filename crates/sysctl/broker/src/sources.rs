@@ -5,7 +5,7 @@
 mod look;
 mod read;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -67,7 +67,7 @@ pub struct Sources {
 pub struct Text {
     /// What it is called in messages: a path, `stdin`, or `arguments`.
     pub name: String,
-    /// Its bytes.
+    /// At most [`MAX_SOURCE`] of them, and in no known encoding.
     pub bytes: Vec<u8>,
 }
 
@@ -77,7 +77,7 @@ pub struct Text {
 pub struct Unread {
     /// What it is called.
     pub name: String,
-    /// Why.
+    /// What kept us from reading it.
     pub why: Unreadable,
     /// Whether nobody minds: in LinuxKit's folder, where anything may lie around, and of links to nothing.
     pub tolerated: bool,
@@ -129,6 +129,26 @@ impl Tolerance {
     }
 }
 
+impl Wanted {
+    /// Whether there is a file of this name in the folders of this run.
+    #[must_use]
+    pub fn finds(&self, name: &OsStr) -> bool {
+        let place = Place::open(self.root.as_deref());
+        place.is_ok_and(|place| look::named(&place, &self.folders.list(), name).is_some())
+    }
+}
+
+impl Folders {
+    /// The folders in which a name is looked for; the first counts most.
+    fn list(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Standard => STANDARD.map(PathBuf::from).to_vec(),
+            Self::These(folders) => folders.clone(),
+            Self::AllOf(folder) => vec![folder.clone()],
+        }
+    }
+}
+
 /// Where sysctl.d(5) says that settings are; the first counts most.
 const STANDARD: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
 
@@ -147,16 +167,13 @@ impl Sources {
             let path = Path::new(PROFILES).join(format!("{profile}.conf"));
             sources.add(display(&path), Tolerance::None, || read::file(&Place::Own, &path));
         }
-        let folders = match &wanted.folders {
-            Folders::Standard => STANDARD.map(PathBuf::from).to_vec(),
-            Folders::These(folders) => folders.clone(),
-            Folders::AllOf(folder) => {
-                for path in look::everything(&place, folder)? {
-                    sources.add(display(&path), Tolerance::All, || read::regular(&place, &path));
-                }
-                return Ok(sources);
+        if let Folders::AllOf(folder) = &wanted.folders {
+            for path in look::everything(&place, folder)? {
+                sources.add(display(&path), Tolerance::All, || read::regular(&place, &path));
             }
-        };
+            return Ok(sources);
+        }
+        let folders = wanted.folders.list();
         if wanted.inputs.is_empty() && wanted.settings.is_empty() {
             let found = look::settings(&place, &folders, wanted.folders == Folders::Standard);
             for (folder, cause) in found.unlisted {

@@ -138,7 +138,7 @@ fn whole(file: OwnedFd) -> Result<OwnedFd, Errno> {
 /// Whether the kernel has this way of opening at all, which it has since Linux 5.6.
 ///
 /// # Errors
-/// It has not.
+/// The kernel is older than that.
 pub fn require_openat2() -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     openat2(rustix::fs::CWD, ".", flags, Mode::empty(), ResolveFlags::BENEATH).map(drop).map_err(Into::into)

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::ffi::OsString;
-use std::process::Command;
 
 use orlop_sysctl::command_line::{Invocation, Mode, parse};
 
@@ -51,24 +50,5 @@ fn the_commands_in_a_profile_are_understood() {
 
 #[test]
 fn every_option_and_exit_code_of_the_help_is_on_the_page() {
-    let help = Command::new(env!("CARGO_BIN_EXE_orlop-sysctl")).arg("--help").output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
-    let words = |start: &str, end: &str| {
-        let (_, rest) = help.split_once(start).unwrap();
-        rest.split_once(end).unwrap().0.split_whitespace()
-    };
-    let options: Vec<&str> = words("\nWhat to do", "Exit codes:").filter(|word| word.starts_with("--")).collect();
-    assert!(options.len() > 8, "{help}");
-    // The first cells of all tables.
-    let cells: Vec<&str> = PAGE.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next()).collect();
-    for option in options {
-        let shown = [format!("`{option}`"), format!("`{option} ")];
-        assert!(cells.iter().any(|cell| shown.iter().any(|shown| cell.contains(shown))), "{option}");
-    }
-    // A code stands before its meaning, two of them on some lines.
-    let codes: Vec<&str> = words("Exit codes:", "A key").filter(|word| word.parse::<u8>().is_ok()).collect();
-    assert!(codes.len() >= 8, "{help}");
-    for code in codes {
-        assert!(cells.iter().any(|cell| cell.split(", ").any(|number| number.trim() == code)), "{code}");
-    }
+    orlop_harness::page::has_what_the_help_has(PAGE, env!("CARGO_BIN_EXE_orlop-sysctl"));
 }

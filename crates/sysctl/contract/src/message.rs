@@ -80,7 +80,7 @@ pub enum Request {
 /// One setting of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub struct Step {
-    /// Which.
+    /// The setting, as a path below `/proc/sys`.
     pub key: Key,
     /// What it shall be.
     pub want: Want,
@@ -97,7 +97,7 @@ pub struct Step {
 /// What a setting shall be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Want {
-    /// This.
+    /// This value and no other.
     Exactly(Value),
     /// This number, or the larger one that it is already. Written as `# orlop: at-least` on the line before, which is a comment to every other program.
     AtLeast(u64),

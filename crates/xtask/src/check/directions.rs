@@ -16,6 +16,8 @@ const ANYTHING: &[&str] = &[
     "netfacts",
     "sandbox",
     "wholefile",
+    "brokers",
+    "config",
     "contract",
     "core",
     "profiles",
@@ -30,11 +32,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("netfacts", &["wire"]),
     ("sandbox", &["machine", "wire"]),
     ("wholefile", &[]),
+    // Only brokers may be linked with these two. Configuration files are apart, because features unify in one build: a broker
+    // without such a file has no reader of TOML.
+    ("brokers", &["machine", "wire", "sandbox", "wholefile"]),
+    ("config", &["sandbox"]),
     ("contract", &["machine", "wire"]),
     ("core", &["contract", "machine", "wire"]),
     ("profiles", &["sandbox"]),
     ("worker", &["core", "contract", "profiles", "machine", "wire", "sandbox"]),
-    ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox", "wholefile"]),
+    ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox", "wholefile", "brokers", "config"]),
     // It speaks of errors and capabilities as daemons do, and is part of none; and process 1 knows what it would not start.
     ("image", &["sandbox", "init"]),
     // Process 1 and the runtime: two programs, so that a library of containers is not in process 1.
@@ -82,7 +88,7 @@ pub(crate) fn findings(root: &Path, metadata: &Metadata) -> Vec<Finding> {
             continue;
         };
         findings.extend(direct(package, role, &roles));
-        if matches!(role, Role::Broker(_)) {
+        if matches!(role, Role::Broker(_) | Role::ForBrokers(_)) {
             findings.extend(behind_the_wall(package, metadata, &roles));
         }
     }

@@ -5,6 +5,8 @@
 pub(crate) enum Role {
     /// `crates/NAME`, used by several daemons.
     Shared(String),
+    /// `crates/broker` and `crates/config`: what brokers have in common, and nobody else may link
+    ForBrokers(String),
     /// `crates/DAEMON/contract`
     Contract(String),
     /// `crates/DAEMON/core`
@@ -37,6 +39,7 @@ impl Role {
             ["crates", shared @ ("machine" | "wire" | "netfacts" | "sandbox" | "wholefile")] => {
                 Some(Self::Shared((*shared).to_owned()))
             }
+            ["crates", part @ ("broker" | "config")] => Some(Self::ForBrokers((*part).to_owned())),
             ["crates", daemon, "contract"] => Some(Self::Contract((*daemon).to_owned())),
             ["crates", daemon, "core"] => Some(Self::Core((*daemon).to_owned())),
             ["crates", daemon, "profiles"] => Some(Self::Profiles((*daemon).to_owned())),
@@ -57,7 +60,13 @@ impl Role {
             | Self::Profiles(daemon)
             | Self::Worker(daemon)
             | Self::Broker(daemon) => Some(daemon),
-            Self::Shared(_) | Self::Tool(_) | Self::Machine(_) | Self::Harness | Self::Fleet | Self::Test(_) => None,
+            Self::Shared(_)
+            | Self::ForBrokers(_)
+            | Self::Tool(_)
+            | Self::Machine(_)
+            | Self::Harness
+            | Self::Fleet
+            | Self::Test(_) => None,
         }
     }
 
@@ -65,6 +74,8 @@ impl Role {
     pub(crate) fn word(&self) -> &str {
         match self {
             Self::Shared(name) | Self::Tool(name) | Self::Machine(name) => name,
+            Self::ForBrokers(name) if name == "broker" => "brokers",
+            Self::ForBrokers(name) => name,
             Self::Contract(_) => "contract",
             Self::Core(_) => "core",
             Self::Profiles(_) => "profiles",
@@ -81,7 +92,8 @@ impl Role {
         match self {
             Self::Contract(_) | Self::Core(_) => true,
             Self::Shared(name) => name != "sandbox" && name != "wholefile",
-            Self::Profiles(_)
+            Self::ForBrokers(_)
+            | Self::Profiles(_)
             | Self::Worker(_)
             | Self::Broker(_)
             | Self::Tool(_)
@@ -112,6 +124,7 @@ mod tests {
             ("crates/harness", Some(Role::Harness)),
             ("crates/fleet", Some(Role::Fleet)),
             ("crates/image", Some(Role::Tool("image".into()))),
+            ("crates/broker", Some(Role::ForBrokers("broker".into()))),
             ("crates/init", Some(Role::Machine("init".into()))),
             ("crates/dhcp", None),
             ("crates/dhcp/stuff", None),

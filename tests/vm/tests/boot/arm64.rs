@@ -40,7 +40,7 @@ fn a_machine_of_64_bit_arm_gets_its_address_and_its_processes_are_confined() {
     for (daemon, report) in [("dhcp", status), ("sysctl", audit)] {
         let posture: Value = serde_json::from_str::<Value>(&report.out).unwrap()["posture"].clone();
         for process in ["broker", "worker"] {
-            let of = &posture[process];
+            let of = &posture[format!("{daemon}-{process}")];
             assert!(of["landlock"]["full"]["abi"].is_u64(), "{daemon} {process}: {of}");
             assert!(of["allowed"].as_u64().is_some_and(|calls| calls > 0), "{daemon} {process}: {of}");
         }

@@ -60,7 +60,7 @@ fn landlock(name: &str, line: Line, change: impl FnOnce(Emulator) -> Emulator) -
 fn an_older_kernel_boots_the_same_spec() {
     let Some((status, modules)) = landlock("older", Line::V6_1, |emulator| emulator) else { return };
     assert!(modules.contains("landlock"), "{modules}");
-    for process in ["broker", "worker"] {
+    for process in ["dhcp-broker", "dhcp-worker"] {
         assert_ne!(of(&status, process), "absent", "{status}");
     }
 }
@@ -70,7 +70,7 @@ fn without_landlock_the_daemon_works_and_says_so() {
     let without = |emulator: Emulator| emulator.words("lsm=capability,yama");
     let Some((status, modules)) = landlock("without", Line::V6_12, without) else { return };
     assert!(!modules.contains("landlock"), "{modules}");
-    for process in ["broker", "worker"] {
+    for process in ["dhcp-broker", "dhcp-worker"] {
         assert_eq!(of(&status, process), "absent", "{status}");
     }
 }

@@ -1,7 +1,16 @@
 //! What `--help` prints, of the whole program and of each command.
 
+use orlop_broker::{command_line, exit};
+use orlop_sandbox::fatal::Exit;
+
+use orlop_dhcp_profiles::DAEMON;
+
 /// In lines that fit a terminal of 100 columns.
-pub(super) const HELP: &str = "\
+pub(super) fn help() -> String {
+    format!("{WHAT}{}\n{}\n{FILES}", command_line::OPTIONS, exit::table(&DAEMON, &EXITS))
+}
+
+const WHAT: &str = "\
 Obtains IPv4 addresses by DHCP and configures interfaces with them: once, or for as long as it runs.
 
 Usage: orlop-dhcp [OPTIONS] [IFACE]...
@@ -18,33 +27,30 @@ Arguments:
   [IFACE]...  Configure these interfaces (names or patterns such as eth*) instead of those in the
               configuration
 
-Options:
+Options, which count more than the configuration:
   -1, --oneshot           Configure the interfaces, say what was achieved, and end.
                           Without it: keep them configured
   -c, --config FILE       Read this configuration file
                           [default: /etc/orlop/dhcp.toml, if there is one]
       --check             Only read the configuration, and say whether it is good
       --example           Print a configuration file with every key, its meaning and its default
-      --log LEVEL         Log messages up to LEVEL: error, warn, info, debug or trace
-      --json              Write the outcome to standard output as JSON
       --posture           Only show which sandbox layers are in force, per process
-      --require-landlock  End with exit code 77 where the kernel has no Landlock
       --deadline SECS     End a one-shot run after SECS seconds
                           [default: that of the configuration, else 10]
-  -h, --help              Print help
-  -V, --version           Print version
+";
 
-Exit codes:
-   0  done: every interface with a carrier is configured (or the daemon was told to end)
-  64  the command line is wrong
-  69  nothing was configured in time: no interface, no carrier, or no server;
-      or no daemon is running
-  70  a bug in orlop-dhcp        71  the kernel refused something
-  75  only some of the interfaces were configured in time
-  76  the servers refused, or their leases cannot be used; or the daemon refused an order
-  77  a sandbox layer or a capability is missing
-  78  the configuration is wrong
+const EXITS: [(Exit, &str); 5] = [
+    (Exit::Done, "done: every interface with a carrier is configured (or the daemon was told to end)"),
+    (
+        Exit::Unconfigured,
+        "nothing was configured in time: no interface, no carrier, or no server;\nor no daemon is running",
+    ),
+    (Exit::Partly, "only some of the interfaces were configured in time"),
+    (Exit::Refused, "the servers refused, or their leases cannot be used; or the daemon refused an order"),
+    (Exit::Config, "the configuration is wrong"),
+];
 
+const FILES: &str = "\
 Files:
   /etc/orlop/dhcp.toml             configuration (all keys: orlop-dhcp --example)
   /run/resolvconf/resolv.conf      name servers, rewritten in place

@@ -1,21 +1,22 @@
 use std::os::unix::ffi::OsStringExt as _;
 use std::time::Duration;
 
+use orlop_sandbox::fatal::Exit;
 use tracing::Level;
 
 use super::*;
 
 fn line(text: &str) -> Result<Invocation, Fatal> {
-    parse(text.split_whitespace().map(OsString::from))
+    parse(text.split_whitespace().map(OsString::from), &|_| false)
 }
 
 /// The same for words that are empty, or no text.
 fn words(words: &[&[u8]]) -> Result<Invocation, Fatal> {
-    parse([b"orlop-dhcp".as_slice()].iter().chain(words).map(|word| OsString::from_vec(word.to_vec())))
+    parse([b"orlop-dhcp".as_slice()].iter().chain(words).map(|word| OsString::from_vec(word.to_vec())), &|_| false)
 }
 
 fn run(mode: Mode, settings: Settings) -> Invocation {
-    Invocation::Run(Run { mode, json: false, settings })
+    Invocation::Run(Run { mode, json: false, ready: None, settings })
 }
 
 #[test]
@@ -43,7 +44,12 @@ fn a_line_is_understood() {
         (
             "outcome as JSON",
             "orlop-dhcp --oneshot --json",
-            Invocation::Run(Run { mode: Mode::OneShot, json: true, settings: plain() }),
+            Invocation::Run(Run { mode: Mode::OneShot, json: true, ready: None, settings: plain() }),
+        ),
+        (
+            "told when ready",
+            "orlop-dhcp --ready-fd 3",
+            Invocation::Run(Run { mode: Mode::Service, json: false, ready: Some(3), settings: plain() }),
         ),
         (
             "check of a file",
@@ -62,7 +68,7 @@ fn a_line_is_understood() {
     ] {
         assert_eq!(line(text), Ok(want), "{what}");
     }
-    assert_eq!(parse([]), Ok(run(Mode::Service, plain())), "not even a name");
+    assert_eq!(parse([], &|_| false), Ok(run(Mode::Service, plain())), "not even a name");
 }
 
 #[test]
@@ -160,6 +166,10 @@ fn a_wrong_line_is_a_problem_with_a_help() {
         ("run and ask at once", "--oneshot status", "the command status goes before the options"),
         ("options before the command", "--json renew", "the command renew goes before the options"),
         ("an interface before the command", "eth0 release", "the command release goes before the options"),
+        ("a command with a slip in it", "stauts", "did you mean: orlop-dhcp status?"),
+        ("another after the options", "--oneshot relaod", "did you mean: orlop-dhcp reload?"),
+        ("ready at standard output", "--ready-fd 1", "--ready-fd"),
+        ("ready without a run", "--check --ready-fd 3", "--ready-fd has no meaning"),
         ("a command after --", "-- reload", "the command reload goes before the options"),
     ] {
         let fatal = line(&format!("orlop-dhcp {text}")).unwrap_err();
@@ -232,6 +242,7 @@ fn every_option_and_command_in_the_help_is_understood() {
             Some("FILE") => "a.toml",
             Some("LEVEL") => "info",
             Some("SECS") => "3",
+            Some("N") => "7",
             Some(other) => panic!("what is {other}?"),
         };
         for name in names {
@@ -242,7 +253,7 @@ fn every_option_and_command_in_the_help_is_understood() {
             forms += 1;
         }
     }
-    assert_eq!(forms, 15, "eleven options, four of them with a short form");
+    assert_eq!(forms, 16, "twelve options, four of them with a short form");
     let commands = ["status", "renew", "release", "reload"];
     assert!(commands.iter().all(|word| help.contains(&format!("\n  {word} "))), "a command is missing:\n{help}");
     assert!(commands.iter().all(|word| line(&format!("orlop-dhcp {word}")).is_ok()));
@@ -250,16 +261,18 @@ fn every_option_and_command_in_the_help_is_understood() {
 
 #[test]
 fn every_option_that_is_understood_is_in_the_help() {
+    // The options of every daemon are held by a test beside them.
     let source = include_str!("../command_line.rs");
-    let between = |from: &str, to: char| -> Vec<String> {
-        source.split(from).skip(1).filter_map(|rest| rest.split(to).next()).map(str::to_owned).collect()
-    };
-    let options: Vec<String> = between("Arg::Long(\"", '"').into_iter().map(|name| format!("--{name} ")).collect();
-    let short: Vec<String> = between("Arg::Short('", '\'').into_iter().map(|name| format!("  -{name}, ")).collect();
-    // Help and JSON are understood after a command as well.
-    assert_eq!((options.len(), short.len()), (11 + 2, 4 + 1), "{options:?} {short:?}");
-    for option in options.iter().chain(&short) {
-        assert!(help::HELP.contains(option), "{option} is not in the help");
+    let arms = source.lines().map(str::trim_start).filter(|line| line.starts_with("\"-") && line.contains("=>"));
+    let names: Vec<&str> = arms.map(|line| line.split("=>").next().unwrap_or(line)).collect();
+    let names: Vec<&str> = names.iter().flat_map(|arm| arm.split('"').skip(1).step_by(2)).collect();
+    assert_eq!(names.len(), 6 + 2, "six options, two of them with a short form: {names:?}");
+    let help = help::help();
+    for name in names {
+        assert!(
+            help.contains(&format!(" {name} ")) || help.contains(&format!(" {name}, ")),
+            "{name} is not in the help"
+        );
     }
 }
 
@@ -269,7 +282,7 @@ fn help_names_every_exit_code_and_the_files() {
     // The table is every daemon's; half a result is none of this one's.
     let other = [Exit::Unmet, Exit::Mistaken];
     for code in (0..=u8::MAX).filter_map(Exit::from_code).filter(|code| !other.contains(code)) {
-        assert!(help.contains(&format!(" {:>2}  ", code.code())), "exit code {} is missing:\n{help}", code.code());
+        assert!(help.contains(&format!("\n  {:>2}  ", code.code())), "exit code {} is missing:\n{help}", code.code());
     }
     for file in [crate::config::DEFAULT_PATH, "/run/orlop/dhcp/status.json", "/run/resolvconf/resolv.conf"] {
         assert!(help.contains(file), "{file} is missing:\n{help}");
@@ -292,4 +305,22 @@ fn the_name_decides_whose_options_are_taken() {
     assert!(matches!(settings("/sbin/dhcpcd -f /dhcpcd.conf"), Source::Dhcpcd { .. }));
     assert!(matches!(settings("dhcpcd"), Source::Dhcpcd { .. }));
     assert!(matches!(settings("/opt/dhcpcd/orlop-dhcp"), Source::Default));
+}
+
+#[test]
+fn a_word_that_is_nearly_a_command_is_an_interface_only_if_there_is_one() {
+    let interfaces = |word: &str, there: bool| {
+        let line = ["orlop-dhcp", "--oneshot", word].map(OsString::from);
+        match parse(line, &|name| there && name == word) {
+            Ok(Invocation::Run(run)) => Ok(run.settings.overrides.interfaces),
+            Err(fatal) => Err(fatal),
+            other => panic!("{other:?}"),
+        }
+    };
+    let taken = |word: &str| Ok(vec![Pattern::new(word).unwrap()]);
+    assert_eq!(interfaces("stauts", true), taken("stauts"), "it is there");
+    assert_eq!(interfaces("[s]tauts", false), taken("[s]tauts"), "a pattern is no slip");
+    assert_eq!(interfaces("lan", false), taken("lan"), "another word");
+    assert_eq!(interfaces("stauts", false).unwrap_err().exit, Exit::Usage);
+    assert_eq!(interfaces("renew", true).unwrap_err().exit, Exit::Usage, "a command is one in any case");
 }

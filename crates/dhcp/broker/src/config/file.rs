@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use orlop_broker::verbosity::Verbosity;
+use orlop_config::{Folder, Seconds};
 use orlop_dhcp_contract::MAX_LINKS;
-use orlop_wire::Bounded;
+use orlop_wire::{Bounded, InterfaceName};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::value::{Folder, Pattern, Seconds, SendHostname, SetHostname, UseMtu, VendorClass, Verbosity};
+use super::value::{Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
 use super::{Config, LinkConfig, Metric};
 use crate::client_id::ClientId;
-use crate::interface_name::InterfaceName;
 
 /// Patterns in one list, at most: as many as interfaces, and nobody lists more.
 pub const MAX_PATTERNS: usize = MAX_LINKS;

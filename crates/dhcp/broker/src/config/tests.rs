@@ -1,4 +1,5 @@
 use orlop_dhcp_contract::DomainName;
+use orlop_sandbox::fatal::Exit;
 use proptest::prelude::*;
 
 use super::*;
@@ -9,7 +10,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 
 /// The file of a configuration that says this and nothing else.
 fn told(text: &str) -> String {
-    Fatal::from(parse(text).unwrap_err()).to_string()
+    parse(text).unwrap_err().fatal("orlop-dhcp").to_string()
 }
 
 #[test]
@@ -42,7 +43,7 @@ fn the_page_shows_only_configurations_that_load() {
     let blocks: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(!blocks.is_empty(), "the page shows no configuration");
     for block in blocks {
-        parse(block).unwrap_or_else(|error| panic!("{}\n{block}", Fatal::from(error)));
+        parse(block).unwrap_or_else(|error| panic!("{}\n{block}", error.fatal("orlop-dhcp")));
     }
 }
 
@@ -126,10 +127,10 @@ fn metrics_of_two_links_differ_unless_they_are_written_down() {
 fn the_worker_gets_the_settings_of_its_link() {
     let config = parse("rapid-commit = false\n[interface.eth1]\nclient-id = \"none\"\nbroadcast = true").unwrap();
     let mac = HardwareAddr([2, 0, 0, 0, 0, 7]);
-    let LinkSettings { client_id, rapid_commit, broadcast, fallback_lease_secs } = config.link("eth0").settings(mac);
+    let Conduct { client_id, rapid_commit, broadcast, fallback_lease_secs } = config.link("eth0").conduct(mac);
     assert_eq!((&*client_id, rapid_commit, broadcast), (&[1, 2, 0, 0, 0, 0, 7][..], false, false));
     assert_eq!(fallback_lease_secs, 3600);
-    let second = config.link("eth1").settings(mac);
+    let second = config.link("eth1").conduct(mac);
     assert_eq!((second.client_id.len(), second.broadcast), (0, true));
 }
 
@@ -137,18 +138,13 @@ fn the_worker_gets_the_settings_of_its_link() {
 fn a_missing_file_is_an_error_only_when_it_was_named() {
     let nowhere = Path::new("/nonexistent/orlop/dhcp.toml");
     assert_eq!(Config::load(nowhere, false).unwrap(), Config::default());
-    let told = Fatal::from(Config::load(nowhere, true).unwrap_err());
+    let told = Config::load(nowhere, true).unwrap_err().fatal("orlop-dhcp");
     assert_eq!(told.exit, Exit::Config);
     assert_eq!(
         told.to_string(),
         "error: cannot open /nonexistent/orlop/dhcp.toml\n  caused by: No such file or directory (os error 2)\n  \
          help: pass --config FILE, or start from the example: orlop-dhcp --example > /nonexistent/orlop/dhcp.toml"
     );
-}
-
-#[test]
-fn an_endless_file_is_not_read_to_its_end() {
-    assert!(matches!(Config::load(Path::new("/dev/zero"), true), Err(ConfigError::Large { .. })));
 }
 
 proptest! {

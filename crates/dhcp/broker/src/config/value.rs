@@ -2,48 +2,11 @@
 //! the error carries the line.
 
 use core::fmt;
-use core::time::Duration;
-use std::path::{Path, PathBuf};
 
 use orlop_dhcp_contract::DomainName;
 use orlop_wire::Str;
-use serde::de::{Error, Unexpected, Visitor};
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
-use tracing::Level;
-
-/// A whole number of seconds from `MIN` to `MAX`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seconds<const MIN: u32, const MAX: u32>(u32);
-
-impl<const MIN: u32, const MAX: u32> Seconds<MIN, MAX> {
-    /// `secs`, or `None` outside the range.
-    #[must_use]
-    pub const fn new(secs: u32) -> Option<Self> {
-        if secs >= MIN && secs <= MAX { Some(Self(secs)) } else { None }
-    }
-
-    /// How long.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        Duration::from_secs(self.0 as u64)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn secs(self) -> u32 {
-        self.0
-    }
-}
-
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Seconds<MIN, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let secs = i64::deserialize(deserializer)?;
-        u32::try_from(secs)
-            .ok()
-            .and_then(Self::new)
-            .ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(secs), &&*format!("{MIN} to {MAX} seconds")))
-    }
-}
 
 /// Longest [`Pattern`]: an interface name has 15 characters, a pattern may spell each as a small set.
 const MAX_PATTERN: usize = 64;
@@ -206,62 +169,6 @@ impl TryFrom<String> for VendorClass {
 #[error("a vendor class has 1 to 64 printable ASCII characters")]
 pub struct VendorClassError;
 
-/// A folder, named from the root so that the working directory does not matter.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "PathBuf")]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl TryFrom<PathBuf> for Folder {
-    type Error = RelativeFolder;
-
-    fn try_from(path: PathBuf) -> Result<Self, RelativeFolder> {
-        if path.is_absolute() { Ok(Self(path)) } else { Err(RelativeFolder) }
-    }
-}
-
-/// The path of a folder does not begin with `/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the path of a folder begins with /")]
-pub struct RelativeFolder;
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verbosity(pub Level);
-
-impl Verbosity {
-    /// What a level is called in configuration and on the command line.
-    pub const NAMES: &'static str = "error, warn, info, debug or trace";
-
-    /// The level with this name.
-    #[must_use]
-    pub fn new(name: &str) -> Option<Self> {
-        let level = match name {
-            "error" => Level::ERROR,
-            "warn" => Level::WARN,
-            "info" => Level::INFO,
-            "debug" => Level::DEBUG,
-            "trace" => Level::TRACE,
-            _ => return None,
-        };
-        Some(Self(level))
-    }
-}
-
-impl<'de> Deserialize<'de> for Verbosity {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::new(&name).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&name), &Self::NAMES))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,12 +192,5 @@ mod tests {
             assert_eq!(Pattern::new(text).err(), want, "{what}");
         }
         assert_eq!(Pattern::new(&"e".repeat(65)).err(), Some(PatternError::Long), "one longer than the longest");
-    }
-
-    #[test]
-    fn seconds_have_two_ends() {
-        for (secs, ok) in [(0, false), (1, true), (60, true), (61, false)] {
-            assert_eq!(Seconds::<1, 60>::new(secs).is_some(), ok, "{secs}");
-        }
     }
 }

@@ -159,7 +159,7 @@ fn a_name_is_asked_for_only_while_none_is_sent() {
 fn the_longest_message_is_well_formed_and_below_the_smallest_mtu_of_ethernet() {
     let label = "a".repeat(63);
     let speaker = Speaker {
-        client_id: [7; LinkSettings::MAX_CLIENT_ID].into_iter().collect(),
+        client_id: [7; Conduct::MAX_CLIENT_ID].into_iter().collect(),
         hostname: Some(DomainName::new(&[&label[..], &label, &label, &label[..61]].join(".")).unwrap()),
         vendor_class: Str::new(&"v".repeat(255)),
         ..speaker()

@@ -6,7 +6,7 @@
 use netlink_packet_core::NlasIterator;
 use orlop_dhcp_contract::{HardwareAddr, IfIndex};
 
-use crate::interface_name::InterfaceName;
+use orlop_wire::InterfaceName;
 
 /// A link that DHCP can run on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orlop_dhcp_contract::{IfIndex, MAX_LINKS};
+use orlop_wire::InterfaceName;
 
 use super::link::{Link, Seen};
-use crate::interface_name::InterfaceName;
 use crate::selection::Selection;
 
 /// What happened to a link of ours.
@@ -17,7 +17,7 @@ pub enum LinkEvent {
     Removed(IfIndex),
     /// The carrier came or went; setting the link down takes it too.
     Carrier {
-        /// Of which link.
+        /// The link whose carrier it is.
         index: IfIndex,
         /// Whether it is there now.
         up: bool,

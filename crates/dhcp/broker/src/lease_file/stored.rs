@@ -4,11 +4,10 @@ use std::net::Ipv4Addr;
 
 use orlop_dhcp_contract::{DomainName, HardwareAddr, Ipv4Broadcast, Lease, Mtu, PrefixLen, Route, Term, UnicastAddr};
 use orlop_machine::Instant;
-use orlop_wire::Bounded;
+use orlop_wire::{Bounded, InterfaceName};
 use serde::{Deserialize, Serialize};
 
 use super::{BootId, Handover, LeaseFileError};
-use crate::interface_name::InterfaceName;
 
 /// The version of the format, raised whenever an older program would misread it.
 pub(super) const VERSION: u32 = 1;

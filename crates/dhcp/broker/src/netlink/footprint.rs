@@ -8,7 +8,7 @@ use orlop_machine::Instant;
 
 /// How the operator wants leases applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
+pub struct RouteChoice {
     /// Metric of every route of this link. Distinct per link, so that two links in one network do not fight.
     pub metric: u32,
     /// Whether options 3 and 121 become routes.
@@ -22,7 +22,7 @@ pub struct Settings {
 pub struct Footprint {
     /// Our address.
     pub addr: UnicastAddr,
-    /// Of its network.
+    /// The length of its network's prefix.
     pub prefix: PrefixLen,
     /// Directed broadcast address; there is none for the two shortest networks (RFC 3021).
     pub broadcast: Option<Ipv4Addr>,
@@ -39,8 +39,8 @@ pub struct Footprint {
 impl Footprint {
     /// The footprint of `lease`.
     #[must_use]
-    pub fn of(lease: &Lease, settings: Settings) -> Self {
-        let Settings { metric, routes, route_mtu } = settings;
+    pub fn of(lease: &Lease, choice: RouteChoice) -> Self {
+        let RouteChoice { metric, routes, route_mtu } = choice;
         let computed = (lease.prefix.bits() < 31).then(|| lease.prefix.broadcast(lease.addr.get()));
         Self {
             addr: lease.addr,
@@ -95,7 +95,7 @@ pub enum Change {
     PutAddress {
         /// The address.
         addr: UnicastAddr,
-        /// Of its network.
+        /// The length of its network's prefix.
         prefix: PrefixLen,
         /// Directed broadcast address.
         broadcast: Option<Ipv4Addr>,
@@ -122,14 +122,14 @@ pub enum Change {
         route: KernelRoute,
         /// Its source address.
         source: UnicastAddr,
-        /// Its metric.
+        /// The kernel prefers the lower.
         metric: u32,
     },
     /// Remove the address; it may be gone already.
     DropAddress {
         /// The address.
         addr: UnicastAddr,
-        /// Of its network.
+        /// The length of its network's prefix.
         prefix: PrefixLen,
     },
 }

@@ -89,7 +89,7 @@ const MAX_SEARCH_TEXT: usize = 255;
 
 #[cfg(test)]
 mod tests {
-    use orlop_netfacts::Interface;
+    use orlop_wire::InterfaceName;
 
     use super::*;
 
@@ -99,7 +99,7 @@ mod tests {
             dns: dns.iter().map(|addr| addr.parse().unwrap()).collect(),
             domain: domain.map(|name| Domain::new(name).unwrap()),
             search: search.iter().map(|name| Domain::new(name).unwrap()).collect(),
-            ..Facts::none(Interface::new(interface).unwrap())
+            ..Facts::none(InterfaceName::new(interface).unwrap())
         }
     }
 

@@ -2,13 +2,13 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 
-use orlop_netfacts::Interface;
+use orlop_wire::InterfaceName;
 
 use super::*;
 use orlop_testbed::Folder;
 
 fn facts(dns: &[&str]) -> Vec<Facts> {
-    let mut facts = Facts::none(Interface::new("eth0").unwrap());
+    let mut facts = Facts::none(InterfaceName::new("eth0").unwrap());
     facts.dns = dns.iter().map(|addr| addr.parse().unwrap()).collect();
     vec![facts]
 }
@@ -38,7 +38,7 @@ fn the_file_keeps_its_inode_and_becomes_readable() {
     let before = fs::metadata(file(&folder)).unwrap().ino();
     let mut resolv = ResolvConf::inside(folder.open());
     for dns in [&["192.0.2.1", "192.0.2.2", "192.0.2.3"][..], &["192.0.2.9"], &["2001:db8::1", "192.0.2.1"]] {
-        assert_eq!(resolv.update(&facts(dns)).unwrap(), Outcome::Written);
+        assert_eq!(resolv.update(&facts(dns)).unwrap(), Update::Written);
         assert_eq!(servers(&folder), dns);
         let (text, ours) = (fs::read_to_string(file(&folder)).unwrap(), render(&facts(dns)).unwrap());
         assert_eq!(text.trim_end_matches([' ', '\n']), ours.trim_end(), "nothing of the old is left");
@@ -52,9 +52,9 @@ fn the_file_keeps_its_inode_and_becomes_readable() {
 #[test]
 fn a_lock_that_anybody_could_hold_is_no_claim() {
     for (what, mode, want) in [
-        ("its owner's alone", 0o600, Outcome::Claimed),
-        ("readable by others", 0o604, Outcome::Written),
-        ("readable by a group", 0o640, Outcome::Written),
+        ("its owner's alone", 0o600, Update::Claimed),
+        ("readable by others", 0o604, Update::Written),
+        ("readable by a group", 0o640, Update::Written),
     ] {
         let folder = Folder::new("resolv-open-claim");
         let claim = claim(&folder);
@@ -113,9 +113,9 @@ fn the_file_never_becomes_shorter() {
 fn the_same_text_is_not_written_again() {
     let folder = Folder::new("resolv-same");
     let mut resolv = ResolvConf::inside(folder.open());
-    assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Outcome::Written);
+    assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Update::Written);
     let written = fs::metadata(file(&folder)).unwrap();
-    assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Outcome::Unchanged);
+    assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Update::Unchanged);
     let again = fs::metadata(file(&folder)).unwrap();
     assert_eq!((written.mtime(), written.mtime_nsec()), (again.mtime(), again.mtime_nsec()));
     assert_eq!(again.permissions().mode() & 0o7777, 0o644, "also a file that we made");
@@ -127,8 +127,8 @@ fn without_name_servers_a_file_that_is_not_ours_stays() {
     fs::write(file(&folder), "nameserver 203.0.113.1\n").unwrap();
     let mut resolv = ResolvConf::inside(folder.open());
     for _ in 0..2 {
-        assert_eq!(resolv.update(&facts(&[])).unwrap(), Outcome::Untouched);
-        assert_eq!(resolv.poll().unwrap(), Outcome::Untouched);
+        assert_eq!(resolv.update(&facts(&[])).unwrap(), Update::Untouched);
+        assert_eq!(resolv.poll().unwrap(), Update::Untouched);
     }
     assert_eq!(servers(&folder), ["203.0.113.1"]);
 }
@@ -148,9 +148,9 @@ fn what_was_there_before_comes_back_with_the_last_name_server_gone() {
         let mut resolv = ResolvConf::inside(folder.open());
         resolv.update(&facts(&["192.0.2.1"])).unwrap();
         resolv.update(&facts(&["192.0.2.2"])).unwrap();
-        assert_eq!(resolv.update(&facts(&[])).unwrap(), Outcome::Written, "{what}");
+        assert_eq!(resolv.update(&facts(&[])).unwrap(), Update::Written, "{what}");
         assert_eq!(servers(&folder), want, "{what}");
-        assert_eq!(resolv.update(&facts(&["192.0.2.3"])).unwrap(), Outcome::Written, "{what}");
+        assert_eq!(resolv.update(&facts(&["192.0.2.3"])).unwrap(), Update::Written, "{what}");
         assert_eq!(servers(&folder), ["192.0.2.3"], "{what}");
     }
 }
@@ -160,18 +160,18 @@ fn a_claimed_file_is_the_resolvers_until_the_claim_ends() {
     let folder = Folder::new("resolv-claim");
     let mut resolv = ResolvConf::inside(folder.open());
     resolv.update(&facts(&["192.0.2.1"])).unwrap();
-    assert_eq!(resolv.poll().unwrap(), Outcome::Unchanged);
+    assert_eq!(resolv.poll().unwrap(), Update::Unchanged);
 
     let held = claim(&folder);
     fs::write(file(&folder), "nameserver 127.0.0.1\n").unwrap();
-    assert_eq!(resolv.poll().unwrap(), Outcome::Claimed, "seen although nothing of ours changed");
-    assert_eq!(resolv.update(&facts(&["192.0.2.2"])).unwrap(), Outcome::Claimed);
+    assert_eq!(resolv.poll().unwrap(), Update::Claimed, "seen although nothing of ours changed");
+    assert_eq!(resolv.update(&facts(&["192.0.2.2"])).unwrap(), Update::Claimed);
     assert_eq!(servers(&folder), ["127.0.0.1"]);
 
     drop(held);
-    assert_eq!(resolv.poll().unwrap(), Outcome::Written);
+    assert_eq!(resolv.poll().unwrap(), Update::Written);
     assert_eq!(servers(&folder), ["192.0.2.2"]);
-    assert_eq!(resolv.poll().unwrap(), Outcome::Unchanged, "a claim file without a lock means nothing");
+    assert_eq!(resolv.poll().unwrap(), Update::Unchanged, "a claim file without a lock means nothing");
 }
 
 #[test]
@@ -198,6 +198,6 @@ fn nothing_but_a_plain_file_is_written() {
     fs::create_dir(file(&folder)).unwrap();
     assert!(matches!(resolv.poll(), Err(ResolvConfError::Open(Errno::ISDIR))));
     fs::remove_dir(file(&folder)).unwrap();
-    assert_eq!(resolv.poll().unwrap(), Outcome::Written, "a failure is made up for");
+    assert_eq!(resolv.poll().unwrap(), Update::Written, "a failure is made up for");
     assert_eq!(servers(&folder), ["192.0.2.1"]);
 }

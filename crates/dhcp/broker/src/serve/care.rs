@@ -111,10 +111,10 @@ impl Server {
             return Ok(());
         }
         let OurLink { link, config, .. } = &our;
-        let settings = config.settings(link.hardware);
+        let conduct = config.conduct(link.hardware);
         info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "looking after the interface");
         let notice =
-            Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, settings, remembered };
+            Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, conduct, remembered };
         self.links.insert(index, our);
         self.channel.send_with(&notice, listener.as_fd()).map_err(worker_ended)
     }
@@ -157,7 +157,7 @@ impl Server {
     fn reinstate(&mut self, index: IfIndex) {
         let Some(our) = self.links.get_mut(&index) else { return };
         let Some(lease) = &our.lease else { return };
-        let footprint = Footprint::of(&our.accepted(lease), our.settings());
+        let footprint = Footprint::of(&our.accepted(lease), our.route_choice());
         match self.equipment.netlink.apply(index, our.footprint.as_ref(), &footprint, clock::now()) {
             Ok(_applied) => our.footprint = Some(footprint),
             Err(error) => warn!(interface = %our.link.name, errno = %error.errno, "lease not applied again: {error}"),

@@ -1,25 +1,26 @@
 //! Everything the broker opens before it narrows itself: afterwards it could not.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use orlop_broker::control::{Bound, Call};
+use orlop_broker::{folder, metrics};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::timer::BootTimer;
-use rustix::fs::Access;
+use orlop_wire::InterfaceName;
 
-use crate::command_line::Mode;
+use crate::OWN_FOLDER;
 use crate::config::Config;
-use crate::control;
+use crate::control::{self, Order};
 use crate::hostname::Hostname;
-use crate::interface_name::InterfaceName;
 use crate::interfaces::Interfaces;
 use crate::lease_file::BootId;
 use crate::netlink::Netlink;
 use crate::publish::{self, Publisher};
 use crate::resolv_conf::ResolvConf;
 use crate::selection::Selection;
+use crate::settings::Mode;
 use crate::transmit::Transmit;
 
 /// Sockets, folders and files, open.
@@ -38,24 +39,19 @@ pub(super) struct Equipment {
     pub(super) published: Vec<InterfaceName>,
     /// [`OWN_FOLDER`].
     pub(super) own: OwnedFd,
-    /// [`METRICS_FOLDER`].
+    /// [`metrics::FOLDER`].
     pub(super) metrics: OwnedFd,
 }
-
-/// Lease files, status and the control socket.
-pub const OWN_FOLDER: &str = "/run/orlop/dhcp";
-/// Prometheus text of every daemon, for node_exporter.
-pub(super) const METRICS_FOLDER: &str = "/run/orlop/metrics";
 
 impl Equipment {
     /// Opens everything. Must be called inside a tokio runtime.
     pub(super) fn open(mode: Mode, config: &Config) -> Result<Self, Fatal> {
-        let own = folder(Path::new(OWN_FOLDER), open_folder)?;
+        let own = folder::open(Path::new(OWN_FOLDER))?;
         let control = match mode {
             Mode::OneShot => None,
             Mode::Service => Some(orders()?),
         };
-        let publisher = folder(Path::new(publish::FOLDER), Publisher::open)?;
+        let publisher = folder::writable(Path::new(publish::FOLDER), Publisher::open)?;
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
         Ok(Self {
             netlink: Netlink::open().map_err(os("cannot configure interfaces (rtnetlink)"))?,
@@ -70,11 +66,11 @@ impl Equipment {
                 .map_err(os("cannot read /proc/sys/kernel/hostname"))?,
             boot: BootId::current().map_err(os("cannot tell this boot from another"))?,
             control,
-            resolv_conf: folder(&config.resolv_conf, ResolvConf::open)?,
+            resolv_conf: folder::writable(&config.resolv_conf, ResolvConf::open)?,
             published: publisher.published().map_err(os("cannot read the folder of netfacts"))?,
             publisher,
             own,
-            metrics: folder(Path::new(METRICS_FOLDER), open_folder)?,
+            metrics: folder::open(Path::new(metrics::FOLDER))?,
         })
     }
 }
@@ -89,9 +85,17 @@ impl Equipment {
     }
 }
 
+/// Waits for the next order; for ever where none are taken.
+pub(super) async fn next_order(control: &mut Option<control::Server>) -> io::Result<Call<Order>> {
+    match control {
+        Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Where the broker writes, for Landlock.
 pub(super) fn writable(config: &Config) -> [&Path; 4] {
-    [Path::new(OWN_FOLDER), Path::new(publish::FOLDER), Path::new(METRICS_FOLDER), &config.resolv_conf]
+    [Path::new(OWN_FOLDER), Path::new(publish::FOLDER), Path::new(metrics::FOLDER), &config.resolv_conf]
 }
 
 /// Which interfaces are ours under `config`.
@@ -100,27 +104,9 @@ pub(super) fn selection(config: &Config) -> Selection {
 }
 
 fn orders() -> Result<control::Server, Fatal> {
-    let opened = control::Bound::open(Path::new(control::PATH)).and_then(|bound| bound.serve(ROOT));
+    let opened = Bound::open(Path::new(control::PATH)).and_then(|bound| bound.serve(ROOT));
     opened.map_err(|cause| Fatal::os(format!("cannot take orders at {}", control::PATH), cause))
 }
 
 /// Whose orders count.
 const ROOT: u32 = 0;
-
-fn folder<T>(path: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, Fatal> {
-    // A folder of a read-only image, on which nothing was bound, can be opened like any other.
-    let writable = |opened| rustix::fs::access(path, Access::WRITE_OK).map(|()| opened).map_err(io::Error::from);
-    open(path).and_then(writable).map_err(|cause| {
-        let name = path.display();
-        // Nothing was bound over a folder of the image: to try again is of no use.
-        let exit = if cause.kind() == io::ErrorKind::ReadOnlyFilesystem { Exit::Permission } else { Exit::Os };
-        Fatal::new(exit, format!("cannot write to the folder {name}"))
-            .cause(cause)
-            .help(format!("binds: [\"{name}:{name}\"] and runtime: {{mkdir: [\"{name}\"]}}"))
-    })
-}
-
-fn open_folder(path: &Path) -> io::Result<OwnedFd> {
-    std::fs::create_dir_all(path)?;
-    Ok(File::open(path)?.into())
-}

@@ -8,7 +8,7 @@ use orlop_wire::{Bounded, Str};
 use crate::config::{LinkConfig, SendHostname, UseMtu};
 use crate::encode::Speaker;
 use crate::interfaces::Link;
-use crate::netlink::{Footprint, Settings};
+use crate::netlink::{Footprint, RouteChoice};
 use crate::publish::facts_of;
 use crate::transmit::Port;
 use crate::verdict::Standing;
@@ -40,9 +40,9 @@ impl OurLink {
     }
 
     /// How leases of this link become kernel state.
-    pub(super) fn settings(&self) -> Settings {
+    pub(super) fn route_choice(&self) -> RouteChoice {
         let LinkConfig { metric, use_mtu, use_routes, .. } = &self.config;
-        Settings { metric: metric.on(self.index()), routes: *use_routes, route_mtu: *use_mtu == UseMtu::Route }
+        RouteChoice { metric: metric.on(self.index()), routes: *use_routes, route_mtu: *use_mtu == UseMtu::Route }
     }
 
     /// What our messages on this link say about us. `own_name` is the name of this host, when it has one that servers
@@ -80,7 +80,7 @@ impl OurLink {
     /// What other daemons may know about the lease in force.
     pub(super) fn facts(&self) -> Option<Facts> {
         let LinkConfig { metric, use_dns, use_ntp, .. } = &self.config;
-        facts_of(&self.link.name, metric.on(self.index()), self.lease.as_ref()?, *use_dns, *use_ntp)
+        Some(facts_of(&self.link.name, metric.on(self.index()), self.lease.as_ref()?, *use_dns, *use_ntp))
     }
 
     /// Whether a server granted or confirmed its lease to this process.

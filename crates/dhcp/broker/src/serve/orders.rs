@@ -1,7 +1,6 @@
 //! What an operator asks a running daemon for.
 
-use std::io;
-
+use orlop_broker::control::Reply;
 use orlop_dhcp_contract::{Command, IfIndex, Notice};
 use orlop_sandbox::fatal::Fatal;
 use tracing::{info, warn};
@@ -9,17 +8,9 @@ use tracing::{info, warn};
 use super::equipment::selection;
 use super::link::OurLink;
 use super::server::Server;
-use crate::control::{self, Asked, Order, Reply, Target};
+use crate::config::Loaded;
+use crate::control::{Order, Target};
 use crate::interfaces::Link;
-use crate::settings::Loaded;
-
-/// Waits for the next order; for ever where none are taken.
-pub(super) async fn next(control: &mut Option<control::Server>) -> io::Result<Asked> {
-    match control {
-        Some(control) => control.next().await,
-        None => std::future::pending().await,
-    }
-}
 
 impl Server {
     /// What an operator asked for.
@@ -41,7 +32,7 @@ impl Server {
         for link in links {
             self.notify(&Notice::Command { link, command })?;
         }
-        Ok(Reply::Done)
+        Ok(Reply::Done(()))
     }
 
     /// Reads the configuration again. A bad one changes nothing.
@@ -75,7 +66,7 @@ impl Server {
         if selection(&old) != selection(&self.config) {
             self.equipment.interfaces.select(selection(&self.config));
         }
-        Ok(Reply::Done)
+        Ok(Reply::Done(()))
     }
 
     /// An interface whose settings changed begins afresh, with its lease in force all the while.

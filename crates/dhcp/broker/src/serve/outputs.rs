@@ -4,13 +4,13 @@
 
 use orlop_dhcp_contract::{DomainName, IfIndex};
 use orlop_netfacts::Facts;
+use orlop_wire::InterfaceName;
 use tracing::{info, warn};
 
 use super::link::OurLink;
 use super::server::Server;
 use crate::config::SetHostname;
 use crate::hostname::{self, is_default};
-use crate::interface_name::InterfaceName;
 use crate::lease_file::{self, Handover};
 use crate::resolv_conf;
 
@@ -30,8 +30,8 @@ impl Server {
         }
         if let Some(name) = &lease.hostname {
             match self.equipment.hostname.apply(name, self.config.set_hostname) {
-                Ok(hostname::Outcome::Set) => info!(interface = %link.name, %name, "host named by the server"),
-                Ok(hostname::Outcome::Same | hostname::Outcome::Kept) => {}
+                Ok(hostname::Naming::Set) => info!(interface = %link.name, %name, "host named by the server"),
+                Ok(hostname::Naming::Same | hostname::Naming::Kept) => {}
                 Err(error) => warn!(interface = %link.name, %name, %error, "the host does not take the name"),
             }
         }
@@ -80,21 +80,21 @@ impl Server {
 
     fn update_resolv_conf(&mut self) {
         let facts: Vec<Facts> = self.links.values().filter_map(OurLink::facts).collect();
-        let outcome = self.equipment.resolv_conf.update(&facts);
-        log_resolv_conf(outcome);
+        let update = self.equipment.resolv_conf.update(&facts);
+        log_resolv_conf(update);
     }
 
     /// Writes resolv.conf when the resolver that owned it is gone.
     pub(super) fn poll_resolv_conf(&mut self) {
-        let outcome = self.equipment.resolv_conf.poll();
-        log_resolv_conf(outcome);
+        let update = self.equipment.resolv_conf.poll();
+        log_resolv_conf(update);
     }
 }
 
-fn log_resolv_conf(outcome: Result<resolv_conf::Outcome, resolv_conf::ResolvConfError>) {
-    match outcome {
-        Ok(resolv_conf::Outcome::Written) => info!("resolv.conf written"),
-        Ok(resolv_conf::Outcome::Unchanged | resolv_conf::Outcome::Claimed | resolv_conf::Outcome::Untouched) => {}
+fn log_resolv_conf(update: Result<resolv_conf::Update, resolv_conf::ResolvConfError>) {
+    match update {
+        Ok(resolv_conf::Update::Written) => info!("resolv.conf written"),
+        Ok(resolv_conf::Update::Unchanged | resolv_conf::Update::Claimed | resolv_conf::Update::Untouched) => {}
         Err(error) => warn!(%error, "resolv.conf not written"),
     }
 }

@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use orlop_broker::control::Call;
+use orlop_broker::posture::Postures;
+use orlop_broker::ready::Ready;
+use orlop_broker::status::Writer;
 use orlop_dhcp_contract::{
     Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
 };
@@ -11,14 +15,13 @@ use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use tracing::{debug, error, info, warn};
 
-use super::equipment::Equipment;
+use super::equipment::{Equipment, next_order};
 use super::link::OurLink;
-use super::orders;
-use crate::command_line::Run;
 use crate::config::{Config, UseMtu};
-use crate::control::Asked;
 use crate::netlink::Footprint;
-use crate::status::{Postures, Writer};
+use crate::settings::Run;
+use crate::status::Status;
+use orlop_dhcp_profiles::DAEMON;
 
 /// A broker at work.
 pub(super) struct Server {
@@ -35,22 +38,34 @@ pub(super) struct Server {
     /// Whether every interface that was there at the start has been told.
     pub(super) listed: bool,
     pub(super) postures: Postures,
-    /// How often the pair was started anew.
+    /// How often broker and worker were started anew.
     pub(super) restarts: u32,
-    pub(super) status: Writer,
+    pub(super) status: Writer<Status>,
     pub(super) next_claim_check: Instant,
+    /// Who waits for the first lease in force.
+    ready: Ready,
+}
+
+/// How the daemon began.
+pub(super) struct Begun {
+    /// When it was started: by this process or by one before it.
+    pub(super) started: Instant,
+    /// How often broker and worker were started anew since then.
+    pub(super) restarts: u32,
+    /// Who waits for the first lease in force.
+    pub(super) ready: Ready,
 }
 
 impl Server {
     pub(super) fn new(
         run: Run,
         config: Config,
-        started: Instant,
+        begun: Begun,
         equipment: Equipment,
-        restarts: u32,
         postures: Postures,
         channel: BrokerChannel<Notice, Request>,
     ) -> Self {
+        let Begun { started, restarts, ready } = begun;
         Self {
             restarts,
             run,
@@ -63,15 +78,16 @@ impl Server {
             left_alone: BTreeSet::new(),
             listed: false,
             postures,
-            status: Writer::default(),
+            status: Writer::new(&DAEMON),
             next_claim_check: started,
+            ready,
         }
     }
 
     /// Serves until a one-shot run has its outcome, or something ends it.
     pub(super) async fn serve(mut self) -> Result<Exit, Fatal> {
         loop {
-            if let Some(exit) = self.settle(clock::now())? {
+            if let Some(exit) = self.catch_up(clock::now())? {
                 // The worker first, so that it ends while we do: to take a packet socket down costs the kernel 8 to 16 ms,
                 // and both of us hold one. The rest goes with the process.
                 let Self { channel, equipment, .. } = self;
@@ -86,8 +102,8 @@ impl Server {
                     let event = event.map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
                     self.link_event(event)?;
                 }
-                asked = orders::next(control) => {
-                    let Asked { order, caller } = asked.map_err(|cause| Fatal::os("cannot take orders", cause))?;
+                call = next_order(control) => {
+                    let Call { order, caller } = call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     let reply = self.order(&order)?;
                     if let Some(control) = &mut self.equipment.control {
                         control.answer(caller, &reply);
@@ -152,7 +168,7 @@ impl Server {
     fn configure(&mut self, now: Instant, index: IfIndex, lease: Lease) -> Result<(), Fatal> {
         let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
         let netlink = &mut self.equipment.netlink;
-        let footprint = Footprint::of(&our.accepted(&lease), our.settings());
+        let footprint = Footprint::of(&our.accepted(&lease), our.route_choice());
         let name = our.link.name.clone();
         match netlink.apply(index, our.footprint.as_ref(), &footprint, now) {
             Err(error) => {
@@ -189,6 +205,7 @@ impl Server {
         our.lease = Some(lease);
         our.refused = None;
         self.publish(index);
+        std::mem::take(&mut self.ready).say();
         self.notify(&Notice::Applied { link: index })
     }
 

@@ -1,56 +1,33 @@
-//! `status.json`, field by field.
+//! What is the DHCP daemon's own in `status.json`, field by field.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use orlop_broker::moment::{Moment, Now};
 use orlop_dhcp_contract::{DomainName, Ipv4Broadcast, Lease, Mtu, Phase, Route, Term, UnicastAddr};
-use orlop_machine::Instant;
+use orlop_wire::InterfaceName;
 use serde::{Deserialize, Serialize};
 
-use super::{LinkStatus, Postures, Status};
-use crate::interface_name::InterfaceName;
-use crate::verdict::{Network, Outcome, reason};
+use super::{LinkStatus, Status};
+use crate::verdict::{Achievement, Network, reason};
 
-/// The whole document. A field may be added; none changes its meaning. There is no process id: the broker cannot ask for
-/// it once it is narrow, and outside its pid namespace it would be somebody else's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Document {
-    /// The version of the daemon.
-    pub version: String,
-    /// `one-shot` or `service`.
-    pub mode: String,
-    /// When this was written, in seconds since boot (`CLOCK_BOOTTIME`). It is written only when something changes.
-    pub written: f64,
-    /// When the daemon was started.
-    pub started: Moment,
-    /// How often broker and worker were started anew since then.
-    pub restarts: u32,
+/// What only the DHCP daemon says. A field may be added; none changes its meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
     /// The interfaces it looks after.
     pub interfaces: Vec<InterfaceDocument>,
     /// What a one-shot run achieved, once it is over.
-    pub outcome: Option<Outcome>,
-    /// What each process is restricted by.
-    pub posture: Postures,
-}
-
-/// A moment, twice.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Moment {
-    /// In seconds since boot, which count on while the machine sleeps.
-    pub boottime: f64,
-    /// In seconds after the document was written; negative for the past.
-    #[serde(rename = "in")]
-    pub after_writing: f64,
+    pub outcome: Option<Achievement>,
 }
 
 /// One interface.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceDocument {
     /// What it is called.
     pub name: InterfaceName,
-    /// Its number.
+    /// Its number in the kernel.
     pub index: u32,
-    /// Its address.
+    /// Its hardware address, in hexadecimal with colons.
     pub hardware: String,
     /// Whether it has a carrier.
     pub carrier: bool,
@@ -73,7 +50,7 @@ pub struct InterfaceDocument {
 }
 
 /// A lease.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseDocument {
     /// The address with its prefix length.
     pub address: Network,
@@ -107,53 +84,16 @@ pub struct LeaseDocument {
     pub mtu: Option<Mtu>,
 }
 
-impl Document {
-    /// The document of `status`, written at `now`.
-    #[must_use]
-    pub fn new(status: &Status, now: Instant) -> Self {
-        let Status { mode, started, restarts, links, outcome, postures } = status;
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            mode: mode.name().to_owned(),
-            written: seconds(now),
-            started: Moment::new(*started, now),
-            restarts: *restarts,
-            interfaces: links.iter().map(|link| InterfaceDocument::new(link, now)).collect(),
-            outcome: outcome.clone(),
-            posture: postures.clone(),
-        }
+impl Body {
+    pub(super) fn new(status: &Status, now: Now) -> Self {
+        let Status { mode: _, started: _, restarts: _, links, outcome, postures: _ } = status;
+        let interfaces = links.iter().map(|link| InterfaceDocument::new(link, now)).collect();
+        Self { interfaces, outcome: outcome.clone() }
     }
-
-    /// The text of the file.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("the document is plain data with text keys");
-        text.push('\n');
-        text
-    }
-}
-
-impl Moment {
-    /// `at`, in a document that is written at `now`.
-    #[must_use]
-    pub fn new(at: Instant, now: Instant) -> Self {
-        let after = if at >= now { milliseconds(at.since(now)) } else { -milliseconds(now.since(at)) };
-        Self { boottime: seconds(at), after_writing: after / 1000.0 }
-    }
-}
-
-/// Seconds since boot, to the millisecond.
-pub(super) fn seconds(at: Instant) -> f64 {
-    milliseconds(at.since(Instant::from_nanos(0))) / 1000.0
-}
-
-/// Whole milliseconds. An `f64` holds them exactly for 285,000 years.
-fn milliseconds(span: std::time::Duration) -> f64 {
-    span.as_millis() as f64
 }
 
 impl InterfaceDocument {
-    fn new(link: &LinkStatus, now: Instant) -> Self {
+    fn new(link: &LinkStatus, now: Now) -> Self {
         let LinkStatus { name, index, hardware, carrier, metric, progress, lease, refused } = link;
         let discards = progress.iter().flat_map(|progress| {
             progress
@@ -181,7 +121,7 @@ impl InterfaceDocument {
 }
 
 impl LeaseDocument {
-    fn new(lease: &Lease, now: Instant) -> Self {
+    fn new(lease: &Lease, now: Now) -> Self {
         let Lease { addr, prefix, server, term, broadcast, routers, routes, mtu, dns, ntp, hostname, domain, search } =
             lease;
         let moment = |at| Some(Moment::new(at, now));

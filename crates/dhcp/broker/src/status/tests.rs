@@ -2,15 +2,27 @@ use std::os::fd::AsFd;
 
 use orlop_dhcp_contract::{Counters, Discard, DomainName, Mtu, Phase, PrefixLen, Route, Term, UnicastAddr};
 use orlop_sandbox::fatal::Exit;
+use orlop_testbed::{Folder, table};
 use serde_json::{Value, json};
 
+use orlop_broker::control;
+use orlop_broker::status::{self, Life};
+
 use super::*;
-use crate::control;
-use crate::verdict::{Fate, Kind, LinkOutcome, Network};
-use orlop_testbed::Folder;
+use crate::verdict::{Fate, Kind, LinkFate, Network};
 
 fn at(ms: u64) -> Instant {
     Instant::from_nanos(ms * 1_000_000)
+}
+
+/// The same moment by both clocks.
+fn now(ms: u64) -> Now {
+    Now { boottime: at(ms), utc_ms: 1_795_769_328_123 }
+}
+
+/// Leaves a status in the daemon's folder, as if written some seconds after its start.
+fn write(own: &Folder, status: &Status) {
+    status::write(own.open().as_fd(), &status.to_json(now(95_000))).unwrap();
 }
 
 fn addr(last: u8) -> UnicastAddr {
@@ -74,34 +86,42 @@ fn busy() -> Status {
 fn over() -> Status {
     let fate =
         Fate::Configured { address: Network { addr: addr(9), prefix: PrefixLen::new(24).unwrap() }, server: addr(1) };
-    let links = vec![LinkOutcome { interface: "eth0".to_owned(), fate }];
+    let links = vec![LinkFate { interface: "eth0".to_owned(), fate }];
     Status {
         mode: Mode::OneShot,
         restarts: 0,
         links: Vec::new(),
-        outcome: Some(Outcome { outcome: Kind::Done, after_ms: 12, links }),
+        outcome: Some(Achievement { outcome: Kind::Done, after_ms: 12, links }),
         ..busy()
     }
 }
 
 #[test]
 fn the_document_has_what_a_program_needs() {
-    let document = Document::new(&busy(), at(220_000));
+    let document = busy().document(now(220_000));
     let value: Value = serde_json::from_str(&document.to_json()).unwrap();
     for (what, pointer, want) in [
+        ("schema", "/schema", json!(1)),
+        ("daemon", "/daemon", json!("dhcp")),
         ("version", "/version", json!(env!("CARGO_PKG_VERSION"))),
         ("mode", "/mode", json!("service")),
-        ("when written", "/written", json!(220.0)),
-        ("start, before that", "/started", json!({"boottime": 90.0, "in": -130.0})),
+        ("when written", "/written", json!({"boottime_ms": 220_000, "in_ms": 0, "utc": "2026-11-27T08:48:48.123Z"})),
+        (
+            "start, before that",
+            "/started",
+            json!({"boottime_ms": 90_000, "in_ms": -130_000, "utc": "2026-11-27T08:46:38.123Z"}),
+        ),
         ("restarts", "/restarts", json!(1)),
         ("name", "/interfaces/0/name", json!("eth0")),
         ("hardware address", "/interfaces/0/hardware", json!("02:00:00:00:00:07")),
         ("phase", "/interfaces/0/phase", json!("bound")),
-        ("since", "/interfaces/0/since/boottime", json!(100.01)),
+        ("since", "/interfaces/0/since/boottime_ms", json!(100_010)),
         ("discards that happened", "/interfaces/0/discards", json!({"bad-udp": 1, "wrong-xid": 2})),
         ("address", "/interfaces/0/lease/address", json!("192.0.2.9/24")),
-        ("renewal ahead", "/interfaces/0/lease/renew", json!({"boottime": 1900.0, "in": 1680.0})),
-        ("end", "/interfaces/0/lease/expires", json!({"boottime": 3700.5, "in": 3480.5})),
+        ("renewal ahead", "/interfaces/0/lease/renew/boottime_ms", json!(1_900_000)),
+        ("and how far", "/interfaces/0/lease/renew/in_ms", json!(1_680_000)),
+        ("end", "/interfaces/0/lease/expires/boottime_ms", json!(3_700_500)),
+        ("and how far", "/interfaces/0/lease/expires/in_ms", json!(3_480_500)),
         ("routes", "/interfaces/0/lease/routes", json!(["10.0.0.0/8 via 192.0.2.2"])),
         ("MTU", "/interfaces/0/lease/mtu", json!(1400)),
         ("domain", "/interfaces/0/lease/domain", json!("example.com")),
@@ -111,12 +131,12 @@ fn the_document_has_what_a_program_needs() {
     ] {
         assert_eq!(value.pointer(pointer), Some(&want), "{what}");
     }
-    assert_eq!(serde_json::from_str::<Document>(&document.to_json()).unwrap(), document);
+    assert_eq!(serde_json::from_str::<Document<Body>>(&document.to_json()).unwrap(), document);
 }
 
 #[test]
 fn a_person_sees_each_interface_with_its_lease_and_its_trouble() {
-    let document = Document::new(&busy(), at(220_000));
+    let document = busy().document(now(220_000));
     let want = format!(
         "orlop-dhcp {}, service: running for 3 min 10 s, started anew once
 
@@ -139,7 +159,7 @@ eth2: no-carrier for 3 min 10 s, no carrier (02:00:00:00:00:07, index 4, metric 
 ",
         env!("CARGO_PKG_VERSION")
     );
-    assert_eq!(text::render(&document, text::Life::Running, 280.0), want);
+    assert_eq!(text::render(&document, Life::Running, at(280_000)), want);
 }
 
 #[test]
@@ -147,7 +167,7 @@ fn a_lease_for_ever_never_expires() {
     let mut status = busy();
     let term = Term::Infinite { acquired: at(100_000) };
     status.links = vec![link("eth0", 2, None, Some(Lease { term, ..lease() }))];
-    let text = text::render(&Document::new(&status, at(220_000)), text::Life::Running, 220.0);
+    let text = text::render(&status.document(now(220_000)), Life::Running, at(220_000));
     assert!(text.contains("lease      acquired 2 min 0 s ago, never expires\n"), "{text}");
 }
 
@@ -194,70 +214,49 @@ fn every_family_of_metrics_has_its_help_and_type_once_and_before_its_values() {
 }
 
 #[test]
-fn news_is_written_soon_and_counters_once_a_second() {
-    let (own, metrics) = (Folder::new("status-own"), Folder::new("status-metrics"));
-    let (own_fd, metrics_fd) = (own.open(), metrics.open());
-    let mut writer = Writer::default();
-    let mut update = |status: &Status, now| writer.update(own_fd.as_fd(), metrics_fd.as_fd(), status, at(now)).unwrap();
-    let written = || {
-        let text = std::fs::read_to_string(own.0.join(STATUS_FILE)).unwrap();
-        serde_json::from_str::<Document>(&text).unwrap().written
-    };
-    let (first, second) = (busy(), Status { restarts: 9, ..busy() });
+fn what_only_counts_is_no_news_and_an_outcome_is_the_last() {
     let mut counted = busy();
     let progress = counted.links.iter_mut().find_map(|link| link.progress.as_mut()).unwrap();
     progress.discards.count(Discard::WrongXid);
-    for (what, status, now, again, last) in [
-        ("the first", &first, 1_000, None, 1.0),
-        ("nothing new", &first, 9_000, None, 1.0),
-        ("news", &second, 10_000, None, 10.0),
-        ("news too soon", &first, 10_020, Some(at(10_050)), 10.0),
-        ("taken back meanwhile", &second, 10_030, None, 10.0),
-        ("news in time", &first, 10_050, None, 10.05),
-        ("only a counter", &counted, 10_900, Some(at(11_050)), 10.05),
-        ("a counter in time", &counted, 11_050, None, 11.05),
-        ("an outcome never waits", &over(), 11_051, None, 11.051),
-    ] {
-        assert_eq!(update(status, now), again, "{what}");
-        assert_eq!(written(), last, "{what}");
-    }
-    assert_eq!((own.names(), metrics.names()), (vec![STATUS_FILE.to_owned()], vec![METRICS_FILE.to_owned()]));
+    progress.sent += 1;
+    assert!(counted != busy() && counted.uncounted() == busy().uncounted());
+    assert!(Status { restarts: 9, ..busy() }.uncounted() != busy().uncounted());
+    assert!(over().is_last() && !busy().is_last());
 }
 
 #[test]
-fn what_could_not_be_written_is_tried_again_after_a_pause() {
-    let (own, metrics) = (Folder::new("retry-own"), Folder::new("retry-metrics"));
-    std::fs::create_dir(metrics.0.join(METRICS_FILE)).unwrap();
-    let (own_fd, metrics_fd) = (own.open(), metrics.open());
-    let mut writer = Writer::default();
-    let mut update = |now| writer.update(own_fd.as_fd(), metrics_fd.as_fd(), &busy(), at(now));
-    assert!(update(1_000).is_err());
-    assert_eq!(update(1_001).unwrap(), Some(at(2_000)));
-    std::fs::remove_dir(metrics.0.join(METRICS_FILE)).unwrap();
-    assert_eq!(update(2_000).unwrap(), None);
-    assert!(metrics.0.join(METRICS_FILE).is_file());
+fn the_page_explains_every_field_and_no_other() {
+    let mut full = busy();
+    let name = |text| DomainName::new(text).unwrap();
+    full.links.truncate(1);
+    let lease = full.links[0].lease.as_mut().unwrap();
+    lease.search = [name("example.com")].into_iter().collect();
+    let network = Network { addr: addr(9), prefix: PrefixLen::new(24).unwrap() };
+    let fates = [Fate::Configured { address: network, server: addr(1) }, Fate::Refused { why: "no".to_owned() }];
+    let links = fates.map(|fate| LinkFate { interface: "eth0".to_owned(), fate }).into();
+    full.outcome = Some(Achievement { outcome: Kind::Partly, after_ms: 12, links });
+    let body = serde_json::to_string(&full.document(now(220_000)).body).unwrap();
+    let fields = table::fields(&body, &["discards"]);
+    assert_eq!(fields, table::rows(include_str!("../../../STATUS.md")));
 }
 
 #[test]
 fn restarts_are_counted_over_the_processes_of_one_daemon() {
-    let (own, metrics) = (Folder::new("restarts-own"), Folder::new("restarts-metrics"));
-    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let own = Folder::new("restarts-own");
+    let own_fd = own.open();
     let since = |started| Restarts::since(own_fd.as_fd(), started).0;
     assert_eq!(since(at(90_000)), 0, "no status yet");
-    Writer::default().update(own_fd.as_fd(), metrics_fd.as_fd(), &busy(), at(95_000)).unwrap();
+    write(&own, &busy());
     assert_eq!(since(at(90_000)), 2, "the same daemon, which had one restart before");
     assert_eq!(since(at(99_000)), 0, "another daemon");
-    std::fs::write(own.0.join(STATUS_FILE), "{}").unwrap();
+    std::fs::write(own.0.join(status::FILE), "{}").unwrap();
     assert_eq!(since(at(90_000)), 0, "no status at all");
 }
 
 #[test]
 fn the_command_shows_what_is_there_and_says_when_nobody_is() {
-    let (own, metrics) = (Folder::new("show-own"), Folder::new("show-metrics"));
-    let (own_fd, metrics_fd) = (own.open(), metrics.open());
-    let write = |status: &Status| {
-        Writer::default().update(own_fd.as_fd(), metrics_fd.as_fd(), status, at(95_000)).unwrap();
-    };
+    let own = Folder::new("show-own");
+    let write = |status: &Status| write(&own, status);
     let shown = || show(&own.0, false, at(100_000)).unwrap();
 
     let missing = show(&own.0, false, at(1)).unwrap_err();
@@ -279,20 +278,19 @@ fn the_command_shows_what_is_there_and_says_when_nobody_is() {
     let Shown { text, end } = shown();
     assert_eq!(end, Ok(Exit::Done));
     assert!(text.contains("service: running for 10 s"), "{text}");
-    let raw = std::fs::read_to_string(own.0.join(STATUS_FILE)).unwrap();
+    let raw = std::fs::read_to_string(own.0.join(status::FILE)).unwrap();
     assert_eq!(show(&own.0, true, at(100_000)).unwrap().text, raw, "JSON is shown as it is");
 
-    std::fs::write(own.0.join(STATUS_FILE), "half a docu").unwrap();
+    std::fs::write(own.0.join(status::FILE), "half a docu").unwrap();
     assert!(show(&own.0, false, at(1)).unwrap_err().problem.ends_with("is not a status of this version"));
 }
 
 #[test]
 fn a_run_that_failed_is_shown_with_its_exit_code() {
-    let (own, metrics) = (Folder::new("failed-own"), Folder::new("failed-metrics"));
-    let (own_fd, metrics_fd) = (own.open(), metrics.open());
-    let outcome = Outcome { outcome: Kind::NoInterface, after_ms: 5000, links: Vec::new() };
+    let own = Folder::new("failed-own");
+    let outcome = Achievement { outcome: Kind::NoInterface, after_ms: 5000, links: Vec::new() };
     let status = Status { outcome: Some(outcome), ..over() };
-    Writer::default().update(own_fd.as_fd(), metrics_fd.as_fd(), &status, at(95_000)).unwrap();
+    write(&own, &status);
     let fatal = show(&own.0, false, at(100_000)).unwrap().end.unwrap_err();
     assert_eq!((fatal.exit, fatal.problem.as_str()), (Exit::Unconfigured, "no interface to configure after 5.000 s"));
 }
@@ -310,7 +308,7 @@ fn the_largest_status_is_smaller_than_what_is_read() {
         ..lease()
     };
     let links = (1..=128).map(|n| link(&format!("abcdefghijkl{n:03}"), n, None, Some(big.clone()))).collect();
-    let text = Document::new(&Status { links, ..busy() }, at(1 << 40)).to_json();
+    let text = Status { links, ..busy() }.to_json(now(1 << 40));
     assert!(text.len() < 2 * 1024 * 1024, "{} bytes", text.len());
 }
 
@@ -330,7 +328,7 @@ fn unanswered_messages_are_counted_only_while_something_is_asked() {
     ] {
         let progress = Progress { phase, since: at(90_000), sent: 3, naks: 0, discards };
         let status = Status { links: vec![link("eth0", 2, Some(progress), None)], ..busy() };
-        let text = text::render(&Document::new(&status, at(95_000)), text::Life::Running, 95.0);
+        let text = text::render(&status.document(now(95_000)), Life::Running, at(95_000));
         assert_eq!(text.contains("sent       3 without an answer\n"), asks, "{phase}");
     }
 }

@@ -1,52 +1,26 @@
 //! A status as a person reads it.
 
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
+use orlop_broker::status::{Document, Life};
 use orlop_dhcp_contract::Phase;
-use orlop_sandbox::posture::Status;
+use orlop_machine::Instant;
 
-use super::Postures;
-use super::document::{Document, InterfaceDocument, LeaseDocument, Moment};
+use super::document::{Body, InterfaceDocument, LeaseDocument};
 
 /// Width of the column of labels.
 const LABEL: usize = 11;
 
-/// What has become of the daemon that wrote a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
-    /// It takes orders.
-    Running,
-    /// It does not, and should.
-    Ended,
-    /// It never takes orders, and has not said its last word.
-    Unknown,
-    /// It has said its last word.
-    Over,
-}
-
-/// The text of `document` at `now`, in seconds since boot.
-pub(super) fn render(document: &Document, life: Life, now: f64) -> String {
-    let mut text = String::new();
+/// The text of `document` at `now`.
+pub(super) fn render(document: &Document<Body>, life: Life, now: Instant) -> String {
+    let mut text = document.headline(life, now);
     // Writing to a String cannot fail.
-    let _ = write_all(&mut text, document, life, now);
+    let _ = write_all(&mut text, document, now);
     text
 }
 
-fn write_all(text: &mut String, document: &Document, life: Life, now: f64) -> fmt::Result {
-    let Document { version, mode, written, started, restarts, interfaces, outcome, posture } = document;
-    write!(text, "orlop-dhcp {version}, {mode}: ")?;
-    match life {
-        Life::Running => write!(text, "running for {}", span(now - started.boottime))?,
-        Life::Ended => write!(text, "ended, after this was written {} ago", span(now - written))?,
-        Life::Unknown => write!(text, "under way {} ago", span(now - written))?,
-        Life::Over => write!(text, "over for {}", span(now - written))?,
-    }
-    match restarts {
-        0 => writeln!(text)?,
-        1 => writeln!(text, ", started anew once")?,
-        times => writeln!(text, ", started anew {times} times")?,
-    }
+fn write_all(text: &mut String, document: &Document<Body>, now: Instant) -> fmt::Result {
+    let Document { body: Body { interfaces, outcome }, posture, .. } = document;
     if let Some(outcome) = outcome {
         writeln!(text, "{outcome}")?;
     }
@@ -56,41 +30,16 @@ fn write_all(text: &mut String, document: &Document, life: Life, now: f64) -> fm
     for interface in interfaces {
         write_interface(text, interface, now)?;
     }
-    if *posture != Postures::default() {
+    if !posture.is_empty() {
         writeln!(text, "\nsandbox")?;
-        write_postures(text, posture)?;
-    }
-    Ok(())
-}
-
-/// What each process is restricted by, a line each.
-pub(super) fn postures(postures: &Postures) -> String {
-    let mut text = String::new();
-    let _ = write_postures(&mut text, postures);
-    text
-}
-
-fn write_postures(text: &mut String, postures: &Postures) -> fmt::Result {
-    let Postures { worker, broker, supervisor } = postures;
-    for (role, posture) in [("worker", worker), ("broker", broker)] {
-        if let Some(posture) = posture {
-            row(text, role, posture)?;
+        for process in posture.show(false).lines() {
+            writeln!(text, "  {process}")?;
         }
     }
-    if let Some(Status { uids: [uid, ..], effective, bounding, no_new_privs, filters, .. }) = supervisor {
-        let sure = if *no_new_privs { "yes" } else { "NO" };
-        row(
-            text,
-            "supervisor",
-            format_args!(
-                "uid={uid} capabilities={effective} bounding={bounding} no_new_privs={sure} filters={filters}, reads nothing"
-            ),
-        )?;
-    }
     Ok(())
 }
 
-fn write_interface(text: &mut String, interface: &InterfaceDocument, now: f64) -> fmt::Result {
+fn write_interface(text: &mut String, interface: &InterfaceDocument, now: Instant) -> fmt::Result {
     let InterfaceDocument {
         name,
         index,
@@ -107,7 +56,7 @@ fn write_interface(text: &mut String, interface: &InterfaceDocument, now: f64) -
     } = interface;
     write!(text, "\n{name}: ")?;
     match (phase, since) {
-        (Some(phase), Some(since)) => write!(text, "{phase} for {}", span(now - since.boottime))?,
+        (Some(phase), Some(since)) => write!(text, "{phase} for {}", since.age(now))?,
         _ => write!(text, "just found")?,
     }
     let carrier = if *carrier { "" } else { ", no carrier" };
@@ -133,7 +82,7 @@ fn write_interface(text: &mut String, interface: &InterfaceDocument, now: f64) -
     Ok(())
 }
 
-fn write_lease(text: &mut String, lease: &LeaseDocument, now: f64) -> fmt::Result {
+fn write_lease(text: &mut String, lease: &LeaseDocument, now: Instant) -> fmt::Result {
     let LeaseDocument {
         address,
         server,
@@ -153,9 +102,10 @@ fn write_lease(text: &mut String, lease: &LeaseDocument, now: f64) -> fmt::Resul
     } = lease;
     row(text, "address", format_args!("{address} from {server}"))?;
     let times = [("renews", renew), ("rebinds", rebind), ("expires", expires)];
-    let mut lasting = times.iter().filter_map(|(what, at)| at.map(|at| format!("{what} {}", when(at, now)))).peekable();
+    let mut lasting =
+        times.iter().filter_map(|(what, at)| at.as_ref().map(|at| format!("{what} {}", at.seen_from(now)))).peekable();
     let end = if lasting.peek().is_some() { list(lasting) } else { "never expires".to_owned() };
-    row(text, "lease", format_args!("acquired {}, {end}", when(*acquired, now)))?;
+    row(text, "lease", format_args!("acquired {}, {end}", acquired.seen_from(now)))?;
     if let Some(broadcast) = broadcast {
         row(text, "broadcast", broadcast)?;
     }
@@ -187,44 +137,4 @@ fn list<T: fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
         let _ = write!(text, "{comma}{value}");
     }
     text
-}
-
-fn when(at: Moment, now: f64) -> String {
-    let ahead = at.boottime - now;
-    if ahead >= 0.0 { format!("in {}", span(ahead)) } else { format!("{} ago", span(-ahead)) }
-}
-
-/// A span of seconds in its two largest units: `12 s`, `4 min 5 s`, `2 h 3 min`, `6 d 1 h`.
-fn span(seconds: f64) -> String {
-    // What is no duration, such as a negative one from a clock read too early, is none.
-    let seconds = Duration::try_from_secs_f64(seconds).map_or(0, |span| span.as_secs());
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_has_two_units() {
-        for (seconds, want) in [
-            (-3.0, "0 s"),
-            (0.9, "0 s"),
-            (59.0, "59 s"),
-            (60.0, "1 min 0 s"),
-            (3599.0, "59 min 59 s"),
-            (3600.0, "1 h 0 min"),
-            (86_399.0, "23 h 59 min"),
-            (525_600.0, "6 d 2 h"),
-            (f64::NAN, "0 s"),
-        ] {
-            assert_eq!(span(seconds), want, "{seconds}");
-        }
-    }
 }

@@ -160,5 +160,5 @@ fn an_outcome_can_be_read_by_a_program() {
         {\"interface\":\"eth1\",\"state\":\"refused\",\"why\":\"servers refused the address 3 times\"},\
         {\"interface\":\"eth2\",\"state\":\"no-carrier\"}]}";
     assert_eq!(outcome.to_json(), json);
-    assert_eq!(serde_json::from_str::<Outcome>(json).unwrap(), outcome);
+    assert_eq!(serde_json::from_str::<Achievement>(json).unwrap(), outcome);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use orlop_dhcp::config::Config;
-use orlop_dhcp::dhcpcd_compat;
+use orlop_dhcp::dhcpcd::conf;
 use orlop_dhcp::lease_file::Handover;
 
 /// A lease file: whatever is accepted is written back as the same lease.
@@ -21,5 +21,5 @@ pub(crate) fn config(data: &[u8]) {
     if let Err(error) = Config::parse(text, Path::new("fuzz.toml")) {
         assert!(!error.to_string().is_empty());
     }
-    let _ = dhcpcd_compat::understand(text, &[], "/run/resolvconf");
+    let _ = conf::understand(text, &[], "/run/resolvconf");
 }

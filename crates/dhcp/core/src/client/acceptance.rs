@@ -10,7 +10,7 @@
 //!
 //! In every other state no exchange is open, so there is no `xid` that a reply could have.
 
-use orlop_dhcp_contract::{Discard, Lease, LinkSettings, UnicastAddr};
+use orlop_dhcp_contract::{Conduct, Discard, Lease, UnicastAddr};
 use orlop_machine::Instant;
 
 use super::state::{Exchange, Offer, State};
@@ -29,21 +29,21 @@ pub(super) enum Verdict {
 }
 
 /// Decides about a reply whose `xid`, `chaddr` and client identifier are right.
-pub(super) fn judge(state: &State, reply: &Reply, settings: &LinkSettings) -> Result<Verdict, Discard> {
+pub(super) fn judge(state: &State, reply: &Reply, conduct: &Conduct) -> Result<Verdict, Discard> {
     let grant = |asked: Option<Instant>, server: Option<UnicastAddr>| {
         let asked = asked.ok_or(Discard::Unexpected)?;
-        granted(reply, settings, asked, server).map(|lease| Verdict::Granted(Box::new(lease)))
+        granted(reply, conduct, asked, server).map(|lease| Verdict::Granted(Box::new(lease)))
     };
     let first = |exchange: &Exchange| exchange.first_sent;
     match (state, reply.kind) {
         (State::Selecting { exchange }, Kind::Offer) => {
             let asked = first(exchange).ok_or(Discard::Unexpected)?;
             // Option 80 in an offer says nothing: it is a plain offer.
-            let Lease { addr, server, .. } = granted(reply, settings, asked, None)?;
+            let Lease { addr, server, .. } = granted(reply, conduct, asked, None)?;
             Ok(Verdict::Offered(Offer { addr, server }))
         }
         // The exchange may have lasted for hours without any answer: the lease runs from the latest message.
-        (State::Selecting { exchange }, Kind::Ack) if reply.rapid_commit && settings.rapid_commit => {
+        (State::Selecting { exchange }, Kind::Ack) if reply.rapid_commit && conduct.rapid_commit => {
             grant(exchange.last_sent, None)
         }
         (State::Requesting { offer, .. }, Kind::Ack) if reply.server_id.is_some_and(|id| id != offer.server) => {

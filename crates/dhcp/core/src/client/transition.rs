@@ -11,7 +11,7 @@ use crate::message::Reply;
 
 impl Client {
     /// Does what is due by `now` whatever the event: leases end, the carrier is lost or back.
-    pub(super) fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
+    pub(super) fn let_time_pass(&mut self, now: Instant, out: &mut Vec<Action>) {
         if let Carrier::Fading(since) = self.carrier
             && now >= since.after(CARRIER_DEBOUNCE)
         {
@@ -35,7 +35,7 @@ impl Client {
                 self.put_aside();
                 self.state = State::NoCarrier;
                 // Another network may answer otherwise.
-                self.broadcast = self.settings.broadcast;
+                self.broadcast = self.conduct.broadcast;
             }
             // The broker's answer comes first, and soon.
             (State::Applying { .. }, Carrier::Down)
@@ -133,7 +133,7 @@ impl Client {
 
     /// A reply that is ours to judge.
     pub(super) fn answer(&mut self, now: Instant, reply: &Reply, out: &mut Vec<Action>) {
-        match judge(&self.state, reply, &self.settings) {
+        match judge(&self.state, reply, &self.conduct) {
             Err(discard) => self.discards.count(discard),
             Ok(Verdict::Offered(offer)) => self.request(now, offer, out),
             // An answer so late that the lease is over, or that the broker would take it for a replay.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use orlop_dhcp_contract::{Counters, Discard, HardwareAddr, LinkSettings, Phase};
+use orlop_dhcp_contract::{Conduct, Counters, Discard, HardwareAddr, Phase};
 use orlop_dhcp_core::client::{Action, Client, Event};
 use orlop_dhcp_core::frame::PacketInfo;
 use orlop_machine::{Instant, Machine, Seed};
@@ -17,13 +17,13 @@ pub(crate) struct Bench {
     pub(crate) xid: u32,
 }
 
-pub(crate) fn settings() -> LinkSettings {
-    LinkSettings { client_id: Bounded::new(), rapid_commit: false, broadcast: false, fallback_lease_secs: 3600 }
+pub(crate) fn conduct() -> Conduct {
+    Conduct { client_id: Bounded::new(), rapid_commit: false, broadcast: false, fallback_lease_secs: 3600 }
 }
 
 impl Bench {
-    pub(crate) fn new(settings: LinkSettings) -> Self {
-        let client = Client::new(settings, HardwareAddr(OURS), None, true, Seed::from_bytes([1; 32]));
+    pub(crate) fn new(conduct: Conduct) -> Self {
+        let client = Client::new(conduct, HardwareAddr(OURS), None, true, Seed::from_bytes([1; 32]));
         Self { client, now: Instant::from_nanos(1_000_000_000), xid: 0 }
     }
 
@@ -62,8 +62,8 @@ impl Bench {
     }
 
     /// Into SELECTING.
-    pub(crate) fn selecting(settings: LinkSettings) -> Self {
-        let mut bench = Self::new(settings);
+    pub(crate) fn selecting(conduct: Conduct) -> Self {
+        let mut bench = Self::new(conduct);
         let _ = bench.event(Event::Started);
         assert_eq!(bench.client.progress().phase, Phase::Selecting);
         bench
@@ -71,7 +71,7 @@ impl Bench {
 
     /// Into REQUESTING 192.0.2.9 from 192.0.2.1.
     pub(crate) fn requesting() -> Self {
-        let mut bench = Self::selecting(settings());
+        let mut bench = Self::selecting(conduct());
         let _ = bench.packet(&Packet::lease(OFFER, bench.xid));
         assert_eq!(bench.client.progress().phase, Phase::Requesting);
         bench

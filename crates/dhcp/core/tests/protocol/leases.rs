@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use orlop_dhcp_contract::{Discard, Lease, Term};
 
-use crate::bench::{Bench, settings};
+use crate::bench::{Bench, conduct};
 use crate::malformed::lease_of;
 use crate::packet::{ACK, OFFER, Packet};
 
@@ -36,7 +36,7 @@ fn line(lease: &Lease) -> String {
 
 /// Runs a whole exchange whose OFFER and ACK are made by `edit`.
 fn exchange(edit: impl Fn(Packet) -> Packet) -> String {
-    let mut bench = Bench::selecting(settings());
+    let mut bench = Bench::selecting(conduct());
     let _ = bench.packet(&edit(Packet::new(OFFER, bench.xid)));
     let actions = bench.packet(&edit(Packet::new(ACK, bench.xid)));
     assert_eq!(bench.dropped(), []);

@@ -7,7 +7,7 @@ use orlop_dhcp_contract::{Discard, Lease, Phase};
 use orlop_dhcp_core::client::Action;
 use orlop_dhcp_core::frame::PacketInfo;
 
-use crate::bench::{Bench, settings};
+use crate::bench::{Bench, conduct};
 use crate::packet::{ACK, OFFER, Packet};
 
 /// A packet around a sound offer, and why it is dropped.
@@ -76,7 +76,7 @@ pub(crate) fn wrong() -> Vec<Dropped> {
 #[test]
 fn a_packet_that_is_wrong_as_a_whole_is_dropped_and_counted() {
     for (what, packet, info, want) in wrong() {
-        let mut bench = Bench::selecting(settings());
+        let mut bench = Bench::selecting(conduct());
         let bytes = packet(Packet::lease(OFFER, bench.xid));
         let actions = bench.client.receive(bench.now, &bytes, info);
         assert!(actions.is_empty(), "{what}: {actions:?}");
@@ -97,7 +97,7 @@ fn an_address_that_no_host_can_have_is_dropped() {
         ("network of its mask", [192, 0, 2, 0], [255, 255, 255, 0]),
         ("broadcast of its mask", [192, 0, 2, 255], [255, 255, 255, 0]),
     ] {
-        let mut bench = Bench::selecting(settings());
+        let mut bench = Bench::selecting(conduct());
         let offer = Packet::lease(OFFER, bench.xid).without(1).option(1, &mask);
         let _ = bench.packet(&Packet { yiaddr: yiaddr.into(), ..offer });
         assert_eq!((bench.phase(), bench.dropped()), (Phase::Selecting, vec![(Discard::BadAddress, 1)]), "{what}");
@@ -138,7 +138,7 @@ pub(crate) fn unusual() -> Vec<Unusual> {
 #[test]
 fn a_packet_that_is_only_unusual_is_taken() {
     for (what, packet, info) in unusual() {
-        let mut bench = Bench::selecting(settings());
+        let mut bench = Bench::selecting(conduct());
         let bytes = packet(Packet::lease(OFFER, bench.xid));
         let actions = bench.client.receive(bench.now, &bytes, info);
         assert_eq!(bench.phase(), Phase::Requesting, "{what}: {actions:?} {:?}", bench.dropped());

@@ -2,10 +2,10 @@
 
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Discard, LinkSettings, Phase};
+use orlop_dhcp_contract::{Conduct, Discard, Phase};
 use orlop_dhcp_core::client::{Action, Event};
 
-use crate::bench::{Bench, settings};
+use crate::bench::{Bench, conduct};
 use crate::packet::{ACK, NAK, OFFER, Packet};
 
 /// What a reply does.
@@ -47,8 +47,8 @@ fn effect(mut bench: Bench, edit: impl Fn(Packet) -> Packet, kind: u8) -> Effect
     Drops(dropped[0].0)
 }
 
-fn rapid() -> LinkSettings {
-    LinkSettings { rapid_commit: true, ..settings() }
+fn rapid() -> Conduct {
+    Conduct { rapid_commit: true, ..conduct() }
 }
 
 /// A state, how to get there, and what an offer, an acknowledgement and a refusal do in it.
@@ -57,7 +57,7 @@ type Row = (&'static str, fn() -> Bench, [Effect; 3]);
 #[test]
 fn each_state_takes_only_the_replies_it_has_a_use_for() {
     let rows: [Row; 8] = [
-        ("selecting", || Bench::selecting(settings()), [Asks, Drops(Discard::Unexpected), Drops(Discard::Unexpected)]),
+        ("selecting", || Bench::selecting(conduct()), [Asks, Drops(Discard::Unexpected), Drops(Discard::Unexpected)]),
         (
             "selecting with rapid commit",
             || Bench::selecting(rapid()),
@@ -98,15 +98,9 @@ fn whose_reply_counts_depends_on_the_state() {
     let with_80: fn(Packet) -> Packet = |packet| packet.option(80, &[]);
     let rows: [Odd; 25] = [
         ("ACK with 80 that we asked for", || Bench::selecting(rapid()), with_80, ACK, Configures),
-        (
-            "ACK with 80 that nobody asked for",
-            || Bench::selecting(settings()),
-            with_80,
-            ACK,
-            Drops(Discard::Unexpected),
-        ),
+        ("ACK with 80 that nobody asked for", || Bench::selecting(conduct()), with_80, ACK, Drops(Discard::Unexpected)),
         ("OFFER with 80", || Bench::selecting(rapid()), with_80, OFFER, Asks),
-        ("OFFER without 54", || Bench::selecting(settings()), none, OFFER, Asks),
+        ("OFFER without 54", || Bench::selecting(conduct()), none, OFFER, Asks),
         ("ACK of another server", Bench::requesting, other, ACK, Drops(Discard::WrongServer)),
         ("ACK without 54", Bench::requesting, none, ACK, Configures),
         ("ACK for another address", Bench::requesting, other_addr, ACK, Drops(Discard::BadAddress)),
@@ -128,7 +122,7 @@ fn whose_reply_counts_depends_on_the_state() {
         ("NAK without 54", Bench::rebinding, none_from_elsewhere, NAK, Refuses),
         (
             "unspecified address",
-            || Bench::selecting(settings()),
+            || Bench::selecting(conduct()),
             |packet| Packet { yiaddr: Ipv4Addr::UNSPECIFIED, ..packet },
             OFFER,
             Drops(Discard::BadAddress),
@@ -144,19 +138,19 @@ fn whose_reply_counts_depends_on_the_state() {
 #[test]
 fn a_client_identifier_that_is_not_ours_is_not_for_us() {
     let ours: &[u8] = &[1, 2, 0, 0, 0, 0, 1];
-    let with = || LinkSettings { client_id: ours.iter().copied().collect(), ..settings() };
-    for (what, settings, echo, want) in [
+    let with = || Conduct { client_id: ours.iter().copied().collect(), ..conduct() };
+    for (what, conduct, echo, want) in [
         ("ours", with(), Some(ours), Asks),
         ("no echo (before RFC 6842)", with(), None, Asks),
         ("another's", with(), Some(&[1, 2, 0, 0, 0, 0, 2][..]), Drops(Discard::WrongClientId)),
         ("longer", with(), Some(&[1, 2, 0, 0, 0, 0, 1, 0][..]), Drops(Discard::WrongClientId)),
-        ("we sent none", settings(), Some(&[1, 2, 3][..]), Asks),
+        ("we sent none", conduct(), Some(&[1, 2, 3][..]), Asks),
     ] {
         let edit = |packet: Packet| match echo {
             Some(id) => packet.option(61, id),
             None => packet,
         };
-        assert_eq!(effect(Bench::selecting(settings), edit, OFFER), want, "{what}");
+        assert_eq!(effect(Bench::selecting(conduct), edit, OFFER), want, "{what}");
     }
 }
 
@@ -167,7 +161,7 @@ fn a_lease_without_option_54_is_from_siaddr_or_else_from_the_ip_source() {
         ("IP source", [0, 0, 0, 0], [169, 254, 169, 254], [169, 254, 169, 254]),
     ] {
         let edit = |packet: Packet| Packet { siaddr: siaddr.into(), source: source.into(), ..packet.without(54) };
-        let mut bench = Bench::selecting(settings());
+        let mut bench = Bench::selecting(conduct());
         let _ = bench.packet(&edit(Packet::lease(OFFER, bench.xid)));
         let actions = bench.packet(&edit(Packet::lease(ACK, bench.xid)));
         let Action::Configure(lease) = &actions[0] else { panic!("{what}: {actions:?}") };

@@ -101,8 +101,8 @@ proptest! {
 #[test]
 fn links_that_start_together_differ_in_xid_and_the_same_seed_repeats() {
     let first_xid = |seed: u8| {
-        let settings = crate::bench::settings();
-        let mut client = Client::new(settings, HardwareAddr(OURS), None, true, Seed::from_bytes([seed; 32]));
+        let conduct = crate::bench::conduct();
+        let mut client = Client::new(conduct, HardwareAddr(OURS), None, true, Seed::from_bytes([seed; 32]));
         match client.handle(Instant::from_nanos(1), Event::Started).first() {
             Some(Action::Send { xid, .. }) => *xid,
             other => panic!("{other:?}"),

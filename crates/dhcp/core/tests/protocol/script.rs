@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use core::time::Duration;
 
 use orlop_dhcp_contract::{
-    Ask, Command, Denied, HardwareAddr, IfIndex, Lease, LinkSettings, Phase, Policy, PrefixLen, Refusal, Remembered,
+    Ask, Command, Conduct, Denied, HardwareAddr, IfIndex, Lease, Phase, Policy, PrefixLen, Refusal, Remembered,
     Request, Term, Transmission, UnicastAddr,
 };
 use orlop_dhcp_core::client::{Action, Client, Event, MAX_MESSAGES_PER_MINUTE};
@@ -81,7 +81,7 @@ fn link() -> IfIndex {
 impl Stage {
     fn new(choice: u8) -> Self {
         let now = Instant::from_nanos(0).after(Duration::from_secs(100_000));
-        let settings = LinkSettings {
+        let conduct = Conduct {
             client_id: Bounded::new(),
             rapid_commit: choice & 1 != 0,
             broadcast: choice & 2 != 0,
@@ -91,7 +91,7 @@ impl Stage {
             .then(|| Remembered { lease: remembered(now, choice & 16 != 0), in_force: choice & 32 != 0 });
         let in_force = remembered.as_ref().filter(|kept| kept.in_force).map(|kept| kept.lease.clone());
         let carrier = choice & 64 == 0;
-        let client = Client::new(settings, HardwareAddr(OURS), remembered, carrier, Seed::from_bytes([choice; 32]));
+        let client = Client::new(conduct, HardwareAddr(OURS), remembered, carrier, Seed::from_bytes([choice; 32]));
         let mut policy = Policy::new();
         policy.adopt(now, link(), in_force.as_ref()).unwrap();
         Self {

@@ -11,7 +11,7 @@ use orlop_machine::Instant;
 use orlop_wire::{MaxSize, encode, max_size};
 use serde::Serialize;
 
-use crate::bench::settings;
+use crate::bench::conduct;
 use crate::malformed::{broken, unusual, wrong};
 use crate::packet::{ACK, NAK, OFFER, Packet};
 use crate::{script, targets};
@@ -189,7 +189,7 @@ fn notices() -> Vec<(&'static str, Notice)> {
         link,
         hardware: HardwareAddr([2, 0, 0, 0, 0, 1]),
         carrier: true,
-        settings: settings(),
+        conduct: conduct(),
         remembered,
     };
     vec![

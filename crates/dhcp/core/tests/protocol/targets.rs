@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Counters, LinkSettings, Notice, Request};
+use orlop_dhcp_contract::{Conduct, Counters, Notice, Request};
 use orlop_dhcp_core::frame::{self, PacketInfo};
 use orlop_dhcp_core::lease::granted;
 use orlop_dhcp_core::message::{Header, Reply};
@@ -45,9 +45,9 @@ pub(crate) fn message_to_lease(data: &[u8]) {
     let Ok(header) = Header::parse(data) else { return };
     let mut counters = Counters::default();
     let Ok(reply) = Reply::parse(&header, Ipv4Addr::new(192, 0, 2, 1), &mut counters) else { return };
-    let settings =
-        LinkSettings { client_id: Bounded::new(), rapid_commit: true, broadcast: false, fallback_lease_secs: 3600 };
-    let Ok(lease) = granted(&reply, &settings, Instant::from_nanos(1), None) else { return };
+    let conduct =
+        Conduct { client_id: Bounded::new(), rapid_commit: true, broadcast: false, fallback_lease_secs: 3600 };
+    let Ok(lease) = granted(&reply, &conduct, Instant::from_nanos(1), None) else { return };
     assert!(lease.term.is_ordered(), "{:?}", lease.term);
     assert!(lease.prefix.has_host(lease.addr.get()), "{}/{}", lease.addr, lease.prefix);
     assert!(lease.routes.is_empty() || lease.routers.is_empty(), "RFC 3442: never both");

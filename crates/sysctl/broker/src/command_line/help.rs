@@ -1,7 +1,16 @@
 //! What `--help` prints.
 
+use orlop_broker::{command_line, exit};
+use orlop_sandbox::fatal::Exit;
+
+use orlop_sysctl_profiles::DAEMON;
+
 /// Of `orlop-sysctl`.
-pub(super) const HELP: &str = "\
+pub(super) fn help() -> String {
+    format!("{WHAT}{}\n{}{FILES}", command_line::OPTIONS, exit::table(&DAEMON, &EXITS))
+}
+
+const WHAT: &str = "\
 Puts kernel settings in force, and checks that the kernel has really taken them.
 
 Usage: orlop-sysctl [OPTIONS] [FILE | KEY=VALUE | -]...
@@ -29,19 +38,19 @@ Options:
       --sysctl-dir DIR    The keys are here [default: /proc/sys]
       --lock              Write also what cannot be taken back before the next boot, last of all
       --strict            A key that does not exist is a failure
-      --json              Write everything about every key to standard output, as JSON
-      --log LEVEL         Messages up to LEVEL: error, warn, info, debug or trace [default: info]
-      --require-landlock  End with 77 where the kernel has no Landlock
-  -h, --help              Show this
-  -V, --version           Show the version
+";
 
-Exit codes:
-   0  every setting is in force
-   1  at least one is not: the kernel refused it, took another value, or has no such key (only with --strict)
-   2  at least one line cannot be understood; the others were put in force
-  64  the command line is wrong                      70  a bug in orlop-sysctl
-  71  the kernel refused something                   77  a sandbox layer or a capability is missing
-  78  a file cannot be read; the others were put in force
+const EXITS: [(Exit, &str); 4] = [
+    (Exit::Done, "every setting is in force"),
+    (
+        Exit::Unmet,
+        "at least one is not: the kernel refused it, took another value, or has no such key (only with --strict)",
+    ),
+    (Exit::Mistaken, "at least one line cannot be understood; the others were put in force"),
+    (Exit::Config, "a file cannot be read; the others were put in force"),
+];
+
+const FILES: &str = "\
 A key with '-' before it counts only for --diff. Of several codes the largest is given.
 
 Files:

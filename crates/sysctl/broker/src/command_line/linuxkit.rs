@@ -8,6 +8,7 @@ use orlop_sysctl_contract::Dialect;
 
 use super::{Invocation, Run, help, mistake};
 use crate::sources::{Folders, Wanted};
+use orlop_sysctl_profiles::DAEMON;
 
 /// Where it looks by itself.
 const CONFIG_DIR: &str = "/etc/sysctl.d";
@@ -29,6 +30,9 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocat
         let place = match name {
             "configDir" => &mut folder,
             "sysctlDir" => &mut run.sysctl_dir,
+            "V" | "version" => {
+                return Ok(Invocation::Print(format!("sysctl ({})\n", orlop_broker::version_line(&DAEMON).trim_end())));
+            }
             "h" | "help" => return Ok(Invocation::Print(help::LINUXKIT.to_owned())),
             _ => {
                 let problem = format!("{} is nothing that LinuxKit's sysctl knows", argument.display());

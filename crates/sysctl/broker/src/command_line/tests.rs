@@ -1,3 +1,6 @@
+use orlop_sandbox::fatal::Exit;
+use orlop_testbed::Folder;
+
 use super::*;
 
 fn parsed(line: &[&str]) -> Result<Invocation, Fatal> {
@@ -47,6 +50,7 @@ fn every_option_has_its_effect() {
         json: true,
         log: Level::DEBUG,
         require_landlock: true,
+        ready: None,
     };
     assert_eq!(run(&line.split_whitespace().collect::<Vec<_>>()), want);
 }
@@ -75,6 +79,14 @@ fn what_makes_no_sense_is_refused_with_help() {
         ("unknown short option", &["orlop-sysctl", "-w", "vm.x=1"]),
         ("a value where none belongs", &["orlop-sysctl", "--plan=yes"]),
         ("no value", &["orlop-sysctl", "--root"]),
+        ("twice a mode", &["orlop-sysctl", "--plan", "--plan"]),
+        ("twice a root", &["orlop-sysctl", "--root", "/a", "--root", "/a"]),
+        ("twice a place of keys", &["orlop-sysctl", "--sysctl-dir", "/a", "--sysctl-dir=/b"]),
+        ("twice a flag", &["orlop-sysctl", "--strict", "--strict"]),
+        ("another option in place of a value", &["orlop-sysctl", "--root", "--plan"]),
+        ("ready where nothing is done", &["orlop-sysctl", "--plan", "--ready-fd", "3"]),
+        ("a mode without its dashes", &["orlop-sysctl", "plan", "vm.x=1"]),
+        ("with a slip in it", &["orlop-sysctl", "postrue"]),
         ("two modes", &["orlop-sysctl", "--plan", "--diff"]),
         ("level", &["orlop-sysctl", "--log", "loud"]),
         ("a profile that is a path", &["orlop-sysctl", "--profile", "../x"]),
@@ -115,11 +127,13 @@ fn linuxkits_command_line_reads_every_file_and_locks() {
 #[test]
 fn the_help_names_every_option() {
     let Ok(Invocation::Print(help)) = parsed(&["orlop-sysctl", "--help"]) else { panic!("no help") };
+    // The options of every daemon are held by a test beside them.
     let source = include_str!("../command_line.rs");
-    let options: Vec<&str> = source.split("Arg::Long(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert!(options.len() > 12, "{options:?}");
+    let arms = source.lines().map(str::trim_start).filter(|line| line.starts_with("\"--") && line.contains("=>"));
+    let options: Vec<&str> = arms.filter_map(|line| line.split('"').nth(1)).collect();
+    assert_eq!(options.len(), 11, "{options:?}");
     for option in options {
-        assert!(help.contains(&format!("--{option}")), "--{option} is not in the help");
+        assert!(help.contains(&format!(" {option} ")), "{option} is not in the help");
     }
     assert!(help.lines().all(|line| line.len() <= 120), "a line is too wide");
 }
@@ -130,7 +144,23 @@ fn help_and_version_are_printed_whatever_else_is_asked_for() {
         (&["orlop-sysctl", "--plan", "-h"][..], "Usage: orlop-sysctl"),
         (&["orlop-sysctl", "--version"], "orlop-sysctl 0."),
         (&["sysctl", "-help"], "-configDir"),
+        (&["sysctl", "-V"], "sysctl (orlop-sysctl 0."),
     ] {
         assert!(matches!(parsed(line), Ok(Invocation::Print(text)) if text.contains(has)), "{line:?}");
     }
+}
+
+#[test]
+fn a_word_that_is_nearly_a_mode_is_a_file_only_if_there_is_one() {
+    let folder = Folder::new("near-a-mode");
+    let line = ["orlop-sysctl", "--config-dir", folder.0.to_str().unwrap(), "plans"];
+    let fatal = parsed(&line).unwrap_err();
+    assert!(fatal.help.as_deref().unwrap().starts_with("did you mean: orlop-sysctl --plan?"), "{fatal}");
+    std::fs::write(folder.0.join("plans"), "").unwrap();
+    assert_eq!(run(&line).wanted.inputs, [Input::Named("plans".into())]);
+}
+
+#[test]
+fn who_waits_is_told_of_a_run_that_puts_settings_in_force() {
+    assert_eq!(run(&["orlop-sysctl", "--ready-fd", "5"]).ready, Some(5));
 }

@@ -104,7 +104,7 @@ fn try_run(
     for permitted in steps {
         let mut record = Record::new(permitted);
         match (tree.open_key(&record.permitted.step().key), &mut hand) {
-            (Err(errno), _) => settle(&mut record, Attempt::Unopened(errno.raw_os_error())),
+            (Err(errno), _) => conclude(&mut record, Attempt::Unopened(errno.raw_os_error())),
             (Ok(_), None) => lost(&mut record),
             (Ok((setting, access)), Some(hand)) => {
                 let hand = &mut **hand;
@@ -125,7 +125,7 @@ fn try_run(
                             break;
                         }
                         Some(false) if !under_way.is_empty() => take_half(hand, &mut under_way, records),
-                        // It takes none although it has none.
+                        // The applier refuses a job though its queue is empty: it is broken, and the key counts as lost.
                         Some(false) | None => break lost(&mut record),
                     }
                 }
@@ -168,7 +168,7 @@ fn take(hand: &mut impl Writer, under_way: &mut UnderWay, records: &mut [Record]
     let Some((at, access)) = under_way.pop_front() else { return };
     let Some(record) = records.get_mut(at) else { return };
     match hand.recv() {
-        Some(trial) => settle(record, Attempt::Tried(access, trial)),
+        Some(trial) => conclude(record, Attempt::Tried(access, trial)),
         None => lost(record),
     }
 }
@@ -188,7 +188,7 @@ fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
     }
     if let Some(trial) = hand.recv() {
         record.by = Some(hand.name());
-        settle(record, Attempt::Tried(access, trial));
+        conclude(record, Attempt::Tried(access, trial));
         if matches!(record.outcome, Some(Outcome::Denied(_))) {
             // The first one had the capability of the class: it is not for want of that.
             record.outcome = Some(Outcome::Denied(None));
@@ -214,7 +214,7 @@ fn look_again(tree: &Tree, record: &mut Record, open: Option<OwnedFd>) {
     }
 }
 
-fn settle(record: &mut Record, attempt: Attempt) {
+fn conclude(record: &mut Record, attempt: Attempt) {
     record.outcome = Some(judge(&record.permitted, &attempt));
     record.attempt = Some(attempt);
 }

@@ -117,9 +117,9 @@ impl Crew {
         self.0.iter().position(|hand| hand.class == class)
     }
 
-    /// What each is restricted by.
-    pub(super) fn postures(&self) -> Vec<(&'static str, Posture)> {
-        self.0.iter().map(|hand| (hand.name, hand.posture.clone())).collect()
+    /// What each is restricted by, by the names of their profiles.
+    pub(super) fn postures(&self) -> impl Iterator<Item = (&'static str, &Posture)> {
+        self.0.iter().map(|hand| (hand.name, &hand.posture))
     }
 }
 

@@ -1,17 +1,20 @@
 //! What a run leaves: its report on the terminal, and files for others.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use orlop_machine::Instant;
+use orlop_broker::moment::Now;
+use orlop_broker::posture::Postures;
+use orlop_broker::print::print;
+use orlop_broker::{folder, metrics};
 use orlop_sandbox::fatal::Fatal;
 use rustix::fs::Mode as Bits;
 
 use crate::command_line::Mode;
 use crate::report::{Audit, Report};
-use crate::status::{self, Document, Postures, not_left};
+use crate::status::{self, not_left};
+use orlop_sysctl_profiles::DAEMON;
 
 /// The folders of a run that puts settings in force; open, as far as there are such.
 #[derive(Debug, Default)]
@@ -23,8 +26,6 @@ pub(super) struct Outputs {
 
 /// Audit and status.
 const OWN_FOLDER: &str = "/run/orlop/sysctl";
-/// Prometheus text of every daemon, for node_exporter.
-const METRICS_FOLDER: &str = "/run/orlop/metrics";
 
 impl Outputs {
     /// Opens the folders. One that cannot be had is a warning: settings count more than what is written about them.
@@ -32,8 +33,8 @@ impl Outputs {
         if mode != Mode::Apply {
             return Self::default();
         }
-        let (own, metrics) = (folder(OWN_FOLDER), folder(METRICS_FOLDER));
-        let writable = [(&own, OWN_FOLDER), (&metrics, METRICS_FOLDER)];
+        let (own, metrics) = (open(OWN_FOLDER), open(metrics::FOLDER));
+        let writable = [(&own, OWN_FOLDER), (&metrics, metrics::FOLDER)];
         let writable =
             writable.into_iter().filter(|(folder, _)| folder.is_some()).map(|(_, path)| Path::new(path)).collect();
         Self { own, metrics, writable }
@@ -48,14 +49,15 @@ impl Outputs {
     ///
     /// # Errors
     /// Standard output cannot be written to.
-    pub(super) fn write(&self, report: &Report, postures: &Postures, json: bool, now: Instant) -> Result<(), Fatal> {
+    pub(super) fn write(&self, report: &Report, postures: &Postures, json: bool) -> Result<(), Fatal> {
         report.log();
         let audit = (json || self.own.is_some()).then(|| Audit::new(report).to_json());
         if let (Some(folder), Some(audit)) = (&self.own, &audit) {
-            leave(folder, audit, &Document::new(report, postures, now).to_json());
+            leave(folder, audit, &status::document(report, postures, Now::read()).to_json());
         }
         if let Some(folder) = &self.metrics {
-            replace(folder, "sysctl.prom", EVERYBODY, &status::metrics(report));
+            let written = metrics::write(folder.as_fd(), &DAEMON, &status::metrics(report, postures));
+            left(&metrics::file(&DAEMON), written);
         }
         match audit {
             Some(audit) if json => print(&audit),
@@ -64,42 +66,30 @@ impl Outputs {
     }
 }
 
-fn folder(path: &str) -> Option<OwnedFd> {
-    let opened = std::fs::create_dir_all(path).and_then(|()| File::open(Path::new(path)));
-    opened.map(Into::into).map_err(|cause| not_left(path, &cause)).ok()
+fn open(path: &str) -> Option<OwnedFd> {
+    folder::open(Path::new(path)).map_err(|fatal| not_left(path, &fatal.cause.unwrap_or_default())).ok()
 }
 
 fn leave(folder: &OwnedFd, audit: &str, status: &str) {
-    replace(folder, "audit.json", OWNER, audit);
-    replace(folder, "status.json", EVERYBODY, status);
+    left(AUDIT, orlop_wholefile::replace(folder.as_fd(), AUDIT, audit.as_bytes(), OWNER));
+    left(orlop_broker::status::FILE, orlop_broker::status::write(folder.as_fd(), status));
 }
 
-/// Who may read it. In the audit are values that only root may read from the kernel: keys of TCP Fast Open, for example.
-const OWNER: u32 = 0o600;
-const EVERYBODY: u32 = 0o644;
+/// Every key with its values.
+const AUDIT: &str = "audit.json";
 
-fn replace(folder: &OwnedFd, name: &str, mode: u32, content: &str) {
-    let written = orlop_wholefile::replace(folder.as_fd(), name, content.as_bytes(), Bits::from_raw_mode(mode));
+/// Who may read the audit. In it are values that only root may read from the kernel: keys of TCP Fast Open, for example.
+const OWNER: Bits = Bits::from_raw_mode(0o600);
+
+fn left(name: &str, written: io::Result<()>) {
     if let Err(cause) = written {
         not_left(name, &cause);
     }
 }
 
-/// Writes text to standard output. A reader that has heard enough is no error.
-///
-/// # Errors
-/// The kernel refuses.
-pub fn print(text: &str) -> Result<(), Fatal> {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Fatal::os("cannot write to standard output", error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::PermissionsExt as _;
 
     use orlop_testbed::Folder;

@@ -43,7 +43,8 @@ fn the_shape_of_design_is_allowed() {
         ("crates/dhcp/contract", "orlop-dhcp-contract", &["orlop-wire", "serde"]),
         ("crates/dhcp/core", "orlop-dhcp-core", &["orlop-dhcp-contract", "dhcproto"]),
         ("crates/dhcp/worker", "orlop-dhcp-worker", &["orlop-dhcp-core", "tokio"]),
-        ("crates/dhcp/broker", "orlop-dhcp", &["orlop-dhcp-contract", "rtnetlink"]),
+        ("crates/broker", "orlop-broker", &["orlop-wire", "lexopt"]),
+        ("crates/dhcp/broker", "orlop-dhcp", &["orlop-dhcp-contract", "orlop-broker", "rtnetlink"]),
     ];
     assert_eq!(problems(shape), Vec::<String>::new());
 }
@@ -59,6 +60,13 @@ fn each_forbidden_direction_is_found() {
         ("a broker on a core", ("crates/dhcp/broker", "orlop-dhcp"), core),
         ("a contract on a core", ("crates/dhcp/contract", "orlop-dhcp-contract"), core),
         ("a daemon on another", ("crates/dhcp/broker", "orlop-dhcp"), other),
+        (
+            "a worker on what brokers share",
+            ("crates/dhcp/worker", "orlop-dhcp-worker"),
+            ("crates/broker", "orlop-broker", &[]),
+        ),
+        ("a shared library on it", ("crates/sandbox", "orlop-sandbox"), ("crates/config", "orlop-config", &[])),
+        ("what brokers share on a daemon", ("crates/broker", "orlop-broker"), contract),
         ("a shared library on a daemon", ("crates/sandbox", "orlop-sandbox"), contract),
         ("profiles on a core", ("crates/dhcp/profiles", "orlop-dhcp-profiles"), core),
         ("a core on the harness", ("crates/dhcp/core", "orlop-dhcp-core"), harness),

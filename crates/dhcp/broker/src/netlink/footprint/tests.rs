@@ -3,7 +3,7 @@ use orlop_dhcp_contract::{Ipv4Broadcast, Mtu, Route, Term};
 use super::*;
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000_000);
-const SETTINGS: Settings = Settings { metric: 1002, routes: true, route_mtu: true };
+const CHOICE: RouteChoice = RouteChoice { metric: 1002, routes: true, route_mtu: true };
 
 fn unicast(addr: [u8; 4]) -> UnicastAddr {
     UnicastAddr::new(addr.into()).unwrap()
@@ -18,7 +18,7 @@ fn lease(addr: [u8; 4], bits: u8, router: [u8; 4]) -> Lease {
 }
 
 fn footprint(addr: [u8; 4], bits: u8, router: [u8; 4]) -> Footprint {
-    Footprint::of(&lease(addr, bits, router), SETTINGS)
+    Footprint::of(&lease(addr, bits, router), CHOICE)
 }
 
 /// Changes as a person would type them.
@@ -69,7 +69,7 @@ fn what_the_new_lease_lacks_goes_after_the_new_is_in() {
     };
     old.routes =
         [route([0; 4], 0, Some([172, 31, 1, 1])), route([10, 0, 0, 0], 8, Some([192, 0, 2, 5]))].into_iter().collect();
-    let old = Footprint::of(&old, SETTINGS);
+    let old = Footprint::of(&old, CHOICE);
     let new = footprint([198, 51, 100, 7], 24, [198, 51, 100, 1]);
     assert_eq!(
         written(&Plan::replace(Some(&old), &new, NOW).clean),
@@ -142,7 +142,7 @@ fn the_broadcast_address_is_the_leases_or_the_computed_one() {
     ] {
         let mut lease = lease([192, 0, 2, 9], bits, [192, 0, 2, 1]);
         lease.broadcast = option.map(|addr: [u8; 4]| Ipv4Broadcast(addr.into()));
-        assert_eq!(Footprint::of(&lease, SETTINGS).broadcast, want.map(Ipv4Addr::from), "{what}");
+        assert_eq!(Footprint::of(&lease, CHOICE).broadcast, want.map(Ipv4Addr::from), "{what}");
     }
 }
 
@@ -155,7 +155,7 @@ fn the_operator_can_leave_routes_and_mtu_out() {
         ("no MTU", true, false, (1, None)),
         ("no routes", false, true, (0, Some(1400))),
     ] {
-        let footprint = Footprint::of(&lease, Settings { routes, route_mtu, ..SETTINGS });
+        let footprint = Footprint::of(&lease, RouteChoice { routes, route_mtu, ..CHOICE });
         assert_eq!((footprint.routes.len(), footprint.mtu), want, "{what}");
     }
 }

@@ -5,15 +5,13 @@ use std::collections::VecDeque;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use orlop_dhcp_contract::{
-    Command, HardwareAddr, Lease, LinkSettings, PrefixLen, Refusal, Remembered, Term, UnicastAddr,
-};
+use orlop_dhcp_contract::{Command, Conduct, HardwareAddr, Lease, PrefixLen, Refusal, Remembered, Term, UnicastAddr};
 use orlop_dhcp_core::client::{Action, Client, Event};
 use orlop_dhcp_core::frame::PacketInfo;
 use orlop_machine::{Instant, Machine, Seed};
 
 use super::line::{When, Words, write};
-use crate::bench::settings;
+use crate::bench::conduct;
 use crate::packet::{ACK, NAK, OFFER, OURS, Packet};
 
 pub(super) struct Stage {
@@ -32,19 +30,19 @@ impl Stage {
     /// have room.
     pub(super) fn new(setup: &[&str]) -> Result<Self, String> {
         let start = Instant::from_nanos(0).after(Duration::from_secs(10_000));
-        let (mut settings, mut remembered, mut carrier) = (settings(), None, true);
+        let (mut conduct, mut remembered, mut carrier) = (conduct(), None, true);
         for line in setup {
             let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
             let mut words = Words::new(rest);
             match first {
-                "settings" => configure(&mut settings, &mut words)?,
+                "settings" => configure(&mut conduct, &mut words)?,
                 "remembered" => remembered = Some(memory(&mut words, start)?),
                 "carrier" => carrier = words.take("down").is_none(),
                 _ => return Err(format!("unknown setup: {line}")),
             }
             words.done()?;
         }
-        let client = Client::new(settings, HardwareAddr(OURS), remembered, carrier, Seed::from_bytes([9; 32]));
+        let client = Client::new(conduct, HardwareAddr(OURS), remembered, carrier, Seed::from_bytes([9; 32]));
         Ok(Self { client, start, now: start, last: start, xid: 0, done: VecDeque::new(), ended: false })
     }
 
@@ -156,11 +154,11 @@ impl Stage {
     }
 }
 
-fn configure(settings: &mut LinkSettings, words: &mut Words<'_>) -> Result<(), String> {
-    settings.rapid_commit = words.take("rapid-commit").is_some();
-    settings.broadcast = words.take("broadcast").is_some();
+fn configure(conduct: &mut Conduct, words: &mut Words<'_>) -> Result<(), String> {
+    conduct.rapid_commit = words.take("rapid-commit").is_some();
+    conduct.broadcast = words.take("broadcast").is_some();
     if let Some(secs) = words.parse("fallback")? {
-        settings.fallback_lease_secs = secs;
+        conduct.fallback_lease_secs = secs;
     }
     Ok(())
 }

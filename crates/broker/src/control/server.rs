@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::task::{Context, Poll};
@@ -20,7 +21,7 @@ use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
 
-use super::{Order, Reply};
+use super::{Message, Reply};
 
 /// Callers at a time: the one that matters, and a few that hang.
 const MAX_CALLERS: usize = 4;
@@ -62,21 +63,30 @@ impl Bound {
     ///
     /// # Errors
     /// There is no descriptor left.
-    pub fn serve(self, allowed: u32) -> io::Result<Server> {
+    pub fn serve<Order: Message, Answer: Message>(self, allowed: u32) -> io::Result<Server<Order, Answer>> {
         let listener = UnixListener::from_std(std::os::unix::net::UnixListener::from(self.0))?;
-        Ok(Server { listener, allowed, callers: Vec::new(), number: 0, paused_until: None, timer: BootTimer::new()? })
+        Ok(Server {
+            listener,
+            allowed,
+            callers: Vec::new(),
+            number: 0,
+            paused_until: None,
+            timer: BootTimer::new()?,
+            speaks: PhantomData,
+        })
     }
 }
 
 /// Takes orders, one at a time.
 #[derive(Debug)]
-pub struct Server {
+pub struct Server<Order, Answer = ()> {
     listener: UnixListener,
     allowed: u32,
     callers: Vec<Caller>,
     number: u64,
     paused_until: Option<Instant>,
     timer: BootTimer,
+    speaks: PhantomData<fn() -> (Order, Answer)>,
 }
 
 #[derive(Debug)]
@@ -90,53 +100,53 @@ struct Caller {
 /// An order, and who waits for the reply.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the caller waits for an answer"]
-pub struct Asked {
-    /// What to do.
+pub struct Call<Order> {
+    /// What the daemon is to do.
     pub order: Order,
     /// For [`Server::answer`].
     pub caller: u64,
 }
 
-impl Server {
+impl<Order: Message, Answer: Message> Server<Order, Answer> {
     /// Waits for the next order. Cancelling loses nothing.
     ///
     /// # Errors
     /// None on a kernel that works.
-    pub async fn next(&mut self) -> io::Result<Asked> {
+    pub async fn next(&mut self) -> io::Result<Call<Order>> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
     /// Answers a caller and ends the conversation. One that is gone by now is forgotten.
-    pub fn answer(&mut self, caller: u64, reply: &Reply) {
+    pub fn answer(&mut self, caller: u64, reply: &Reply<Answer>) {
         let Some(at) = self.callers.iter().position(|one| one.number == caller) else { return };
         self.callers.remove(at).say(reply);
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Asked>> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Call<Order>>> {
         let now = clock::now();
         self.callers.retain(|caller| now < caller.until);
         if self.paused_until.is_none_or(|until| until <= now) {
             self.paused_until = None;
             self.accept(context, now);
         }
-        let mut asked = None;
+        let mut call = None;
         self.callers.retain_mut(|caller| {
-            if asked.is_some() || caller.has_asked {
+            if call.is_some() || caller.has_asked {
                 return true;
             }
-            match caller.poll_order(context) {
+            match caller.poll_order::<Order>(context) {
                 Poll::Pending => true,
                 Poll::Ready(Some(order)) => {
                     caller.has_asked = true;
                     caller.until = now.after(PATIENCE);
-                    asked = Some(Asked { order, caller: caller.number });
+                    call = Some(Call { order, caller: caller.number });
                     true
                 }
                 Poll::Ready(None) => false,
             }
         });
-        if let Some(asked) = asked {
-            return Poll::Ready(Ok(asked));
+        if let Some(call) = call {
+            return Poll::Ready(Ok(call));
         }
         let ends = self.callers.iter().map(|caller| caller.until).chain(self.paused_until);
         self.timer.set(ends.min())?;
@@ -188,9 +198,9 @@ impl Server {
 
 impl Caller {
     /// The order, or `None` when this caller is of no use.
-    fn poll_order(&self, context: &mut Context<'_>) -> Poll<Option<Order>> {
+    fn poll_order<Order: Message>(&self, context: &mut Context<'_>) -> Poll<Option<Order>> {
         // One byte more than any order, so that a longer message is seen to be one.
-        let mut frame = [0; max_size::<Order>() + 1];
+        let mut frame = vec![0; max_size::<Order>() + 1];
         loop {
             match self.stream.poll_read_ready(context) {
                 Poll::Pending => return Poll::Pending,
@@ -205,7 +215,9 @@ impl Caller {
                     let order = frame.get(..len).and_then(|frame| decode(frame).ok());
                     if order.is_none() && len > 0 {
                         warn!(len, "control caller speaks another language");
-                        self.say(&Reply::refused("this daemon does not know that order: is it of another version?"));
+                        self.say(&Reply::<()>::refused(
+                            "this daemon does not know that order: is it of another version?",
+                        ));
                     }
                     return Poll::Ready(order);
                 }
@@ -215,8 +227,8 @@ impl Caller {
         }
     }
 
-    fn say(&self, reply: &Reply) {
-        let mut frame = [0; max_size::<Reply>()];
+    fn say<Answer: Message>(&self, reply: &Reply<Answer>) {
+        let mut frame = vec![0; max_size::<Reply<Answer>>()];
         let Ok(frame) = encode(reply, &mut frame) else { return };
         // A new connection has room for one message; a caller that made that untrue gets no answer.
         if let Err(errno) = send(self.stream.as_fd(), frame, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {

@@ -2,23 +2,25 @@
 
 use core::time::Duration;
 
+use orlop_broker::moment::Now;
+use orlop_broker::print::print;
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use tracing::{info, warn};
 
 use super::link::OurLink;
 use super::server::Server;
-use crate::command_line::Mode;
 use crate::resolv_conf;
+use crate::settings::Mode;
 use crate::status::{LinkStatus, Status};
-use crate::verdict::{Limits, Outcome, Verdict, judge};
+use crate::verdict::{Achievement, Limits, Verdict, judge};
 
 /// Until a server has granted or confirmed a lease, or this long, no status is written: nothing may delay the boot.
 const QUIET_START: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Brings everything up to date, and gives the exit code when the work is done.
-    pub(super) fn settle(&mut self, now: Instant) -> Result<Option<Exit>, Fatal> {
+    pub(super) fn catch_up(&mut self, now: Instant) -> Result<Option<Exit>, Fatal> {
         let mut wakes = vec![now.after(resolv_conf::POLL)];
         if now >= self.next_claim_check {
             self.next_claim_check = now.after(resolv_conf::POLL);
@@ -37,7 +39,7 @@ impl Server {
         };
         let quiet_until = self.started.after(QUIET_START);
         if outcome.is_some() || now >= quiet_until || self.links.values().any(OurLink::is_leased) {
-            wakes.extend(self.write_status(outcome.as_ref(), now));
+            wakes.extend(self.write_status(outcome.as_ref()));
         } else {
             wakes.push(quiet_until);
         }
@@ -61,9 +63,9 @@ impl Server {
         judge(&standings, limits, now)
     }
 
-    fn finish(&self, outcome: Outcome) -> Result<Exit, Fatal> {
+    fn finish(&self, outcome: Achievement) -> Result<Exit, Fatal> {
         if self.run.json
-            && let Err(Fatal { cause, .. }) = crate::ask::print(&format!("{}\n", outcome.to_json()))
+            && let Err(Fatal { cause, .. }) = print(&format!("{}\n", outcome.to_json()))
         {
             // The work is done all the same; to do it once more would not make room.
             warn!(?cause, "the outcome is not printed");
@@ -74,7 +76,7 @@ impl Server {
     }
 
     /// Gives the moment at which there is more to write.
-    fn write_status(&mut self, outcome: Option<&Outcome>, now: Instant) -> Option<Instant> {
+    fn write_status(&mut self, outcome: Option<&Achievement>) -> Option<Instant> {
         let status = Status {
             mode: self.run.mode,
             started: self.started,
@@ -85,7 +87,7 @@ impl Server {
         };
         let equipment = &self.equipment;
         let (own, metrics) = (equipment.own_folder(), equipment.metrics_folder());
-        self.status.update(own, metrics, &status, now).unwrap_or_else(|error| {
+        self.status.update(own, metrics, &status, Now::read()).unwrap_or_else(|error| {
             warn!(%error, "the status is not written");
             None
         })

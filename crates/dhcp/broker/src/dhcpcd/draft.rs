@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use orlop_broker::verbosity::Verbosity;
+use orlop_config::{Folder, Seconds};
 use orlop_dhcp_contract::{DomainName, MAX_LINKS};
+use orlop_wire::InterfaceName;
 use tracing::Level;
 
-use super::conf::{Directive, items};
+use super::directive::{Directive, items};
 use crate::client_id::ClientId;
-use crate::config::{
-    Config, File, Folder, LinkFile, MAX_PATTERNS, Pattern, Seconds, SendHostname, SetHostname, UseMtu, VendorClass,
-    Verbosity,
-};
-use crate::interface_name::InterfaceName;
+use crate::config::{Config, File, LinkFile, MAX_PATTERNS, Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
 
 /// A configuration while its directives are read, one after another.
 #[derive(Debug, Default)]

@@ -12,13 +12,13 @@ const MAX_NAMED: usize = 12;
 
 /// What a run achieved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct Achievement {
     /// In one word.
     pub outcome: Kind,
     /// After how many milliseconds.
     pub after_ms: u64,
     /// For each link.
-    pub links: Vec<LinkOutcome>,
+    pub links: Vec<LinkFate>,
 }
 
 /// What a run achieved, in one word.
@@ -73,7 +73,7 @@ impl Kind {
 
 /// What became of one link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkOutcome {
+pub struct LinkFate {
     /// What it is called.
     pub interface: String,
     /// What became of it.
@@ -103,12 +103,12 @@ pub enum Fate {
     NoAnswer,
     /// There were answers that could not be used.
     Refused {
-        /// Why.
+        /// A sentence for the operator.
         why: String,
     },
 }
 
-impl fmt::Display for LinkOutcome {
+impl fmt::Display for LinkFate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { interface, fate } = self;
         match fate {
@@ -159,9 +159,9 @@ impl TryFrom<String> for Network {
 #[error("not an address with a prefix length")]
 pub struct NotANetwork;
 
-impl Outcome {
+impl Achievement {
     /// What it comes to, link by link.
-    pub(super) fn of(links: Vec<LinkOutcome>, after: Duration) -> Self {
+    pub(super) fn of(links: Vec<LinkFate>, after: Duration) -> Self {
         let any = |is: fn(&Fate) -> bool| links.iter().any(|link| is(&link.fate));
         let configured = any(|fate| matches!(fate, Fate::Configured { .. }));
         let kept = any(|fate| matches!(fate, Fate::Kept { .. }));
@@ -203,7 +203,7 @@ impl Outcome {
 }
 
 /// The one line that says what was achieved.
-impl fmt::Display for Outcome {
+impl fmt::Display for Achievement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { outcome, after_ms, links } = self;
         let word = match outcome {

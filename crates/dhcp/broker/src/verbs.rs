@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use orlop_broker::control::{Reply, send};
+use orlop_broker::print::print;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use crate::control::{self, Order, Reply};
-use crate::serve::OWN_FOLDER;
+use crate::OWN_FOLDER;
+use crate::control::{self, Order};
 use crate::settings::Settings;
 use crate::status;
+use orlop_dhcp_profiles::DAEMON;
 
 /// Reads the configuration and says that it is good.
 ///
@@ -19,10 +22,11 @@ pub fn check(settings: &Settings) -> Result<Exit, Fatal> {
     for warning in &loaded.warnings {
         eprintln!("warning: {warning}");
     }
-    match settings.path() {
-        path if path.exists() => print(&format!("{} is good\n", path.display())),
-        path => print(&format!("there is no {}: every default holds\n", path.display())),
-    }
+    print(&match settings.path() {
+        path if path.exists() => format!("{} is good\n", path.display()),
+        path => format!("there is no {}: every default holds\n", path.display()),
+    })?;
+    Ok(Exit::Done)
 }
 
 /// Shows what the running daemon does, or the one-shot run of before did.
@@ -40,21 +44,11 @@ pub fn status(json: bool) -> Result<Exit, Fatal> {
 /// # Errors
 /// No daemon is running, or it refuses.
 pub fn control(order: &Order) -> Result<Exit, Fatal> {
-    match control::send(Path::new(control::PATH), order)? {
-        Reply::Done => print("done; see: orlop-dhcp status\n"),
+    match send(Path::new(control::PATH), order).map_err(|error| error.fatal(&DAEMON))? {
+        Reply::Done(()) => {
+            print("done; see: orlop-dhcp status\n")?;
+            Ok(Exit::Done)
+        }
         Reply::Refused(why) => Err(Fatal::new(Exit::Refused, "the daemon refuses").cause(why)),
-    }
-}
-
-/// Writes text to standard output. A reader that has heard enough is no error.
-///
-/// # Errors
-/// None yet.
-pub fn print(text: &str) -> Result<Exit, Fatal> {
-    use std::io::Write as _;
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Ok(Exit::Done),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-        Err(error) => Err(Fatal::os("cannot write to standard output", error)),
     }
 }

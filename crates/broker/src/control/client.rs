@@ -13,7 +13,8 @@ use rustix::net::{
     socket_with, sockopt,
 };
 
-use super::{Order, Reply};
+use super::{Message, Reply};
+use orlop_sandbox::daemon::Daemon;
 
 /// How long the daemon may take to answer. It answers at once unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,15 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// No daemon is there, we may not talk to it, or it does not answer as agreed.
-pub fn send(path: &Path, order: &Order) -> Result<Reply, ControlError> {
+pub fn send<Order: Message, Answer: Message>(path: &Path, order: &Order) -> Result<Reply<Answer>, ControlError> {
     let socket = open(path).map_err(|errno| match errno {
         Errno::NOENT | Errno::CONNREFUSED => ControlError::NoDaemon { path: path.to_owned() },
         Errno::ACCESS | Errno::PERM => ControlError::NotAllowed { path: path.to_owned() },
         errno => ControlError::Io(errno.into()),
     })?;
-    let mut frame = [0; max_size::<Order>()];
+    let mut frame = vec![0; max_size::<Order>()];
     let frame = encode(order, &mut frame).map_err(|_| ControlError::Nonsense)?;
-    let mut answer = [0; max_size::<Reply>() + 1];
+    let mut answer = vec![0; max_size::<Reply<Answer>>() + 1];
     let received = send_message(&socket, frame, SendFlags::NOSIGNAL)
         .and_then(|_| recv(socket.as_fd(), &mut answer[..], RecvFlags::empty()))
         .map_err(|errno| match errno {
@@ -39,7 +40,7 @@ pub fn send(path: &Path, order: &Order) -> Result<Reply, ControlError> {
         })?;
     match received.0 {
         0 => Err(ControlError::HungUp),
-        len => decode(&answer[..len]).map_err(|_| ControlError::Nonsense),
+        len => answer.get(..len).and_then(|answer| decode(answer).ok()).ok_or(ControlError::Nonsense),
     }
 }
 
@@ -63,47 +64,59 @@ fn open(path: &Path) -> Result<OwnedFd, Errno> {
 #[non_exhaustive]
 pub enum ControlError {
     /// Nobody listens.
-    #[error("no DHCP daemon is running here")]
+    #[error("nobody listens at {}", path.display())]
     NoDaemon {
-        /// Where one would listen.
+        /// Where a daemon would listen.
         path: PathBuf,
     },
     /// The socket is not ours to open.
-    #[error("only root may give orders to the DHCP daemon")]
+    #[error("no permission to open {}", path.display())]
     NotAllowed {
-        /// Which socket.
+        /// The socket.
         path: PathBuf,
     },
     /// The daemon took the order and hangs.
-    #[error("the DHCP daemon does not answer")]
+    #[error("nothing was heard for {PATIENCE:?}")]
     NoAnswer,
     /// The daemon closed the connection: it is busy with others, or ended.
-    #[error("the DHCP daemon hung up")]
+    #[error("the connection was closed")]
     HungUp,
     /// The answer is not one.
-    #[error("the DHCP daemon answers in another language")]
+    #[error("the answer is of another version")]
     Nonsense,
     /// The kernel refused.
-    #[error("cannot talk to the DHCP daemon")]
+    #[error(transparent)]
     Io(io::Error),
 }
 
-impl From<ControlError> for Fatal {
-    fn from(error: ControlError) -> Self {
-        let problem = error.to_string();
-        match error {
-            ControlError::NoDaemon { path } => Self::new(Exit::Unconfigured, problem)
-                .cause(format_args!("nobody listens at {}", path.display()))
-                .help("start orlop-dhcp without --oneshot; in a container, bind /run/orlop/dhcp into this one"),
-            ControlError::NotAllowed { path } => Self::new(Exit::Permission, problem)
-                .cause(format_args!("no permission to open {}", path.display()))
-                .help("run the command as root"),
-            ControlError::NoAnswer | ControlError::HungUp => {
-                Self::new(Exit::Unconfigured, problem).help("try again; orlop-dhcp status shows what it is doing")
+impl ControlError {
+    /// The error that ends the command of a user who gave `daemon` an order.
+    pub fn fatal(self, daemon: &Daemon) -> Fatal {
+        let (title, command) = (daemon.title, daemon.program);
+        let (exit, problem) = match &self {
+            Self::NoDaemon { .. } => (Exit::Unconfigured, format!("no {title} is running here")),
+            Self::NotAllowed { .. } => (Exit::Permission, format!("only root may give orders to the {title}")),
+            Self::NoAnswer => (Exit::Unconfigured, format!("the {title} does not answer")),
+            Self::HungUp => (Exit::Unconfigured, format!("the {title} hung up")),
+            Self::Nonsense => (Exit::Software, format!("the {title} answers in another language")),
+            Self::Io(_) => (Exit::Os, format!("cannot talk to the {title}")),
+        };
+        let help = match &self {
+            Self::NoDaemon { path } => {
+                let folder = path.parent().unwrap_or(path).display();
+                Some(format!("start {command} without --oneshot; in a container, bind {folder} into this one"))
             }
-            ControlError::Nonsense => Self::new(Exit::Software, problem)
-                .help("use the orlop-dhcp of the same version as the daemon (orlop-dhcp --version, orlop-dhcp status)"),
-            ControlError::Io(cause) => Self::new(Exit::Os, problem).cause(cause),
+            Self::NotAllowed { .. } => Some("run the command as root".to_owned()),
+            Self::NoAnswer | Self::HungUp => Some(format!("try again; {command} status shows what it is doing")),
+            Self::Nonsense => Some(format!(
+                "use the {command} of the same version as the daemon ({command} --version, {command} status)"
+            )),
+            Self::Io(_) => None,
+        };
+        let fatal = Fatal::new(exit, problem).cause(self);
+        match help {
+            Some(help) => fatal.help(help),
+            None => fatal,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use core::fmt;
 
-use orlop_wire::{MaxSize, Str};
+use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
+
+use crate::Str;
 
 /// Longest name: `IFNAMSIZ` is 16 with its final zero.
 const MAX_LEN: usize = 15;
@@ -80,6 +82,9 @@ mod tests {
             ("two words", "a b", false),
             ("second line", "a\nb", false),
             ("label quote", "a\"b", false),
+            ("leading hyphen", "-a", true),
+            ("final dot", "example.com.", true),
+            ("not ASCII", "ü", false),
         ] {
             assert_eq!(InterfaceName::new(name).is_some(), ok, "{what}");
         }

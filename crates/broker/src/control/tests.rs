@@ -9,6 +9,26 @@ use orlop_wire::{decode, encode, max_size};
 use proptest::prelude::*;
 
 use super::*;
+use crate::command_line::tests::DAEMON;
+
+/// What a daemon can be call for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Order {
+    Renew,
+    Release(u8),
+    Reload,
+}
+
+impl MaxSize for Order {
+    const POSTCARD_MAX_SIZE: usize = 2;
+}
+
+type Server = super::Server<Order>;
+type Reply = super::Reply<()>;
+
+fn send(path: &std::path::Path, order: &Order) -> Result<Reply, ControlError> {
+    super::send(path, order)
+}
 
 /// A folder of this test alone, which goes with it.
 struct Folder(PathBuf);
@@ -40,13 +60,13 @@ fn in_a_loop<R>(test: impl Future<Output = R>) -> R {
 }
 
 /// Lets the server work until `done`, and gives up after five seconds.
-async fn serve_until(server: &mut Server, mut done: impl FnMut() -> bool) -> Option<Asked> {
+async fn serve_until(server: &mut Server, mut done: impl FnMut() -> bool) -> Option<Call<Order>> {
     let end = clock::now().after(Duration::from_secs(5));
     let mut next = pin!(server.next());
     poll_fn(|context| {
         assert!(clock::now() < end, "the server did not get there in time");
-        if let Poll::Ready(asked) = next.as_mut().poll(context) {
-            return Poll::Ready(Some(asked.unwrap()));
+        if let Poll::Ready(call) = next.as_mut().poll(context) {
+            return Poll::Ready(Some(call.unwrap()));
         }
         if done() {
             return Poll::Ready(None);
@@ -56,10 +76,6 @@ async fn serve_until(server: &mut Server, mut done: impl FnMut() -> bool) -> Opt
         Poll::Pending
     })
     .await
-}
-
-fn eth(n: u8) -> Target {
-    Target::One(InterfaceName::new(&format!("eth{n}")).unwrap())
 }
 
 fn caller(path: &std::path::Path, bytes: &[u8]) -> std::os::fd::OwnedFd {
@@ -77,17 +93,17 @@ fn an_order_reaches_the_daemon_and_its_reply_the_person() {
     let folder = Folder::new("order");
     let path = folder.socket();
     in_a_loop(async {
-        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        let mut server: Server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
         for (order, reply) in [
-            (Order::Renew(Target::All), Reply::Done),
-            (Order::Release(eth(1)), Reply::refused("no interface eth1")),
+            (Order::Renew, Reply::Done(())),
+            (Order::Release(1), Reply::refused("no interface 1")),
             (Order::Reload, Reply::refused(&"x".repeat(1000))),
         ] {
             let (path, sent) = (path.clone(), order.clone());
             let person = std::thread::spawn(move || send(&path, &sent));
-            let asked = server.next().await.unwrap();
-            assert_eq!(asked.order, order);
-            server.answer(asked.caller, &reply);
+            let call = server.next().await.unwrap();
+            assert_eq!(call.order, order);
+            server.answer(call.caller, &reply);
             assert_eq!(person.join().unwrap().unwrap(), reply);
         }
     });
@@ -98,7 +114,7 @@ fn callers_that_hang_do_not_keep_others_out() {
     let folder = Folder::new("hang");
     let path = folder.socket();
     in_a_loop(async {
-        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        let mut server: Server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
         // More than the server keeps and the kernel queues together: they must be let in meanwhile.
         let crowd = path.clone();
         let crowd = std::thread::spawn(move || (0..12).map(|_| caller(&crowd, &[])).collect::<Vec<_>>());
@@ -106,9 +122,9 @@ fn callers_that_hang_do_not_keep_others_out() {
         let _hanging = crowd.join().unwrap();
         let path = path.clone();
         let person = std::thread::spawn(move || send(&path, &Order::Reload));
-        let asked = serve_until(&mut server, || false).await.unwrap();
-        server.answer(asked.caller, &Reply::Done);
-        assert_eq!(person.join().unwrap().unwrap(), Reply::Done);
+        let call = serve_until(&mut server, || false).await.unwrap();
+        server.answer(call.caller, &Reply::Done(()));
+        assert_eq!(person.join().unwrap().unwrap(), Reply::Done(()));
     });
 }
 
@@ -118,7 +134,7 @@ fn a_silent_caller_is_put_out_in_time() {
     let folder = Folder::new("silent");
     let path = folder.socket();
     in_a_loop(async {
-        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        let mut server: Server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
         let silent = caller(&path, &[]);
         let hung_up = || recv(&silent, &mut [0; 1][..], RecvFlags::DONTWAIT).is_ok_and(|(len, _)| len == 0);
         assert_eq!(serve_until(&mut server, hung_up).await, None);
@@ -131,7 +147,7 @@ fn what_is_not_an_order_is_refused_and_the_next_one_is_taken() {
     let folder = Folder::new("nonsense");
     let path = folder.socket();
     in_a_loop(async {
-        let mut server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        let mut server: Server = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
         let long = vec![0; 4096];
         for (what, bytes) in [("unknown order", &[9][..]), ("trailing byte", &[2, 0]), ("flood", &long)] {
             let bad = caller(&path, bytes);
@@ -156,7 +172,7 @@ fn a_stranger_is_not_heard() {
     let folder = Folder::new("stranger");
     let path = folder.socket();
     in_a_loop(async {
-        let mut server = Bound::open(&path).unwrap().serve(our_uid() + 1).unwrap();
+        let mut server: Server = Bound::open(&path).unwrap().serve(our_uid() + 1).unwrap();
         let path = path.clone();
         let person = std::thread::spawn(move || send(&path, &Order::Reload));
         assert_eq!(serve_until(&mut server, || person.is_finished()).await, None);
@@ -181,23 +197,28 @@ fn the_socket_is_roots_alone_and_replaces_a_stale_one() {
 
 #[test]
 fn without_a_daemon_the_person_learns_what_to_do() {
-    use orlop_sandbox::fatal::{Exit, Fatal};
+    use orlop_sandbox::fatal::Exit;
     let folder = Folder::new("nobody");
-    let fatal = Fatal::from(send(&folder.socket(), &Order::Reload).unwrap_err());
+    let fatal = send(&folder.socket(), &Order::Reload).unwrap_err().fatal(&DAEMON);
     assert_eq!(fatal.exit, Exit::Unconfigured);
-    assert!(fatal.to_string().contains("help: start orlop-dhcp"), "{fatal}");
+    assert!(fatal.to_string().contains("help: start orlop-test"), "{fatal}");
     drop(Bound::open(&folder.socket()).unwrap());
     let stale = send(&folder.socket(), &Order::Reload).unwrap_err();
     assert!(matches!(stale, ControlError::NoDaemon { .. }), "{stale}");
 }
 
 #[test]
-fn a_target_includes_what_it_names() {
-    for (what, target, name, want) in
-        [("all", Target::All, "eth7", true), ("this one", eth(1), "eth1", true), ("another", eth(1), "eth10", false)]
-    {
-        assert_eq!(target.includes(name), want, "{what}");
-    }
+fn an_answer_can_carry_what_was_asked_for() {
+    let folder = Folder::new("answer");
+    let path = folder.socket();
+    in_a_loop(async {
+        let mut server: super::Server<Order, Str<600>> = Bound::open(&path).unwrap().serve(our_uid()).unwrap();
+        let person = std::thread::spawn(move || super::send::<Order, Str<600>>(&path, &Order::Renew));
+        let call = server.next().await.unwrap();
+        let answer = super::Reply::Done(Str::truncated(&"y".repeat(600)));
+        server.answer(call.caller, &answer);
+        assert_eq!(person.join().unwrap().unwrap(), answer, "longer than any reason");
+    });
 }
 
 proptest! {

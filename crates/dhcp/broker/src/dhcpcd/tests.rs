@@ -1,23 +1,31 @@
+use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
+use orlop_config::ConfigError;
+use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
 use proptest::prelude::*;
 use tracing::Level;
 
+use super::command_line::{Wish, parse};
+use super::conf::{MAX_WARNINGS, load, understand};
 use super::*;
 use crate::client_id::ClientId;
-use crate::config::{Config, LinkConfig, Metric, SendHostname, SetHostname, UseMtu};
+use crate::config::{Config, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu};
+use crate::settings::{Mode, Run, Source};
+use orlop_dhcp_profiles::DAEMON;
 
 /// The configuration of the image, which has the directives of LinuxKit's own.
 const SHIPPED: &str = include_str!("../../../../../packaging/images/dhcp/dhcpcd.conf");
 
-fn line(text: &str) -> Result<Invocation, Fatal> {
-    parse(text.split_whitespace().map(OsString::from))
+fn line(text: &str) -> Result<Wish, Fatal> {
+    parse(&DAEMON, text.split_whitespace().map(OsString::from))
 }
 
 fn run(text: &str) -> Run {
     match line(text) {
-        Ok(Invocation::Run(run)) => run,
+        Ok(Wish::Run(run)) => run,
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -105,8 +113,8 @@ fn a_wrong_option_ends_with_the_usage_code() {
 
 #[test]
 fn help_and_version_are_printed() {
-    assert!(matches!(line("--help"), Ok(Invocation::Print(help)) if help.contains("--nobackground")));
-    assert!(matches!(line("--version"), Ok(Invocation::Print(version)) if version.starts_with("dhcpcd ")));
+    assert!(matches!(line("--help"), Ok(Wish::Print(help)) if help.contains("--nobackground")));
+    assert!(matches!(line("--version"), Ok(Wish::Print(version)) if version.starts_with("dhcpcd ")));
 }
 
 #[test]

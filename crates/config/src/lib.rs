@@ -1,0 +1,76 @@
+//! Configuration files: read as bounded text, understood as TOML, refused with the line that is wrong.
+//!
+//! A daemon has two types: its `File` is what an operator wrote, and its own configuration what is true. This crate knows
+//! the way to the first: [`load`] gives the `File`, or a [`ConfigError`] whose [`fatal`](ConfigError::fatal) names the
+//! problem, the cause and a thing to edit. An unknown key is an error when `File` denies unknown fields, which it should.
+//! [`Seconds`] and [`Folder`] are values that refuse what they cannot mean while the file is read, so that the error has a
+//! line.
+//!
+//! It is a crate of its own because features unify in one build: a broker without a configuration file has no reader of
+//! TOML. It promises to hold no more of a file than [`MAX_FILE`] bytes.
+#![forbid(unsafe_code)]
+
+mod error;
+mod value;
+
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use serde::de::DeserializeOwned;
+
+pub use error::ConfigError;
+pub use value::{Folder, RelativeFolder, Seconds};
+
+/// Largest file that is read, in bytes. One with a table for each of 128 interfaces has about 40,000.
+pub const MAX_FILE: usize = 65_536;
+
+/// What is written in the file at `path`; nothing when there is none and it need not exist.
+///
+/// # Errors
+/// The file cannot be read, is too large, or says something that cannot be.
+pub fn load<File: DeserializeOwned>(path: &Path, must_exist: bool) -> Result<Option<File>, ConfigError> {
+    match read(path) {
+        Ok(text) => parse(&text, path).map(Some),
+        Err(ConfigError::Open { source, .. }) if !must_exist && source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What `text` says; `path` is only for the error.
+///
+/// # Errors
+/// It says something that cannot be, and where.
+pub fn parse<File: DeserializeOwned>(text: &str, path: &Path) -> Result<File, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let message = error.message().trim().replace('\n', "; ");
+        let line = error.span().map(|span| line_at(text, span.start));
+        ConfigError::Wrong { path: path.to_owned(), line, message }
+    })
+}
+
+/// Reads a whole configuration file, as bounded text. For every format that a configuration can have.
+///
+/// # Errors
+/// It cannot be read, is larger than [`MAX_FILE`], or is not UTF-8.
+pub fn read(path: &Path) -> Result<String, ConfigError> {
+    let open = |source| ConfigError::Open { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    // By the name that the sandbox allows: what the C library calls for the same differs from one to the other.
+    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = std::fs::File::from(file.map_err(|errno| open(errno.into()))?);
+    file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(open)?;
+    if bytes.len() > MAX_FILE {
+        return Err(ConfigError::Large { path: path.to_owned() });
+    }
+    String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })
+}
+
+/// The number of the line that holds the byte at `offset`, from 1.
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests;
