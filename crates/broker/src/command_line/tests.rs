@@ -81,7 +81,13 @@ fn what_is_wrong_is_said_with_a_help() {
 
 #[test]
 fn help_and_version_are_printed_whatever_follows() {
-    for (line, text) in [(["-h", "--frob"], help()), (["--version", "--help"], "orlop-test 0.1.0\n".to_owned())] {
+    let version = || "orlop-test 0.1.0\n".to_owned();
+    for (line, text) in [
+        (["-h", "--frob"], help()),
+        (["--help", "--frob"], help()),
+        (["--version", "--help"], version()),
+        (["-V", "-h"], version()),
+    ] {
         assert_eq!(read(of_run(&line)).unwrap().0, [Part::Print(text)]);
     }
 }

@@ -54,6 +54,11 @@ fn names(events: &[LinkEvent]) -> Vec<String> {
 }
 
 #[test]
+fn an_interface_exists_or_not() {
+    assert!(exists("lo") && !exists("nosuch0") && !exists("far-too-long-for-a-name"));
+}
+
+#[test]
 fn the_list_has_the_matching_ethernet_links_and_no_others() -> Result<()> {
     if Testbed::with(&["ip"]).is_none() {
         return Ok(());
