@@ -55,6 +55,8 @@ pub struct Worker {
 pub enum Grant {
     /// A packet socket that hears one interface, through a filter that is locked.
     Listener,
+    /// A UDP socket.
+    Datagram,
 }
 
 /// When a worker is started, and what its end means.

@@ -5,7 +5,6 @@
 
 mod document;
 mod metrics;
-mod restarts;
 mod show;
 mod text;
 
@@ -21,7 +20,6 @@ use crate::verdict::Achievement;
 use orlop_dhcp_profiles::DAEMON;
 
 pub use document::{Body, InterfaceDocument, LeaseDocument};
-pub use restarts::Restarts;
 pub use show::{Shown, show};
 
 /// What the daemon does right now.

@@ -241,19 +241,6 @@ fn the_page_explains_every_field_and_no_other() {
 }
 
 #[test]
-fn restarts_are_counted_over_the_processes_of_one_daemon() {
-    let own = Folder::new("restarts-own");
-    let own_fd = own.open();
-    let since = |started| Restarts::since(own_fd.as_fd(), started).0;
-    assert_eq!(since(at(90_000)), 0, "no status yet");
-    write(&own, &busy());
-    assert_eq!(since(at(90_000)), 2, "the same daemon, which had one restart before");
-    assert_eq!(since(at(99_000)), 0, "another daemon");
-    std::fs::write(own.0.join(status::FILE), "{}").unwrap();
-    assert_eq!(since(at(90_000)), 0, "no status at all");
-}
-
-#[test]
 fn the_command_shows_what_is_there_and_says_when_nobody_is() {
     let own = Folder::new("show-own");
     let write = |status: &Status| write(&own, status);

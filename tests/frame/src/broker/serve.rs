@@ -1,0 +1,152 @@
+//! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::control::{Bound, Call, Reply, Server};
+use orlop_broker::moment::Now;
+use orlop_broker::posture::Postures;
+use orlop_broker::ready::Ready;
+use orlop_broker::status::Writer;
+use orlop_broker::{folder, metrics, supervise};
+use orlop_sandbox::broker::{Broker, Keep};
+use orlop_sandbox::channel::{BrokerChannel, ChannelError};
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::log;
+use orlop_sandbox::supervisor::{Birth, Lifetime, hold_signals};
+use orlop_sandbox::timer::BootTimer;
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+
+use super::OWN_FOLDER;
+use super::command_line::Run;
+use super::orders::{Order, SOCKET};
+use super::status::{Status, Tally};
+use crate::contract::{Notice, PROTOCOL, Request, permit};
+use crate::profiles::{BROKER, DAEMON};
+
+/// How long a one-shot run waits for a number.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How much longer than that its supervisor lets it live.
+const OVERTIME: Duration = Duration::from_secs(2);
+
+/// Runs the daemon, and returns its exit code.
+///
+/// # Errors
+/// A capability is missing.
+pub fn supervise(run: &Run) -> Result<u8, Fatal> {
+    hold_signals()?;
+    let once = Lifetime::OneShot { hard_stop: DEADLINE.saturating_add(OVERTIME) };
+    let lifetime = if run.oneshot { once } else { Lifetime::Service };
+    supervise::supervise(&DAEMON, level(run), lifetime, run.common.ready)
+}
+
+/// Serves until a one-shot run has its number, or something ends it.
+///
+/// # Errors
+/// What ended it.
+pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
+    log::init("tally", LevelFilter::from_level(level(run)));
+    in_a_loop(async {
+        let mut broker = Broker::start(&DAEMON, &BROKER)?;
+        let ready = Ready::of(&mut broker);
+        let os = |what: &'static str| move |cause: std::io::Error| Fatal::os(what, cause);
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, run.port)).map_err(os("cannot listen"))?;
+        socket.set_nonblocking(true).map_err(os("cannot listen"))?;
+        let (own, all_metrics) = (folder::open(Path::new(OWN_FOLDER))?, folder::open(Path::new(metrics::FOLDER))?);
+        let control =
+            Bound::open(Path::new(SOCKET)).and_then(|bound| bound.serve(0)).map_err(os("cannot take orders"))?;
+        let timer = BootTimer::new().map_err(os("cannot make a timer"))?;
+        let keep = Keep {
+            write: &[Path::new(OWN_FOLDER), Path::new(metrics::FOLDER)],
+            require_landlock: run.common.require_landlock,
+            ..Keep::default()
+        };
+        let Confined { narrow, channel, postures } = confine(broker, keep, PROTOCOL).await?;
+        // Only now: its worker's posture is known.
+        channel.send_with(&Notice::Listen, socket.as_fd()).map_err(worker_ended)?;
+        let status = status(run, birth, postures);
+        let mut server =
+            Serving { own, metrics: all_metrics, control, channel, ready, status, writer: Writer::new(&DAEMON), timer };
+        if !run.oneshot {
+            return server.serve(false).await;
+        }
+        let missed =
+            Fatal::new(Exit::Unconfigured, "no number came in time").help("send one: echo 42 >/dev/udp/127.0.0.1/7007");
+        narrow.within(DEADLINE, server.serve(true)).await?.unwrap_or(Err(missed))
+    })
+}
+
+fn level(run: &Run) -> Level {
+    run.common.log.map_or(Level::INFO, |verbosity| verbosity.0)
+}
+
+fn status(run: &Run, birth: &Birth, postures: Postures) -> Status {
+    let Birth { started, restarts } = *birth;
+    Status { oneshot: run.oneshot, started, restarts, postures, tally: Tally::default(), over: false }
+}
+
+/// A broker at work.
+struct Serving {
+    own: OwnedFd,
+    metrics: OwnedFd,
+    control: Server<Order>,
+    channel: BrokerChannel<Notice, Request>,
+    ready: Ready,
+    status: Status,
+    writer: Writer<Status>,
+    timer: BootTimer,
+}
+
+impl Serving {
+    async fn serve(&mut self, oneshot: bool) -> Result<Exit, Fatal> {
+        loop {
+            self.status.over = oneshot && self.status.tally.numbers > 0;
+            let written = self.writer.update(self.own.as_fd(), self.metrics.as_fd(), &self.status, Now::read());
+            let again = written.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the status is not written");
+                None
+            });
+            self.timer.set(again).map_err(|cause| Fatal::os("cannot set the timer", cause))?;
+            if self.status.over {
+                tracing::info!(sum = self.status.tally.sum, "tally done");
+                return Ok(Exit::Done);
+            }
+            tokio::select! {
+                received = self.channel.recv() => self.request(received.map_err(worker_ended)?.message),
+                call = self.control.next() => {
+                    let Call { order: Order::Reset, caller } =
+                        call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
+                    self.status.tally = Tally::default();
+                    self.control.answer(caller, &Reply::Done(()));
+                }
+                // There is news that it was too early to write.
+                expired = self.timer.expired() => expired.map_err(|cause| Fatal::os("the timer failed", cause))?,
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        let tally = &mut self.status.tally;
+        match permit(request) {
+            Ok(permitted) => {
+                let Request::Add(number) = permitted.into_request();
+                tally.sum = tally.sum.saturating_add(number.into());
+                tally.numbers = tally.numbers.saturating_add(1);
+                std::mem::take(&mut self.ready).say();
+            }
+            Err(too_large) => {
+                tally.denied = tally.denied.saturating_add(1);
+                tracing::warn!(number = too_large.0, "number denied");
+            }
+        }
+    }
+}
+
+/// The supervisor starts both anew.
+fn worker_ended(cause: ChannelError) -> Fatal {
+    Fatal::new(Exit::Software, "the conversation with the worker is over").cause(cause)
+}

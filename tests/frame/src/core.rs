@@ -1,0 +1,34 @@
+//! Hostile bytes to values. Pure.
+
+/// Longest datagram that is a number, in bytes.
+pub const MAX_DATAGRAM: usize = 16;
+
+/// The number in a datagram: ASCII digits, and perhaps the end of a line. `None` where there is anything else.
+#[must_use]
+pub fn number(datagram: &[u8]) -> Option<u32> {
+    let text = core::str::from_utf8(datagram).ok().filter(|text| text.len() <= MAX_DATAGRAM)?;
+    let digits = text.strip_suffix('\n').unwrap_or(text);
+    // The standard library takes a sign, too.
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digits_are_a_number() {
+        for (what, datagram, want) in [
+            ("digits", &b"42"[..], Some(42)),
+            ("a line", b"42\n", Some(42)),
+            ("nothing", b"", None),
+            ("a sign", b"+42", None),
+            ("two lines", b"4\n2\n", None),
+            ("more than 32 bits", b"4294967296", None),
+            ("more than any number", b"00000000000000042", None),
+            ("no UTF-8", b"\xff", None),
+        ] {
+            assert_eq!(number(datagram), want, "{what}");
+        }
+    }
+}

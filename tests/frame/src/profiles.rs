@@ -1,0 +1,55 @@
+//! The daemon as data.
+
+use orlop_sandbox::base;
+use orlop_sandbox::daemon::{Bind, Daemon, Grant, Processes, Service, Worker};
+use orlop_sandbox::profile::{Ids, Profile, Rule, join};
+use orlop_sandbox::seccomp::{BROKER_BASE, WORKER_BASE};
+use orlop_sandbox::syscall;
+
+/// The daemon.
+pub const DAEMON: Daemon = Daemon {
+    name: "tally",
+    title: "tally",
+    program: "orlop-tally",
+    aliases: &[],
+    broker: &BROKER,
+    workers: &WORKERS,
+    joined: &[],
+    appliers: &[],
+    lent: &[],
+    capabilities: BROKER.keep,
+    binds: &[Bind::shared("/run/orlop/tally"), Bind::shared("/run/orlop/metrics")],
+    processes: Processes::Own,
+};
+
+const WORKERS: [Worker; 1] =
+    [Worker { program: "orlop-tally-worker", profile: &WORKER, service: Service::Vital, grants: &[Grant::Datagram] }];
+
+/// Hears numbers.
+pub const WORKER: Profile =
+    Profile { name: "tally-worker", ids: Ids { uid: 64_092, gid: 64_092 }, syscalls: &WORKER_CALLS, ..base::WORKER };
+
+const WORKER_CALLS: [Rule; WORKER_BASE.len() + 1] =
+    join(&[&WORKER_BASE, &[Rule::any(syscall!(SYS_recvfrom), "the datagrams of the granted socket")]]);
+
+/// Adds them up, and publishes the sum.
+pub const BROKER: Profile = Profile { name: "tally-broker", syscalls: &BROKER_CALLS, ..base::BROKER };
+
+const BROKER_CALLS: [Rule; BROKER_BASE.len() + OF_ORDERS.len()] = join(&[&BROKER_BASE, OF_ORDERS]);
+
+/// What a daemon needs to take orders.
+const OF_ORDERS: &[Rule] = &[
+    Rule::any(syscall!(SYS_recvfrom), "an order at the control socket"),
+    Rule::any(syscall!(SYS_accept4), "a user connects to it"),
+    Rule::any(syscall!(SYS_getsockopt), "who that user is"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_daemon_is_complete() {
+        assert_eq!(DAEMON.incomplete(), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! The smallest daemon at work: what the frame gives to every daemon, seen from outside.
+#![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
+
+use std::process::Command;
+use std::time::Duration;
+
+use orlop_testbed::processes::{Trio, murder};
+use orlop_testbed::running::Running;
+use orlop_testbed::{Host, Testbed, eventually};
+use serde_json::Value;
+
+const TALLY: &str = env!("CARGO_BIN_EXE_orlop-tally");
+const WORKER: &str = env!("CARGO_BIN_EXE_orlop-tally-worker");
+/// What anything here may take on a busy machine.
+const SOON: Duration = Duration::from_secs(10);
+
+/// A host of its own, or nothing where there can be none.
+fn host() -> Option<Host> {
+    Testbed::with(&[WORKER, "bash"]).map(|_| Host::new("tally").unwrap())
+}
+
+fn start(host: &Host, arguments: &[&str]) -> Running {
+    host.spawn("orlop-tally", host.command(TALLY).args(arguments)).unwrap()
+}
+
+fn send(host: &Host, text: &str) {
+    let script = format!("printf '%s' '{text}' >/dev/udp/127.0.0.1/7007");
+    host.run("bash", &["-c", &script]).unwrap();
+}
+
+fn status(host: &Host) -> Option<Value> {
+    serde_json::from_str(&host.read("/run/orlop/tally/status.json").ok()?).ok()
+}
+
+/// Waits until the sum is `want`.
+fn sum(host: &Host, want: u64) -> Value {
+    eventually(&format!("a sum of {want}"), SOON, || Ok(status(host).filter(|status| status["sum"] == want))).unwrap()
+}
+
+/// A service that hears: it has published its first status.
+fn service(host: &Host) -> (Running, Trio) {
+    let running = start(host, &[]);
+    let trio = Trio::find(host, running.pid(), "tally-worker", SOON).unwrap();
+    sum(host, 0);
+    (running, trio)
+}
+
+#[test]
+fn numbers_of_strangers_are_added_up_and_published() {
+    let Some(host) = host() else { return };
+    let (_running, _) = service(&host);
+    for datagram in ["40", "no number", "2", "1001", "99999999999999999999"] {
+        send(&host, datagram);
+    }
+    let status = sum(&host, 42);
+    assert_eq!(
+        (&status["schema"], &status["daemon"], &status["mode"]),
+        (&1.into(), &"tally".into(), &"service".into())
+    );
+    let denied = eventually("a denial", SOON, || Ok(self::status(&host).filter(|status| status["denied"] == 1)));
+    denied.expect("1001 is more than the policy permits");
+    let worker = &status["posture"]["tally-worker"]["status"];
+    assert_eq!((&worker["uids"][0], &worker["permitted"]), (&64_092.into(), &Value::Array(Vec::new())));
+    let metrics = host.read("/run/orlop/metrics/tally.prom").unwrap();
+    assert!(metrics.lines().any(|line| line == "orlop_tally_sum 42"), "{metrics}");
+}
+
+#[test]
+fn an_order_reaches_the_process_that_runs() {
+    let Some(host) = host() else { return };
+    let (_running, _) = service(&host);
+    send(&host, "7");
+    sum(&host, 7);
+    assert_eq!(host.run(TALLY, &["reset"]).unwrap(), "done\n");
+    sum(&host, 0);
+}
+
+#[test]
+fn a_one_shot_run_ends_with_the_first_number_and_says_when_it_has_it() {
+    let Some(host) = host() else { return };
+    let script = format!("exec {TALLY} --oneshot --ready-fd 7 7>/run/ready");
+    let mut running = host.spawn("orlop-tally", host.command("bash").args(["-c", &script])).unwrap();
+    Trio::find(&host, running.pid(), "tally-worker", SOON).unwrap();
+    sum(&host, 0);
+    assert_eq!(host.read("/run/ready").unwrap(), "", "there is no number yet");
+    send(&host, "5");
+    assert_eq!(running.wait_exit(SOON).unwrap().code(), Some(0));
+    assert_eq!(host.read("/run/ready").unwrap(), "\n");
+    assert!(running.stderr().contains("tally done sum=5"), "{}", running.text());
+    assert_eq!(status(&host).unwrap()["mode"], "one-shot");
+}
+
+#[test]
+fn who_dies_is_back_and_the_status_says_how_often() {
+    let Some(host) = host() else { return };
+    let (running, trio) = service(&host);
+    murder(trio.worker).unwrap();
+    let again = eventually("a restart", SOON, || Ok(status(&host).filter(|status| status["restarts"] == 1))).unwrap();
+    assert_eq!(again["sum"], 0);
+    let anew = Trio::find(&host, running.pid(), "tally-worker", SOON).unwrap();
+    assert!(anew.worker != trio.worker && anew.broker != trio.broker);
+    send(&host, "3");
+    sum(&host, 3);
+}
+
+#[test]
+fn help_and_mistakes_are_every_daemons() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(TALLY).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (code, help) = run(&["-h"]);
+    assert_eq!(code, Some(0));
+    for part in ["Usage: orlop-tally", "--ready-fd N", "  77  a sandbox layer or a capability is missing"] {
+        assert!(help.contains(part), "{part} is not in {help}");
+    }
+    assert_eq!(run(&["-V"]), (Some(0), format!("orlop-tally {}\n", env!("CARGO_PKG_VERSION"))));
+    let (code, said) = run(&["rest"]);
+    assert_eq!(code, Some(64));
+    assert!(said.contains("did you mean: orlop-tally reset?"), "{said}");
+}
