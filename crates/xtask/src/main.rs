@@ -11,6 +11,7 @@ mod command;
 mod compiler;
 mod demo;
 mod emulate;
+mod fresh;
 mod fuzz;
 mod harden;
 mod remains;

@@ -219,7 +219,7 @@ fn fuzz_targets(workspace: &Workspace) -> Result<String> {
     if !workspace.root.join("fuzz/Cargo.toml").is_file() {
         bail!("no fuzz/Cargo.toml");
     }
-    if !setup::can_fuzz() {
+    if false {
         return Ok("not compiled: needs nightly Rust, cargo-fuzz and c++ (cargo xtask setup --fuzz); seeds are replayed by the unit tests".to_owned());
     }
     command::run(workspace.nightly_cargo().args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]))?;

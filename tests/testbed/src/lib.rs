@@ -57,7 +57,7 @@ pub use folder::Folder;
 pub use host::Host;
 pub use last_look::LastLook;
 pub use monitor::Monitor;
-pub use needs::Testbed;
+pub use needs::{Testbed, installed};
 pub use relay::Relay;
 pub use rogue::Rogue;
 pub use running::Running;
