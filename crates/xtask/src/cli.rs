@@ -4,7 +4,9 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, check, demo, emulate, fresh, fuzz, harden, remains, reproduce, setup, symbols, test, vm};
+use crate::{
+    bench, build, check, demo, emulate, fresh, fuzz, harden, remains, reproduce, setup, soak, symbols, test, vm,
+};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -33,6 +35,8 @@ enum Task {
     Test(test::Options),
     /// What the README promises, tried on a minimal Debian with nothing but what the README asks for (root)
     Fresh,
+    /// What takes too long for a test: more random settings beside systemd, the sandbox without each of its parts with musl
+    Soak(soak::Options),
     /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
     Check(check::Options),
     /// Compare a daemon with its rivals: time, memory, size; a table, a chart and raw data
@@ -69,6 +73,7 @@ impl Cli {
             Task::Vm(options) => vm::run(&workspace, &options),
             Task::Test(options) => test::run(&workspace, &options),
             Task::Fresh => fresh::run(&workspace),
+            Task::Soak(options) => soak::run(&workspace, &options),
             Task::Check(options) => check::run(&workspace, &options),
             Task::Bench(options) => bench::run(&workspace, &options),
             Task::Fuzz(options) => fuzz::run(&workspace, &options),
