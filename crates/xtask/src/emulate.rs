@@ -17,8 +17,13 @@ use crate::workspace::Workspace;
 type Question<'q> = (&'q [&'q str], i32, &'q str);
 
 /// What is asked of each broker.
-const BROKER: &[Question] =
-    &[(&["--help"], 0, "Usage:"), (&["--version"], 0, env!("CARGO_PKG_VERSION")), (&["--no-such-option"], 64, "help:")];
+const BROKER: &[Question] = &[
+    (&["--help"], 0, "Usage:"),
+    (&["--version"], 0, env!("CARGO_PKG_VERSION")),
+    (&["--no-such-option"], 64, "help:"),
+    // Where there is no filter of system calls, no process of a daemon goes on.
+    (&["--posture"], 77, "cannot install the system call filter"),
+];
 
 /// The option of brokers that read a configuration before they confine themselves: it prints one with every key.
 const EXAMPLE: &str = "--example";

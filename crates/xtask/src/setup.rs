@@ -150,7 +150,11 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
     ensure_all(&[need])
 }
 
-fn ensure_all(needs: &[Need]) -> Result<()> {
+/// As [`ensure`] for each, with one question to the package manager.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub(crate) fn ensure_all(needs: &[Need]) -> Result<()> {
     debian_packages(needs)?;
     // A stranger's machine has the tools of this one, so that they are not built there.
     if needs.contains(&Need::Tests) || needs.contains(&Need::Fresh) {
@@ -166,7 +170,7 @@ fn ensure_all(needs: &[Need]) -> Result<()> {
     Ok(())
 }
 
-/// As [`ensure`] for each, and the standard library of each target among them.
+/// As [`ensure_all`], and the standard library of each target among them.
 ///
 /// # Errors
 /// When something is missing and cannot be installed or made.

@@ -71,6 +71,9 @@ pub(crate) struct Options {
     aarch64: bool,
 }
 
+/// What all steps need, installed before the first of them.
+const SET_UP: &[Need] = &[Need::Tests, Need::Musl, Need::Images, Need::Aarch64Musl, Need::Fresh];
+
 /// The tests of the whole daemon, run once more with the binaries of another C library, and those of the images.
 const WITH_MUSL: &[RootTests] = &[
     RootTests { package: "orlop-test-netns", threads: 2 },
@@ -110,8 +113,9 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     let targets = STEPS_PER_TARGET * (1 + foreign.len());
     let left_out = if aarch64 { 0 } else { FOREIGN.len() };
     let mut steps = Steps::new(9 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets + left_out);
+    steps.run("set-up", || setup::ensure_all(SET_UP).map(|()| String::new()));
+    // Packages bring files of their own; from here on nothing is installed.
     let start = Seen::now();
-    steps.run("set-up", || setup::ensure(Need::Tests).map(|()| String::new()));
     let built = steps.run("release build", || {
         let binaries = build::run(workspace, &build::Options::default())?;
         Ok(format!("{} binaries", binaries.len()))
@@ -145,7 +149,6 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
         }
     }
     target(workspace, &mut steps, NATIVE_MUSL.triple, Need::Musl, |triple| {
-        setup::ensure(Need::Images)?;
         let mut ran: Vec<_> = WITH_MUSL.iter().map(|tests| root_tests(workspace, tests, triple)).collect();
         ran.push(attacks(workspace, triple));
         Ok(ran.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
