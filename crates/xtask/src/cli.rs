@@ -4,7 +4,9 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
-use crate::{bench, build, check, demo, emulate, fuzz, harden, remains, reproduce, setup, symbols, test, vm};
+use crate::{
+    bench, build, check, demo, emulate, fresh, fuzz, harden, remains, reproduce, setup, soak, symbols, test, vm,
+};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -31,6 +33,10 @@ enum Task {
     Vm(vm::Options),
     /// Run every test: set-up, release build, checks, unit tests, and the tests that need root
     Test(test::Options),
+    /// What the README promises, tried on a minimal Debian with nothing but what the README asks for (root)
+    Fresh,
+    /// What takes too long for a test: more random settings beside systemd, the sandbox without each of its parts with musl
+    Soak(soak::Options),
     /// Formatting, clippy, and the rules of this repository (dependency directions, file wall, licences, …)
     Check(check::Options),
     /// Compare a daemon with its rivals: time, memory, size; a table, a chart and raw data
@@ -66,6 +72,8 @@ impl Cli {
             Task::Demo(options) => demo::run(&workspace, &options),
             Task::Vm(options) => vm::run(&workspace, &options),
             Task::Test(options) => test::run(&workspace, &options),
+            Task::Fresh => fresh::run(&workspace),
+            Task::Soak(options) => soak::run(&workspace, &options),
             Task::Check(options) => check::run(&workspace, &options),
             Task::Bench(options) => bench::run(&workspace, &options),
             Task::Fuzz(options) => fuzz::run(&workspace, &options),

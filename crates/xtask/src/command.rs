@@ -25,10 +25,18 @@ fn quoted(word: &str) -> String {
 /// # Errors
 /// When it cannot be started or does not end with success.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    println!("  $ {}", shown(command));
-    let status = command.status().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    run_shown_as(&shown(command), command)
+}
+
+/// The same for a command that is too long to be read: it is shown as `words`.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_shown_as(words: &str, command: &mut Command) -> Result<()> {
+    println!("  $ {words}");
+    let status = command.status().with_context(|| format!("cannot start `{words}`"))?;
     if !status.success() {
-        bail!("`{}` ended with {status}", shown(command));
+        bail!("`{words}` ended with {status}");
     }
     Ok(())
 }

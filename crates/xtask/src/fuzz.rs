@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::build;
 use crate::command;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
@@ -19,6 +20,9 @@ const MAX_INPUT: usize = 4096;
 pub(crate) struct Options {
     /// Only this target (default: each of them in turn)
     target: Option<String>,
+    /// Only compile them, with the Rust that is installed; needs no nightly and no C++ compiler
+    #[arg(long, conflicts_with_all = ["target", "seconds"])]
+    compile: bool,
     /// How long each target runs
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u32,
@@ -29,6 +33,10 @@ pub(crate) struct Options {
 /// # Errors
 /// When a target crashed (the error says how to keep the input as a seed), or could not be run.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.compile {
+        println!("fuzz: {}", compile(workspace)?);
+        return Ok(());
+    }
     let all = targets(workspace)?;
     let chosen = chosen(&all, options.target.as_deref())?;
     setup::ensure(Need::Fuzz)?;
@@ -46,6 +54,22 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     }
     steps.finish("fuzz")
+}
+
+/// Compiles every target, without linking: what a change breaks is seen where no nightly Rust is. The seeds are replayed by the
+/// unit tests of the packages that the targets belong to.
+///
+/// # Errors
+/// When one does not compile.
+pub(crate) fn compile(workspace: &Workspace) -> Result<String> {
+    let count = targets(workspace)?.len();
+    let folder = workspace.metadata(build::HOST)?.target_directory.join("fuzz");
+    let mut cargo = workspace.cargo("check");
+    cargo.args(["--locked", "--bins", "--manifest-path", "fuzz/Cargo.toml", "--target-dir"]).arg(&folder);
+    // As cargo-fuzz does it; and libFuzzer itself, which is C++, is only named: nothing is linked.
+    cargo.env("RUSTFLAGS", "--cfg fuzzing").env("CUSTOM_LIBFUZZER_PATH", folder.join("libfuzzer.a"));
+    command::run(&mut cargo)?;
+    Ok(format!("{count} targets"))
 }
 
 fn fuzz(root: &Path, workspace: &Workspace, target: &str, seconds: u32) -> Result<String> {

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::build::{self, Options};
-use crate::command;
 use crate::workspace::Workspace;
 
 /// Where the two builds take place, below the target folder.
@@ -20,7 +18,7 @@ const FOLDERS: [&str; 2] = ["reproduce/a", "reproduce/another-folder-with-a-long
 /// When a build fails or a binary differs.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let parent = workspace.metadata(build::HOST)?.target_directory;
-    let files = tracked_files(workspace)?;
+    let files = sources(&workspace.root)?;
     let copies = FOLDERS.map(|folder| Workspace { root: parent.join(folder).join("orlop"), ..workspace.clone() });
     // Both before either build: who works here meanwhile must not change one of them.
     for copy in &copies {
@@ -71,11 +69,27 @@ fn differing(first: &Digests, second: &Digests) -> Vec<String> {
     first.iter().filter(same).map(|(name, _)| name.clone()).collect()
 }
 
-/// What a checkout of this folder would hold, changes included.
-fn tracked_files(workspace: &Workspace) -> Result<Vec<PathBuf>> {
-    let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let listing = command::captured(Command::new("git").args(arguments).current_dir(&workspace.root))?;
-    Ok(listing.split_terminator('\0').map(PathBuf::from).collect())
+/// Of the checkout, what is no source: see `.gitignore`. Git itself is not asked, because a new machine need not have it.
+const NO_SOURCES: &[&str] = &[".git", "target", "fuzz/target", "fuzz/corpus", "fuzz/artifacts"];
+
+/// The files of the checkout, changes included, relative to it.
+fn sources(root: &Path) -> Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+            let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+            let relative = path.strip_prefix(root).context("an entry is in its folder")?.to_owned();
+            if NO_SOURCES.iter().any(|other| relative == Path::new(other)) {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(relative);
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn copy_files(from: &Path, files: &[PathBuf], to: &Path) -> Result<()> {
@@ -86,10 +100,7 @@ fn copy_files(from: &Path, files: &[PathBuf], to: &Path) -> Result<()> {
         let (source, copy) = (from.join(file), to.join(file));
         let parent = copy.parent().with_context(|| format!("{} has no folder", copy.display()))?;
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-        // A file that was deleted and not yet committed is not part of the sources.
-        if source.is_file() {
-            fs::copy(&source, &copy).with_context(|| format!("cannot copy {}", source.display()))?;
-        }
+        fs::copy(&source, &copy).with_context(|| format!("cannot copy {}", source.display()))?;
     }
     Ok(())
 }
@@ -109,8 +120,21 @@ mod tests {
 
     #[test]
     fn the_sources_are_copied_with_their_lock_file_and_without_what_was_built() {
-        let files = tracked_files(&Workspace::find().unwrap()).unwrap();
-        assert!(files.contains(&PathBuf::from("Cargo.lock")));
-        assert!(!files.iter().any(|file| file.starts_with("target")));
+        let root = Workspace::find().unwrap().root;
+        let files = sources(&root).unwrap();
+        for file in ["Cargo.lock", ".cargo/config.toml", "crates/xtask/src/reproduce.rs"].map(PathBuf::from) {
+            assert!(files.contains(&file), "{}", file.display());
+        }
+        for other in ["target", ".git", "fuzz/target"] {
+            assert!(!files.iter().any(|file| file.starts_with(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_git_does_not_look_at_is_no_source() {
+        let ignored = fs::read_to_string(Workspace::find().unwrap().root.join(".gitignore")).unwrap();
+        for folder in ignored.lines().filter_map(|line| line.strip_prefix('/')) {
+            assert!(NO_SOURCES.contains(&folder), "{folder}");
+        }
     }
 }

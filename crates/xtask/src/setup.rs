@@ -1,13 +1,18 @@
-//! `setup`: installs what a task needs and this machine lacks, and nothing else.
+//! `setup`: installs what a task needs and this machine lacks, and nothing else. It never removes a package.
+
+mod apt;
+mod packages;
 
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use clap::Args as _;
 
 use crate::command;
 use crate::compiler::Compiler;
 use crate::compiler::sysroot::{self, AARCH64_GNU, AARCH64_MUSL, NATIVE_MUSL, Target};
 use crate::workspace::Workspace;
+use packages::{DEBIAN_PACKAGES, DebianPackage};
 
 /// What a task needs besides the Rust toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,80 +37,9 @@ pub(crate) enum Need {
     Machines,
     /// What boots one of 64-bit ARM.
     ArmMachines,
+    /// What makes a minimal Debian.
+    Fresh,
 }
-
-/// A Debian package and why it is wanted.
-struct DebianPackage {
-    name: &'static str,
-    why: &'static str,
-    needs: &'static [Need],
-}
-
-/// Everything that builds networks.
-const NETWORKS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
-/// Everything that compares with other clients: tests validate the testbed with them.
-const RIVALS: &[Need] = &[Need::Tests, Need::Bench];
-
-/// Everything that boots machines.
-const BOOTS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench, Need::Machines, Need::ArmMachines];
-
-/// The rivals and the images.
-const WITH_BUSYBOX: &[Need] = &[Need::Tests, Need::Bench, Need::Images];
-
-/// The images, and machines with another runtime.
-const RUNTIMES: &[Need] = &[Need::Bench, Need::Images];
-
-/// Everything that builds for an architecture that is not this machine's.
-#[cfg(not(target_arch = "aarch64"))]
-const ARM: &[Need] = &[Need::Aarch64, Need::Aarch64Musl];
-/// This machine has what it needs for itself.
-#[cfg(target_arch = "aarch64")]
-const ARM: &[Need] = &[];
-
-const DEBIAN_PACKAGES: &[DebianPackage] = &[
-    DebianPackage { name: "iproute2", why: "ip: builds and reads the test networks", needs: NETWORKS },
-    DebianPackage { name: "util-linux", why: "unshare, nsenter, setpriv: hold the namespaces", needs: NETWORKS },
-    DebianPackage { name: "mount", why: "file systems of their own for the test hosts", needs: NETWORKS },
-    DebianPackage { name: "hostname", why: "names of their own for the test hosts", needs: NETWORKS },
-    DebianPackage { name: "procps", why: "sysctl: settings of the test hosts, and a rival", needs: NETWORKS },
-    DebianPackage { name: "dnsmasq-base", why: "the DHCP server of demo, tests and bench", needs: NETWORKS },
-    DebianPackage { name: "udhcpd", why: "a second, independent DHCP server", needs: &[Need::Tests] },
-    DebianPackage { name: "udhcpc", why: "rival client: busybox", needs: RIVALS },
-    DebianPackage { name: "dhcpcd-base", why: "rival client: what LinuxKit ships today", needs: RIVALS },
-    DebianPackage { name: "isc-dhcp-client", why: "rival client: dhclient", needs: RIVALS },
-    DebianPackage { name: "cpio", why: "takes assembled machines apart", needs: &[Need::Tests] },
-    DebianPackage { name: "qemu-system-x86", why: "boots machines", needs: BOOTS },
-    DebianPackage {
-        name: "qemu-system-arm",
-        why: "boots machines of 64-bit ARM",
-        needs: &[Need::Tests, Need::ArmMachines],
-    },
-    DebianPackage { name: "zstd", why: "unpacks kernels for machines", needs: BOOTS },
-    DebianPackage { name: "lz4", why: "unpacks older kernels for machines", needs: BOOTS },
-    DebianPackage { name: "xz-utils", why: "unpacks kernels for machines", needs: BOOTS },
-    DebianPackage { name: "dpkg", why: "takes kernels out of their packages", needs: BOOTS },
-    DebianPackage { name: "g++", why: "libFuzzer is C++", needs: &[Need::Fuzz] },
-    DebianPackage { name: "gcc-aarch64-linux-gnu", why: "links for 64-bit ARM", needs: ARM },
-    DebianPackage { name: "libc6-dev-arm64-cross", why: "the GNU C library for 64-bit ARM", needs: ARM },
-    DebianPackage { name: "skopeo", why: "reads images", needs: &[Need::Images] },
-    DebianPackage { name: "umoci", why: "unpacks images", needs: &[Need::Images] },
-    DebianPackage { name: "runc", why: "runs images, as LinuxKit's onboot does", needs: RUNTIMES },
-    DebianPackage { name: "crun", why: "runs images: a second runtime beside runc", needs: RUNTIMES },
-    DebianPackage { name: "containerd", why: "runs images, as LinuxKit's services are run", needs: &[Need::Images] },
-    DebianPackage { name: "podman", why: "runs images", needs: &[Need::Images] },
-    DebianPackage {
-        name: "systemd",
-        why: "rival: systemd-sysctl, whose meaning of sysctl.d files is ours",
-        needs: RIVALS,
-    },
-    DebianPackage {
-        name: "busybox",
-        why: "rival: sysctl; part of what an image's size is compared with",
-        needs: WITH_BUSYBOX,
-    },
-    DebianPackage { name: "strace", why: "shows which process makes which system call", needs: &[Need::Tests] },
-    DebianPackage { name: "qemu-user-static", why: "runs the binaries for 64-bit ARM", needs: ARM },
-];
 
 /// A program that `cargo install` builds, with the version everybody uses.
 struct CargoTool {
@@ -115,7 +49,7 @@ struct CargoTool {
 }
 
 const CARGO_TOOLS: &[CargoTool] = &[
-    CargoTool { name: "cargo-deny", version: "0.20.2", needs: &[Need::Tests] },
+    CargoTool { name: "cargo-deny", version: "0.20.2", needs: &[Need::Tests, Need::Fresh] },
     CargoTool { name: "cargo-fuzz", version: "0.13.2", needs: &[Need::Fuzz] },
 ];
 
@@ -145,6 +79,12 @@ pub(crate) struct Options {
     /// The tools and runtimes that images are tried with: skopeo, umoci, runc, crun, containerd, podman
     #[arg(long)]
     images: bool,
+    /// What `cargo xtask fresh` needs
+    #[arg(long)]
+    fresh: bool,
+    /// Only say which packages would be installed, and whether others would have to go for them
+    #[arg(long)]
+    simulate: bool,
 }
 
 /// Installs what the chosen tasks need; without a choice, what `demo` and `test` need.
@@ -152,7 +92,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When something is missing and cannot be installed.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let Options { demo, tests, bench, fuzz, musl, aarch64, machines, images } = *options;
+    let Options { demo, tests, bench, fuzz, musl, aarch64, machines, images, fresh, simulate } = *options;
     let chosen = [
         (demo, Need::Demo),
         (tests, Need::Tests),
@@ -164,13 +104,41 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         (machines, Need::Machines),
         (machines && aarch64, Need::ArmMachines),
         (images, Need::Images),
+        (fresh, Need::Fresh),
     ];
     let mut needs: Vec<Need> = chosen.iter().filter(|(wanted, _)| *wanted).map(|(_, need)| *need).collect();
     if needs.is_empty() {
         needs = vec![Need::Demo, Need::Tests];
     }
+    if simulate {
+        return simulated(&needs);
+    }
     ensure_targets(workspace, &needs)?;
     println!("setup: everything is there");
+    Ok(())
+}
+
+/// The options that choose a task.
+pub(crate) fn tasks() -> Vec<String> {
+    let command = Options::augment_args(clap::Command::new("setup"));
+    let names = command.get_arguments().filter_map(clap::Arg::get_long).filter(|name| *name != "simulate");
+    names.map(|name| format!("--{name}")).collect()
+}
+
+/// Says what would be installed for `needs`, of Debian's packages. Needs no root.
+///
+/// # Errors
+/// When it cannot be installed without taking something else away, or this is not Debian.
+fn simulated(needs: &[Need]) -> Result<()> {
+    let here = Here { debian: apt::is_there(), root: true };
+    match course(here, &lacking(here, needs)?) {
+        Course::Nothing => println!("setup: everything is there, of Debian's packages"),
+        Course::Tell(words) => bail!(words),
+        Course::Install(packages) => {
+            let names: Vec<_> = packages.iter().map(|package| package.name).collect();
+            println!("{}\nsetup: nothing would be removed or downgraded", apt::simulate(&names)?.shown());
+        }
+    }
     Ok(())
 }
 
@@ -179,28 +147,35 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 /// # Errors
 /// When something is missing and cannot be installed.
 pub(crate) fn ensure(need: Need) -> Result<()> {
-    debian_packages(need)?;
-    if need == Need::Tests {
+    ensure_all(&[need])
+}
+
+/// As [`ensure`] for each, with one question to the package manager.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub(crate) fn ensure_all(needs: &[Need]) -> Result<()> {
+    debian_packages(needs)?;
+    // A stranger's machine has the tools of this one, so that they are not built there.
+    if needs.contains(&Need::Tests) || needs.contains(&Need::Fresh) {
         toolchain_component("rustfmt", "fmt")?;
         toolchain_component("clippy", "clippy")?;
     }
-    if need == Need::Fuzz && !has_nightly() {
+    if needs.contains(&Need::Fuzz) && !has_nightly() {
         bail!("fuzzing needs a nightly Rust; help: rustup toolchain install nightly --profile minimal");
     }
-    for tool in CARGO_TOOLS.iter().filter(|tool| tool.needs.contains(&need)) {
+    for tool in CARGO_TOOLS.iter().filter(|tool| tool.needs.iter().any(|need| needs.contains(need))) {
         cargo_tool(tool)?;
     }
     Ok(())
 }
 
-/// As [`ensure`] for each, and the standard library of each target among them.
+/// As [`ensure_all`], and the standard library of each target among them.
 ///
 /// # Errors
 /// When something is missing and cannot be installed or made.
 pub(crate) fn ensure_targets(workspace: &Workspace, needs: &[Need]) -> Result<()> {
-    for need in needs {
-        ensure(*need)?;
-    }
+    ensure_all(needs)?;
     let targets: Vec<Target> = needs.iter().copied().filter_map(target).collect();
     libraries(workspace, &targets)
 }
@@ -211,7 +186,14 @@ fn target(need: Need) -> Option<Target> {
         Need::Musl => Some(NATIVE_MUSL),
         Need::Aarch64 => Some(AARCH64_GNU),
         Need::Aarch64Musl => Some(AARCH64_MUSL),
-        Need::Demo | Need::Tests | Need::Bench | Need::Fuzz | Need::Images | Need::Machines | Need::ArmMachines => None,
+        Need::Demo
+        | Need::Tests
+        | Need::Bench
+        | Need::Fuzz
+        | Need::Images
+        | Need::Machines
+        | Need::ArmMachines
+        | Need::Fresh => None,
     }
 }
 
@@ -234,62 +216,72 @@ fn has_nightly() -> bool {
     command::succeeds(Command::new("cargo").args(["+nightly", "--version"]))
 }
 
-/// Whether all that [`Need::Fuzz`] names is installed.
-pub(crate) fn can_fuzz() -> bool {
-    let compiles = command::succeeds(Command::new("c++").arg("--version"));
-    compiles && has_nightly() && command::succeeds(Command::new("cargo").args(["fuzz", "--version"]))
+fn debian_packages(needs: &[Need]) -> Result<()> {
+    let here = Here { debian: apt::is_there(), root: rustix::process::geteuid().is_root() };
+    match course(here, &lacking(here, needs)?) {
+        Course::Nothing => Ok(()),
+        Course::Tell(words) => bail!(words),
+        Course::Install(packages) => {
+            for DebianPackage { name, why, .. } in &packages {
+                println!("  missing: {name} ({why})");
+            }
+            apt::install(&packages.iter().map(|package| package.name).collect::<Vec<_>>())
+        }
+    }
 }
 
-fn debian_packages(need: Need) -> Result<()> {
-    let wanted: Vec<_> = DEBIAN_PACKAGES.iter().filter(|package| package.needs.contains(&need)).collect();
-    if wanted.is_empty() {
-        return Ok(());
+/// The packages that are not there, and whose programs are not there from elsewhere either.
+fn lacking(here: Here, needs: &[Need]) -> Result<Vec<&'static DebianPackage>> {
+    let wanted = DEBIAN_PACKAGES.iter().filter(|package| package.needs.iter().any(|need| needs.contains(need)));
+    let mut lacking: Vec<_> =
+        wanted.filter(|package| !is_satisfied(here, package.programs, orlop_testbed::installed)).collect();
+    if here.debian && !lacking.is_empty() {
+        let installed = apt::installed(lacking.iter().map(|package| package.name))?;
+        lacking.retain(|package| !installed.iter().any(|name| name == package.name));
     }
-    let installed = installed_packages(wanted.iter().map(|package| package.name))?;
-    let missing: Vec<_> =
-        wanted.into_iter().filter(|package| !installed.iter().any(|name| name == package.name)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let names = missing.iter().map(|package| package.name).collect::<Vec<_>>().join(" ");
-    for DebianPackage { name, why, .. } in &missing {
-        println!("  missing: {name} ({why})");
-    }
-    if !rustix::process::geteuid().is_root() {
-        bail!(
-            "installing packages needs root; help: run this as root, or first: apt-get install --no-install-recommends {names}"
-        );
-    }
-    let install =
-        || command::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(names.split(' ')));
-    if install().is_err() {
-        // A fresh machine or container has no package lists yet.
-        println!("  once more, with fresh package lists");
-        command::run(apt_get().arg("update"))?;
-        install().with_context(|| format!("cannot install {names}"))?;
-    }
-    Ok(())
+    Ok(lacking)
 }
 
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet");
-    command
+/// What set-up goes by.
+#[derive(Debug, Clone, Copy)]
+struct Here {
+    /// Whether the package manager is Debian's.
+    debian: bool,
+    /// Whether packages may be installed.
+    root: bool,
 }
 
-fn installed_packages<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
-    // It ends with failure when any is unknown, and still lists the others.
-    let output = Command::new("dpkg-query")
-        .args(["--show", "--showformat=${Package} ${db:Status-Status}\\n"])
-        .args(names)
-        .output()
-        .context("cannot run dpkg-query: setup knows Debian only; help: install the packages that `cargo xtask setup --help` tasks name by hand")?;
-    Ok(parse_installed(&String::from_utf8_lossy(&output.stdout)))
+/// Whether a package's programs are there. One without any can only be looked for where Debian's package manager is.
+fn is_satisfied(here: Here, programs: &[&str], is_there: impl Fn(&str) -> bool) -> bool {
+    if programs.is_empty() { !here.debian } else { programs.iter().all(|program| is_there(program)) }
 }
 
-fn parse_installed(listing: &str) -> Vec<String> {
-    let installed = listing.lines().filter_map(|line| line.strip_suffix(" installed"));
-    installed.map(str::to_owned).collect()
+/// What is done about packages that are lacking.
+#[derive(Debug)]
+enum Course<'p> {
+    Nothing,
+    Install(Vec<&'p DebianPackage>),
+    /// The user has to do it: these words say what.
+    Tell(String),
+}
+
+fn course<'p>(here: Here, lacking: &[&'p DebianPackage]) -> Course<'p> {
+    let names = lacking.iter().map(|package| package.name).collect::<Vec<_>>().join(" ");
+    match here {
+        _ if lacking.is_empty() => Course::Nothing,
+        Here { debian: true, root: true } => Course::Install(lacking.to_vec()),
+        Here { debian: true, root: false } => Course::Tell(format!(
+            "installing packages needs root; help: run this as root, or first, as root: apt-get install --no-install-recommends {names}"
+        )),
+        Here { debian: false, .. } => {
+            let programs =
+                lacking.iter().map(|package| format!("{} (Debian's {})", package.programs.join(" "), package.name));
+            Course::Tell(format!(
+                "set-up can install packages on Debian only, and some programs are missing; help: install what has them here: {}",
+                programs.collect::<Vec<_>>().join(", ")
+            ))
+        }
+    }
 }
 
 fn toolchain_component(component: &str, subcommand: &str) -> Result<()> {
@@ -314,24 +306,35 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_what_is_fully_installed_counts() {
-        let listing = "iproute2 installed\nudhcpc config-files\ndnsmasq-base installed\nudhcpd not-installed\n";
-        assert_eq!(parse_installed(listing), ["iproute2", "dnsmasq-base"]);
-    }
+    const TOOL: DebianPackage =
+        DebianPackage { name: "tool-base", programs: &["tool", "toolctl"], why: "", needs: &[Need::Demo] };
 
     #[test]
-    fn an_unknown_package_is_not_installed() {
-        match installed_packages(["dpkg", "no-such-package-orlop"].into_iter()) {
-            Ok(installed) => assert_eq!(installed, ["dpkg"]),
-            Err(error) => assert!(error.to_string().contains("Debian only"), "{error:#}"),
+    fn packages_are_installed_by_root_on_debian_and_named_to_everybody_else() {
+        for (what, debian, root, want) in [
+            ("no root", true, false, "as root: apt-get install --no-install-recommends tool-base"),
+            ("another system, root", false, true, "install what has them here: tool toolctl (Debian's tool-base)"),
+            ("another system, no root", false, false, "install what has them here: tool toolctl (Debian's tool-base)"),
+        ] {
+            let here = Here { debian, root };
+            assert!(matches!(course(here, &[&TOOL]), Course::Tell(words) if words.ends_with(want)), "{what}");
+            assert!(matches!(course(here, &[]), Course::Nothing), "{what}, and nothing lacks");
         }
+        let here = Here { debian: true, root: true };
+        assert!(matches!(course(here, &[&TOOL]), Course::Install(packages) if packages.len() == 1));
     }
 
     #[test]
-    fn every_task_that_builds_networks_gets_a_server() {
-        for need in [Need::Demo, Need::Tests, Need::Bench] {
-            assert!(DEBIAN_PACKAGES.iter().any(|p| p.name == "dnsmasq-base" && p.needs.contains(&need)), "{need:?}");
+    fn nobody_asks_for_a_package_whose_programs_are_all_there() {
+        for (what, debian, programs, there, want) in [
+            ("all of them", true, &["a", "b"][..], &["a", "b"][..], true),
+            ("all of them, elsewhere", false, &["a", "b"], &["a", "b", "c"], true),
+            ("one of two", true, &["a", "b"], &["a"], false),
+            ("a library, of which dpkg knows", true, &[], &["a"], false),
+            ("a library, which comes with the compiler elsewhere", false, &[], &[], true),
+        ] {
+            let is_there = |program: &str| there.contains(&program);
+            assert_eq!(is_satisfied(Here { debian, root: true }, programs, is_there), want, "{what}");
         }
     }
 }

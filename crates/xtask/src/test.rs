@@ -1,8 +1,10 @@
 //! `test`: everything a change must pass, in one command.
 
+use std::num::NonZeroUsize;
 use std::process::Command;
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::build;
 use crate::check;
@@ -11,38 +13,48 @@ use crate::compiler::sysroot::{AARCH64_GNU, AARCH64_MUSL, NATIVE_MUSL};
 use crate::demo;
 use crate::demo::leftovers::{self, Ending};
 use crate::emulate;
+use crate::fresh;
+use crate::fuzz;
 use crate::harden;
 use crate::room;
+use crate::same_machine::Seen;
 use crate::setup::{self, Need};
+use crate::slowest::Durations;
 use crate::steps::Steps;
 use crate::symbols;
 use crate::workspace::Workspace;
 
 /// A package of tests that need root, namespaces and the release binaries.
-struct RootTests {
+pub(crate) struct RootTests {
     package: &'static str,
     /// Tests of one binary at a time: more than the machine has cores only makes deadlines lie.
-    threads: usize,
+    pub(crate) threads: usize,
 }
 
 /// Each of its tests attacks in namespaces of its own.
-const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox", threads: 2 };
+pub(crate) const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox", threads: 2 };
+/// Random trees of settings beside systemd's program, among others.
+pub(crate) const SETTINGS: RootTests = RootTests { package: "orlop-test-sysctl", threads: 2 };
 const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 
 const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },
     ATTACKS,
+    RootTests { package: "orlop-test-frame", threads: 2 },
     RootTests { package: "orlop-test-dhcp", threads: 2 },
     MACHINES,
-    RootTests { package: "orlop-test-sysctl", threads: 2 },
+    SETTINGS,
 ];
 
-/// Bytes that the target folder has after all tests, and half as much again. A disk that fills up in the middle makes tests fail
+/// Bytes that the target folder has after all tests, and half as much again, without those of [`fresh`]. A disk that fills up in the middle makes tests fail
 /// with reasons that lead nowhere.
 const MIN_FREE: u64 = 9_000_000_000;
 
 /// The demo of a machine, run as a test.
 const MACHINE_DEMO: &str = "demo: a machine boots";
+
+/// What the README promises, on a machine that has nothing.
+const FRESH: &str = "a stranger's machine";
 
 /// The demo in namespaces, run as a test.
 const DEMOS: &[(&str, Ending)] = &[
@@ -60,10 +72,13 @@ pub(crate) struct Options {
     aarch64: bool,
 }
 
+/// What all steps need, installed before the first of them.
+const SET_UP: &[Need] = &[Need::Tests, Need::Musl, Need::Images, Need::Aarch64Musl, Need::Fresh];
+
 /// The tests of the whole daemon, run once more with the binaries of another C library, and those of the images.
 const WITH_MUSL: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
-    RootTests { package: "orlop-test-sysctl", threads: 2 },
+    SETTINGS,
     // Images are made of these binaries, and the specs are locked to such images.
     RootTests { package: "orlop-test-images", threads: 1 },
 ];
@@ -85,18 +100,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 fn quick(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::new(2);
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
-    steps.run("unit tests", || cargo_test(&mut unit_tests(workspace)));
-    let left_out = ROOT_TESTS.iter().map(|tests| tests.package).collect::<Vec<_>>().join(", ");
-    println!("\n--quick left out: release build, symbols, hardening, musl, images, {left_out}, demo");
+    steps.run("unit tests", || cargo_test(&mut unit_tests(workspace), default_threads()));
+    let others = ["release build", "symbols", "hardening", "musl", "images", "demo", "fuzz targets", FRESH];
+    for name in ROOT_TESTS.iter().map(|tests| tests.package).chain(others) {
+        steps.left_out_by(name, "--quick");
+    }
     steps.finish("test --quick")
 }
 
 fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
-    room::ensure_room(&workspace.metadata(build::HOST)?.target_directory, MIN_FREE)?;
+    room::ensure_room(&workspace.metadata(build::HOST)?.target_directory, MIN_FREE + fresh::MIN_FREE)?;
     let foreign = if aarch64 { FOREIGN } else { &[] };
     let targets = STEPS_PER_TARGET * (1 + foreign.len());
-    let mut steps = Steps::new(7 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets);
-    steps.run("set-up", || setup::ensure(Need::Tests).map(|()| String::new()));
+    let left_out = if aarch64 { 0 } else { FOREIGN.len() };
+    let mut steps = Steps::new(9 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets + left_out);
+    steps.run("set-up", || setup::ensure_all(SET_UP).map(|()| String::new()));
+    // Packages bring files of their own; from here on nothing is installed.
+    let start = Seen::now();
     let built = steps.run("release build", || {
         let binaries = build::run(workspace, &build::Options::default())?;
         Ok(format!("{} binaries", binaries.len()))
@@ -115,7 +135,7 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     }
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
     // Some of them look at this machine's kernel as root: here none may skip itself.
-    steps.run("unit tests", || cargo_test(unit_tests(workspace).env("SYSTEM_TESTS", "require")));
+    steps.run("unit tests", || cargo_test(unit_tests(workspace).env("SYSTEM_TESTS", "require"), default_threads()));
     steps.run("programs for a machine of 64-bit ARM", || {
         setup::ensure_targets(workspace, &[Need::Aarch64Musl])?;
         build::run(workspace, &build::Options::of(AARCH64_MUSL.triple))?;
@@ -130,13 +150,17 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
         }
     }
     target(workspace, &mut steps, NATIVE_MUSL.triple, Need::Musl, |triple| {
-        setup::ensure(Need::Images)?;
         let mut ran: Vec<_> = WITH_MUSL.iter().map(|tests| root_tests(workspace, tests, triple)).collect();
         ran.push(attacks(workspace, triple));
         Ok(ran.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
     });
     for (triple, need) in foreign {
         target(workspace, &mut steps, triple, *need, |triple| emulate::run(workspace, triple));
+    }
+    if !aarch64 {
+        for (triple, _) in FOREIGN {
+            steps.left_out_by(&format!("the binaries for {triple}"), "without --aarch64");
+        }
     }
     if built {
         steps.run(MACHINE_DEMO, || demo::machine::run(workspace, true).map(|()| String::new()));
@@ -150,7 +174,15 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
             steps.not_run(name, "no release build");
         }
     }
-    steps.run("fuzz targets compile", || fuzz_targets(workspace));
+    steps.run("fuzz targets compile", || fuzz::compile(workspace));
+    if let Some(why) = fresh::why_not() {
+        steps.left_out(FRESH, why);
+    } else {
+        steps.run(FRESH, || fresh::run(workspace).map(|()| String::new()));
+    }
+    steps.run("this machine is as it was", || {
+        start.as_ref().map_err(|error| anyhow!("{error:#}"))?.unchanged(&Seen::now()?)
+    });
     steps.finish("test")
 }
 
@@ -188,10 +220,10 @@ fn unit_tests(workspace: &Workspace) -> Command {
 }
 
 fn root_tests(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<String> {
-    cargo_test(&mut root_tests_command(workspace, tests, triple)?)
+    cargo_test(&mut root_tests_command(workspace, tests, triple)?, tests.threads)
 }
 
-fn root_tests_command(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<Command> {
+pub(crate) fn root_tests_command(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<Command> {
     if !rustix::process::geteuid().is_root() {
         bail!(
             "{} needs root: it builds network namespaces; help: run this as root, or `cargo xtask test --quick`",
@@ -208,32 +240,39 @@ fn root_tests_command(workspace: &Workspace, tests: &RootTests, triple: &str) ->
 /// The sandbox under attack with another C library: its tables of system calls are about what that library does. Not once
 /// more with every part removed, because what then comes through is the kernel's affair.
 fn attacks(workspace: &Workspace, triple: &str) -> Result<String> {
+    let mut cargo = attacks_command(workspace, triple)?;
+    cargo.args(["--skip", MUTATIONS]);
+    cargo_test(&mut cargo, ATTACKS.threads)
+}
+
+/// Part of the name of each test that takes a part of the sandbox away.
+pub(crate) const MUTATIONS: &str = "that_is_removed";
+
+/// The sandbox under attack, with an attacker that is built for `triple`.
+pub(crate) fn attacks_command(workspace: &Workspace, triple: &str) -> Result<Command> {
     build::compile_packages(workspace, triple, &mut workspace.cargo("build"), [ATTACKS.package].into_iter())?;
     let mut cargo = root_tests_command(workspace, &ATTACKS, triple)?;
-    cargo.args(["--skip", "that_is_removed"]);
-    cargo_test(cargo.env("ORLOP_ATTACK", build::release_folder(workspace, triple)?.join("orlop-attack")))
+    cargo.env("ORLOP_ATTACK", build::release_folder(workspace, triple)?.join("orlop-attack"));
+    Ok(cargo)
 }
 
-/// The fuzz workspace needs nightly Rust and cargo-fuzz, which tests do not install; its seeds are replayed by the unit tests.
-fn fuzz_targets(workspace: &Workspace) -> Result<String> {
-    if !workspace.root.join("fuzz/Cargo.toml").is_file() {
-        bail!("no fuzz/Cargo.toml");
-    }
-    if !setup::can_fuzz() {
-        return Ok("not compiled: needs nightly Rust, cargo-fuzz and c++ (cargo xtask setup --fuzz); seeds are replayed by the unit tests".to_owned());
-    }
-    command::run(workspace.nightly_cargo().args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]))?;
-    Ok("compiled".to_owned())
-}
-
-/// Runs `cargo test` with its output visible, and counts what it ran.
-fn cargo_test(cargo: &mut Command) -> Result<String> {
+/// Runs `cargo test` with its output visible, `threads` tests at once; counts what it ran, and names what took long.
+pub(crate) fn cargo_test(cargo: &mut Command, threads: usize) -> Result<String> {
     let mut tally = Tally::default();
-    let result = command::observed(cargo, |line| tally.add(line));
+    let mut durations = Durations::new(threads, Instant::now());
+    let result = command::observed(cargo, |line| {
+        tally.add(line);
+        durations.add(line, Instant::now());
+    });
     match result {
-        Ok(()) => tally.judged(),
+        Ok(()) => Ok(tally.judged()? + &durations.shown()),
         Err(error) => Err(error.context(tally.shown())),
     }
+}
+
+/// What `cargo test` does without being told.
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Sums over the summary lines of `cargo test`.

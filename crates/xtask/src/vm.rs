@@ -16,6 +16,7 @@ use orlop_image::spec::{Spec, read};
 use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Nic};
 
 use crate::build;
+use crate::compiler::Compiler;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
@@ -68,6 +69,22 @@ pub(crate) enum Net {
     Netns,
     /// Nothing that answers
     Alone,
+}
+
+impl Net {
+    /// Makes sure that a card can be connected to it.
+    ///
+    /// # Errors
+    /// When it takes root, or something that cannot be installed.
+    pub(crate) fn prepare(self) -> Result<()> {
+        match self {
+            Self::User | Self::Alone => Ok(()),
+            Self::Netns => {
+                ensure!(rustix::process::geteuid().is_root(), "namespaces need root; help: --net user");
+                setup::ensure(Need::Demo)
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -126,7 +143,9 @@ impl Workshop {
 /// What its programs are built for: with musl, unless this machine has never been set up for that.
 fn triple(workspace: &Workspace, platform: Platform) -> Result<&'static str> {
     let [musl, gnu] = platform.targets();
-    let has_musl = build::release_folder(workspace, musl)?.is_dir() || platform != Platform::HOST;
+    // What was built may have been built elsewhere.
+    let has_musl = build::release_folder(workspace, musl)?.is_dir() && Compiler::of(musl).is_ok();
+    let has_musl = has_musl || platform != Platform::HOST;
     Ok(if has_musl { musl } else { gnu })
 }
 
@@ -141,6 +160,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     };
     // First of all: it costs minutes to find out otherwise.
     let spec = read::files(&options.specs)?;
+    options.net.prepare()?;
     let workshop = Workshop::open(workspace, options.platform, line, options.no_build)?;
     let name = options.specs.last().and_then(|spec| spec.file_stem()).context("a spec has a name")?;
     let name = name.to_string_lossy().into_owned();
@@ -198,7 +218,6 @@ impl Wired {
             Net::User => Nic::User,
             Net::Alone => Nic::Alone,
             Net::Netns => {
-                ensure!(rustix::process::geteuid().is_root(), "namespaces need root; help: --net user");
                 let mut network = Network::new()?;
                 let nic = network.tap(0)?;
                 network.serve(&Network::server(0).option("option:dns-server,192.0.2.53"))?;

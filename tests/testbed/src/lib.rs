@@ -63,7 +63,7 @@ pub use host::Host;
 pub use last_look::LastLook;
 pub use launch::Launch;
 pub use monitor::Monitor;
-pub use needs::Testbed;
+pub use needs::{Testbed, installed};
 pub use processes::Trio;
 pub use relay::Relay;
 pub use rogue::Rogue;

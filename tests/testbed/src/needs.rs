@@ -66,7 +66,9 @@ pub fn skip(reason: &str) {
     eprintln!("SKIPPED: this test {reason}");
 }
 
-fn installed(program: &str) -> bool {
+/// Whether a program is there, by its path or in one of the folders of `PATH` and of the system.
+#[must_use]
+pub fn installed(program: &str) -> bool {
     let path = env::var("PATH").unwrap_or_default();
     Path::new(program).is_absolute() && Path::new(program).exists()
         || path.split(':').chain(SYSTEM_PATH.split(':')).any(|folder| Path::new(folder).join(program).exists())

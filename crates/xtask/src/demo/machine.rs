@@ -31,6 +31,8 @@ const AUDIT: &str = "/run/orlop/sysctl/status.json";
 /// # Errors
 /// When anything of it does not work.
 pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
+    let net = if rustix::process::geteuid().is_root() { Net::Netns } else { Net::User };
+    net.prepare()?;
     heading("Building: programs, images, a kernel out of Debian's package");
     let workshop = Workshop::open(workspace, Platform::HOST, Line::V6_12, no_build)?;
     let spec = workspace.root.join(SPEC);
@@ -59,7 +61,6 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     heading(
         "Power on: QEMU without acceleration, one processor, 512 MB; seconds since then, and the machine's own clock",
     );
-    let net = if rustix::process::geteuid().is_root() { Net::Netns } else { Net::User };
     let wired = Wired::new(&machine, net)?;
     let record = folder.join("demo-record");
     let emulator = wired.emulator.clone().record(&record);
