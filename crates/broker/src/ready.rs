@@ -1,7 +1,8 @@
 //! Telling whoever started the daemon that it works: `--ready-fd N`.
 //!
-//! One line end is written to the descriptor and it is closed, as s6 and other supervisors read it. The descriptor belongs
-//! to the process that the user started; the broker, which knows when the first success is there, gets a copy at birth.
+//! One line end is written to the descriptor, as s6 and other supervisors read it. The descriptor belongs to the process that
+//! the user started, which keeps it for brokers that are started anew; each broker, which knows when the first success is
+//! there, gets a copy at birth.
 
 use std::os::fd::OwnedFd;
 
