@@ -4,6 +4,7 @@
 use std::pin::pin;
 use std::task::Poll;
 
+use orlop_machine::Instant;
 use orlop_sandbox::broker::{Attested, Broker, Keep, Narrow};
 use orlop_sandbox::channel::ChannelError;
 use orlop_sandbox::daemon::{Daemon, Service, Worker};
@@ -13,7 +14,7 @@ use orlop_sandbox::roster::Newborn;
 use orlop_sandbox::signals::Signals;
 use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::worker::{self, Context};
-use orlop_sandbox::{base, log};
+use orlop_sandbox::{base, clock, log};
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,7 @@ pub(crate) async fn serve(birth: &Birth, has: &impl Fn(&str) -> bool) -> Result<
     say(&format!("restarts={}", birth.restarts));
     assert_eq!(first.index, FIRST);
     let mut links: [Option<Link>; WORKERS.len()] = [const { None }; WORKERS.len()];
+    let asked = clock::now();
     for (flag, place) in [
         ("--lone", LONE_ONE),
         ("--pair", LEFT_ONE),
@@ -107,12 +109,18 @@ pub(crate) async fn serve(birth: &Birth, has: &impl Fn(&str) -> bool) -> Result<
             Poll::Pending => newborn.as_mut().poll(context).map(Some),
         });
         let Some(newborn) = event.await.transpose()? else { return Ok(Exit::Done) };
-        welcome(&narrow, newborn, &mut links, has("--again")).await?;
+        welcome(&narrow, newborn, &mut links, has("--again"), asked).await?;
     }
 }
 
 /// Drops what was there before, attests the newcomer, and speaks with it.
-async fn welcome(narrow: &Narrow, newborn: Newborn, links: &mut [Option<Link>], again: bool) -> Result<(), Fatal> {
+async fn welcome(
+    narrow: &Narrow,
+    newborn: Newborn,
+    links: &mut [Option<Link>],
+    again: bool,
+    asked: Instant,
+) -> Result<(), Fatal> {
     let Newborn { index, generation, pid, restarts, last, .. } = &newborn;
     let (index, pid) = (*index, *pid);
     let last = last.map_or_else(|| "none".to_owned(), |last| last.to_string());
@@ -132,7 +140,8 @@ async fn welcome(narrow: &Narrow, newborn: Newborn, links: &mut [Option<Link>], 
             return Ok(());
         }
     };
-    say(&format!("worker {index} {}", attested.posture));
+    let since = clock::now().since(asked);
+    say(&format!("worker {index} {} confined_us={}", attested.posture, since.as_micros()));
     let lost = |cause: ChannelError| Fatal::os("the worker is lost", cause);
     if index == LONE_ONE {
         attested.channel.send(&Word::Next(41)).await.map_err(lost)?;
