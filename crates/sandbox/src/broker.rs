@@ -135,8 +135,7 @@ impl Broker {
         })
     }
 
-    /// Where somebody waits for a byte that says that the daemon has done what it is there for; `/dev/null` where nobody
-    /// does, and `None` the second time.
+    /// The eventfd by which the supervisor hears that the daemon has done what it is there for; `None` the second time.
     pub fn ready(&mut self) -> Option<OwnedFd> {
         self.ready.take()
     }

@@ -8,6 +8,7 @@ use orlop_machine::Instant;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Pid, Signal};
 
+use super::ready::Waiting;
 use super::seat::Seat;
 use super::sleep::Sleep;
 use super::start::{NotStarted, kill};
@@ -31,6 +32,8 @@ pub(super) struct Set<'s> {
     supervisor: &'s Supervisor,
     plan: &'s Plan,
     seats: &'s mut [Seat],
+    /// Who is told when the broker says that the daemon is ready.
+    waiting: &'s mut Waiting,
     announcer: Announcer,
     broker: Option<Pid>,
     /// Every worker that has not been collected, by its place.
@@ -55,7 +58,7 @@ impl<'s> Set<'s> {
         supervisor: &'s Supervisor,
         plan: &'s Plan,
         restarts: u32,
-        ready: Option<&OwnedFd>,
+        waiting: &'s mut Waiting,
         seats: &'s mut [Seat],
     ) -> Result<Self, NotStarted> {
         let (announcer, theirs) = roster::pair()?;
@@ -71,11 +74,12 @@ impl<'s> Set<'s> {
         let units = places.iter().filter_map(of_first).collect();
         let vital = daemon.workers.iter().enumerate().filter(|(_, worker)| worker.service == Service::Vital);
         let vital: Vec<usize> = vital.map(|(place, _)| place).collect();
-        let mut set =
-            Self { supervisor, plan, seats, announcer, broker: None, workers: Vec::new(), units, places, requests };
+        let (broker, workers) = (None, Vec::new());
+        let mut set = Self { supervisor, plan, seats, waiting, announcer, broker, workers, units, places, requests };
         // A set that is dropped is killed.
         set.workers = supervisor.start_workers(&vital, &set.announcer, set.seats)?;
-        set.broker = Some(supervisor.start_broker(plan, restarts, theirs.as_fd(), ready, &set.requests)?);
+        set.broker =
+            Some(supervisor.start_broker(plan, restarts, theirs.as_fd(), set.waiting.said(), &set.requests)?);
         Ok(set)
     }
 
@@ -89,6 +93,7 @@ impl<'s> Set<'s> {
             }
             self.end_units();
             if self.is_gone() {
+                self.waiting.look();
                 return Ok(Watched::Ended(ended));
             }
             // Once: their end wakes us, and one that the kernel holds up takes its time.
@@ -102,9 +107,14 @@ impl<'s> Set<'s> {
             self.start_what_is_due();
             let due = self.broker.and_then(|_| self.units.iter().filter_map(Unit::start_at).min());
             let wake = [patience, self.supervisor.end(self.plan), due].into_iter().flatten().min();
-            let requests: Vec<_> = self.requests.iter().map(AsFd::as_fd).collect();
+            let requests: Vec<_> =
+                [self.waiting.said()].into_iter().chain(self.requests.iter().map(AsFd::as_fd)).collect();
             let woken = sleep.until(wake, &requests).map_err(|cause| Fatal::os("cannot wait", cause))?;
-            for (place, _) in self.places.iter().zip(woken.asked).filter(|(_, asked)| *asked) {
+            let mut asked = woken.asked.into_iter();
+            if asked.next() == Some(true) {
+                self.waiting.tell();
+            }
+            for (place, _) in self.places.iter().zip(asked).filter(|(_, asked)| *asked) {
                 self.units.iter_mut().filter(|unit| unit.members.contains(place)).for_each(Unit::asked);
             }
             if let Some(code) = woken.signal.and_then(|signal| told_to_end(signal, self.plan)) {

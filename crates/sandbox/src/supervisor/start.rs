@@ -25,7 +25,7 @@ impl Supervisor {
         plan: &Plan,
         restarts: u32,
         roster: BorrowedFd<'_>,
-        ready: Option<&OwnedFd>,
+        ready: BorrowedFd<'_>,
         requests: &[OwnedFd],
     ) -> io::Result<Pid> {
         let ours = [
@@ -36,7 +36,6 @@ impl Supervisor {
         let (name, rest) = plan.broker_args.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let arguments: Vec<&CStr> = [name].into_iter().chain(&ours).chain(rest).map(CString::as_c_str).collect();
         let (stdin, stdout, log) = (io::stdin(), io::stdout(), io::stderr());
-        let ready = ready.unwrap_or(&self.null).as_fd();
         let first = [stdin.as_fd(), stdout.as_fd(), log.as_fd()].into_iter().zip(0..);
         let requests = requests.iter().map(AsFd::as_fd).zip(FIRST_REQUEST_SLOT..);
         let descriptors = first.chain([(roster, ROSTER_SLOT), (ready, READY_SLOT)]).chain(requests);
