@@ -230,8 +230,8 @@ impl Narrow {
         if own.is_weak() || workers.is_weak() {
             tracing::warn!(broker = %own, worker = %workers, "weaker sandbox: Landlock is not fully enforced");
         }
-        tokio::spawn(relay.run());
-        Ok(Attested { channel: BrokerChannel::new(socket), profile, posture, status })
+        tokio::spawn(relay.clone().run());
+        Ok(Attested { channel: BrokerChannel::new(socket, Some(relay)), profile, posture, status })
     }
 
     /// The next worker, once it is confined: what a broker of one worker waits for.

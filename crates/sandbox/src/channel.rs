@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::Interest;
 
+use crate::relay::Relay;
 use crate::sys::Watched;
 
 mod blocking;
@@ -93,7 +94,11 @@ pub struct WorkerChannel<Out, In>(End<Out, In>);
 ///
 /// There is no way to make one but [`Narrow::attest`](crate::broker::Narrow::attest).
 #[derive(Debug)]
-pub struct BrokerChannel<Out, In>(End<Out, In>);
+pub struct BrokerChannel<Out, In> {
+    end: End<Out, In>,
+    /// Goes with the channel: who lets go of a worker has its last words in the log.
+    _log: Option<Relay>,
+}
 
 impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     pub(crate) fn new(socket: Socket) -> Self {
@@ -134,8 +139,8 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
 }
 
 impl<Out: Message, In: Message> BrokerChannel<Out, In> {
-    pub(crate) fn new(socket: Socket) -> Self {
-        Self(End::new(socket))
+    pub(crate) fn new(socket: Socket, log: Option<Relay>) -> Self {
+        Self { end: End::new(socket), _log: log }
     }
 
     /// Waits for the next message. Its `fd` is always `None`.
@@ -143,7 +148,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`]; the conversation is over after any of them.
     pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
-        self.0.recv(false).await
+        self.end.recv(false).await
     }
 
     /// Sends a message, waiting while the worker has too many unread.
@@ -151,7 +156,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`], never [`ChannelError::Full`].
     pub async fn send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.send(message).await
+        self.end.send(message).await
     }
 
     /// Sends a message if there is room for it now: a worker that does not read cannot stop its broker.
@@ -159,7 +164,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
     pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.try_send(message, None)
+        self.end.try_send(message, None)
     }
 
     /// Grants a descriptor, with the message that says what it is.
@@ -167,7 +172,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// As [`BrokerChannel::try_send`].
     pub fn send_with(&self, message: &Out, fd: BorrowedFd<'_>) -> Result<(), ChannelError> {
-        self.0.try_send(message, Some(fd))
+        self.end.try_send(message, Some(fd))
     }
 }
 
