@@ -43,6 +43,11 @@ impl Waiting {
         self.said.as_fd()
     }
 
+    /// The eventfd to listen at, as long as somebody waits.
+    pub(super) fn awaited(&self) -> Option<BorrowedFd<'_>> {
+        self.who.as_ref().map(|_| self.said())
+    }
+
     /// Tells them, if a broker has said so: for one that has ended since.
     pub(super) fn look(&mut self) {
         if rustix::io::read(&self.said, &mut [0_u8; 8]).is_ok() {

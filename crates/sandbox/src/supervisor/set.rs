@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use orlop_machine::Instant;
 use rustix::event::{EventfdFlags, eventfd};
@@ -42,6 +42,14 @@ pub(super) struct Set<'s> {
     /// By which the broker asks for the optional workers in these places.
     places: Vec<usize>,
     requests: Vec<OwnedFd>,
+}
+
+/// What a broker can say to its supervisor.
+enum Heard {
+    /// The daemon is ready.
+    Ready,
+    /// It asks for this unit.
+    Asked(usize),
 }
 
 /// What became of a set.
@@ -107,21 +115,29 @@ impl<'s> Set<'s> {
             self.start_what_is_due();
             let due = self.broker.and_then(|_| self.units.iter().filter_map(Unit::start_at).min());
             let wake = [patience, self.supervisor.end(self.plan), due].into_iter().flatten().min();
-            let requests: Vec<_> =
-                [self.waiting.said()].into_iter().chain(self.requests.iter().map(AsFd::as_fd)).collect();
-            let woken = sleep.until(wake, &requests).map_err(|cause| Fatal::os("cannot wait", cause))?;
-            let mut asked = woken.asked.into_iter();
-            if asked.next() == Some(true) {
-                self.waiting.tell();
-            }
-            for (place, _) in self.places.iter().zip(asked).filter(|(_, asked)| *asked) {
-                self.units.iter_mut().filter(|unit| unit.members.contains(place)).for_each(Unit::asked);
+            let (heard, asked): (Vec<Heard>, Vec<_>) = self.listened().unzip();
+            let woken = sleep.until(wake, &asked).map_err(|cause| Fatal::os("cannot wait", cause))?;
+            for (what, _) in heard.into_iter().zip(woken.asked).filter(|(_, asked)| *asked) {
+                match what {
+                    Heard::Ready => self.waiting.tell(),
+                    Heard::Asked(unit) => self.units.get_mut(unit).map_or((), Unit::asked),
+                }
             }
             if let Some(code) = woken.signal.and_then(|signal| told_to_end(signal, self.plan)) {
                 self.end(sleep);
                 return Ok(Watched::Stopped(code));
             }
         }
+    }
+
+    /// The eventfds at which it makes a difference what the broker says, and what that is.
+    fn listened(&self) -> impl Iterator<Item = (Heard, BorrowedFd<'_>)> {
+        let ready = self.waiting.awaited().map(|fd| (Heard::Ready, fd));
+        let requests = self.places.iter().zip(&self.requests).filter_map(|(place, fd)| {
+            let unit = self.units.iter().position(|unit| unit.listens() && unit.members.contains(place))?;
+            Some((Heard::Asked(unit), fd.as_fd()))
+        });
+        ready.into_iter().chain(requests)
     }
 
     /// A child has ended. One that is nobody's here is what a broker left behind.
@@ -177,6 +193,11 @@ impl<'s> Set<'s> {
         }
         let mut unheard = false;
         for unit in self.units.iter_mut().filter(|unit| unit.start_at().is_some_and(|at| at <= now)) {
+            // Who has asked until now gets what it asked for. Who asks from here on may know already how this start ends.
+            let requests = self.places.iter().zip(&self.requests);
+            for (_, request) in requests.filter(|(place, _)| unit.members.contains(place)) {
+                let _none = rustix::io::read(request, &mut [0_u8; 8]);
+            }
             match self.supervisor.start_workers(&unit.members, &self.announcer, self.seats) {
                 Ok(started) => {
                     self.workers.extend(started);

@@ -50,6 +50,12 @@ impl Unit {
         }
     }
 
+    /// Whether it makes a difference that the broker asks for it: not when it has asked already. One that asks without end
+    /// then keeps the supervisor no busier than one that asks once.
+    pub(super) fn listens(&self) -> bool {
+        self.state != State::Due && !self.again
+    }
+
     /// When it is to be started, if it is.
     pub(super) fn start_at(&self) -> Option<Instant> {
         (self.state == State::Due).then_some(self.not_before)
@@ -167,6 +173,22 @@ mod tests {
         assert_eq!(ended(&mut unit, End::Exit(0), at(1001)), None);
         unit.asked();
         assert_eq!(unit.start_at(), Some(at(1100)), "who asks later does not find it sooner");
+    }
+
+    #[test]
+    fn who_was_asked_for_is_not_listened_to_until_it_is_started() {
+        let mut unit = Unit::new(vec![1]);
+        assert!(unit.listens());
+        unit.asked();
+        assert!(!unit.listens(), "it will be started");
+        unit.started(at(0));
+        assert!(unit.listens(), "it runs, and may have ended when somebody asks");
+        unit.asked();
+        assert!(!unit.listens(), "it will be started again");
+        assert_eq!(ended(&mut unit, End::Exit(0), at(100)), Some(0));
+        assert!(!unit.listens());
+        unit.started(at(100));
+        assert!(unit.listens());
     }
 
     #[test]
