@@ -86,9 +86,13 @@ pub struct Received<In> {
     pub fd: Option<OwnedFd>,
 }
 
-/// A worker's end: sends `Out`, receives `In` and descriptors.
+/// A worker's end: sends `Out`, receives `In`, and descriptors from its broker.
 #[derive(Debug)]
-pub struct WorkerChannel<Out, In>(End<Out, In>);
+pub struct WorkerChannel<Out, In> {
+    end: End<Out, In>,
+    /// Whether what comes may bring a descriptor.
+    is_granted: bool,
+}
 
 /// A broker's end, for a worker whose posture is known: sends `Out` and descriptors, receives `In`.
 ///
@@ -102,7 +106,12 @@ pub struct BrokerChannel<Out, In> {
 
 impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self(End::new(socket))
+        Self { end: End::new(socket), is_granted: true }
+    }
+
+    /// Its end of what joins it to another worker. What a broker has granted to one of them stays with that one.
+    pub(crate) fn joint(socket: Socket) -> Self {
+        Self { is_granted: false, ..Self::new(socket) }
     }
 
     /// Waits for the next message.
@@ -110,7 +119,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`]; the conversation is over after any of them.
     pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
-        self.0.recv(true).await
+        self.end.recv(self.is_granted).await
     }
 
     /// As [`WorkerChannel::recv`], for a loop that waits for several things at once.
@@ -118,7 +127,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// As [`WorkerChannel::recv`].
     pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Received<In>, ChannelError>> {
-        self.0.socket.poll_recv(context, true)
+        self.end.socket.poll_recv(context, self.is_granted)
     }
 
     /// Sends a message, waiting while the broker has too many unread.
@@ -126,7 +135,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`], never [`ChannelError::Full`].
     pub async fn send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.send(message).await
+        self.end.send(message).await
     }
 
     /// Sends a message if there is room for it now.
@@ -134,7 +143,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
     pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.try_send(message, None)
+        self.end.try_send(message, None)
     }
 }
 

@@ -188,15 +188,15 @@ impl Preparation {
         BootTimer::new()
     }
 
-    /// Its end of what joins this worker to another one: frames to and from it, of one type each way. For a worker whose
-    /// profile has the slot [`JOINT_SLOT`]. Both are of one daemon, neither believes the other.
+    /// Its end of what joins this worker to another one: frames to and from it, of one type each way, without descriptors.
+    /// For a worker whose profile has the slot [`JOINT_SLOT`]. Both are of one daemon, neither believes the other.
     ///
     /// # Errors
     /// There is no such slot, or it was taken before.
     pub fn joint<Out: Message, In: Message>(&mut self) -> io::Result<WorkerChannel<Out, In>> {
         let joint = sys::take_inherited(JOINT_SLOT)?;
         rustix::io::ioctl_fionbio(&joint, true)?;
-        Ok(WorkerChannel::new(Socket::new(joint)?))
+        Ok(WorkerChannel::joint(Socket::new(joint)?))
     }
 
     /// 32 bytes from the kernel: all the entropy a machine ever gets.

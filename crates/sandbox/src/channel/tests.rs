@@ -86,6 +86,28 @@ fn a_descriptor_does_not_go_from_worker_to_broker() {
 }
 
 #[test]
+fn a_descriptor_does_not_go_from_worker_to_worker() {
+    in_a_loop(async || {
+        let (ours, theirs) = sockets();
+        let joint: Worker = WorkerChannel::joint(Socket::new(ours).unwrap());
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        for polled in [false, true] {
+            transmit(theirs.as_fd(), &[0, 5], &[read.as_fd()], SendFlags::DONTWAIT).unwrap();
+            let received = if polled {
+                core::future::poll_fn(|context| joint.poll_recv(context)).await
+            } else {
+                joint.recv().await
+            };
+            let Received { message, fd } = received.unwrap();
+            assert_eq!(message, Word::Number(5));
+            assert!(fd.is_none());
+        }
+        drop(read);
+        assert_eq!(rustix::io::write(&write, b"x"), Err(Errno::PIPE), "the descriptor was received and kept");
+    });
+}
+
+#[test]
 fn anything_but_one_message_ends_the_conversation() {
     in_a_loop(async || {
         for (what, frame, want) in [
