@@ -99,9 +99,9 @@ pub struct WorkerChannel<Out, In> {
 /// There is no way to make one but [`Narrow::attest`](crate::broker::Narrow::attest).
 #[derive(Debug)]
 pub struct BrokerChannel<Out, In> {
-    end: End<Out, In>,
-    /// Goes with the channel: who lets go of a worker has its last words in the log.
+    /// Let go of before the channel: what the worker said until then is in the log, and that it notices is not.
     _log: Option<Relay>,
+    end: End<Out, In>,
 }
 
 impl<Out: Message, In: Message> WorkerChannel<Out, In> {

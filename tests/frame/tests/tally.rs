@@ -87,6 +87,11 @@ fn a_one_shot_run_ends_with_the_first_number_and_says_when_it_has_it() {
     assert_eq!(running.wait_exit(SOON).unwrap().code(), Some(0));
     assert_eq!(host.read("/run/ready").unwrap(), "\n");
     assert!(running.stderr().contains("tally done sum=5"), "{}", running.text());
+    assert!(
+        !running.stderr().contains("tally-worker| error"),
+        "that its broker has gone is no news: {}",
+        running.text()
+    );
     assert_eq!(status(&host).unwrap()["mode"], "one-shot");
 }
 
