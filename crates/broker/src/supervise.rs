@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use orlop_sandbox::daemon::Daemon;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::log;
-use orlop_sandbox::supervisor::{Lifetime, Plan, Supervisor};
+use orlop_sandbox::supervisor::{Lifetime, Plan, Supervisor, inherited};
 
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
@@ -18,8 +18,9 @@ use tracing::level_filters::LevelFilter;
 /// # Errors
 /// A capability is missing, a worker's program is not there, or nothing is open at the descriptor `ready`.
 pub fn supervise(daemon: &'static Daemon, level: Level, lifetime: Lifetime, ready: Option<RawFd>) -> Result<u8, Fatal> {
+    let ready = ready.map(inherited).transpose()?;
     // Once in a process, and needed until it ends.
     log::init(String::leak(format!("{}-supervisor", daemon.name)), LevelFilter::from_level(level));
     let broker_args = std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect();
-    Supervisor::open(daemon)?.run(&Plan { daemon, broker_args, lifetime, ready })
+    Supervisor::open(daemon)?.run(Plan { daemon, broker_args, lifetime, ready })
 }

@@ -135,8 +135,7 @@ impl Broker {
         })
     }
 
-    /// Where somebody waits for a byte that says that the daemon has done what it is there for; `/dev/null` where nobody
-    /// does, and `None` the second time.
+    /// The eventfd by which the supervisor hears that the daemon has done what it is there for; `None` the second time.
     pub fn ready(&mut self) -> Option<OwnedFd> {
         self.ready.take()
     }
@@ -231,8 +230,8 @@ impl Narrow {
         if own.is_weak() || workers.is_weak() {
             tracing::warn!(broker = %own, worker = %workers, "weaker sandbox: Landlock is not fully enforced");
         }
-        tokio::spawn(relay.run());
-        Ok(Attested { channel: BrokerChannel::new(socket), profile, posture, status })
+        tokio::spawn(relay.clone().run());
+        Ok(Attested { channel: BrokerChannel::new(socket, Some(relay)), profile, posture, status })
     }
 
     /// The next worker, once it is confined: what a broker of one worker waits for.

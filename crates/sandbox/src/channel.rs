@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::Interest;
 
+use crate::relay::Relay;
 use crate::sys::Watched;
 
 mod blocking;
@@ -85,19 +86,32 @@ pub struct Received<In> {
     pub fd: Option<OwnedFd>,
 }
 
-/// A worker's end: sends `Out`, receives `In` and descriptors.
+/// A worker's end: sends `Out`, receives `In`, and descriptors from its broker.
 #[derive(Debug)]
-pub struct WorkerChannel<Out, In>(End<Out, In>);
+pub struct WorkerChannel<Out, In> {
+    end: End<Out, In>,
+    /// Whether what comes may bring a descriptor.
+    is_granted: bool,
+}
 
 /// A broker's end, for a worker whose posture is known: sends `Out` and descriptors, receives `In`.
 ///
 /// There is no way to make one but [`Narrow::attest`](crate::broker::Narrow::attest).
 #[derive(Debug)]
-pub struct BrokerChannel<Out, In>(End<Out, In>);
+pub struct BrokerChannel<Out, In> {
+    /// Let go of before the channel: what the worker said until then is in the log, and that it notices is not.
+    _log: Option<Relay>,
+    end: End<Out, In>,
+}
 
 impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self(End::new(socket))
+        Self { end: End::new(socket), is_granted: true }
+    }
+
+    /// Its end of what joins it to another worker. What a broker has granted to one of them stays with that one.
+    pub(crate) fn joint(socket: Socket) -> Self {
+        Self { is_granted: false, ..Self::new(socket) }
     }
 
     /// Waits for the next message.
@@ -105,7 +119,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`]; the conversation is over after any of them.
     pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
-        self.0.recv(true).await
+        self.end.recv(self.is_granted).await
     }
 
     /// As [`WorkerChannel::recv`], for a loop that waits for several things at once.
@@ -113,7 +127,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// As [`WorkerChannel::recv`].
     pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Received<In>, ChannelError>> {
-        self.0.socket.poll_recv(context, true)
+        self.end.socket.poll_recv(context, self.is_granted)
     }
 
     /// Sends a message, waiting while the broker has too many unread.
@@ -121,7 +135,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`], never [`ChannelError::Full`].
     pub async fn send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.send(message).await
+        self.end.send(message).await
     }
 
     /// Sends a message if there is room for it now.
@@ -129,13 +143,13 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
     pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.try_send(message, None)
+        self.end.try_send(message, None)
     }
 }
 
 impl<Out: Message, In: Message> BrokerChannel<Out, In> {
-    pub(crate) fn new(socket: Socket) -> Self {
-        Self(End::new(socket))
+    pub(crate) fn new(socket: Socket, log: Option<Relay>) -> Self {
+        Self { end: End::new(socket), _log: log }
     }
 
     /// Waits for the next message. Its `fd` is always `None`.
@@ -143,7 +157,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`]; the conversation is over after any of them.
     pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
-        self.0.recv(false).await
+        self.end.recv(false).await
     }
 
     /// Sends a message, waiting while the worker has too many unread.
@@ -151,7 +165,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`], never [`ChannelError::Full`].
     pub async fn send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.send(message).await
+        self.end.send(message).await
     }
 
     /// Sends a message if there is room for it now: a worker that does not read cannot stop its broker.
@@ -159,7 +173,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
     pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.0.try_send(message, None)
+        self.end.try_send(message, None)
     }
 
     /// Grants a descriptor, with the message that says what it is.
@@ -167,7 +181,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// As [`BrokerChannel::try_send`].
     pub fn send_with(&self, message: &Out, fd: BorrowedFd<'_>) -> Result<(), ChannelError> {
-        self.0.try_send(message, Some(fd))
+        self.end.try_send(message, Some(fd))
     }
 }
 

@@ -4,7 +4,7 @@
 //! and tests go through the list of all daemons instead of naming any.
 
 use crate::capability::{Capability, SUPERVISOR};
-use crate::profile::{JOINT_SLOT, Kind, Profile, Role};
+use crate::profile::{FIRST_REQUEST_SLOT, JOINT_SLOT, Kind, Profile, Role};
 
 /// One daemon: its programs, what each of its processes may do, and what its container needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -149,7 +149,12 @@ impl Daemon {
                 "a worker has a slot for a joint and no joint, or the other way round",
             ),
             (
-                self.broker.slots.iter().filter(|slot| slot.kind == Kind::Request).count() != self.optional().count(),
+                self.broker
+                    .slots
+                    .iter()
+                    .filter(|slot| slot.fd >= FIRST_REQUEST_SLOT && slot.kind == Kind::Request)
+                    .count()
+                    != self.optional().count(),
                 "the broker has not one request slot for each optional worker",
             ),
         ];

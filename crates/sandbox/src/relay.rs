@@ -7,8 +7,8 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use orlop_machine::Instant;
 use tokio::io::Interest;
@@ -22,7 +22,11 @@ const BURST: u32 = 50;
 /// How long until it may write one more: 20 a second.
 const PER_LINE: Duration = Duration::from_millis(50);
 
-/// Reads a worker's stderr and writes it to ours. Clones read from the same pipe.
+/// Reads that empty a pipe, which has 64 KiB: a worker that goes on writing is not waited for.
+const FULL_PIPE: usize = (64 << 10) / MAX_LINE;
+
+/// Reads a worker's stderr and writes it to ours. Clones read from the same pipe. Whoever lets go of one writes down first
+/// what is in the pipe by then: a broker that gives up its worker ends, and what the worker said is why.
 #[derive(Debug, Clone)]
 pub struct Relay(Arc<Shared>);
 
@@ -44,25 +48,47 @@ impl Relay {
 
     /// Relays until the worker has closed its end. Returns how many lines were suppressed.
     pub async fn run(self) -> u64 {
-        let Shared { pipe, lines } = &*self.0;
-        // Poisoned only by a panic, which ends the process.
-        let lines = || lines.lock().unwrap_or_else(PoisonError::into_inner);
         let mut chunk = [0; MAX_LINE];
-        loop {
-            match pipe.read(|pipe| Ok(rustix::io::read(pipe, &mut chunk)?)).await {
-                Ok(0) | Err(_) => break,
-                Ok(len) => {
-                    // Once for all of it: a worker that floods should not cost us more than itself.
-                    let (now, mut lines) = (clock::now(), lines());
-                    let bytes = chunk.get(..len).unwrap_or_default();
-                    bytes.iter().filter_map(|byte| lines.take(*byte, now)).for_each(Line::emit);
-                }
+        while let Ok(len @ 1..) = self.0.pipe.read(|pipe| Ok(rustix::io::read(pipe, &mut chunk)?)).await {
+            self.pass_on(chunk.get(..len).unwrap_or_default());
+        }
+        self.end();
+        self.lines().suppressed
+    }
+
+    /// Relays what is in the pipe now, without waiting.
+    fn drain(&self) {
+        let mut chunk = [0; MAX_LINE];
+        for _ in 0..FULL_PIPE {
+            match rustix::io::read(self.0.pipe.as_fd(), &mut chunk) {
+                Ok(0) => return self.end(),
+                Ok(len) => self.pass_on(chunk.get(..len).unwrap_or_default()),
+                Err(_) => return,
             }
         }
-        if let Some(line) = lines().end(clock::now()) {
+    }
+
+    fn pass_on(&self, bytes: &[u8]) {
+        // Once for all of it: a worker that floods should not cost us more than itself.
+        let (now, mut lines) = (clock::now(), self.lines());
+        bytes.iter().filter_map(|byte| lines.take(*byte, now)).for_each(Line::emit);
+    }
+
+    fn end(&self) {
+        if let Some(line) = self.lines().end(clock::now()) {
             line.emit();
         }
-        lines().suppressed
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        // Poisoned only by a panic, which ends the process.
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.drain();
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use orlop_wire::{MaxSize, encode, max_size};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, shutdown, socketpair, sockopt};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 
@@ -67,11 +67,16 @@ pub(crate) struct Announcer(OwnedFd);
 #[derive(Debug)]
 pub(crate) struct Roster(Watched);
 
+/// Bytes of what a broker has not read yet. The kernel doubles it and counts 768 for a message: about twenty, which is
+/// every worker twice. A broker that has left so many unread does not look after them.
+const ROOM: usize = 8 << 10;
+
 /// Both ends: the supervisor's, and the one that its broker is started with.
 pub(crate) fn pair() -> io::Result<(Announcer, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (ours, theirs) = socketpair(rustix::net::AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     shutdown(&ours, Shutdown::Read)?;
+    sockopt::set_socket_send_buffer_size(&ours, ROOM)?;
     Ok((Announcer(ours), theirs))
 }
 

@@ -19,6 +19,7 @@ use crate::fatal::{Exit, Fatal};
 use crate::{clock, privileges, seccomp, sys};
 
 mod birth;
+mod ready;
 mod seat;
 mod set;
 mod sleep;
@@ -27,6 +28,8 @@ mod unit;
 mod verdict;
 
 pub use birth::{Birth, Started};
+use ready::Waiting;
+pub use ready::inherited;
 use seat::Seat;
 use set::{Set, Watched};
 use sleep::Sleep;
@@ -47,8 +50,8 @@ pub struct Plan {
     pub broker_args: Vec<CString>,
     /// How long it runs.
     pub lifetime: Lifetime,
-    /// The number of a descriptor, open since the start, on which the broker says that the daemon is ready.
-    pub ready: Option<i32>,
+    /// Where somebody reads who waits until the daemon is ready: what [`inherited`] gave before anything was opened.
+    pub ready: Option<OwnedFd>,
 }
 
 /// How long a daemon runs.
@@ -155,8 +158,10 @@ impl Supervisor {
     ///
     /// # Errors
     /// When the capabilities are missing that a supervisor needs.
-    pub fn run(self, plan: &Plan) -> Result<u8, Fatal> {
-        let ready = plan.ready.map(descriptor).transpose()?;
+    pub fn run(self, mut plan: Plan) -> Result<u8, Fatal> {
+        let waiting = Waiting::new(plan.ready.take());
+        let mut waiting = waiting.map_err(|cause| Fatal::os("cannot make an eventfd", cause))?;
+        let plan = &plan;
         sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
         confine(self.daemon)?;
         hold_signals()?;
@@ -170,7 +175,7 @@ impl Supervisor {
         let mut age = if plan.lifetime == Lifetime::Service { Age::Young } else { Age::Bounded };
         for restarts in 0_u32.. {
             let born = clock::now();
-            let ended = match Set::start(&self, plan, restarts, ready.as_ref(), &mut seats) {
+            let ended = match Set::start(&self, plan, restarts, &mut waiting, &mut seats) {
                 Ok(set) => match set.watch(&sleep)? {
                     Watched::Stopped(code) => return Ok(code),
                     Watched::Ended(ended) => {
@@ -238,15 +243,6 @@ fn told_to_end(signal: c_int, plan: &Plan) -> Option<u8> {
         libc::SIGINT => Some(130),
         _ => None,
     }
-}
-
-/// The descriptor that the user named, open since the start.
-fn descriptor(number: i32) -> Result<OwnedFd, Fatal> {
-    let open = if number > 2 { sys::take_inherited(number) } else { Err(rustix::io::Errno::BADF.into()) };
-    open.map_err(|cause| {
-        let problem = format!("descriptor {number} is not open, and so nobody waits there until the daemon is ready");
-        Fatal::new(Exit::Usage, problem).cause(cause).help("open one from 3 on for it: --ready-fd 3  3>&1")
-    })
 }
 
 /// Gives up what neither the supervisor nor the children it will start need.

@@ -167,7 +167,8 @@ impl Worker<Opened> {
         let in_the_loop = runtime.enter();
         rustix::io::ioctl_fionbio(&channel, true).map_err(|errno| Fatal::os("cannot use the channel", errno))?;
         let socket = Socket::new(channel).map_err(|cause| Fatal::os("cannot watch the channel", cause))?;
-        let resources = make(&mut Preparation(())).map_err(|cause| Fatal::os("cannot prepare the worker", cause))?;
+        let resources =
+            make(&mut Preparation(profile)).map_err(|cause| Fatal::os("cannot prepare the worker", cause))?;
         drop(in_the_loop);
         rungs::warm();
         let kit = Kit { status, filters, runtime, socket, resources };
@@ -177,7 +178,7 @@ impl Worker<Opened> {
 
 /// What can be had before the lock, inside the loop: descriptors and randomness.
 #[derive(Debug)]
-pub struct Preparation(());
+pub struct Preparation(&'static Profile);
 
 impl Preparation {
     /// A timer that counts the time asleep.
@@ -188,15 +189,19 @@ impl Preparation {
         BootTimer::new()
     }
 
-    /// Its end of what joins this worker to another one: frames to and from it, of one type each way. For a worker whose
-    /// profile has the slot [`JOINT_SLOT`]. Both are of one daemon, neither believes the other.
+    /// Its end of what joins this worker to another one: frames to and from it, of one type each way, without descriptors.
+    /// For a worker whose profile has the slot [`JOINT_SLOT`]. Both are of one daemon, neither believes the other.
     ///
     /// # Errors
     /// There is no such slot, or it was taken before.
     pub fn joint<Out: Message, In: Message>(&mut self) -> io::Result<WorkerChannel<Out, In>> {
+        // Without the slot the number is one of the loop's own.
+        if !self.0.slots.iter().any(|slot| slot.fd == JOINT_SLOT) {
+            return Err(Errno::BADF.into());
+        }
         let joint = sys::take_inherited(JOINT_SLOT)?;
         rustix::io::ioctl_fionbio(&joint, true)?;
-        Ok(WorkerChannel::new(Socket::new(joint)?))
+        Ok(WorkerChannel::joint(Socket::new(joint)?))
     }
 
     /// 32 bytes from the kernel: all the entropy a machine ever gets.

@@ -87,7 +87,53 @@ fn a_one_shot_run_ends_with_the_first_number_and_says_when_it_has_it() {
     assert_eq!(running.wait_exit(SOON).unwrap().code(), Some(0));
     assert_eq!(host.read("/run/ready").unwrap(), "\n");
     assert!(running.stderr().contains("tally done sum=5"), "{}", running.text());
+    assert!(
+        !running.stderr().contains("tally-worker| error"),
+        "that its broker has gone is no news: {}",
+        running.text()
+    );
     assert_eq!(status(&host).unwrap()["mode"], "one-shot");
+}
+
+#[test]
+fn who_waits_is_told_once_and_hears_the_end_while_the_daemon_goes_on() {
+    let Some(host) = host() else { return };
+    let script = format!("mkfifo /run/fifo; (cat /run/fifo >/run/heard &); exec {TALLY} --ready-fd 70 70>/run/fifo");
+    let running = host.spawn("orlop-tally", host.command("bash").args(["-c", &script])).unwrap();
+    Trio::find(&host, running.pid(), "tally-worker", SOON).unwrap();
+    sum(&host, 0);
+    send(&host, "5");
+    sum(&host, 5);
+    let open = || host.run("bash", &["-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c /run/fifo || true"]);
+    eventually("the end of what is read", SOON, || Ok((open()? == "0\n").then_some(()))).unwrap();
+    assert_eq!(host.read("/run/heard").unwrap(), "\n");
+}
+
+#[test]
+fn a_daemon_that_is_started_anew_is_not_ready_again() {
+    let Some(host) = host() else { return };
+    let script = format!("exec {TALLY} --ready-fd 3 3>/run/ready");
+    let running = host.spawn("orlop-tally", host.command("bash").args(["-c", &script])).unwrap();
+    let trio = Trio::find(&host, running.pid(), "tally-worker", SOON).unwrap();
+    sum(&host, 0);
+    send(&host, "5");
+    sum(&host, 5);
+    murder(trio.worker).unwrap();
+    eventually("a restart", SOON, || Ok(status(&host).filter(|status| status["restarts"] == 1))).unwrap();
+    send(&host, "6");
+    sum(&host, 6);
+    assert_eq!(host.read("/run/ready").unwrap(), "\n");
+}
+
+#[test]
+fn a_descriptor_that_the_user_did_not_open_is_a_mistake() {
+    let Some(host) = host() else { return };
+    for number in [3, 4, 5, 6, 7, 8, 64, 70] {
+        let script = format!("exec {TALLY} --oneshot --ready-fd {number} {number}>&-");
+        let mut running = host.spawn("orlop-tally", host.command("bash").args(["-c", &script])).unwrap();
+        assert_eq!(running.wait_exit(SOON).unwrap().code(), Some(64), "{number}: {}", running.text());
+        assert!(running.stderr().contains(&format!("descriptor {number} is not open")), "{}", running.text());
+    }
 }
 
 #[test]

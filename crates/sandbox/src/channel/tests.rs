@@ -25,7 +25,7 @@ fn sockets() -> (OwnedFd, OwnedFd) {
 
 fn channels() -> (Broker, Worker) {
     let (ours, theirs) = sockets();
-    (BrokerChannel::new(Socket::new(ours).unwrap()), WorkerChannel::new(Socket::new(theirs).unwrap()))
+    (BrokerChannel::new(Socket::new(ours).unwrap(), None), WorkerChannel::new(Socket::new(theirs).unwrap()))
 }
 
 /// A worker's channel and the bare socket of a broker that sends whatever it likes.
@@ -68,7 +68,7 @@ fn a_descriptor_does_not_go_from_worker_to_broker() {
     in_a_loop(async || {
         let (ours, theirs) = sockets();
         let _best_effort = crate::sys::pass_rights(ours.as_fd(), false);
-        let broker: Broker = BrokerChannel::new(Socket::new(ours).unwrap());
+        let broker: Broker = BrokerChannel::new(Socket::new(ours).unwrap(), None);
         let (read, write) = rustix::pipe::pipe().unwrap();
         let frame = [0, 5];
         match transmit(theirs.as_fd(), &frame, &[read.as_fd()], SendFlags::DONTWAIT) {
@@ -81,6 +81,28 @@ fn a_descriptor_does_not_go_from_worker_to_broker() {
         let Received { message, fd } = broker.recv().await.unwrap();
         assert_eq!(message, Word::Number(5));
         assert!(fd.is_none());
+        assert_eq!(rustix::io::write(&write, b"x"), Err(Errno::PIPE), "the descriptor was received and kept");
+    });
+}
+
+#[test]
+fn a_descriptor_does_not_go_from_worker_to_worker() {
+    in_a_loop(async || {
+        let (ours, theirs) = sockets();
+        let joint: Worker = WorkerChannel::joint(Socket::new(ours).unwrap());
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        for polled in [false, true] {
+            transmit(theirs.as_fd(), &[0, 5], &[read.as_fd()], SendFlags::DONTWAIT).unwrap();
+            let received = if polled {
+                core::future::poll_fn(|context| joint.poll_recv(context)).await
+            } else {
+                joint.recv().await
+            };
+            let Received { message, fd } = received.unwrap();
+            assert_eq!(message, Word::Number(5));
+            assert!(fd.is_none());
+        }
+        drop(read);
         assert_eq!(rustix::io::write(&write, b"x"), Err(Errno::PIPE), "the descriptor was received and kept");
     });
 }

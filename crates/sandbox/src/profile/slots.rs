@@ -43,7 +43,7 @@ pub const BROKER_SLOTS: [Slot; 5] = [
     Slot { fd: 1, kind: Kind::Any, usage: Usage::Write, why: "what the user asked to be printed" },
     Slot { fd: 2, kind: Kind::Any, usage: Usage::Write, why: "the log" },
     Slot { fd: ROSTER_SLOT, kind: Kind::Channel, usage: Usage::Read, why: "its workers, as they are started" },
-    Slot { fd: READY_SLOT, kind: Kind::Any, usage: Usage::Write, why: "who waits until the daemon is ready" },
+    Slot { fd: READY_SLOT, kind: Kind::Request, usage: Usage::Write, why: "says, once, that the daemon is ready" },
 ];
 
 /// The slot by which a broker asks for its `nth` optional worker, from 0.

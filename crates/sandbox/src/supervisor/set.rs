@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use orlop_machine::Instant;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Pid, Signal};
 
+use super::ready::Waiting;
 use super::seat::Seat;
 use super::sleep::Sleep;
 use super::start::{NotStarted, kill};
@@ -31,6 +32,8 @@ pub(super) struct Set<'s> {
     supervisor: &'s Supervisor,
     plan: &'s Plan,
     seats: &'s mut [Seat],
+    /// Who is told when the broker says that the daemon is ready.
+    waiting: &'s mut Waiting,
     announcer: Announcer,
     broker: Option<Pid>,
     /// Every worker that has not been collected, by its place.
@@ -39,6 +42,14 @@ pub(super) struct Set<'s> {
     /// By which the broker asks for the optional workers in these places.
     places: Vec<usize>,
     requests: Vec<OwnedFd>,
+}
+
+/// What a broker can say to its supervisor.
+enum Heard {
+    /// The daemon is ready.
+    Ready,
+    /// It asks for this unit.
+    Asked(usize),
 }
 
 /// What became of a set.
@@ -55,7 +66,7 @@ impl<'s> Set<'s> {
         supervisor: &'s Supervisor,
         plan: &'s Plan,
         restarts: u32,
-        ready: Option<&OwnedFd>,
+        waiting: &'s mut Waiting,
         seats: &'s mut [Seat],
     ) -> Result<Self, NotStarted> {
         let (announcer, theirs) = roster::pair()?;
@@ -71,11 +82,12 @@ impl<'s> Set<'s> {
         let units = places.iter().filter_map(of_first).collect();
         let vital = daemon.workers.iter().enumerate().filter(|(_, worker)| worker.service == Service::Vital);
         let vital: Vec<usize> = vital.map(|(place, _)| place).collect();
-        let mut set =
-            Self { supervisor, plan, seats, announcer, broker: None, workers: Vec::new(), units, places, requests };
+        let (broker, workers) = (None, Vec::new());
+        let mut set = Self { supervisor, plan, seats, waiting, announcer, broker, workers, units, places, requests };
         // A set that is dropped is killed.
         set.workers = supervisor.start_workers(&vital, &set.announcer, set.seats)?;
-        set.broker = Some(supervisor.start_broker(plan, restarts, theirs.as_fd(), ready, &set.requests)?);
+        set.broker =
+            Some(supervisor.start_broker(plan, restarts, theirs.as_fd(), set.waiting.said(), &set.requests)?);
         Ok(set)
     }
 
@@ -89,6 +101,7 @@ impl<'s> Set<'s> {
             }
             self.end_units();
             if self.is_gone() {
+                self.waiting.look();
                 return Ok(Watched::Ended(ended));
             }
             // Once: their end wakes us, and one that the kernel holds up takes its time.
@@ -102,16 +115,29 @@ impl<'s> Set<'s> {
             self.start_what_is_due();
             let due = self.broker.and_then(|_| self.units.iter().filter_map(Unit::start_at).min());
             let wake = [patience, self.supervisor.end(self.plan), due].into_iter().flatten().min();
-            let requests: Vec<_> = self.requests.iter().map(AsFd::as_fd).collect();
-            let woken = sleep.until(wake, &requests).map_err(|cause| Fatal::os("cannot wait", cause))?;
-            for (place, _) in self.places.iter().zip(woken.asked).filter(|(_, asked)| *asked) {
-                self.units.iter_mut().filter(|unit| unit.members.contains(place)).for_each(Unit::asked);
+            let (heard, asked): (Vec<Heard>, Vec<_>) = self.listened().unzip();
+            let woken = sleep.until(wake, &asked).map_err(|cause| Fatal::os("cannot wait", cause))?;
+            for (what, _) in heard.into_iter().zip(woken.asked).filter(|(_, asked)| *asked) {
+                match what {
+                    Heard::Ready => self.waiting.tell(),
+                    Heard::Asked(unit) => self.units.get_mut(unit).map_or((), Unit::asked),
+                }
             }
             if let Some(code) = woken.signal.and_then(|signal| told_to_end(signal, self.plan)) {
                 self.end(sleep);
                 return Ok(Watched::Stopped(code));
             }
         }
+    }
+
+    /// The eventfds at which it makes a difference what the broker says, and what that is.
+    fn listened(&self) -> impl Iterator<Item = (Heard, BorrowedFd<'_>)> {
+        let ready = self.waiting.awaited().map(|fd| (Heard::Ready, fd));
+        let requests = self.places.iter().zip(&self.requests).filter_map(|(place, fd)| {
+            let unit = self.units.iter().position(|unit| unit.listens() && unit.members.contains(place))?;
+            Some((Heard::Asked(unit), fd.as_fd()))
+        });
+        ready.into_iter().chain(requests)
     }
 
     /// A child has ended. One that is nobody's here is what a broker left behind.
@@ -167,6 +193,11 @@ impl<'s> Set<'s> {
         }
         let mut unheard = false;
         for unit in self.units.iter_mut().filter(|unit| unit.start_at().is_some_and(|at| at <= now)) {
+            // Who has asked until now gets what it asked for. Who asks from here on may know already how this start ends.
+            let requests = self.places.iter().zip(&self.requests);
+            for (_, request) in requests.filter(|(place, _)| unit.members.contains(place)) {
+                let _none = rustix::io::read(request, &mut [0_u8; 8]);
+            }
             match self.supervisor.start_workers(&unit.members, &self.announcer, self.seats) {
                 Ok(started) => {
                     self.workers.extend(started);

@@ -25,7 +25,7 @@ impl Supervisor {
         plan: &Plan,
         restarts: u32,
         roster: BorrowedFd<'_>,
-        ready: Option<&OwnedFd>,
+        ready: BorrowedFd<'_>,
         requests: &[OwnedFd],
     ) -> io::Result<Pid> {
         let ours = [
@@ -36,7 +36,6 @@ impl Supervisor {
         let (name, rest) = plan.broker_args.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let arguments: Vec<&CStr> = [name].into_iter().chain(&ours).chain(rest).map(CString::as_c_str).collect();
         let (stdin, stdout, log) = (io::stdin(), io::stdout(), io::stderr());
-        let ready = ready.unwrap_or(&self.null).as_fd();
         let first = [stdin.as_fd(), stdout.as_fd(), log.as_fd()].into_iter().zip(0..);
         let requests = requests.iter().map(AsFd::as_fd).zip(FIRST_REQUEST_SLOT..);
         let descriptors = first.chain([(roster, ROSTER_SLOT), (ready, READY_SLOT)]).chain(requests);
@@ -62,6 +61,8 @@ impl Supervisor {
         for place in places {
             if let Some(partner) = self.daemon.partner(*place).filter(|partner| place < partner) {
                 let (one, other) = connected()?;
+                refuse_descriptors(&one);
+                refuse_descriptors(&other);
                 joints.extend([(*place, one), (partner, other)]);
             }
         }
@@ -93,9 +94,7 @@ impl Supervisor {
         // Only our end does not wait: a worker whose log is not read yet does.
         let (log, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
         rustix::fs::fcntl_setfl(&log, OFlags::NONBLOCK).map_err(io::Error::from)?;
-        // Before Linux 6.16 the kernel cannot refuse descriptors from a worker; they are dropped then, because a broker does
-        // not ask for them.
-        let _best_effort = sys::pass_rights(ours.as_fd(), false);
+        refuse_descriptors(&ours);
         let null = self.null.as_fd();
         let fixed = [(null, 0), (null, 1), (stderr.as_fd(), 2), (theirs.as_fd(), CHANNEL_SLOT)];
         let pid = sys::spawn(&Spawn {
@@ -137,6 +136,12 @@ pub(super) enum NotStarted {
 fn connected() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
+}
+
+/// Of a worker nobody takes descriptors. Before Linux 6.16 the kernel cannot refuse them; they are dropped then, because
+/// neither a broker nor who is joined to it asks for them.
+fn refuse_descriptors(end: &OwnedFd) {
+    let _best_effort = sys::pass_rights(end.as_fd(), false);
 }
 
 /// Kills a process of ours. One that is gone, but not yet collected, does not mind.

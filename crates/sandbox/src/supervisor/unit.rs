@@ -17,7 +17,7 @@ pub(super) struct Unit {
     /// The broker has asked for it while it ran: it may know already that it does not any more.
     again: bool,
     backoff: Backoff,
-    /// When it may be started again after a failure, whoever asks.
+    /// When it may be started again, whoever asks.
     not_before: Instant,
 }
 
@@ -48,6 +48,12 @@ impl Unit {
             State::Due => {}
             State::Running(_) | State::Ending(..) | State::Killed(..) => self.again = true,
         }
+    }
+
+    /// Whether it makes a difference that the broker asks for it: not when it has asked already. One that asks without end
+    /// then keeps the supervisor no busier than one that asks once.
+    pub(super) fn listens(&self) -> bool {
+        self.state != State::Due && !self.again
     }
 
     /// When it is to be started, if it is.
@@ -90,7 +96,9 @@ impl Unit {
     pub(super) fn gone(&mut self, now: Instant) -> Option<Duration> {
         let (State::Ending(since, how) | State::Killed(since, how)) = self.state else { return None };
         let hopeless = [Exit::Permission, Exit::Config].map(|exit| End::Exit(exit.code()));
-        let wait = if how == DONE { Duration::ZERO } else { self.backoff.after(now.since(since)) };
+        // Who asks at once for what is done at once could otherwise have the machine do nothing but start processes.
+        let next = since.after(FIRST_RESTART);
+        let wait = if how == DONE { next.since(now) } else { self.backoff.after(now.since(since)) };
         self.not_before = now.after(wait);
         let again = self.again || (how != DONE && !hopeless.contains(&how));
         self.state = if again { State::Due } else { State::Idle };
@@ -147,9 +155,40 @@ mod tests {
         assert_eq!(ended(&mut unit, End::Exit(77), at(10)), Some(100));
         let mut unit = running();
         unit.asked();
-        assert_eq!(ended(&mut unit, End::Exit(0), at(10)), Some(0));
-        unit.started(at(10));
-        assert_eq!(ended(&mut unit, End::Exit(0), at(20)), None, "and is not remembered for ever");
+        assert_eq!(ended(&mut unit, End::Exit(0), at(110)), Some(0));
+        unit.started(at(110));
+        assert_eq!(ended(&mut unit, End::Exit(0), at(120)), None, "and is not remembered for ever");
+    }
+
+    #[test]
+    fn one_that_is_asked_for_again_and_again_is_started_ten_times_a_second() {
+        let mut unit = running();
+        for round in 0..10 {
+            let start = round * 100;
+            unit.asked();
+            assert_eq!(ended(&mut unit, End::Exit(0), at(start + 1)), Some(99), "{round}");
+            assert_eq!(unit.start_at(), Some(at(start + 100)));
+            unit.started(at(start + 100));
+        }
+        assert_eq!(ended(&mut unit, End::Exit(0), at(1001)), None);
+        unit.asked();
+        assert_eq!(unit.start_at(), Some(at(1100)), "who asks later does not find it sooner");
+    }
+
+    #[test]
+    fn who_was_asked_for_is_not_listened_to_until_it_is_started() {
+        let mut unit = Unit::new(vec![1]);
+        assert!(unit.listens());
+        unit.asked();
+        assert!(!unit.listens(), "it will be started");
+        unit.started(at(0));
+        assert!(unit.listens(), "it runs, and may have ended when somebody asks");
+        unit.asked();
+        assert!(!unit.listens(), "it will be started again");
+        assert_eq!(ended(&mut unit, End::Exit(0), at(100)), Some(0));
+        assert!(!unit.listens());
+        unit.started(at(100));
+        assert!(unit.listens());
     }
 
     #[test]

@@ -3,27 +3,28 @@
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-/// The numbers that have been taken, one bit each.
-static TAKEN: AtomicU64 = AtomicU64::new(0);
+/// The numbers that have been taken.
+static TAKEN: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
 /// Takes the inherited descriptor `number`, once; it is not inherited any further.
 ///
 /// # Errors
 /// When nothing is open there, or it was taken before.
 pub(crate) fn take_inherited(number: i32) -> io::Result<OwnedFd> {
-    let bit = u32::try_from(number).ok().and_then(|number| 1_u64.checked_shl(number)).ok_or(Errno::BADF)?;
-    if TAKEN.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if taken.contains(&number) {
         return Err(Errno::BADF.into());
     }
     // SAFETY: only compared with the table of open descriptors: fails with EBADF when nothing is open.
     if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it is open, and the bit above gives it to one caller only. A process takes its slots first of all,
+    taken.push(number);
+    // SAFETY: it is open, and the list above gives it to one caller only. A process takes its slots first of all,
     // before anything it opens could have been given the number.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }

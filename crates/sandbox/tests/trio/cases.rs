@@ -139,6 +139,10 @@ pub(crate) const CASES: &[Case] = &[
         daemon.line("again_in=100ms");
         daemon.line("again_in=200ms");
     }),
+    ("the_last_words_of_a_worker_are_heard_by_a_broker_that_was_busy", || {
+        let mut daemon = Daemon::start(&["--oneshot", "--once", "--hang", "--panic", "--linger"]);
+        assert!(daemon.line("panicked").starts_with("trio-worker| ERROR worker"));
+    }),
     ("a_worker_of_another_build_is_not_spoken_to", || {
         let mut daemon = Daemon::start(&["--other-build"]);
         daemon.line("the worker speaks protocol 7, the broker 8");

@@ -169,7 +169,14 @@ pub(crate) fn work(profile: &'static Profile) -> Result<(), Fatal> {
     }
     let is_joined = profile != &LONE;
     let locked = worker::Worker::open(profile)?
-        .prepare(|preparation| is_joined.then(|| preparation.joint::<Word, Word>()).transpose())?
+        .prepare(|preparation| {
+            let joint = preparation.joint::<Word, Word>();
+            if is_joined {
+                return joint.map(Some);
+            }
+            assert!(joint.is_err(), "nobody has joined it to another one: what has that number is the loop's");
+            Ok(None)
+        })?
         .drop_user()?
         .lock()?;
     locked.enter(PROTOCOL, async |context: Context<Word, Word, _>| {

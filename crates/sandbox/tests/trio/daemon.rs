@@ -16,7 +16,7 @@ use orlop_sandbox::posture::Status;
 use orlop_sandbox::profile::{Ids, Profile, Rule, join};
 use orlop_sandbox::seccomp::WORKER_BASE;
 use orlop_sandbox::signals::Signals;
-use orlop_sandbox::supervisor::{Birth, Lifetime, Plan, Started, Supervisor, hold_signals};
+use orlop_sandbox::supervisor::{Birth, Lifetime, Plan, Started, Supervisor, hold_signals, inherited};
 use orlop_sandbox::worker::{Context, Worker};
 use orlop_sandbox::{base, clock, log, syscall};
 use orlop_wire::MaxSize;
@@ -163,12 +163,13 @@ fn supervise(arguments: &[String], has: &impl Fn(&str) -> bool) -> Result<u8, Fa
         () if has("--crew") => &crew::DAEMON,
         () => &DAEMON,
     };
+    let ready = has("--ready").then(|| inherited(READY)).transpose()?;
     let hard_stop = Duration::from_secs(2);
     // The workers' program is this one, whatever name the compiler gave it.
     let folder = Folder::with_link();
     let supervisor = Supervisor::open_beside(daemon, &folder.0.join(PROGRAM))?;
     drop(folder);
-    supervisor.run(&Plan {
+    supervisor.run(Plan {
         daemon,
         broker_args: arguments.iter().map(|argument| CString::new(argument.as_str()).unwrap()).collect(),
         lifetime: match (has("--oneshot"), has("--once")) {
@@ -176,7 +177,7 @@ fn supervise(arguments: &[String], has: &impl Fn(&str) -> bool) -> Result<u8, Fa
             (true, false) => Lifetime::OneShot { hard_stop },
             (true, true) => Lifetime::Single { hard_stop: Some(hard_stop) },
         },
-        ready: has("--ready").then_some(READY),
+        ready,
     })
 }
 
@@ -274,7 +275,8 @@ async fn serve(appliers: Appliers, has: &impl Fn(&str) -> bool) -> Result<Exit, 
         return Ok(Exit::Done);
     }
     say("ready");
-    rustix::io::write(&ready, b"\n").map_err(|errno| Fatal::os("nobody waits until the daemon is ready", errno))?;
+    rustix::io::write(&ready, &1_u64.to_ne_bytes())
+        .map_err(|errno| Fatal::os("nobody waits until the daemon is ready", errno))?;
     drop(ready);
     let mut signal = std::pin::pin!(signals.recv());
     let mut message = std::pin::pin!(channel.recv());
