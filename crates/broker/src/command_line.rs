@@ -22,7 +22,7 @@ pub const OPTIONS: &str = "      \
       --log LEVEL         Messages up to LEVEL: error, warn, info, debug or trace [default: info]
       --json              Write the outcome to standard output as JSON
       --require-landlock  End with exit code 77 where the kernel has no Landlock
-      --ready-fd N        Write a line end to descriptor N after the first success
+      --ready-fd N        Write a line end to descriptor N after the first success, and close it
   -h, --help              Print help
   -V, --version           Print version
 ";
