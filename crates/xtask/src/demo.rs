@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_daemon_with_a_demo_is_granted_what_its_label_says() {
+    fn what_a_container_is_granted_is_written_as_setpriv_reads_it() {
         for (name, _) in DAEMONS {
             let shown = Shown { daemon: daemon_named(name).unwrap(), program: String::new() };
             let set = shown.bounding_set();
