@@ -229,8 +229,8 @@ const AFTER_HELP: &str = "\
 From sources to a LinuxKit spec:
   cargo xtask build                              compile the programs, static
   orlop-image build --all                        target/images/NAME and NAME.tar
-  orlop-image lock packaging/specs/dhcp.yml      pin the spec to what was built
-  linuxkit cache import target/images/dhcp.tar   make it known to LinuxKit's tool
+  orlop-image lock packaging/specs/NAME.yml      pin the spec to what was built
+  linuxkit cache import target/images/NAME.tar   make it known to LinuxKit's tool
 
 From a LinuxKit spec to a machine, without LinuxKit's tool:
   orlop-image kernel unpacked --module virtio_net   an image of Debian's kernel

@@ -165,7 +165,7 @@ impl Recipe {
         Self::read(folder).map_err(|error| {
             Fatal::new(Exit::Config, format!("{} is not a recipe to build from", folder.join(FILE_NAME).display()))
                 .cause(error)
-                .help("packaging/images/dhcp/recipe.toml is an example with every key")
+                .help("compare it with another one in packaging/images")
         })
     }
 

@@ -205,6 +205,7 @@ fn cpio_and_tar_take_apart_what_the_spec_says() {
     assert_eq!(initrd, tar, "the archive is the initrd and the kernel");
 
     let root = &initrd;
+    let client = orlop_fleet::named("dhcp").unwrap().program;
     assert_eq!(
         text(root, &format!("lib/modules/{RELEASE}/modules.order")),
         "kernel/net/failover.ko\nkernel/net/net_failover.ko\n"
@@ -214,8 +215,8 @@ fn cpio_and_tar_take_apart_what_the_spec_says() {
         ("etc/extra/note", "hello\n"),
         ("etc/copied", "from this machine"),
         ("etc/link", "/run/x"),
-        ("sbin/dhcpcd", "orlop-dhcp"),
-        ("containers/onboot/000-dhcpcd/rootfs/sbin/dhcpcd", "orlop-dhcp"),
+        ("sbin/dhcpcd", client),
+        ("containers/onboot/000-dhcpcd/rootfs/sbin/dhcpcd", client),
         ("containers/onboot/000-dhcpcd/rootfs/etc/mtab", "/proc/mounts"),
     ] {
         assert_eq!(text(root, path), want, "{path}");
@@ -227,7 +228,7 @@ fn cpio_and_tar_take_apart_what_the_spec_says() {
         ("srv", 0o040_750),
         ("containers/services/dhcpcd/rootfs", 0o040_755),
         ("containers/onboot/000-dhcpcd/rootfs/var/empty", 0o040_555),
-        ("containers/onboot/000-dhcpcd/rootfs/sbin/orlop-dhcp", 0o100_755),
+        (&format!("containers/onboot/000-dhcpcd/rootfs/sbin/{client}"), 0o100_755),
     ] {
         assert_eq!(format!("{:o}", root[path].0), format!("{want:o}"), "{path}");
     }

@@ -1,5 +1,5 @@
-//! What lies in `packaging` fits together: each recipe with the files that LinuxKit expects of a package, with the
-//! sandbox's own idea of its capabilities, and with the specs.
+//! What lies in `packaging` fits together: each recipe with the files that LinuxKit expects of a package, with what
+//! its daemon says of itself, and with the specs.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::collections::BTreeSet;
@@ -8,12 +8,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orlop_image::label::Label;
+use orlop_image::label::{Label, Namespace, Runtime};
 use orlop_image::lock;
 use orlop_image::recipe::{BadRecipe, Recipe};
 use orlop_image::tree::{Node, Tree};
 use orlop_image::workspace::Workspace;
 use orlop_sandbox::capability::{Capability, SUPERVISOR};
+use orlop_sandbox::daemon::{Bind, Daemon, Processes};
 use serde::Deserialize;
 
 fn recipes() -> Vec<(PathBuf, Recipe)> {
@@ -131,31 +132,77 @@ fn tree_of(root: &Path) -> Tree {
     tree
 }
 
-/// The capabilities of an image's label, and the supervisor's five with these.
-fn granted_and(name: &str, kept: &[Capability]) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (_, recipe) = recipes().into_iter().find(|(_, recipe)| recipe.name == name).unwrap();
-    let kept = SUPERVISOR.iter().chain(kept).map(|capability| capability.name().to_owned()).collect();
-    (recipe.label.capabilities.into_iter().collect(), kept)
+/// Every daemon with its image's recipe.
+fn daemons() -> impl Iterator<Item = (&'static Daemon, Recipe)> {
+    let mut recipes = recipes();
+    orlop_fleet::ALL.iter().map(move |daemon| {
+        let place = recipes.iter().position(|(_, recipe)| recipe.name == daemon.name);
+        let place = place.unwrap_or_else(|| panic!("packaging/images has no recipe for {}", daemon.name));
+        (*daemon, recipes.swap_remove(place).1)
+    })
 }
 
-/// The supervisor's five, and what the broker keeps: nothing is granted that nobody uses.
 #[test]
-fn the_dhcp_image_is_granted_what_its_processes_keep_and_nothing_else() {
-    let (granted, kept) = granted_and("dhcp", orlop_dhcp_profiles::BROKER.keep);
-    assert_eq!(granted, kept);
-    assert!(!granted.contains("CAP_SYS_ADMIN"));
-}
-
-/// What LinuxKit's component has, besides the supervisor's five; an applier for each of both, and the rest when YAML adds it.
-#[test]
-fn the_sysctl_image_is_granted_what_linuxkits_has_and_each_capability_has_an_applier() {
-    let linuxkits = [Capability::SysAdmin, Capability::NetAdmin];
-    let (granted, kept) = granted_and("sysctl", &linuxkits);
-    assert_eq!(granted, kept);
-    for capability in linuxkits {
-        let holders = orlop_sysctl_profiles::APPLIERS.iter().filter(|applier| applier.keep == [capability]);
-        assert_eq!(holders.count(), 1, "{capability:?}");
+fn a_daemons_label_is_what_the_daemon_says_of_itself() {
+    for (daemon, recipe) in daemons() {
+        let bind = |bind: &Bind| format!("{0}:{0}{1}", bind.path, if bind.read_only { ":ro" } else { "" });
+        let want = Label {
+            capabilities: daemon.granted().map(|capability| capability.name().to_owned()).collect(),
+            binds: daemon.binds.iter().map(bind).collect(),
+            net: Namespace::Host,
+            ipc: Namespace::Host,
+            uts: Namespace::Host,
+            pid: match daemon.processes {
+                Processes::Own => Namespace::New,
+                Processes::Machine => Namespace::Host,
+            },
+            readonly: true,
+            no_new_privileges: true,
+            runtime: Runtime { mkdir: daemon.binds.iter().map(|bind| bind.path.to_owned()).collect() },
+        };
+        assert_eq!(recipe.label, want, "{}", daemon.name);
     }
+}
+
+/// The supervisor looks for its workers beside itself; started by an alias, it takes another program's place.
+#[test]
+fn a_daemons_image_has_its_programs_in_one_folder_under_all_its_names() {
+    for (daemon, recipe) in daemons() {
+        let binaries: Vec<&str> = recipe.programs.iter().map(|program| program.binary.as_str()).collect();
+        assert_eq!(binaries, daemon.programs().collect::<Vec<_>>(), "{}", daemon.name);
+        let (folder, _) = recipe.programs[0].path.rsplit_once('/').unwrap();
+        for program in &recipe.programs {
+            assert_eq!(program.path, format!("{folder}/{}", program.binary), "{}", daemon.name);
+        }
+        let tree = recipe.with_programs(|_| Ok::<_, BadRecipe>(Vec::new())).unwrap();
+        let is_alias = |node: &Node| matches!(node, Node::Link { to } if to == daemon.program);
+        let links: BTreeSet<&str> = tree.iter().filter(|(_, node)| is_alias(node)).map(|(path, _)| path).collect();
+        let want: Vec<String> = daemon.aliases.iter().map(|alias| format!("{folder}/{alias}")).collect();
+        assert_eq!(links, want.iter().map(String::as_str).collect(), "{}", daemon.name);
+    }
+}
+
+/// Nothing is granted that nobody uses: beside the supervisor's five and what the broker keeps, each capability has the one
+/// applier that keeps it and no other. `CAP_SYS_ADMIN` is worth as much as root: only an applier may have it.
+#[test]
+fn each_capability_that_an_image_is_granted_is_the_supervisors_the_brokers_or_one_appliers() {
+    let mut appliers = 0;
+    for (daemon, recipe) in daemons() {
+        let is_granted =
+            |capability: &Capability| recipe.label.capabilities.iter().any(|name| name == capability.name());
+        assert!(SUPERVISOR.iter().all(is_granted), "{}", daemon.name);
+        assert!(!daemon.broker.keep.contains(&Capability::SysAdmin), "{}", daemon.name);
+        for name in &recipe.label.capabilities {
+            let capability = Capability::ALL.into_iter().find(|one| one.name() == name).unwrap();
+            if SUPERVISOR.contains(&capability) || daemon.broker.keep.contains(&capability) {
+                continue;
+            }
+            let holders = daemon.appliers.iter().filter(|applier| applier.keep == [capability]);
+            assert_eq!(holders.count(), 1, "{}: {name}", daemon.name);
+            appliers += 1;
+        }
+    }
+    assert!(appliers > 0, "no image is granted anything for an applier: the test is checking nothing of them");
 }
 
 /// The paths that containers share are stated in DESIGN; each is bound where it is, and made if nobody has.

@@ -61,6 +61,9 @@ fn inspect_shows_the_same_of_folder_and_archive_and_everything_that_matters() {
     folder.build(&[]);
     let shown = run(&["inspect", &folder.path("out/dhcp")]).unwrap();
     assert_eq!(run(&["inspect", &folder.path("out/dhcp.tar")]).unwrap(), shown);
+    let client = orlop_fleet::named("dhcp").unwrap();
+    let (alias, worker) =
+        (format!("/sbin/dhcpcd -> {}", client.program), format!("0755  /sbin/{}", client.workers[0].program));
     for wanted in [
         "orlop.example/dhcp:",
         "linux/amd64",
@@ -71,8 +74,8 @@ fn inspect_shows_the_same_of_folder_and_archive_and_everything_that_matters() {
         "org.mobyproject.config={",
         "attached      application/vnd.cyclonedx+json sha256:",
         "0555  /var/empty/",
-        "/sbin/dhcpcd -> orlop-dhcp",
-        "0755  /sbin/orlop-dhcp-worker",
+        &alias,
+        &worker,
     ] {
         assert!(shown.contains(wanted), "{wanted} in {shown}");
     }
@@ -102,10 +105,11 @@ fn a_damaged_image_and_a_folder_that_is_none_are_refused_with_help() {
     let blobs = Path::new(&folder.path("out/dhcp/blobs/sha256")).to_owned();
     let blob = fs::read_dir(&blobs).unwrap().next().unwrap().unwrap().path();
     fs::write(&blob, b"something else").unwrap();
+    let program = orlop_fleet::named("dhcp").unwrap().program;
     for (what, image, want) in [
         ("a changed blob", folder.path("out/dhcp"), "other content than its name says"),
         ("no layout", folder.path("amd64"), "has no index.json"),
-        ("no archive", folder.path("amd64/orlop-dhcp"), "is not an image of ours"),
+        ("no archive", folder.path(&format!("amd64/{program}")), "is not an image of ours"),
     ] {
         let error = run(&["inspect", &image]).unwrap_err();
         assert!(error.contains(want) && error.contains("help: "), "{what}: {error}");

@@ -127,6 +127,12 @@ impl Daemon {
         SUPERVISOR.into_iter().chain(self.capabilities.iter().copied())
     }
 
+    /// Where it leaves a file of this name for others to read: `/run/orlop/dhcp/status.json`.
+    #[must_use]
+    pub fn published(&self, file: &str) -> String {
+        format!("/run/orlop/{}/{file}", self.name)
+    }
+
     /// What is missing for it to be started, or `None` when it is whole.
     #[must_use]
     pub fn incomplete(&self) -> Option<&'static str> {

@@ -8,6 +8,7 @@ mod files;
 mod fuzz_targets;
 mod links;
 mod map;
+mod places;
 pub(crate) mod role;
 mod unsafe_code;
 mod weight;
@@ -115,6 +116,12 @@ fn rules() -> Vec<Rule> {
         ("fuzz targets and their seeds", |workspace| {
             let fuzzing = fuzz_targets::Fuzzing::read(workspace, TARGET)?;
             Ok(Judgement { seen: fuzzing.targets.len(), what: "targets", findings: fuzzing.findings() })
+        }),
+        ("daemons named in their own places only", |workspace| {
+            let daemons: Vec<_> = orlop_fleet::ALL.iter().map(|daemon| daemon.name).collect();
+            let files = files::effective(&workspace.root)?;
+            let places::Survey { named, findings } = places::survey(&files, &daemons, places::EXCEPTIONS);
+            Ok(Judgement { seen: named, what: "lines that name a daemon", findings })
         }),
         ("names on the pages", |workspace| {
             let exists = |path: &str| workspace.root.join(path).exists();

@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, anyhow};
 use orlop_image::build::{self, Built, Plan};
 use orlop_image::platform::Platform;
+use orlop_image::recipe::Recipe;
 use orlop_image::workspace::Workspace;
+use orlop_sandbox::daemon::Daemon;
 use orlop_test_dhcp::Scene;
 use orlop_testbed::{Running, Testbed, needs};
 use serde_json::Value;
@@ -25,7 +27,8 @@ pub struct Stage {
     pub grants: Grants,
     /// Holds all files of this stage; removed with it.
     folder: PathBuf,
-    image: &'static str,
+    daemon: &'static Daemon,
+    program: String,
     built: &'static Built,
     /// The server that the image of that name looks for.
     _dnsmasq: Option<Running>,
@@ -94,12 +97,17 @@ impl Stage {
         let folder = std::env::temp_dir().join(format!("orlop-images-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        let daemon = orlop_fleet::named(image).with_context(|| format!("no daemon is called {image}"))?;
+        let workspace = Workspace::find()?;
+        let recipe = Recipe::load(&workspace.recipe(image)?)?;
+        let program = recipe.programs.into_iter().find(|program| program.binary == daemon.program);
+        let program = program.with_context(|| format!("{} is not in its image", daemon.program))?.path;
         let built = built(image)?;
-        build::write(&Workspace::find()?, built, &folder.join("images"))?;
+        build::write(&workspace, built, &folder.join("images"))?;
         let grants = Grants::of(&built.layout)?;
         let scene = Scene::new()?;
         let dnsmasq = (image == DHCP).then(|| scene.dnsmasq()).transpose()?;
-        let stage = Self { scene, grants, folder, image, built, _dnsmasq: dnsmasq };
+        let stage = Self { scene, grants, folder, daemon, program, built, _dnsmasq: dnsmasq };
         // What LinuxKit's init does for `runtime.mkdir`, and its empty resolv.conf.
         for made in &stage.grants.label.runtime.mkdir {
             fs::create_dir_all(stage.machine().join(made.trim_start_matches('/')))?;
@@ -127,13 +135,13 @@ impl Stage {
     /// The image as a layout.
     #[must_use]
     pub fn layout(&self) -> PathBuf {
-        self.folder.join("images").join(self.image)
+        self.folder.join("images").join(self.daemon.name)
     }
 
     /// The image as an archive.
     #[must_use]
     pub fn archive(&self) -> PathBuf {
-        self.folder.join("images").join(format!("{}.tar", self.image))
+        self.folder.join("images").join(format!("{}.tar", self.daemon.name))
     }
 
     /// The tag of the image.
@@ -158,12 +166,32 @@ impl Stage {
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
+    /// The daemon that the image is of.
+    #[must_use]
+    pub fn daemon(&self) -> &'static Daemon {
+        self.daemon
+    }
+
+    /// Where the image has the daemon's program, under its own name.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// A JSON document that the daemon left for others.
+    ///
+    /// # Errors
+    /// When there is none of this name or it is not JSON.
+    pub fn document(&self, name: &str) -> Result<Value> {
+        Ok(serde_json::from_str(&self.read(&self.daemon.published(name))?)?)
+    }
+
     /// `status.json` of the daemon.
     ///
     /// # Errors
     /// When there is none or it is not JSON.
     pub fn status(&self) -> Result<Value> {
-        Ok(serde_json::from_str(&self.read(&format!("/run/orlop/{}/status.json", self.image))?)?)
+        self.document("status.json")
     }
 
     /// The process that the container started: the one of the daemon's that is neither broker nor worker.

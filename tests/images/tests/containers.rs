@@ -114,12 +114,13 @@ fn the_daemons_own_form_reads_the_configuration_of_the_image() {
         fs::remove_dir_all(stage.folder().join("bundle")).unwrap();
         said
     };
-    let said = run(&["/sbin/orlop-dhcp", "--check", "--config", "/etc/orlop/dhcp.toml"]);
+    let said = run(&[stage.program(), "--check", "--config", "/etc/orlop/dhcp.toml"]);
     assert!(!said.contains("error"), "{said}");
-    run(&["/sbin/orlop-dhcp", "--oneshot"]);
+    run(&[stage.program(), "--oneshot"]);
     assert!(stage.read("/run/resolvconf/resolv.conf").unwrap().contains("192.0.2.53"));
     assert!(stage.read("/run/orlop/netfacts/dhcp.eth0").unwrap().contains("192.0.2.53"));
-    assert!(stage.read("/run/orlop/metrics/dhcp.prom").unwrap().contains("orlop_dhcp"));
+    let name = stage.daemon().name;
+    assert!(stage.read(&format!("/run/orlop/metrics/{name}.prom")).unwrap().contains(&format!("orlop_{name}")));
 }
 
 /// Whoever writes `capabilities:` or `binds:` in YAML replaces the label's: what is then missing is said as YAML.
@@ -139,7 +140,7 @@ fn what_is_missing_is_answered_with_the_yaml_that_grants_it() {
     assert_eq!(table.len(), 8 + 4);
     for (what, grants, want) in table {
         let stage = Stage::new().unwrap();
-        let grants = grants.command(&["/sbin/orlop-dhcp", "--oneshot"]);
+        let grants = grants.command(&[stage.program(), "--oneshot"]);
         let mut container = Engine::Runc.start(&stage, &grants).unwrap();
         let exit = container.running.wait_exit(SOON).unwrap();
         let said = container.running.text();

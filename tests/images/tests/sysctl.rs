@@ -11,7 +11,6 @@ use serde_json::Value;
 
 /// Far longer than anything here takes.
 const SOON: Duration = Duration::from_secs(30);
-const APPLIER: &str = "/usr/bin/orlop-sysctl";
 const FORWARD: &str = "net.ipv4.ip_forward";
 
 fn stage(engine: Engine) -> Option<Stage> {
@@ -29,7 +28,7 @@ fn run(engine: Engine, stage: &Stage, grants: &Grants) -> (Option<i32>, String) 
 /// The client host's `net.ipv4.ip_forward`, and the result that the audit has for it.
 fn forwarding(stage: &Stage) -> (String, String) {
     let now = stage.scene.client.shell("cat /proc/sys/net/ipv4/ip_forward").unwrap().trim().to_owned();
-    let audit: Value = serde_json::from_str(&stage.read("/run/orlop/sysctl/audit.json").unwrap()).unwrap();
+    let audit = stage.document("audit.json").unwrap();
     let records = audit["settings"].as_array().unwrap();
     let record = records.iter().find(|record| record["key"] == FORWARD).unwrap();
     (now, record["result"].as_str().unwrap().to_owned())
@@ -40,14 +39,13 @@ fn a_setting_is_in_force_under_every_runtime_that_leaves_proc_sys_as_it_is() {
     for engine in [Engine::Runc, Engine::Crun, Engine::Podman] {
         let Some(stage) = stage(engine) else { continue };
         let ours = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
-        let grants = stage.grants.clone().proc_sys().command(&[APPLIER, "net.ipv4.ip_forward=1"]);
+        let grants = stage.grants.clone().proc_sys().command(&[stage.program(), "net.ipv4.ip_forward=1"]);
         let (code, said) = run(engine, &stage, &grants);
         assert_eq!(code, Some(0), "{engine:?}: {said}");
         assert_eq!(forwarding(&stage), ("1".to_owned(), "ok".to_owned()), "{engine:?}: {said}");
-        assert!(
-            stage.read("/run/orlop/metrics/sysctl.prom").unwrap().contains("orlop_sysctl_exit_code 0"),
-            "{engine:?}"
-        );
+        let name = stage.daemon().name;
+        let metrics = stage.read(&format!("/run/orlop/metrics/{name}.prom")).unwrap();
+        assert!(metrics.contains(&format!("orlop_{name}_exit_code 0")), "{engine:?}: {metrics}");
         assert_eq!(
             fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap(),
             ours,
@@ -90,7 +88,8 @@ fn posture_is_complete(engine: Engine, status: &Value) {
 fn a_runtime_that_protects_proc_sys_is_told_from_a_key_that_nobody_may_write() {
     for engine in [Engine::Containerd, Engine::Podman] {
         let Some(stage) = stage(engine) else { continue };
-        let (code, said) = run(engine, &stage, &stage.grants.clone().command(&[APPLIER, "net.ipv4.ip_forward=1"]));
+        let (code, said) =
+            run(engine, &stage, &stage.grants.clone().command(&[stage.program(), "net.ipv4.ip_forward=1"]));
         assert_eq!(code, Some(1), "{engine:?}: {said}");
         assert_eq!(forwarding(&stage), ("0".to_owned(), "readonly".to_owned()), "{engine:?}: {said}");
         assert!(said.contains("mounted read-only"), "{engine:?}: {said}");
@@ -120,13 +119,13 @@ fn linuxkits_unchanged_command_applies_a_folder_that_is_bound() {
 #[test]
 fn the_profiles_of_the_image_are_there_and_only_shown_by_a_plan() {
     let Some(stage) = stage(Engine::Runc) else { return };
-    let words = [APPLIER, "--plan", "--profile", "linuxkit", "--profile", "kspp"];
+    let words = [stage.program(), "--plan", "--profile", "linuxkit", "--profile", "kspp"];
     let (code, said) = run(Engine::Runc, &stage, &stage.grants.clone().command(&words));
     assert_eq!(code, Some(0), "{said}");
     for line in ["fs.file-max = 524288", "kernel.modules_disabled = 1", "vm.overcommit_memory = 1"] {
         assert!(said.contains(line), "{line} in {said}");
     }
-    assert!(stage.read("/run/orlop/sysctl/audit.json").is_err(), "nothing was done");
+    assert!(stage.read(&stage.daemon().published("audit.json")).is_err(), "nothing was done");
 }
 
 /// Whoever writes `capabilities:` or `binds:` in YAML replaces the label's.
@@ -136,7 +135,8 @@ fn what_is_missing_is_answered_with_what_grants_it() {
     let mut seen = 0;
     for capability in base.grants.label.capabilities.clone() {
         let stage = Stage::of("sysctl").unwrap();
-        let grants = stage.grants.clone().without_capability(&capability).command(&[APPLIER, "net.ipv4.ip_forward=1"]);
+        let grants =
+            stage.grants.clone().without_capability(&capability).command(&[stage.program(), "net.ipv4.ip_forward=1"]);
         let (code, said) = run(Engine::Runc, &stage, &grants);
         // The supervisor cannot do without its own; what the appliers lack only costs the settings that ask for it.
         let want = match capability.as_str() {
@@ -151,7 +151,7 @@ fn what_is_missing_is_answered_with_what_grants_it() {
     assert_eq!(seen, 7);
     for folder in base.grants.label.runtime.mkdir.clone() {
         let stage = Stage::of("sysctl").unwrap();
-        let grants = stage.grants.clone().without_bind(&folder).command(&[APPLIER, "net.ipv4.ip_forward=1"]);
+        let grants = stage.grants.clone().without_bind(&folder).command(&[stage.program(), "net.ipv4.ip_forward=1"]);
         let (code, said) = run(Engine::Runc, &stage, &grants);
         assert_eq!(code, Some(0), "without {folder}, settings count more than what is written about them: {said}");
         assert!(said.contains("WARN"), "without {folder}: {said}");

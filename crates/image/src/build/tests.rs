@@ -1,8 +1,15 @@
 use super::*;
 use oci_spec::image::{ImageConfiguration, ImageIndex, ImageManifest};
 
+use orlop_sandbox::daemon::Daemon;
+
 use crate::elf::sample;
 use crate::label;
+
+/// The daemon whose image is built.
+fn client() -> &'static Daemon {
+    orlop_fleet::named("dhcp").unwrap()
+}
 
 /// A folder of a test with small programs in it; it is removed again.
 struct Folder(PathBuf);
@@ -17,7 +24,7 @@ impl Folder {
 
     fn with_programs(name: &str, platform: Platform) -> Self {
         let folder = Self::new(name);
-        for binary in ["orlop-dhcp", "orlop-dhcp-worker"] {
+        for binary in client().programs() {
             fs::write(folder.0.join(binary), sample(platform, 1)).unwrap();
         }
         folder
@@ -44,7 +51,8 @@ fn two_builds_in_two_folders_are_the_same_bytes() {
     let builds = ["one", "two"].map(|name| {
         let programs = Folder::with_programs(name, Platform::Amd64);
         let arm = Folder::with_programs(&format!("{name}-arm"), Platform::Arm64);
-        let built = build(&workspace, "dhcp", &plan(&[(Platform::Amd64, &programs), (Platform::Arm64, &arm)])).unwrap();
+        let built =
+            build(&workspace, client().name, &plan(&[(Platform::Amd64, &programs), (Platform::Arm64, &arm)])).unwrap();
         let out = Folder::new(&format!("{name}-out"));
         let (folder, archive) = write(&workspace, &built, &out.0).unwrap();
         let index = fs::read(folder.join("index.json")).unwrap();
@@ -57,19 +65,19 @@ fn two_builds_in_two_folders_are_the_same_bytes() {
 fn another_program_is_another_digest() {
     let workspace = Workspace::find().unwrap();
     let programs = Folder::with_programs("other", Platform::Amd64);
-    let before = build(&workspace, "dhcp", &plan(&[(Platform::Amd64, &programs)])).unwrap().digest;
+    let before = build(&workspace, client().name, &plan(&[(Platform::Amd64, &programs)])).unwrap().digest;
     let mut program = sample(Platform::Amd64, 1);
     program.push(0);
-    fs::write(programs.0.join("orlop-dhcp"), program).unwrap();
-    assert_ne!(build(&workspace, "dhcp", &plan(&[(Platform::Amd64, &programs)])).unwrap().digest, before);
+    fs::write(programs.0.join(client().program), program).unwrap();
+    assert_ne!(build(&workspace, client().name, &plan(&[(Platform::Amd64, &programs)])).unwrap().digest, before);
 }
 
 #[test]
 fn an_index_leads_to_each_platforms_label_command_and_environment() {
     let workspace = Workspace::find().unwrap();
     let (amd, arm) = (Folder::with_programs("amd", Platform::Amd64), Folder::with_programs("arm", Platform::Arm64));
-    let built = build(&workspace, "dhcp", &plan(&[(Platform::Amd64, &amd), (Platform::Arm64, &arm)])).unwrap();
-    let recipe = Recipe::load(&workspace.recipe("dhcp").unwrap()).unwrap();
+    let built = build(&workspace, client().name, &plan(&[(Platform::Amd64, &amd), (Platform::Arm64, &arm)])).unwrap();
+    let recipe = Recipe::load(&workspace.recipe(client().name).unwrap()).unwrap();
     let (reference, descriptor) = built.layout.names().next().unwrap();
     assert_eq!(reference, built.reference);
     let index: ImageIndex = built.layout.json(descriptor).unwrap();
@@ -90,7 +98,7 @@ fn an_index_leads_to_each_platforms_label_command_and_environment() {
 fn every_platform_has_an_sbom_that_refers_to_it() {
     let workspace = Workspace::find().unwrap();
     let programs = Folder::with_programs("sbom", Platform::Amd64);
-    let built = build(&workspace, "dhcp", &plan(&[(Platform::Amd64, &programs)])).unwrap();
+    let built = build(&workspace, client().name, &plan(&[(Platform::Amd64, &programs)])).unwrap();
     let referrers: Vec<_> = built.layout.manifests().iter().filter(|d| d.artifact_type().is_some()).collect();
     let [referrer] = referrers[..] else { panic!("{referrers:?}") };
     let manifest: ImageManifest = built.layout.json(referrer).unwrap();
@@ -99,7 +107,8 @@ fn every_platform_has_an_sbom_that_refers_to_it() {
     let document: serde_json::Value = built.layout.json(&manifest.layers()[0]).unwrap();
     let components = document["components"].as_array().unwrap();
     let names: Vec<_> = components.iter().filter_map(|component| component["name"].as_str()).collect();
-    for linked in ["smoltcp", "dhcproto", "orlop-sandbox", "/sbin/orlop-dhcp"] {
+    let program = format!("/sbin/{}", client().program);
+    for linked in ["smoltcp", "dhcproto", "orlop-sandbox", &program] {
         assert!(names.contains(&linked), "{linked} is in the image");
     }
     for not_linked in ["clap_derive", "proptest", "xtask", "orlop-image"] {
@@ -112,13 +121,14 @@ fn the_program_that_does_not_fit_is_named_with_its_remedy() {
     let workspace = Workspace::find().unwrap();
     let (arm, empty) = (Folder::with_programs("wrong", Platform::Arm64), Folder::new("empty"));
     let dynamic = Folder::with_programs("dynamic", Platform::Amd64);
-    fs::write(dynamic.0.join("orlop-dhcp-worker"), sample(Platform::Amd64, 3)).unwrap();
+    let worker = client().workers[0].program;
+    fs::write(dynamic.0.join(worker), sample(Platform::Amd64, 3)).unwrap();
     for (what, folder, want) in [
         ("another processor", &arm, "for another processor"),
         ("nothing there", &empty, "No such file"),
-        ("dynamic", &dynamic, "orlop-dhcp-worker cannot go into an image"),
+        ("dynamic", &dynamic, &*format!("{worker} cannot go into an image")),
     ] {
-        let error = build(&workspace, "dhcp", &plan(&[(Platform::Amd64, folder)])).unwrap_err().to_string();
+        let error = build(&workspace, client().name, &plan(&[(Platform::Amd64, folder)])).unwrap_err().to_string();
         assert!(error.contains(want) && error.contains("help: cargo xtask build"), "{what}: {error}");
     }
 }
@@ -126,13 +136,13 @@ fn the_program_that_does_not_fit_is_named_with_its_remedy() {
 #[test]
 fn musl_is_preferred_and_what_was_chosen_is_said() {
     let workspace = Workspace::find().unwrap();
-    let recipe = Recipe::load(&workspace.recipe("dhcp").unwrap()).unwrap();
+    let recipe = Recipe::load(&workspace.recipe(client().name).unwrap()).unwrap();
     let target = Folder::new("cargo");
     assert_eq!(of_cargo(&target.0, &recipe, Platform::Amd64), None);
     let fill = |triple: &str| {
         let folder = target.0.join(triple).join("release");
         fs::create_dir_all(&folder).unwrap();
-        for binary in ["orlop-dhcp", "orlop-dhcp-worker"] {
+        for binary in client().programs() {
             fs::write(folder.join(binary), sample(Platform::Amd64, 1)).unwrap();
         }
     };

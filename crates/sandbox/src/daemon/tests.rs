@@ -93,3 +93,8 @@ fn who_is_joined_knows_its_partner() {
     assert_eq!([0, 1, 2].map(|at| JOINED.partner(at)), [None, Some(2), Some(1)]);
     assert_eq!(JOINED.optional().collect::<Vec<_>>(), [1, 2]);
 }
+
+#[test]
+fn what_it_leaves_for_others_lies_in_a_folder_of_its_name() {
+    assert_eq!(SIMPLE.published("status.json"), "/run/orlop/some/status.json");
+}

@@ -62,7 +62,8 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let entrants = rivals::all(&workshop)?;
     let contests: Vec<Contest> =
         entrants.into_iter().map(|entrant| contest(&workshop, &nothing, entrant)).collect::<Result<_>>()?;
-    let mut rows: Vec<Row> = contests.iter().map(|of| Row::new(of.entrant.name, of.initrd, of.share)).collect();
+    let mut rows: Vec<Row> =
+        contests.iter().map(|of| Row::new(of.entrant.name, of.entrant.is_ours(), of.initrd, of.share)).collect();
     for (contest, row) in contests.iter().zip(&mut rows) {
         // It does not count, but for the memory: files come into the page cache.
         row.memory_kib = memory(&workshop, &nothing, contest).with_context(|| row.name.to_owned())?;

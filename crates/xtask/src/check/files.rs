@@ -21,7 +21,7 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for folder in ["crates", "tests", "fuzz"].map(|name| root.join(name)) {
         if folder.is_dir() {
-            collect(root, &folder, "rs", &mut files)?;
+            collect(root, &folder, &|path| has_extension(path, &["rs"]), &mut files)?;
         }
     }
     files.sort();
@@ -34,13 +34,34 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<(String, String)>> {
 /// When a folder or file cannot be read.
 pub(crate) fn pages(root: &Path) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
-    collect(root, root, "md", &mut files)?;
+    collect(root, root, &|path| has_extension(path, &["md"]), &mut files)?;
     files.sort();
     Ok(files)
 }
 
-/// Adds the files whose name ends so, but for those in hidden folders and in what cargo builds.
-fn collect(root: &Path, folder: &Path, extension: &str, files: &mut Vec<(String, String)>) -> Result<()> {
+/// Every file of the repository that is compiled, executed or configures something, with its path in it.
+///
+/// # Errors
+/// When a folder or file cannot be read.
+pub(crate) fn effective(root: &Path) -> Result<Vec<(String, String)>> {
+    let wanted = |path: &Path| has_extension(path, &["rs", "sh", "toml", "yml"]) || path.ends_with("Dockerfile");
+    let mut files = Vec::new();
+    collect(root, root, &wanted, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|found| extensions.iter().any(|extension| found == *extension))
+}
+
+/// Adds the wanted files, but for those in hidden folders and in what cargo builds.
+fn collect(
+    root: &Path,
+    folder: &Path,
+    wanted: &dyn Fn(&Path) -> bool,
+    files: &mut Vec<(String, String)>,
+) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
@@ -48,9 +69,9 @@ fn collect(root: &Path, folder: &Path, extension: &str, files: &mut Vec<(String,
             // `fuzz` is a workspace of its own and builds into its own folder.
             let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
             if !is_hidden && !path.ends_with("target") {
-                collect(root, &path, extension, files)?;
+                collect(root, &path, wanted, files)?;
             }
-        } else if kind.is_file() && path.extension().is_some_and(|found| found == extension) {
+        } else if kind.is_file() && wanted(&path) {
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             files.push((relative(root, &path), text));
         }

@@ -166,7 +166,7 @@ mod tests {
         for (what, path, text, want) in [
             ("at the limit", "README.md", &fits, false),
             ("one over", "README.md", &long, true),
-            ("the page of a part", "crates/dhcp/README.md", &long, false),
+            ("the page of a part", "crates/some/README.md", &long, false),
         ] {
             assert_eq!(too_long(path, text).is_some(), want, "{what}");
         }

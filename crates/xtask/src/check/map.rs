@@ -9,7 +9,7 @@ const TOP: &[&str] = &["crates", "tests", "fuzz", "packaging", ".ci", ".cargo"];
 
 /// What a path on a page may be relative to, besides the repository, the page's folder and the package named before it on the
 /// same line.
-const BASES: &[&str] = &["crates", "crates/dhcp"];
+const BASE: &str = "crates";
 
 /// A quoted name on a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +53,7 @@ pub(crate) fn findings(name: &str, text: &str, exists: &dyn Fn(&str) -> bool, ta
         Name::Path { path, package } => {
             // A line number or an item after the file is fine: `crates/a/src/b.rs:12`.
             let file = path.split(':').next().unwrap_or(&path);
-            let mut bases = BASES.iter().copied().chain(package.as_deref()).chain(folder);
+            let mut bases = [BASE].into_iter().chain(package.as_deref()).chain(folder);
             let found = exists(file) || bases.any(|base| exists(&format!("{base}/{file}")));
             (!found).then(|| format!("names `{path}`, which does not exist"))
         }
@@ -99,7 +99,7 @@ fn is_path(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "Start at `crates/dhcp/core` and `/run/orlop`, then `tests/*`, `crates/NAME/core`.\n\
+    const PAGE: &str = "Start at `crates/some/core` and `/run/orlop`, then `tests/*`, `crates/NAME/core`.\n\
         ```\ncargo xtask demo\ncrates/made/up\n```\nOr `cargo xtask check --rules-only`, `wire/encode`.\n";
 
     fn path(path: &str, package: Option<&str>) -> Name {
@@ -108,17 +108,17 @@ mod tests {
 
     #[test]
     fn paths_of_ours_and_tasks_are_names_and_nothing_else_is() {
-        let want = [path("crates/dhcp/core", None), Name::Task("check".into()), Name::Task("demo".into())];
+        let want = [path("crates/some/core", None), Name::Task("check".into()), Name::Task("demo".into())];
         assert_eq!(names(PAGE).into_iter().collect::<Vec<_>>(), want);
     }
 
     #[test]
     fn a_name_that_does_not_exist_is_found() {
         let tasks = ["demo".to_owned()];
-        let found = findings("README.md", PAGE, &|path| path == "crates/dhcp/core", &tasks);
+        let found = findings("README.md", PAGE, &|path| path == "crates/some/core", &tasks);
         assert_eq!(found, [Finding::new("README.md", "names `cargo xtask check`, which does not exist")]);
         let found = findings("README.md", PAGE, &|_| false, &["demo".to_owned(), "check".to_owned()]);
-        assert_eq!(found, [Finding::new("README.md", "names `crates/dhcp/core`, which does not exist")]);
+        assert_eq!(found, [Finding::new("README.md", "names `crates/some/core`, which does not exist")]);
     }
 
     #[test]
@@ -144,11 +144,11 @@ mod tests {
 
     #[test]
     fn a_package_missing_from_the_map_is_found() {
-        let map = "| `crates/wire` | … |\n| `dhcp/core` | … |";
-        let folders = ["crates/wire", "crates/dhcp/core", "tests/dhcp"].map(str::to_owned);
+        let map = "| `crates/wire` | … |\n| `some/core` | … |";
+        let folders = ["crates/wire", "crates/some/core", "tests/some"].map(str::to_owned);
         assert_eq!(
             missing_folders("map", map, &folders),
-            [Finding::new("map", "does not name the package in tests/dhcp")]
+            [Finding::new("map", "does not name the package in tests/some")]
         );
     }
 }

@@ -9,7 +9,7 @@ use orlop_image::platform::Platform;
 use orlop_test_vm::{Assembled, Line, Network, Probe, Report, Step};
 use serde_json::Value;
 
-use super::{heading, print_indented};
+use super::{daemon_named, heading, print_indented};
 use crate::vm::console::Console;
 use crate::vm::{self, Net, Wired, Workshop};
 use crate::workspace::Workspace;
@@ -21,10 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Until then the service has told how it stands.
 const SERVING: u32 = 60;
 
-/// What the probe looks at.
+/// How process 1's boot went.
 const BOOT: &str = "/run/orlop/boot.json";
-const STATUS: &str = "/run/orlop/dhcp/status.json";
-const AUDIT: &str = "/run/orlop/sysctl/status.json";
 
 /// Shows it.
 ///
@@ -36,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     heading("Building: programs, images, a kernel out of Debian's package");
     let workshop = Workshop::open(workspace, Platform::HOST, Line::V6_12, no_build)?;
     let spec = workspace.root.join(SPEC);
+    let (client, applier) = (daemon_named("dhcp")?, daemon_named("sysctl")?);
 
     heading("The machine: packaging/specs/demo.yml, assembled");
     let folder = &workshop.machines;
@@ -45,10 +44,10 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
 
     // What is booted has a probe more, and is not packed: to unpack it takes the emulated processor a second.
     let steps = [
-        Step::wait(STATUS, "\"mode\": \"service\"", SERVING),
+        Step::wait(&client.published("status.json"), "\"mode\": \"service\"", SERVING),
         Step::Processes,
         Step::read(BOOT),
-        Step::read(AUDIT),
+        Step::read(&applier.published("status.json")),
         Step::read("/proc/meminfo"),
         Step::read("/etc/resolv.conf"),
     ];
@@ -69,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     let done = vm::onboot_done(&mut console, PATIENCE)?;
     console.wait_for(|line| line.ends_with("goodbye"), "goodbye", PATIENCE)?;
     let reports = Assembled::record(console.machine(), &record, probe.steps(), PATIENCE)?;
-    let [status, processes, boot, audit, memory, resolv_conf] = reports.as_slice() else {
+    let [leased, processes, boot, applied, memory, resolv_conf] = reports.as_slice() else {
         anyhow::bail!("the probe has another number of reports");
     };
 
@@ -80,8 +79,9 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
 
     heading("Its processes, as its kernel sees them, and what the daemon's own say of themselves");
     print_indented(&table(&processes.out));
-    print_indented(&format!("{}{}", posture("dhcp", &read(status)?), posture("sysctl", &read(audit)?)));
-    println!("    settings: {}", read(audit)?["outcome"]["results"]);
+    let (leased, applied) = (read(leased)?, read(applied)?);
+    print_indented(&format!("{}{}", posture(client.name, &leased), posture(applier.name, &applied)));
+    println!("    settings: {}", applied["outcome"]["results"]);
     heading("What it left for others: /etc/resolv.conf");
     print_indented(&resolv_conf.out);
 

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
+use orlop_sandbox::capability::Capability;
+use orlop_sandbox::daemon::{Daemon, Service, Worker};
 use orlop_testbed::Host;
 
 /// A process of the daemon, from `/proc/PID`.
@@ -19,30 +21,21 @@ pub(super) struct Process {
     rss_kib: u64,
 }
 
-/// Capabilities that a daemon of ours may hold (linux/capability.h).
-const CAPABILITIES: &[(u32, &str)] = &[
-    (5, "KILL"),
-    (6, "SETGID"),
-    (7, "SETUID"),
-    (8, "SETPCAP"),
-    (10, "NET_BIND_SERVICE"),
-    (12, "NET_ADMIN"),
-    (13, "NET_RAW"),
-    (18, "SYS_CHROOT"),
-];
-
-/// The daemon's three processes on `host`: supervisor, broker, worker.
+/// The processes of a daemon on `host`: supervisor, broker, and workers in the order in which it names them.
 ///
 /// # Errors
-/// When one of them is missing.
-pub(super) fn of_daemon(host: &Host) -> Result<Vec<Process>> {
+/// When one is missing that it cannot do without.
+pub(super) fn of_daemon(daemon: &Daemon, host: &Host) -> Result<Vec<Process>> {
     let processes = host.processes()?;
-    let found = processes.iter().filter_map(|(pid, line)| Some((role(line)?, *pid)));
+    let found = processes.iter().filter_map(|(pid, line)| Some((role(daemon, line)?, *pid)));
     let mut found: Vec<Process> = found.map(|(role, pid)| observe(role, pid)).collect::<Result<_>>()?;
-    let rank = |process: &Process| ROLES.iter().position(|role| *role == process.role);
-    found.sort_by_key(rank);
-    let roles: Vec<_> = found.iter().map(|process| process.role).collect();
-    ensure!(roles == ROLES, "expected {ROLES:?}, found {roles:?} among {processes:?}");
+    let workers = daemon.workers.iter().map(|worker| (worker_role(daemon, worker), worker.service == Service::Vital));
+    let roles: Vec<_> = [(SUPERVISOR, true), (BROKER, true)].into_iter().chain(workers).collect();
+    found.sort_by_key(|process| roles.iter().position(|(role, _)| *role == process.role));
+    let mut missing = roles.iter().filter(|(role, vital)| *vital && found.iter().all(|process| process.role != *role));
+    if let Some((role, _)) = missing.next() {
+        bail!("no {role} of {} among {processes:?}", daemon.program);
+    }
     Ok(found)
 }
 
@@ -51,21 +44,26 @@ pub(super) fn of_daemon(host: &Host) -> Result<Vec<Process>> {
 /// # Errors
 /// When there is none.
 pub(super) fn supervisor(processes: &[Process]) -> Result<u32> {
-    let found = processes.iter().find(|process| process.role == "supervisor");
+    let found = processes.iter().find(|process| process.role == SUPERVISOR);
     found.map(|process| process.pid).context("no supervisor")
 }
 
-const ROLES: [&str; 3] = ["supervisor", "broker", "worker"];
+const SUPERVISOR: &str = "supervisor";
+const BROKER: &str = "broker";
 
-/// Which of the daemon's processes has this command line.
-fn role(line: &str) -> Option<&'static str> {
+/// Which of the daemon's processes has this command line. A worker is started under the name of its profile.
+fn role(daemon: &Daemon, line: &str) -> Option<&'static str> {
     let program = line.split(' ').next()?.rsplit('/').next()?;
-    match program {
-        "dhcp-worker" => Some("worker"),
-        "orlop-dhcp" if line.contains("--broker-of=") => Some("broker"),
-        "orlop-dhcp" => Some("supervisor"),
-        _ => None,
+    if program == daemon.program {
+        return Some(if line.contains("--broker-of=") { BROKER } else { SUPERVISOR });
     }
+    daemon.workers.iter().find(|worker| worker.profile.name == program).map(|worker| worker_role(daemon, worker))
+}
+
+/// The name of a worker's profile, but for the daemon's: `worker`.
+fn worker_role(daemon: &Daemon, worker: &Worker) -> &'static str {
+    let name = worker.profile.name;
+    name.strip_prefix(daemon.name).and_then(|rest| rest.strip_prefix('-')).unwrap_or(name)
 }
 
 fn observe(role: &'static str, pid: u32) -> Result<Process> {
@@ -113,9 +111,10 @@ pub(super) fn table(processes: &[Process]) -> String {
 }
 
 fn names(set: u64) -> String {
-    let known = CAPABILITIES.iter().filter(|(bit, _)| set & (1 << bit) != 0).map(|(_, name)| (*name).to_owned());
-    let mut names: Vec<String> = known.collect();
-    let unknown = set & !CAPABILITIES.iter().fold(0, |all, (bit, _)| all | (1_u64 << bit));
+    let bit = |capability: Capability| 1_u64 << capability as u32;
+    let known = Capability::ALL.into_iter().filter(|capability| set & bit(*capability) != 0);
+    let mut names: Vec<String> = known.map(|known| known.name().trim_start_matches("CAP_").to_owned()).collect();
+    let unknown = set & !Capability::ALL.into_iter().fold(0, |all, capability| all | bit(capability));
     if unknown != 0 {
         names.push(format!("and {unknown:#x}"));
     }
@@ -126,7 +125,7 @@ fn names(set: u64) -> String {
 mod tests {
     use super::*;
 
-    const STATUS: &str = "Name:\torlop-dhcp-work\nUid:\t64101\t64101\t64101\t64101\nVmRSS:\t    1200 kB\nCapEff:\t0000000000000000\n\
+    const STATUS: &str = "Name:\torlop-some-work\nUid:\t64101\t64101\t64101\t64101\nVmRSS:\t    1200 kB\nCapEff:\t0000000000000000\n\
         CapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2\n";
 
     #[test]
@@ -146,7 +145,7 @@ mod tests {
         for (what, set, want) in [
             ("none", 0, "none"),
             ("two", 1 << 12 | 1 << 13, "NET_ADMIN NET_RAW"),
-            ("SYS_ADMIN", 1 << 21, "and 0x200000"),
+            ("SYS_BOOT, which no daemon of ours has", 1 << 22, "and 0x400000"),
         ] {
             assert_eq!(names(set), want, "{what}");
         }
@@ -154,13 +153,18 @@ mod tests {
 
     #[test]
     fn the_command_line_tells_the_role() {
-        for (line, want) in [
-            ("/r/orlop-dhcp", Some("supervisor")),
-            ("orlop-dhcp --broker-of=12", Some("broker")),
-            ("dhcp-worker", Some("worker")),
-            ("setpriv --no-new-privs /r/orlop-dhcp", None),
-        ] {
-            assert_eq!(role(line), want, "{line}");
+        for daemon in orlop_fleet::ALL {
+            let Daemon { name, program, .. } = daemon;
+            for (line, want) in [
+                (format!("/r/{program}"), Some("supervisor")),
+                (format!("{program} --broker-of={name} --started-at=9"), Some("broker")),
+                (format!("{name}-worker"), Some("worker")),
+                (format!("setpriv --no-new-privs /r/{program}"), None),
+                (format!("{program}-other"), None),
+                ("other-worker".to_owned(), None),
+            ] {
+                assert_eq!(role(daemon, &line), want, "{line}");
+            }
         }
     }
 }

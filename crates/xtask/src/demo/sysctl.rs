@@ -8,10 +8,8 @@ use anyhow::{Context, Result, ensure};
 use orlop_testbed::Host;
 use serde_json::Value;
 
-use super::{DEADLINE, heading, print_indented};
-
-/// What the image's label grants (DESIGN §2): the supervisor's five, and the appliers' two.
-const LABEL: &str = "-all,+setuid,+setgid,+setpcap,+sys_chroot,+kill,+sys_admin,+net_admin";
+use super::{DEADLINE, Shown, heading, print_indented};
+use crate::workspace::Workspace;
 
 /// Only settings that belong to a namespace.
 const SETTINGS: &str = "\
@@ -28,11 +26,11 @@ net.ipv4.no_such_key = 1
 net.ipv4.conf.eth0.100.log_martians = 1
 ";
 
-/// Shows `program` at work.
+/// Shows the sysctl applier.
 ///
 /// # Errors
 /// When anything of it does not work, or comes out otherwise than it should.
-pub(super) fn run(program: &str) -> Result<()> {
+pub(super) fn run(_: &Workspace, shown: &Shown) -> Result<()> {
     heading("A machine for settings: network, UTS and IPC namespaces, with interfaces eth0, eth1, eth0.100");
     let machine = Host::new("machine")?;
     machine.ip_batch("link add eth0 type veth peer name eth1\nlink add eth0.100 type veth peer name far\n")?;
@@ -44,7 +42,7 @@ pub(super) fn run(program: &str) -> Result<()> {
     heading("onboot: orlop-sysctl, with the seven capabilities of its label and no new privileges");
     let began = Instant::now();
     let config = ["--config-dir", "/etc/sysctl.d"];
-    let mut running = machine.spawn("orlop-sysctl", container(&machine, program).args(config))?;
+    let mut running = machine.spawn("orlop-sysctl", container(&machine, shown).args(config))?;
     let status = running.wait_exit(DEADLINE)?;
     print_indented(&running.text());
     println!("  ended with {status} after {:.1} ms, setpriv included", began.elapsed().as_secs_f64() * 1000.0);
@@ -66,16 +64,16 @@ pub(super) fn run(program: &str) -> Result<()> {
     }
 
     heading("Who did it: the worker read the text, the broker opened the settings, three appliers wrote them");
-    let postures = machine.spawn("orlop-sysctl", container(&machine, program).arg("--posture"))?;
+    let postures = machine.spawn("orlop-sysctl", container(&machine, shown).arg("--posture"))?;
     let mut postures = postures;
     ensure!(postures.wait_exit(DEADLINE)?.success(), "--posture: {}", postures.text());
     print_indented(&postures.stdout());
     Ok(())
 }
 
-fn container(machine: &Host, program: &str) -> Command {
+fn container(machine: &Host, shown: &Shown) -> Command {
     let mut command = machine.command("setpriv");
-    command.args(["--no-new-privs", "--inh-caps=-all", "--bounding-set", LABEL, "--", program]);
+    command.args(["--no-new-privs", "--inh-caps=-all", "--bounding-set", &shown.bounding_set(), "--", &shown.program]);
     command
 }
 

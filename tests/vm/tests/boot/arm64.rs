@@ -7,13 +7,12 @@ use orlop_image::platform::Platform;
 use orlop_test_vm::Step;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, status_of};
 
 /// Here instructions are translated between processors of different kinds.
 const PATIENCE: Duration = Duration::from_secs(400);
 /// What services may take to be there.
 const SOON: u32 = 150;
-const STATUS: &str = "/run/orlop/dhcp/status.json";
 
 #[test]
 fn a_machine_of_64_bit_arm_gets_its_address_and_its_processes_are_confined() {
@@ -22,9 +21,9 @@ fn a_machine_of_64_bit_arm_gets_its_address_and_its_processes_are_confined() {
         Step::read("/proc/net/fib_trie"),
         Step::read("/sys/class/net/eth0/operstate"),
         Step::read("/proc/sys/fs/inotify/max_user_watches"),
-        Step::wait(STATUS, "\"bound\"", SOON),
+        Step::wait(&status_of("dhcp"), "\"bound\"", SOON),
         Step::Processes,
-        Step::read("/run/orlop/sysctl/status.json"),
+        Step::read(&status_of("sysctl")),
         Step::read("/proc/cpuinfo"),
     ];
     let Some(stage) = Stage::on("arm64", Platform::Arm64, &steps) else { return };

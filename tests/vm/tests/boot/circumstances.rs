@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use orlop_test_vm::{Emulator, Line, Nic, Step};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, status_of};
 
-const STATUS: &str = "/run/orlop/dhcp/status.json";
 const MODULES: &str = "/proc/1/root/sys/kernel/security/lsm";
 const SOON: u32 = 60;
 
@@ -43,7 +42,7 @@ fn without_a_server_the_boot_goes_on_when_the_deadline_has_come() {
 /// What the daemon says of Landlock, with the modules that the kernel says are in force.
 fn landlock(name: &str, line: Line, change: impl FnOnce(Emulator) -> Emulator) -> Option<(String, String)> {
     let steps = [
-        Step::wait(STATUS, "\"mode\": \"service\"", SOON),
+        Step::wait(&status_of("dhcp"), "\"mode\": \"service\"", SOON),
         Step::read(MODULES),
         Step::read("/proc/sys/kernel/osrelease"),
     ];

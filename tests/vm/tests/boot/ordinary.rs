@@ -8,27 +8,27 @@ use orlop_image::platform::Platform;
 use orlop_test_vm::{Line, Network, Probe, Report, Step};
 use orlop_testbed::eventually;
 
-use crate::stage::{Seen, Stage};
+use crate::stage::{Seen, Stage, daemon, status_of};
 
 /// Where process 1 has its files.
 const ROOT: &str = "/proc/1/root";
-/// The daemon as it lies in the machine; all of its processes are in containers.
-const DAEMON: &str = "/proc/1/root/containers/onboot/001-dhcpcd/rootfs/sbin/orlop-dhcp";
-const STATUS: &str = "/run/orlop/dhcp/status.json";
+/// Where the daemon's program lies in the machine; all of its processes are in containers.
+const FOLDER: &str = "/proc/1/root/containers/onboot/001-dhcpcd/rootfs/sbin";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What services may take to be there.
 const SOON: u32 = 60;
 
 /// What the probe does, and what each step is called below.
 fn script() -> Vec<(&'static str, Step)> {
+    let (program, status) = (format!("{FOLDER}/{}", daemon("dhcp").program), status_of("dhcp"));
     vec![
         ("boot.json", Step::wait("/run/orlop/boot.json", "\"onboot_done_ms\": ", SOON)),
         ("addresses", Step::read("/proc/net/fib_trie")),
         ("link", Step::read("/sys/class/net/eth0/operstate")),
         ("routes", Step::read("/proc/net/route")),
         ("setting", Step::read("/proc/sys/fs/inotify/max_user_watches")),
-        ("service", Step::wait(STATUS, "\"mode\": \"service\"", SOON)),
-        ("status", Step::wait(STATUS, "\"bound\"", SOON)),
+        ("service", Step::wait(&status, "\"mode\": \"service\"", SOON)),
+        ("status", Step::wait(&status, "\"bound\"", SOON)),
         ("write to the root", Step::create("/proc/1/root/made")),
         ("write to /usr", Step::create("/proc/1/root/usr/made")),
         ("write to /run", Step::create("/proc/1/root/run/made")),
@@ -37,11 +37,11 @@ fn script() -> Vec<(&'static str, Step)> {
         ("a shell", Step::read("/proc/1/root/bin/sh")),
         ("a user's shell", Step::read("/proc/1/root/etc/passwd")),
         ("resolv.conf", Step::read(RESOLV_CONF)),
-        ("another server's", Step::until(RESOLV_CONF, "192.0.2.54", SOON, &[DAEMON, "renew"])),
+        ("another server's", Step::until(RESOLV_CONF, "192.0.2.54", SOON, &[&program, "renew"])),
         ("what process 1 keeps", Step::read("/proc/1/root/.orlop/services-dhcpcd.pid")),
         ("kill", Step::signal("dhcpcd", 9)),
         ("killed", Step::wait("/run/orlop/boot.json", "\"restarts\": 1", SOON)),
-        ("again", Step::until(STATUS, "\"bound\"", SOON, &[DAEMON, "status"])),
+        ("again", Step::until(&status, "\"bound\"", SOON, &[&program, "status"])),
         ("addresses after it", Step::read("/proc/net/fib_trie")),
     ]
 }

@@ -8,11 +8,22 @@ use anyhow::Result;
 use orlop_image::output::Packing;
 use orlop_image::platform::Platform;
 use orlop_image::workspace::Workspace;
+use orlop_sandbox::daemon::Daemon;
 use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Record, Step, programs};
 use orlop_testbed::{Folder, Running, Testbed, binaries, needs};
 
 /// A boot takes six seconds, and what a probe waits for is bounded by itself; emulated on a busy machine, ten times that.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
+
+/// The daemon of that name.
+pub(crate) fn daemon(name: &str) -> &'static Daemon {
+    orlop_fleet::named(name).unwrap()
+}
+
+/// What a daemon says of itself, for everybody.
+pub(crate) fn status_of(name: &str) -> String {
+    daemon(name).published("status.json")
+}
 
 /// A machine that is put together.
 pub(crate) struct Stage {

@@ -10,16 +10,21 @@ use orlop_test_vm::{Files, Kernel, Machine, Report, Step};
 use orlop_testbed::{binaries, needs};
 use serde_json::Value;
 
-/// The program, under its own name.
-pub(crate) const APPLIER: &str = "/usr/bin/orlop-sysctl";
 /// A folder with nothing in it, so that only what the test names is read.
 pub(crate) const NO_FILES: [&str; 2] = ["--config-dir", "/none"];
-const AUDIT: &str = "/run/orlop/sysctl/audit.json";
+/// The daemon, and its image.
+const NAME: &str = "sysctl";
 
 /// The machine that a test starts, and what it does there.
 pub(crate) struct Bench {
     machine: Machine,
+    /// What the image starts.
+    command: Vec<String>,
+    /// The applier under its own name.
+    program: String,
     label: Vec<u32>,
+    /// Where the applier leaves its records.
+    audit: String,
     steps: Vec<Step>,
 }
 
@@ -37,7 +42,7 @@ impl Bench {
     pub(crate) fn new() -> Option<Self> {
         let kernel = Kernel::available().map_err(|reason| needs::skip(&reason)).ok()?;
         let workspace = Workspace::find().unwrap();
-        let recipe = Recipe::load(&workspace.recipe("sysctl").unwrap()).unwrap();
+        let recipe = Recipe::load(&workspace.recipe(NAME).unwrap()).unwrap();
         let binary = |program: &orlop_image::recipe::Program| {
             let path = binaries::folder().join(&program.binary);
             fs::read(&path).map_err(|cause| BadRecipe::Read { path, cause })
@@ -55,25 +60,43 @@ impl Bench {
             Node::Link { to } => files.link(path, to),
         });
         let label = recipe.label.capabilities.iter().map(|name| number(name)).collect();
-        Some(Self { machine: Machine::new(&kernel, files), label, steps: Vec::new() })
+        let audit = orlop_fleet::named(NAME).unwrap().published("audit.json");
+        let (command, program) = (recipe.command, recipe.programs[0].path.clone());
+        Some(Self { machine: Machine::new(&kernel, files), command, program, label, audit, steps: Vec::new() })
     }
 
-    /// Starts a program with exactly the capabilities that the image's label grants, and keeps its audit.
-    pub(crate) fn with_label(&mut self, words: &[&str]) -> &mut Self {
-        self.with_label_and(&[], words)
+    /// Does what the image starts, with exactly the capabilities that its label grants, and keeps its audit.
+    pub(crate) fn as_the_image_starts_it(&mut self) -> &mut Self {
+        let command: Vec<&str> = self.command.iter().map(String::as_str).collect();
+        let started = Step::run_with_only(&self.label, &command);
+        self.started(started)
+    }
+
+    /// Starts the applier with exactly the capabilities that the image's label grants, and keeps its audit.
+    pub(crate) fn with_label(&mut self, arguments: &[&str]) -> &mut Self {
+        self.with_label_and(&[], arguments)
     }
 
     /// With these capabilities added, as `capabilities.add` in YAML does.
-    pub(crate) fn with_label_and(&mut self, added: &[Capability], words: &[&str]) -> &mut Self {
+    pub(crate) fn with_label_and(&mut self, added: &[Capability], arguments: &[&str]) -> &mut Self {
         let added = added.iter().map(|capability| number(capability.name()));
         let granted: Vec<u32> = self.label.iter().copied().chain(added).collect();
-        self.steps.extend([Step::run_with_only(&granted, words), Step::read(AUDIT)]);
-        self
+        let started = Step::run_with_only(&granted, &self.words(arguments));
+        self.started(started)
     }
 
     /// With every capability there is.
-    pub(crate) fn with_all(&mut self, words: &[&str]) -> &mut Self {
-        self.steps.extend([Step::run(words), Step::read(AUDIT)]);
+    pub(crate) fn with_all(&mut self, arguments: &[&str]) -> &mut Self {
+        let started = Step::run(&self.words(arguments));
+        self.started(started)
+    }
+
+    fn words<'w>(&'w self, arguments: &[&'w str]) -> Vec<&'w str> {
+        [&[&*self.program], arguments].concat()
+    }
+
+    fn started(&mut self, started: Step) -> &mut Self {
+        self.steps.extend([started, Step::read(&self.audit)]);
         self
     }
 

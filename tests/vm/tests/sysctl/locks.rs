@@ -2,7 +2,7 @@
 
 use orlop_sandbox::capability::Capability;
 
-use crate::applier::{APPLIER, Bench, NO_FILES};
+use crate::applier::{Bench, NO_FILES};
 
 /// In the order in which they must be closed. Yama's is not in the profile.
 const LOCKS: [&str; 3] = ["kernel.kexec_load_disabled", "kernel.unprivileged_bpf_disabled", "kernel.modules_disabled"];
@@ -10,7 +10,7 @@ const LOCKS: [&str; 3] = ["kernel.kexec_load_disabled", "kernel.unprivileged_bpf
 #[test]
 fn without_the_option_locks_stay_open_and_are_named() {
     let Some(mut bench) = Bench::new() else { return };
-    bench.with_all(&[&[APPLIER, "--profile", "kspp"], &NO_FILES[..]].concat());
+    bench.with_all(&[&["--profile", "kspp"], &NO_FILES[..]].concat());
     bench.read_all(LOCKS);
     let mut outcome = bench.boot();
     let run = outcome.run();
@@ -27,10 +27,10 @@ fn without_the_option_locks_stay_open_and_are_named() {
 #[test]
 fn with_the_option_they_are_closed_last_and_a_second_run_finds_nothing_to_do() {
     let Some(mut bench) = Bench::new() else { return };
-    let again = [&[APPLIER, "--profile", "kspp", "--lock"], &NO_FILES[..]].concat();
+    let again = [&["--profile", "kspp", "--lock"], &NO_FILES[..]].concat();
     bench.with_all(&again).with_all(&again);
     // Each with another value than the one that it is locked with.
-    let conflict = |setting| [APPLIER, "--lock", setting];
+    let conflict = |setting| ["--lock", setting];
     bench.with_all(&conflict("kernel.kexec_load_disabled=0"));
     bench.with_all(&conflict("kernel.unprivileged_bpf_disabled=2"));
     bench.with_all(&conflict("kernel.modules_disabled=0"));
@@ -58,11 +58,9 @@ fn with_the_option_they_are_closed_last_and_a_second_run_finds_nothing_to_do() {
 fn modules_are_not_forbidden_while_a_setting_is_missing() {
     let Some(mut bench) = Bench::new() else { return };
     let modules = "kernel.modules_disabled";
-    bench
-        .with_label(&[APPLIER, "--lock", "kernel.modules_disabled=1", "net.netfilter.nf_conntrack_max=65536"])
-        .read(modules);
+    bench.with_label(&["--lock", "kernel.modules_disabled=1", "net.netfilter.nf_conntrack_max=65536"]).read(modules);
     // Nobody minds that this one is missing.
-    bench.with_label(&[APPLIER, "--lock", "kernel.modules_disabled=1", "--", "-net.netfilter.nf_conntrack_max=65536"]);
+    bench.with_label(&["--lock", "kernel.modules_disabled=1", "--", "-net.netfilter.nf_conntrack_max=65536"]);
     bench.read(modules);
     let mut outcome = bench.boot();
     let run = outcome.run();
@@ -79,7 +77,7 @@ fn modules_are_not_forbidden_while_a_setting_is_missing() {
 fn a_capability_does_not_close_a_lock() {
     let Some(mut bench) = Bench::new() else { return };
     let yama = "kernel.yama.ptrace_scope";
-    bench.with_label_and(&[Capability::SysPtrace], &[APPLIER, "kernel.yama.ptrace_scope=3"]).read(yama);
+    bench.with_label_and(&[Capability::SysPtrace], &["kernel.yama.ptrace_scope=3"]).read(yama);
     let mut outcome = bench.boot();
     let run = outcome.run();
     assert_eq!((run.code, run.result(yama)), (1, "skipped"), "{}", run.said);

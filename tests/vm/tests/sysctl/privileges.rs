@@ -2,7 +2,7 @@
 
 use orlop_sandbox::capability::Capability;
 
-use crate::applier::{APPLIER, Bench};
+use crate::applier::Bench;
 
 #[test]
 fn a_setting_that_needs_more_than_the_label_grants_is_denied_and_the_report_names_it() {
@@ -14,8 +14,8 @@ fn a_setting_that_needs_more_than_the_label_grants_is_denied_and_the_report_name
     let Some(mut bench) = Bench::new() else { return };
     for (key, value, capability) in table {
         let setting = format!("{key}={value}");
-        bench.with_label(&[APPLIER, &setting]).read(key);
-        bench.with_label_and(&[capability], &[APPLIER, &setting]).read(key);
+        bench.with_label(&[&setting]).read(key);
+        bench.with_label_and(&[capability], &[&setting]).read(key);
     }
     let mut outcome = bench.boot();
     for (key, value, capability) in table {
@@ -41,9 +41,8 @@ fn what_the_label_grants_is_enough_for_settings_of_each_of_its_classes() {
     ];
     let Some(mut bench) = Bench::new() else { return };
     let settings: Vec<_> = table.iter().map(|(key, value, _)| format!("{key}={value}")).collect();
-    let words: Vec<_> =
-        [APPLIER, "--require-landlock"].into_iter().chain(settings.iter().map(String::as_str)).collect();
-    bench.with_label(&words);
+    let arguments: Vec<_> = ["--require-landlock"].into_iter().chain(settings.iter().map(String::as_str)).collect();
+    bench.with_label(&arguments);
     bench.read_all(table.map(|(key, ..)| key));
     let mut outcome = bench.boot();
     let run = outcome.run();

@@ -2,7 +2,7 @@
 
 use orlop_sandbox::capability::Capability;
 
-use crate::applier::{APPLIER, Bench, NO_FILES};
+use crate::applier::{Bench, NO_FILES};
 use crate::profile;
 
 /// Settings that permit something: what is lower than the kernel's own is stricter.
@@ -22,7 +22,7 @@ fn linuxkits_command_puts_its_settings_in_force_and_lowers_none() {
     let settings = profile::read("00-linuxkit.conf");
     bench.read_all(settings.iter().map(|setting| setting.key.as_str()));
     // Exactly as the image starts it; then as its own program, which says what LinuxKit's command does not.
-    bench.with_label(&["/usr/bin/sysctl"]).with_label(&[APPLIER, "--lock", "--strict", "--profile", "linuxkit"]);
+    bench.as_the_image_starts_it().with_label(&["--lock", "--strict", "--profile", "linuxkit"]);
     bench.read_all(settings.iter().map(|setting| setting.key.as_str()));
     let mut outcome = bench.boot();
     let before: Vec<_> = settings.iter().map(|_| outcome.value()).collect();
@@ -50,7 +50,7 @@ fn the_hardened_profile_is_in_force_as_far_as_the_kernel_has_it() {
     let Some(mut bench) = Bench::new() else { return };
     let settings = profile::read("kspp.conf");
     let added = [Capability::SysRawio, Capability::SysPtrace];
-    bench.with_label_and(&added, &[&[APPLIER, "--profile", "kspp", "--lock"], &NO_FILES[..]].concat());
+    bench.with_label_and(&added, &[&["--profile", "kspp", "--lock"], &NO_FILES[..]].concat());
     bench.read_all(settings.iter().map(|setting| setting.key.as_str()));
     let mut outcome = bench.boot();
     let run = outcome.run();
@@ -75,7 +75,7 @@ fn the_hardened_profile_is_in_force_as_far_as_the_kernel_has_it() {
 #[test]
 fn a_profile_is_in_force_without_the_capabilities_that_most_kernels_do_not_ask_for() {
     let Some(mut bench) = Bench::new() else { return };
-    bench.with_label(&[&[APPLIER, "--profile", "kspp", "--lock"], &NO_FILES[..]].concat());
+    bench.with_label(&[&["--profile", "kspp", "--lock"], &NO_FILES[..]].concat());
     let run = bench.boot().run();
     // Debian's Yama is off; its kernel maps nothing below 64 kB anyway.
     let others = run.others_than(&["ok", "unchanged", "kept", "missing"]);

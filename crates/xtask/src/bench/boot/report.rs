@@ -7,8 +7,6 @@ use super::runtimes;
 use crate::bench::Summary;
 use crate::bench::chart::{self, Bar, Words};
 
-/// Ours.
-const OURS: &str = "orlop-dhcp";
 /// The issue's goal for power-on to configured, without acceleration.
 const MAX_CONFIGURED_S: f64 = 5.0;
 /// Its goal for what orlop-init adds to its runtime's own run.
@@ -39,6 +37,7 @@ pub(super) struct Sample {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Row {
     pub(super) name: &'static str,
+    pub(super) ours: bool,
     /// The whole of it, packed.
     pub(super) initrd: u64,
     /// What the DHCP client takes of it.
@@ -48,8 +47,8 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(name: &'static str, initrd: u64, share: u64) -> Self {
-        Self { name, initrd, share, memory_kib: 0, samples: Vec::new() }
+    pub(super) fn new(name: &'static str, ours: bool, initrd: u64, share: u64) -> Self {
+        Self { name, ours, initrd, share, memory_kib: 0, samples: Vec::new() }
     }
 
     fn summary(&self, of: impl Fn(&Sample) -> f64) -> Option<Summary> {
@@ -107,15 +106,14 @@ impl Report {
 
     /// Whether the goals of the issue are met, one line each.
     pub(super) fn goals(&self) -> String {
-        let configured = |name: &str| {
-            let row = self.rows.iter().find(|row| row.name == name)?;
-            row.summary(|sample| sample.configured_s).map(|summary| summary.median)
-        };
-        let Some(ours) = configured(OURS) else { return String::new() };
+        let configured = |row: &Row| row.summary(|sample| sample.configured_s).map(|summary| summary.median);
+        let ours = self.rows.iter().find(|row| row.ours);
+        let Some(ours) = ours.and_then(configured) else { return String::new() };
         let mut goals = format!("{} ≤ {MAX_CONFIGURED_S} s: {ours:.2} s\n", verdict(ours <= MAX_CONFIGURED_S));
-        for rival in self.rows.iter().map(|row| row.name).filter(|name| *name != OURS) {
+        for rival in self.rows.iter().filter(|row| !row.ours) {
             if let Some(theirs) = configured(rival) {
-                goals += &format!("{} not later than with {rival}: {:.2} ×\n", verdict(ours <= theirs), ours / theirs);
+                let name = rival.name;
+                goals += &format!("{} not later than with {name}: {:.2} ×\n", verdict(ours <= theirs), ours / theirs);
             }
         }
         goals += &self.goals_of_containers();
@@ -152,7 +150,7 @@ impl Report {
     pub(super) fn chart(&self) -> String {
         let bar = |row: &Row| {
             let summary = row.summary(|sample| sample.configured_s)?;
-            Some(Bar { label: row.name.to_owned(), summary, ours: row.name == OURS })
+            Some(Bar { label: row.name.to_owned(), summary, ours: row.ours })
         };
         let bars: Vec<Bar> = self.rows.iter().filter_map(bar).collect();
         let subtitle = format!(

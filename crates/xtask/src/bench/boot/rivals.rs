@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use orlop_image::build::{Built, write};
+use orlop_image::build::{Built, PREFIX, write};
 use orlop_image::compare;
 use orlop_image::image;
 use orlop_image::layout::{Layout, digest_of};
@@ -39,10 +39,11 @@ const LINUXKIT: &str = "    capabilities: [CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, 
 /// # Errors
 /// When a rival is not installed.
 pub(super) fn all(workshop: &Workshop) -> Result<Vec<Entrant>> {
+    let client = orlop_fleet::named("dhcp").context("no daemon is called dhcp")?;
     let ours = Entrant {
-        name: "orlop-dhcp",
+        name: client.program,
         layout: None,
-        image: concat!("orlop.example/dhcp:", env!("CARGO_PKG_VERSION")).to_owned(),
+        image: format!("{PREFIX}/{}:{}", client.name, env!("CARGO_PKG_VERSION")),
         commands: [
             &["/sbin/dhcpcd", "--nobackground", "-f", "/dhcpcd.conf", "-1"],
             &["/sbin/dhcpcd", "--nobackground", "-f", "/dhcpcd.conf"],
@@ -82,6 +83,11 @@ pub(super) fn all(workshop: &Workshop) -> Result<Vec<Entrant>> {
 }
 
 impl Entrant {
+    /// Whether its image is built from this tree.
+    pub(super) fn is_ours(&self) -> bool {
+        self.layout.is_none()
+    }
+
     /// A machine with nothing but a container that does nothing, and the client. `nothing` is an entry of a spec.
     pub(super) fn spec(&self, nothing: &str) -> String {
         let Self { image, commands: [once, always], grants, .. } = self;

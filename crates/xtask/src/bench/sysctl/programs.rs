@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::clients::{debian_version, program};
 use super::stage::FILE;
+use crate::bench::installed::{debian_version, program};
 
 /// A program that applies settings.
 #[derive(Debug, Clone)]

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::chart::{self, Bar, Words};
 use super::clients::Client;
 use super::{Footprint, Sample, Summary};
+use crate::bench::chart::{self, Bar, Words};
 
 /// The median of start → address and default route must be at most this (issue A1).
 const MAX_MEDIAN_MS: f64 = 12.0;
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_chart_on_the_pages_is_one_that_this_bench_writes() {
-        let committed = include_str!("../../../dhcp/bench.svg");
+        let committed = include_str!("../../../../dhcp/bench.svg");
         let written = report(10.0, 8.0, 25.0).chart();
         // What does not depend on figures: the title and the colours.
         let title_and_style = |svg: &str| Some(svg.split_once("<title>")?.1.split_once("</style>")?.0.to_owned());

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
 
+use crate::bench::installed::{debian_version, program};
+
 /// The interface that every client configures.
 pub(super) const INTERFACE: &str = "eth0";
 
@@ -117,23 +119,4 @@ impl Client {
             .map(|path| Ok(fs::metadata(path).with_context(|| format!("no {}", path.display()))?.len()));
         sizes.sum()
     }
-}
-
-/// Where a program is.
-///
-/// # Errors
-/// When it is in none of the usual folders.
-pub(super) fn program(name: &str) -> Result<PathBuf> {
-    let folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
-    found.with_context(|| format!("no {name} in {}; help: cargo xtask setup --bench", folders.join(", ")))
-}
-
-/// The version of a Debian package that is installed.
-///
-/// # Errors
-/// When it is not.
-pub(super) fn debian_version(package: &str) -> Result<String> {
-    let mut query = std::process::Command::new("dpkg-query");
-    crate::command::captured(query.args(["--show", "--showformat=${Version}", package]))
 }
