@@ -35,7 +35,7 @@ use aarch64::LEGACY_UNTIL_CONFINED;
 #[cfg(target_arch = "aarch64")]
 pub use aarch64::{EPOLL_WAIT, LEGACY};
 pub use applier::BASE as APPLIER_BASE;
-pub use broker::BASE as BROKER_BASE;
+pub use broker::{BASE as BROKER_BASE, ORDERS as BROKER_ORDERS};
 pub use denied::{APPLIER_DENIED, BROKER_DENIED, EVERYWHERE, IN_APPLIERS, IN_WORKERS, WORKER_DENIED};
 pub use memory::MEMORY;
 pub use worker::{BASE as WORKER_BASE, JOINED_BASE as JOINED_WORKER_BASE, WAKE_FD};

@@ -3,7 +3,7 @@
 use orlop_sandbox::base;
 use orlop_sandbox::daemon::{Bind, Daemon, Grant, Processes, Service, Worker};
 use orlop_sandbox::profile::{Ids, Profile, Rule, join};
-use orlop_sandbox::seccomp::{BROKER_BASE, WORKER_BASE};
+use orlop_sandbox::seccomp::{BROKER_BASE, BROKER_ORDERS, WORKER_BASE};
 use orlop_sandbox::syscall;
 
 /// The daemon.
@@ -35,14 +35,7 @@ const WORKER_CALLS: [Rule; WORKER_BASE.len() + 1] =
 /// Adds them up, and publishes the sum.
 pub const BROKER: Profile = Profile { name: "tally-broker", syscalls: &BROKER_CALLS, ..base::BROKER };
 
-const BROKER_CALLS: [Rule; BROKER_BASE.len() + OF_ORDERS.len()] = join(&[&BROKER_BASE, OF_ORDERS]);
-
-/// What a daemon needs to take orders.
-const OF_ORDERS: &[Rule] = &[
-    Rule::any(syscall!(SYS_recvfrom), "an order at the control socket"),
-    Rule::any(syscall!(SYS_accept4), "a user connects to it"),
-    Rule::any(syscall!(SYS_getsockopt), "who that user is"),
-];
+const BROKER_CALLS: [Rule; BROKER_BASE.len() + BROKER_ORDERS.len()] = join(&[&BROKER_BASE, &BROKER_ORDERS]);
 
 #[cfg(test)]
 mod tests {

@@ -28,3 +28,10 @@ const OWN: &[Rule] = &[
     Rule::any(syscall!(SYS_getrandom), "the keys of the first hash map"),
     Rule::any(syscall!(SYS_exit_group), "the end"),
 ];
+
+/// What a broker needs besides to take orders at its control socket: it joins this to [`BASE`], if it does.
+pub const ORDERS: [Rule; 3] = [
+    Rule::any(syscall!(SYS_recvfrom), "an order at the control socket"),
+    Rule::any(syscall!(SYS_accept4), "a user connects to it"),
+    Rule::any(syscall!(SYS_getsockopt), "who that user is"),
+];
