@@ -1,16 +1,20 @@
-//! UDP sockets: connected ones for workers, and one that is written but never read.
+//! UDP sockets: those that workers are granted, and one that is written but never read.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::SocketAddrV4;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, sockopt};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, recvmsg, sockopt,
+};
 use socket2::{SockFilter, SockRef};
 use tokio::io::Interest;
 
 use crate::sys::{self, Watched};
 
-/// A connected UDP socket that a broker granted: it reaches one peer and no other.
+/// A UDP socket that a broker granted. A connected one hears one peer, and its worker may speak to that peer if the profile
+/// lets it; one that listens at a port hears everybody, and its worker asks its broker to answer, because the address of an
+/// answer cannot be pinned.
 #[derive(Debug)]
 pub struct Datagram(Watched);
 
@@ -28,7 +32,16 @@ impl Datagram {
     /// # Errors
     /// What the kernel reports, such as that the peer is unreachable; the socket stays usable.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(|socket| Ok(rustix::net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT)?.0)).await
+        Ok(self.recv_from(buffer).await?.0)
+    }
+
+    /// As [`Datagram::recv`], and says who has sent it, for a socket that listens. `None` where the kernel names nobody by an
+    /// IPv4 address.
+    ///
+    /// # Errors
+    /// As [`Datagram::recv`].
+    pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<SocketAddrV4>)> {
+        self.0.read(|socket| receive(socket, buffer)).await
     }
 
     /// Sends one datagram to the peer.
@@ -39,6 +52,14 @@ impl Datagram {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         self.0.write(|socket| Ok(rustix::net::send(socket, datagram, flags).map(|_whole| ())?)).await
     }
+}
+
+/// With the call that every worker is allowed for its channel, so that a profile needs no rule for its sockets.
+fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<SocketAddrV4>)> {
+    let mut none = RecvAncillaryBuffer::default();
+    let received = recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut none, RecvFlags::DONTWAIT)?;
+    let from = received.address.and_then(|from| SocketAddrV4::try_from(from).ok());
+    Ok((received.bytes, from))
 }
 
 /// A UDP socket that holds a port of one interface and sends from it, and never hears anything.

@@ -3,8 +3,7 @@
 use orlop_sandbox::base;
 use orlop_sandbox::daemon::{Bind, Daemon, Grant, Processes, Service, Worker};
 use orlop_sandbox::profile::{Ids, Profile, Rule, join};
-use orlop_sandbox::seccomp::{BROKER_BASE, BROKER_ORDERS, WORKER_BASE};
-use orlop_sandbox::syscall;
+use orlop_sandbox::seccomp::{BROKER_BASE, BROKER_ORDERS};
 
 /// The daemon.
 pub const DAEMON: Daemon = Daemon {
@@ -27,10 +26,7 @@ const WORKERS: [Worker; 1] =
 
 /// Hears numbers.
 pub const WORKER: Profile =
-    Profile { name: "tally-worker", ids: Ids { uid: 64_092, gid: 64_092 }, syscalls: &WORKER_CALLS, ..base::WORKER };
-
-const WORKER_CALLS: [Rule; WORKER_BASE.len() + 1] =
-    join(&[&WORKER_BASE, &[Rule::any(syscall!(SYS_recvfrom), "the datagrams of the granted socket")]]);
+    Profile { name: "tally-worker", ids: Ids { uid: 64_092, gid: 64_092 }, ..base::TIMELESS_WORKER };
 
 /// Adds them up, and publishes the sum.
 pub const BROKER: Profile = Profile { name: "tally-broker", syscalls: &BROKER_CALLS, ..base::BROKER };

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::arena::Arena;
 use crate::arena::trial::Trial;
 use crate::listener::Listener;
 use crate::target::Target;
-use crate::workload::{ECHO, END, GROW, HEAR, LOG, Message, RELEASE, TOUCH, WAIT};
+use crate::workload::{ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, RELEASE, TOUCH, WAIT};
 
 /// Why a rule stays that the workload cannot notice here, if it does.
 fn kept(target: &Target, name: &str) -> Option<&'static str> {
@@ -98,9 +99,11 @@ fn right(target: &Target) -> Vec<String> {
 /// The steps of a target.
 fn script(target: &Target) -> impl Iterator<Item = &'static (&'static str, Message, u32)> {
     let can = move |order: u8| match order {
-        HEAR | WAIT => target.listens(),
+        HEAR => target.listens(),
+        HEAR_DATAGRAM => target.hears_datagrams(),
+        WAIT => target.has_a_timer(),
         TOUCH => target.is_applier(),
-        RELEASE => target.is_applier() || target.listens(),
+        RELEASE => target.is_applier() || target.is_granted(),
         _ => true,
     };
     SCRIPT.iter().filter(move |(_, (order, _), _)| can(*order))
@@ -110,6 +113,7 @@ fn script(target: &Target) -> impl Iterator<Item = &'static (&'static str, Messa
 const SCRIPT: &[(&str, Message, u32)] = &[
     ("echo", (ECHO, 41), 42),
     ("hear a packet", (HEAR, 0), PACKET_LEN),
+    ("hear a datagram", (HEAR_DATAGRAM, 0), DATAGRAM_LEN),
     ("wait for a timer", (WAIT, 5), 1),
     ("read and write a file", (TOUCH, 0), 0x61_62),
     ("take and return memory", (GROW, 4 << 20), 12_582_907 + 2048),
@@ -118,6 +122,7 @@ const SCRIPT: &[(&str, Message, u32)] = &[
     ("echo after all that", (ECHO, 1), 2),
 ];
 const PACKET_LEN: u32 = 300;
+const DATAGRAM_LEN: u32 = 30;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the workload without the rule of that name, and writes down how each step went.
@@ -159,6 +164,14 @@ fn step(arena: &Arena, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
             let listener = Listener::Granted.open(arena.ifindex())?;
             say(channel, order, Some(listener.as_fd()))?;
             arena.send_dhcp(usize::try_from(PACKET_LEN)?)?;
+            heard(channel)
+        }
+        HEAR_DATAGRAM => {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            socket.set_nonblocking(true)?;
+            say(channel, order, Some(socket.as_fd()))?;
+            let datagram = vec![0; usize::try_from(DATAGRAM_LEN)?];
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.send_to(&datagram, socket.local_addr()?)?;
             heard(channel)
         }
         TOUCH => {

@@ -106,6 +106,24 @@ impl Target {
         self.profile.role == Role::Applier
     }
 
+    /// Whether UDP sockets are among what it is granted.
+    #[must_use]
+    pub fn hears_datagrams(&self) -> bool {
+        self.grants.contains(&Grant::Datagram)
+    }
+
+    /// Whether it is granted anything: what is no longer needed has to be let go.
+    #[must_use]
+    pub fn is_granted(&self) -> bool {
+        !self.grants.is_empty()
+    }
+
+    /// Whether it has a timer: only who sets it has use for one.
+    #[must_use]
+    pub fn has_a_timer(&self) -> bool {
+        self.profile.syscalls.iter().any(|rule| rule.syscall.name == "timerfd_settime")
+    }
+
     /// Whether packet listeners are among what it is granted.
     #[must_use]
     pub fn listens(&self) -> bool {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use orlop_sandbox::applier::Confined;
 use orlop_sandbox::clock;
+use orlop_sandbox::datagram::Datagram;
 use orlop_sandbox::packet::PacketSocket;
 use orlop_sandbox::profile::{Profile, Rule};
 use orlop_sandbox::timer::BootTimer;
@@ -35,6 +36,8 @@ pub(crate) const RELEASE: u8 = 6;
 pub(crate) const END: u8 = 7;
 /// Read a byte of the file that comes along, write the next one in its place, and read again; answer with both.
 pub(crate) const TOUCH: u8 = 8;
+/// Hear one datagram from the UDP socket that comes along; answer with its length, if it is known who has sent it.
+pub(crate) const HEAR_DATAGRAM: u8 = 9;
 
 /// Conversation number of this test.
 const PROTOCOL: u32 = 0x7e57;
@@ -112,6 +115,7 @@ async fn serve(context: Context<Message, Message, BootTimer>) -> Result<u8> {
         let answer = match order {
             ECHO => number + 1,
             HEAR => hear(received.fd.context("no listener")?).await.context("heard nothing")?,
+            HEAR_DATAGRAM => hear_datagram(received.fd.context("no socket")?).await.context("heard nothing")?,
             WAIT => wait(&timer, number).await.context("no timer")?,
             GROW => grow(number).context("no memory")?,
             LOG => log(),
@@ -127,6 +131,13 @@ async fn hear(fd: OwnedFd) -> Result<u32> {
     let mut packet = [0; 2048];
     let received = PacketSocket::from_fd(fd)?.recv(&mut packet).await?;
     Ok(u32::try_from(received.len)?)
+}
+
+async fn hear_datagram(fd: OwnedFd) -> Result<u32> {
+    let mut datagram = [0; 64];
+    let (len, from) = Datagram::from_fd(fd)?.recv_from(&mut datagram).await?;
+    from.context("from nobody")?;
+    Ok(u32::try_from(len)?)
 }
 
 async fn wait(timer: &BootTimer, millis: u32) -> Result<u32> {

@@ -69,3 +69,20 @@ fn a_datagram_socket_talks_to_its_one_peer() {
         assert_eq!(&buffer[..len], b"answer");
     });
 }
+
+#[test]
+fn a_datagram_socket_that_listens_says_who_has_sent() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let there = address(&socket);
+    tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(async {
+        let datagram = Datagram::from_fd(socket.into()).unwrap();
+        let mut buffer = [0; 16];
+        for text in [&b"one"[..], b""] {
+            let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+            peer.send_to(text, there).unwrap();
+            let received = datagram.recv_from(&mut buffer).await.unwrap();
+            assert_eq!(received, (text.len(), Some(address(&peer))));
+        }
+    });
+}

@@ -1,7 +1,7 @@
 //! What every worker may do: wait, talk to its broker, manage its memory, end.
 
 use super::{EPOLL_WAIT, MEMORY};
-use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Pin, Rule, Value, join};
+use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Pin, Rule, Value, join, without};
 use crate::syscall;
 
 /// The eventfd with which tokio wakes its own loop: the second descriptor of the runtime, which a worker builds
@@ -23,6 +23,13 @@ pub const BASE: [Rule; MEMORY.len() + OWN.len()] = join(&[&MEMORY, OWN]);
 
 /// [`BASE`] for a worker that is joined to another one, to which it may send as to its broker.
 pub const JOINED_BASE: [Rule; MEMORY.len() + JOINED_OWN.len()] = join(&[&MEMORY, JOINED_OWN]);
+
+/// [`BASE`] for a worker that is granted no descriptor and has no timer: none joins its loop, is read or is closed.
+pub const UNGRANTED_BASE: [Rule; BASE.len() - 3] =
+    without(&BASE, &[syscall!(SYS_epoll_ctl), syscall!(SYS_read), syscall!(SYS_close)]);
+
+/// [`BASE`] for a worker that is granted descriptors and has no timer.
+pub const TIMELESS_BASE: [Rule; BASE.len() - 1] = without(&BASE, &[syscall!(SYS_read)]);
 
 const OWN: &[Rule] = &rules(
     &[&[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)]],
