@@ -21,6 +21,7 @@ pub fn named(name: &str) -> Option<&'static Daemon> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
 
     use orlop_sandbox::capability::CapabilitySet;
     use orlop_sandbox::profile::{Profile, Role, Syscall};
@@ -35,6 +36,22 @@ mod tests {
     fn every_daemon_is_complete() {
         for daemon in ALL {
             assert_eq!(daemon.incomplete(), None, "{}", daemon.name);
+        }
+    }
+
+    /// What is not on the list is not attacked, and nobody else would notice.
+    #[test]
+    fn every_daemon_of_the_tree_is_on_the_list_and_has_its_folders_and_pages() {
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+        let folders = std::fs::read_dir(tree.join("crates")).unwrap().map(|entry| entry.unwrap());
+        let daemons = folders.filter(|folder| folder.path().join("profiles/Cargo.toml").exists());
+        let there: BTreeSet<String> = daemons.map(|folder| folder.file_name().display().to_string()).collect();
+        assert_eq!(ALL.iter().map(|daemon| daemon.name.to_owned()).collect::<BTreeSet<_>>(), there);
+        for name in there {
+            for path in ["crates/NAME/README.md", "crates/NAME/STATUS.md", "packaging/images/NAME", "tests/NAME"] {
+                let path = path.replace("NAME", &name);
+                assert!(tree.join(&path).exists(), "there is no {path}");
+            }
         }
     }
 
