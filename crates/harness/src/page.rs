@@ -15,7 +15,8 @@ pub fn has_what_the_help_has(page: &str, program: &str) {
         .map(|word| word.trim_matches(['[', ']', ',', '(', ')']))
         .filter(|word| word.starts_with("--"))
         .collect();
-    assert!(options.len() > 8, "{help}");
+    // Those that every daemon has, or this was not understood.
+    assert!(options.len() >= 6, "{help}");
     let cells: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next()).collect();
     for option in options {
         let shown = [format!("`{option}`"), format!("`{option} ")];
@@ -24,7 +25,7 @@ pub fn has_what_the_help_has(page: &str, program: &str) {
     let rows = table.lines().take_while(|line| line.starts_with(' '));
     let codes: Vec<&str> =
         rows.filter_map(|line| line.split_whitespace().next().filter(|word| word.parse::<u8>().is_ok())).collect();
-    assert!(codes.len() >= 8, "{help}");
+    assert!(codes.len() >= 5, "{help}");
     for code in codes {
         let is_code = |cell: &&str| cell.split(", ").any(|number| number.trim() == code);
         assert!(cells.iter().any(is_code), "exit code {code} is not on the page");
