@@ -101,6 +101,8 @@ impl Default for Options {
 pub(crate) struct Binary {
     /// The daemon it belongs to (`dhcp`) and its part in it.
     pub(crate) role: Role,
+    /// The package that cargo makes it of: that of the workers has one for each of them.
+    pub(crate) package: String,
     /// Where it is.
     pub(crate) path: PathBuf,
 }
@@ -217,8 +219,12 @@ pub(crate) fn release_folder(workspace: &Workspace, target: &str) -> Result<Path
 pub(crate) fn binaries(workspace: &Workspace, target: &str) -> Result<Vec<Binary>> {
     let folder = release_folder(workspace, target)?;
     let packages = released_packages(workspace)?;
-    let all = packages.into_iter().flat_map(|(_, binaries)| binaries);
-    Ok(all.map(|(role, name)| Binary { role, path: folder.join(name) }).collect())
+    let of = |(package, binaries): (String, Vec<(Role, String)>)| {
+        let folder = folder.clone();
+        let binary = move |(role, name)| Binary { role, package: package.clone(), path: folder.join(name) };
+        binaries.into_iter().map(binary)
+    };
+    Ok(packages.into_iter().flat_map(of).collect())
 }
 
 /// Package name → its binaries, for each broker and worker, and for what starts them in a machine.

@@ -47,9 +47,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         build::prepare(workspace, target, &mut cargo)?;
         // Cargo would put what it builds with more arguments in the place of what is released.
         cargo.arg("--target-dir").arg(&folder);
-        // A package is called as its program is.
         cargo
-            .args(["--package", &name, "--bin", &name, "--", "-C"])
+            .args(["--package", &binary.package, "--bin", &name, "--", "-C"])
             .arg(format!("link-arg=-Wl,-Map={}", map.display()));
         command::run(&mut cargo)?;
         let text = fs::read_to_string(&map).with_context(|| format!("no {}", map.display()))?;

@@ -5,6 +5,7 @@
 //! well, and searched for its name among their symbols. No broker may hold such a trace of a parser; its worker must, or the search
 //! sees nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut findings = Vec::new();
     let mut brokers = 0;
+    let mut parsers = BTreeMap::new();
     let binaries = build::binaries(workspace, &options.target)?;
     let unstripped = unstripped(workspace, &binaries)?;
     for binary in &binaries {
@@ -32,9 +34,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         bytes.extend(fs::read(unstripped.join(binary.name()))?);
         let found = traces(&bytes, &needles(&binary.role));
         println!("  {}: {}", binary.name(), if found.is_empty() { "no parser".to_owned() } else { found.join(", ") });
-        brokers += usize::from(matches!(binary.role, Role::Broker(_)));
-        findings.extend(verdict(&binary.name(), &binary.role, &found));
+        match binary.role {
+            Role::Broker(_) => {
+                brokers += 1;
+                findings.extend(of_broker(&binary.name(), &found));
+            }
+            Role::Worker(_) => *parsers.entry(&binary.package).or_insert(0) += found.len(),
+            _ => {}
+        }
     }
+    findings.extend(parsers.into_iter().filter_map(|(package, parsers)| of_workers(package, parsers)));
     for Finding { place, problem } in &findings {
         println!("  {place}: {problem}");
     }
@@ -49,8 +58,7 @@ fn unstripped(workspace: &Workspace, binaries: &[Binary]) -> Result<PathBuf> {
     let mut cargo = workspace.cargo("build");
     cargo.arg("--locked");
     for binary in binaries {
-        // A package is called as its program is.
-        cargo.args(["--package", &binary.name()]);
+        cargo.args(["--package", &binary.package]);
     }
     command::run(&mut cargo)?;
     Ok(workspace.metadata(build::HOST)?.target_directory.join("debug"))
@@ -68,14 +76,13 @@ fn traces(bytes: &[u8], needles: &[String]) -> Vec<String> {
     needles.iter().filter(holds).cloned().collect()
 }
 
-fn verdict(name: &str, role: &Role, found: &[String]) -> Option<Finding> {
-    match (role, found.is_empty()) {
-        (Role::Broker(_), false) => {
-            Some(Finding::new(name, format!("a broker holds code of a parser: {}", found.join(", "))))
-        }
-        (Role::Worker(_), true) => Some(Finding::new(name, "control failed: no parser found in a worker either")),
-        _ => None,
-    }
+fn of_broker(name: &str, found: &[String]) -> Option<Finding> {
+    (!found.is_empty()).then(|| Finding::new(name, format!("a broker holds code of a parser: {}", found.join(", "))))
+}
+
+/// The control: a daemon may have a worker that parses nothing, but one of its workers does.
+fn of_workers(package: &str, parsers: usize) -> Option<Finding> {
+    (parsers == 0).then(|| Finding::new(package, "control failed: no parser found in a worker either"))
 }
 
 #[cfg(test)]
@@ -93,16 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_must_hold_none_and_a_worker_some() {
-        let (broker, worker) = (Role::Broker("some".into()), Role::Worker("some".into()));
+    fn a_broker_must_hold_none_and_of_the_workers_one() {
         let some = ["/smoltcp-".to_owned()];
-        for (what, role, found, fails) in [
-            ("clean broker", &broker, &some[..0], false),
-            ("broker with a parser", &broker, &some[..], true),
-            ("worker with a parser", &worker, &some[..], false),
-            ("blind search", &worker, &some[..0], true),
+        for (what, finding, fails) in [
+            ("clean broker", of_broker("name", &[]), false),
+            ("broker with a parser", of_broker("name", &some), true),
+            ("workers with a parser", of_workers("name", 1), false),
+            ("blind search", of_workers("name", 0), true),
         ] {
-            assert_eq!(verdict("name", role, found).is_some(), fails, "{what}");
+            assert_eq!(finding.is_some(), fails, "{what}");
         }
     }
 }
