@@ -63,10 +63,36 @@ fn the_dockerfile_starts_what_the_recipe_starts() {
         assert_eq!(serde_json::from_str::<Vec<String>>(command).unwrap(), recipe.command, "{}", recipe.name);
         assert_eq!(last_stage(&text), ["COPY --from=files /out/ /", &format!("CMD {command}")], "{}", recipe.name);
         let compiled = text.lines().find(|line| line.contains("cargo build")).unwrap();
-        for program in &recipe.programs {
-            assert!(compiled.contains(&format!("--package {}", program.binary)), "{}", program.binary);
-        }
+        let packages: BTreeSet<&str> =
+            compiled.split("--package ").skip(1).filter_map(|rest| rest.split(' ').next()).collect();
+        let binaries = recipe.programs.iter().map(|program| package_of(&program.binary));
+        let want: BTreeSet<String> = binaries.collect();
+        assert_eq!(packages, want.iter().map(String::as_str).collect(), "{}", recipe.name);
     }
+}
+
+/// The package that cargo makes a binary of: one of the same name, or one that declares it.
+fn package_of(binary: &str) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    #[derive(Deserialize)]
+    struct Manifest {
+        package: Named,
+        #[serde(default)]
+        bin: Vec<Named>,
+    }
+    let crates = Workspace::find().unwrap().root.join("crates");
+    let within = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let manifests = within(crates).flat_map(|folder| [folder.clone()].into_iter().chain(within(folder)));
+    let manifests = manifests.filter_map(|folder| fs::read_to_string(folder.join("Cargo.toml")).ok());
+    let mut manifests = manifests.map(|text| toml::from_str::<Manifest>(&text).unwrap());
+    let makes = |manifest: &Manifest| {
+        manifest.bin.iter().any(|bin| bin.name == binary)
+            || (manifest.bin.is_empty() && manifest.package.name == binary)
+    };
+    manifests.find(makes).unwrap_or_else(|| panic!("no package makes {binary}")).package.name
 }
 
 fn last_stage(dockerfile: &str) -> Vec<&str> {
