@@ -34,13 +34,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         bytes.extend(fs::read(unstripped.join(binary.name()))?);
         let found = traces(&bytes, &needles(&binary.role));
         println!("  {}: {}", binary.name(), if found.is_empty() { "no parser".to_owned() } else { found.join(", ") });
-        match binary.role {
-            Role::Broker(_) => {
-                brokers += 1;
-                findings.extend(of_broker(&binary.name(), &found));
-            }
-            Role::Worker(_) => *parsers.entry(&binary.package).or_insert(0) += found.len(),
-            _ => {}
+        if matches!(binary.role, Role::Broker(_)) {
+            brokers += 1;
+            findings.extend(of_broker(&binary.name(), &found));
+        } else if matches!(binary.role, Role::Worker(_)) {
+            *parsers.entry(&binary.package).or_insert(0) += found.len();
         }
     }
     findings.extend(parsers.into_iter().filter_map(|(package, parsers)| of_workers(package, parsers)));
