@@ -1,8 +1,9 @@
 //! How Orlop's processes give up what they do not need, check each other, and talk.
 //!
-//! A daemon is three processes. The [`supervisor`] starts the other two and restarts them. The [`broker`] holds a
-//! few capabilities and reads no byte from the network. The [`worker`] parses the network and can do nothing else:
-//! it climbs a ladder of types on which each rung takes something away, and only from the last can it read.
+//! A daemon is a supervisor, a broker and its workers: a [`daemon::Daemon`] says which. The [`supervisor`] starts the others
+//! and restarts them. The [`broker`] holds a few capabilities and reads no byte from the network. A [`worker`] parses the
+//! network and can do nothing else: it climbs a ladder of types on which each rung takes something away, and only from the
+//! last can it read. Every worker, first or restarted, arrives at its broker on the [`roster`].
 //!
 //! What a process may do is data: a const [`profile::Profile`], with a reason for each system call. What it is
 //! really restricted by is data too: a [`posture::Posture`], which the worker claims and the broker compares with
@@ -10,7 +11,7 @@
 //!
 //! Where one capability is worth as much as root, the broker does without it and forks an [`applier`] for it.
 //!
-//! Start at [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
+//! Start at [`daemon`] and [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
 //! [`timer`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is the only unsafe code of the daemons.
 //!
 //! Promises: no layer that a profile requires is missing without the process ending with exit code 77, and none
