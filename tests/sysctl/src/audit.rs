@@ -83,13 +83,16 @@ impl Audit {
     /// What was said about lines that are in error: file, line and problem.
     #[must_use]
     pub fn errors(&self) -> Vec<(String, u64, String)> {
-        let findings =
-            self.document["findings"].as_array().into_iter().flatten().filter(|finding| finding["error"] == true);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let told = |finding: &Value| {
-            (text(&finding["file"]), finding["line"].as_u64().unwrap_or(0), text(&finding["problem"]))
-        };
-        findings.map(told).collect()
+        self.findings().filter(|finding| finding["error"] == true).map(told).collect()
+    }
+
+    /// What was said about lines, errors and hints: file, line and problem.
+    pub fn remarks(&self) -> impl Iterator<Item = (String, u64, String)> {
+        self.findings().map(told)
+    }
+
+    fn findings(&self) -> impl Iterator<Item = &Value> {
+        self.document["findings"].as_array().into_iter().flatten()
     }
 
     /// How many settings had this result.
@@ -97,6 +100,11 @@ impl Audit {
     pub fn count(&self, result: &str) -> usize {
         self.records.iter().filter(|record| record.result == result).count()
     }
+}
+
+fn told(finding: &Value) -> (String, u64, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&finding["file"]), finding["line"].as_u64().unwrap_or(0), text(&finding["problem"]))
 }
 
 impl Record {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::Exit;
-use orlop_sysctl_contract::{Attempt, Finding, Origin, Outcome, Permitted};
+use orlop_sysctl_contract::{Attempt, Finding, Origin, Outcome, Permitted, Problem};
 use tracing::{debug, error, info, warn};
 
 use crate::command_line::{Mode, Run};
@@ -130,8 +130,8 @@ impl Report {
             if unread.tolerated || tolerant { warn!("{unread}") } else { error!("{unread}") }
         }
         for Finding { origin, problem } in &self.findings {
-            let at = self.at(*origin);
-            if problem.is_error() && !tolerant { error!("{at}: {problem}") } else { warn!("{at}: {problem}") }
+            let (at, said) = (self.at(*origin), self.said(problem));
+            if problem.is_error() && !tolerant { error!("{at}: {said}") } else { warn!("{at}: {said}") }
         }
         for record in &self.records {
             self.log_record(record);
@@ -164,6 +164,11 @@ impl Report {
             }
             Mode::Apply | Mode::Check | Mode::Posture => String::new(),
         }
+    }
+
+    /// What there is to say about a line, with the place of the other one if it is about two.
+    fn said(&self, problem: &Problem) -> String {
+        problem.other().map_or_else(|| problem.to_string(), |other| format!("{problem} ({})", self.at(other)))
     }
 
     /// `file:line`, as compilers write it.

@@ -38,7 +38,7 @@ pub use verdict::{Attempt, holds, is_comparable, is_in_force, judge};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Files, argument lists and streams that settings are read from, at most.
 pub const MAX_SOURCES: usize = 1024;

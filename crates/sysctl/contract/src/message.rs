@@ -168,6 +168,9 @@ pub enum Problem {
     /// A hint: no setting matches the pattern.
     #[error("no setting matches the pattern")]
     NoMatch,
+    /// A hint: an exclusion of a key that has a line of its own, which stays. It is at this place.
+    #[error("an exclusion is for patterns: the line about the key itself counts")]
+    SetByName(Origin),
     /// A hint: the key does not exist, and one whose name has dots in it does.
     #[error("there is no such key; did you mean {0}?")]
     DidYouMean(Str<255>),
@@ -187,7 +190,27 @@ impl Problem {
             | Self::NotANumber
             | Self::Directive(_)
             | Self::TooMany => true,
-            Self::CommentInValue | Self::NoMatch | Self::DidYouMean(_) => false,
+            Self::CommentInValue | Self::NoMatch | Self::SetByName(_) | Self::DidYouMean(_) => false,
+        }
+    }
+
+    /// The other line that it is about, if it is about two.
+    #[must_use]
+    pub const fn other(&self) -> Option<Origin> {
+        match self {
+            Self::SetByName(origin) => Some(*origin),
+            Self::NotText
+            | Self::LongLine
+            | Self::NoAssignment
+            | Self::Key(_)
+            | Self::Value(_)
+            | Self::Pattern
+            | Self::NotANumber
+            | Self::Directive(_)
+            | Self::TooMany
+            | Self::CommentInValue
+            | Self::NoMatch
+            | Self::DidYouMean(_) => None,
         }
     }
 }

@@ -81,7 +81,7 @@ impl<'r> Audit<'r> {
             file: report.name(finding.origin),
             line: finding.origin.line,
             error: finding.problem.is_error(),
-            problem: finding.problem.to_string(),
+            problem: report.said(&finding.problem),
         };
         Self {
             version: env!("CARGO_PKG_VERSION"),

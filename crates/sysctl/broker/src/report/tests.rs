@@ -1,4 +1,4 @@
-use orlop_sysctl_contract::{Access, Key, Policy, Problem, Rules, Skipped, Step, Trial, Value, Want, Wrote, judge};
+use orlop_sysctl_contract::{Access, Key, Policy, Rules, Skipped, Step, Trial, Value, Want, Wrote, judge};
 use orlop_wire::Str;
 
 use super::*;
@@ -147,6 +147,17 @@ fn the_audit_has_a_record_for_each_key() {
     assert_eq!(audit["findings"][0]["line"], 9);
     assert_eq!(audit["summary"]["results"]["mismatch"], 1);
     assert_eq!(audit["summary"]["exit"], 2);
+}
+
+#[test]
+fn a_finding_about_two_lines_names_both() {
+    let mut report = report(Mode::Check, Minds::Failures, vec![]);
+    report.names.push("b.conf".to_owned());
+    report.findings = vec![finding(Problem::SetByName(Origin { source: 1, line: 3 }))];
+    let audit: serde_json::Value = serde_json::from_str(&Audit::new(&report).to_json()).unwrap();
+    let told = audit["findings"][0]["problem"].as_str().unwrap();
+    assert!(told.ends_with("counts (b.conf:3)"), "{told}");
+    assert_eq!((&audit["findings"][0]["file"], report.exit()), (&"a.conf".into(), Exit::Done), "a hint");
 }
 
 #[test]
