@@ -35,6 +35,8 @@ pub struct Record {
     pub lenient: bool,
     /// The process that tried, if one did.
     pub by: Option<String>,
+    /// How often it was tried again because the kernel had refused it.
+    pub retries: u64,
     /// What the kernel said before.
     pub before: Option<String>,
     /// What it was to be.
@@ -122,6 +124,7 @@ impl Record {
             class: text("class")?,
             lenient: record.get("lenient")?.as_bool()?,
             by: maybe("by")?,
+            retries: record.get("retries")?.as_u64()?,
             before: maybe("before")?,
             wanted: text("wanted")?,
             after: maybe("after")?,

@@ -47,7 +47,9 @@ pub struct Record {
     pub permitted: Permitted,
     /// Who tried, if somebody did: the name of its profile.
     pub by: Option<&'static str>,
-    /// What happened.
+    /// How often it was tried again because the kernel had refused it.
+    pub retries: u8,
+    /// What happened, the last time.
     pub attempt: Option<Attempt>,
     /// What that means; nothing in a plan, where nothing is tried.
     pub outcome: Option<Outcome>,
@@ -59,7 +61,7 @@ impl Record {
     /// Nothing has been tried yet.
     #[must_use]
     pub const fn new(permitted: Permitted) -> Self {
-        Self { permitted, by: None, attempt: None, outcome: None, later: None }
+        Self { permitted, by: None, retries: 0, attempt: None, outcome: None, later: None }
     }
 }
 

@@ -52,6 +52,10 @@ pub const RULES: &[Rule] = &[
     Rule { name: "A pattern can be excluded", explains: |case| case.is_excluded_by_pattern() },
     Rule { name: "A prefix may be a path of /proc/sys", explains: |case| case.is_below_a_path() },
     Rule {
+        name: "What was refused is tried again",
+        explains: |case| case.causes().any(|record| record.retries > 0 && record.result == "ok"),
+    },
+    Rule {
         name: "A setting is written once",
         explains: |case| case.causes().any(|record| record.pattern && record.replaces),
     },

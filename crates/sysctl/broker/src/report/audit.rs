@@ -41,6 +41,8 @@ struct Setting<'r> {
     lenient: bool,
     /// Found by a pattern.
     pattern: bool,
+    /// How often it was tried again because the kernel had refused it.
+    retries: u8,
     before: Option<&'r str>,
     wanted: String,
     at_least: bool,
@@ -140,6 +142,7 @@ impl<'r> Setting<'r> {
             by: record.by,
             lenient: step.lenient,
             pattern: step.by_pattern,
+            retries: record.retries,
             before,
             wanted,
             at_least,

@@ -121,6 +121,14 @@ fn why_says_what_the_kernel_did() {
 }
 
 #[test]
+fn what_was_taken_only_at_the_second_time_says_so() {
+    let mut report = report(Mode::Apply, Minds::Failures, vec![Case("vm/a", "1", tried("0", Wrote::Whole, Some("1")))]);
+    assert_eq!(words::why(&report.records[0]), None, "the control");
+    report.records[0].retries = 1;
+    assert!(words::why(&report.records[0]).unwrap().starts_with("refused at first"));
+}
+
+#[test]
 fn the_audit_has_a_record_for_each_key() {
     let report = sample();
     let audit: serde_json::Value = serde_json::from_str(&Audit::new(&report).to_json()).unwrap();
@@ -139,6 +147,7 @@ fn the_audit_has_a_record_for_each_key() {
         ("result", "mismatch".into()),
         ("why", "the kernel made 40 of it".into()),
         ("lenient", false.into()),
+        ("retries", 0.into()),
     ] {
         assert_eq!(other[field], want, "{field}");
     }

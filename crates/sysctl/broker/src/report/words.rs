@@ -23,6 +23,7 @@ const ELOOP: i32 = 40;
 pub(super) fn why(record: &Record) -> Option<String> {
     let (before, after) = readings(record);
     Some(match record.outcome? {
+        Outcome::Ok if record.retries > 0 => "refused at first, and taken after lines that come later".to_owned(),
         Outcome::Ok | Outcome::Unchanged => return None,
         Outcome::Kept => format!("it is {} already", shown(before)),
         Outcome::Normalized => format!("the kernel calls it {}", shown(after)),
