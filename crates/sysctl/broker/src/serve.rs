@@ -16,7 +16,7 @@ use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
-use orlop_sysctl_contract::{MAX_NAMES, PROTOCOL, Policy, Rules};
+use orlop_sysctl_contract::{Directory, MAX_NAMES, PROTOCOL, Policy, Prefix, Rules};
 use orlop_sysctl_profiles::DAEMON;
 use tracing::level_filters::LevelFilter;
 
@@ -47,24 +47,22 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     let mut broker = Broker::start(&DAEMON, crew::broker_profile()?)?;
     let ready = Ready::of(&mut broker);
     tree::require_openat2().map_err(|cause| Fatal::os("this kernel cannot open safely (openat2)", cause))?;
-    let tree = Tree::open(&run.sysctl_dir)?;
+    let (settings, below) =
+        if run.is_linuxkit() { tree::split(&run.sysctl_dir) } else { (run.sysctl_dir.clone(), Directory::root()) };
+    let tree = Tree::open(&settings)?;
     if run.mode == Mode::Apply && tree.is_mounted_read_only() {
         tracing::warn!(
             "{} is mounted read-only: nothing can be changed; take it out of linux.readonlyPaths of the container's \
              configuration (podman: --security-opt unmask=/proc/sys, Docker: --security-opt systempaths=unconfined)",
-            run.sysctl_dir.display()
+            settings.display()
         );
     }
     let sources = read(run)?;
     let outputs = Outputs::open(run.mode);
     let mut timings = Timings { read: since(birth.started), ..Timings::default() };
 
-    let keep = Keep {
-        read: &[],
-        adjust: &[&run.sysctl_dir],
-        write: outputs.folders(),
-        require_landlock: run.require_landlock,
-    };
+    let keep =
+        Keep { read: &[], adjust: &[&settings], write: outputs.folders(), require_landlock: run.require_landlock };
     let Confined { narrow, channel, mut postures } = confine(broker, keep, PROTOCOL).await?;
     let mut crew = forks.attest(run.require_landlock)?;
     crew.postures().for_each(|(name, posture)| postures.insert(name, posture.clone()));
@@ -75,7 +73,9 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     }
 
     let Sources { texts, unread } = sources;
-    let rules = Rules { dialect: run.dialect, prefixes: run.prefixes.iter().cloned().collect() };
+    // What no key can be spelled outside of, no worker may plan outside of.
+    let only = Some(below.clone()).filter(|below| *below != Directory::root()).map(Prefix::new);
+    let rules = Rules { dialect: run.dialect, prefixes: run.prefixes.iter().cloned().chain(only).collect(), below };
     let mut policy = Policy::new(&rules, run.lock);
     let names: Vec<String> = texts.iter().map(|text| text.name.clone()).collect();
     let said = talk::plan(&channel, &tree, rules, texts, &mut policy);

@@ -7,14 +7,14 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, MAX_READING, Name};
 use orlop_wire::Str;
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs,
-    openat2, statat,
+    openat2, statat, statfs,
 };
 use rustix::io::Errno;
 
@@ -47,7 +47,7 @@ impl Tree {
                 .help("mount proc at /proc in the container"));
         }
         // Which capability a key needs, and whether it can be taken back, is known by its whole path.
-        if is_proc && statat(&opened, "kernel/ostype", AtFlags::SYMLINK_NOFOLLOW).is_err() {
+        if is_proc && statat(&opened, OSTYPE, AtFlags::SYMLINK_NOFOLLOW).is_err() {
             return Err(Fatal::new(Exit::Usage, format!("{} is not the folder of all settings", folder.display()))
                 .help("with --sysctl-dir, name /proc/sys, and after it the whole key"));
         }
@@ -125,6 +125,23 @@ impl Tree {
         openat2(&self.folder, path, flags, Mode::empty(), resolve)
     }
 }
+
+/// The folder of all settings, and the way from there to `folder`, which may be any folder in it, as for LinuxKit's sysctl. A
+/// folder that is only shaped like one is its own.
+#[must_use]
+pub fn split(folder: &Path) -> (PathBuf, Directory) {
+    let is_whole = |path: &&Path| statfs(&path.join(OSTYPE)).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC);
+    let parts = || {
+        let path = folder.canonicalize().ok()?;
+        let root = path.ancestors().find(is_whole)?;
+        let below = Directory::new(path.strip_prefix(root).ok()?.to_str()?).ok()?;
+        Some((root.to_owned(), below))
+    };
+    parts().unwrap_or_else(|| (folder.to_owned(), Directory::root()))
+}
+
+/// A setting that every kernel has, by which the folder of all of them is known.
+const OSTYPE: &str = "kernel/ostype";
 
 /// `file`, if it is one: in a folder that is only shaped like `/proc/sys` there may be anything.
 fn whole(file: OwnedFd) -> Result<OwnedFd, Errno> {

@@ -49,6 +49,8 @@ pub struct Rules {
     pub dialect: Dialect,
     /// Only keys that begin with one of these; all keys when there is none.
     pub prefixes: Bounded<Prefix, MAX_PREFIXES>,
+    /// The folder that keys are spelled from: below `/proc/sys` only for LinuxKit's sysctl.
+    pub below: Directory,
 }
 
 /// Where `.` and `/` differ between the programs whose files we read.

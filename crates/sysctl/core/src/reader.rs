@@ -106,7 +106,7 @@ impl Reader {
 fn take(line: &Line<'_>, rules: &Rules, settings: &mut Settings, at_least: &mut Option<Origin>) -> Vec<Finding> {
     let origin = line.origin;
     let because = |problem| vec![Finding { origin, problem }];
-    match read(line, rules.dialect) {
+    match read(line, rules) {
         Ok(Said::Nothing) => Vec::new(),
         Ok(Said::AtLeast) => at_least.replace(origin).map(needs_a_number).into_iter().collect(),
         Ok(Said::Except(target)) => {

@@ -121,14 +121,16 @@ pub(super) fn named(place: &Place, folders: &[PathBuf], name: &OsStr) -> Option<
     Some(if place.is_null(&path) { Found::Masked } else { Found::File(path) })
 }
 
-/// Every file in `folder`, in the order of their names.
+/// Every file in `folder` but those that are `/dev/null`, in which nothing is, in the order of their names.
 pub(super) fn everything(place: &Place, folder: &Path) -> Result<impl Iterator<Item = PathBuf>, Unread> {
     let failed =
         |errno: Errno| Unread { name: place.display(folder), why: io::Error::from(errno).into(), tolerated: false };
     let mut files = BTreeMap::new();
     for name in names(place, folder).map_err(failed)? {
         let path = folder.join(&name);
-        files.insert(name, path);
+        if !place.is_null(&path) {
+            files.insert(name, path);
+        }
     }
     Ok(files.into_values())
 }
