@@ -130,7 +130,7 @@ impl Tree {
 /// folder that is only shaped like one is its own.
 #[must_use]
 pub fn split(folder: &Path) -> (PathBuf, Directory) {
-    let is_whole = |path: &&Path| statfs(&path.join(OSTYPE)).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC);
+    let is_whole = |path: &&Path| statfs(path.join(OSTYPE)).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC);
     let parts = || {
         let path = folder.canonicalize().ok()?;
         let root = path.ancestors().find(is_whole)?;

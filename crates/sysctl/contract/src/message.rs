@@ -179,6 +179,12 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// [`Problem::DidYouMean`], of `key`.
+    #[must_use]
+    pub fn did_you_mean(key: &Key) -> Self {
+        Self::DidYouMean(Str::truncated(&key.to_string()))
+    }
+
     /// Whether the line is of no effect because of it: an error, not a hint.
     #[must_use]
     pub const fn is_error(&self) -> bool {
