@@ -26,6 +26,7 @@ use crate::reading::reading;
 pub struct Tree {
     folder: OwnedFd,
     left_out: Cell<usize>,
+    only_looked_at: bool,
 }
 
 impl Tree {
@@ -51,7 +52,13 @@ impl Tree {
             return Err(Fatal::new(Exit::Usage, format!("{} is not the folder of all settings", folder.display()))
                 .help("with --sysctl-dir, name /proc/sys, and after it the whole key"));
         }
-        Ok(Self { folder: opened, left_out: Cell::new(0) })
+        Ok(Self { folder: opened, left_out: Cell::new(0), only_looked_at: false })
+    }
+
+    /// From here on keys are opened for reading, whoever asks, and what could be written with privilege is told from their modes.
+    #[must_use]
+    pub fn only_looked_at(self) -> Self {
+        Self { only_looked_at: true, ..self }
     }
 
     /// Whether nothing in it can be written, whatever it says about itself: containers that are not LinuxKit's have `/proc/sys`
@@ -94,6 +101,11 @@ impl Tree {
     /// What the kernel says: `ENOENT` and `ENOTDIR` when there is no such key, `EISDIR` when it is a folder, `ELOOP` and
     /// `EXDEV` when it leads elsewhere.
     pub fn open_key(&self, key: &Key) -> Result<(OwnedFd, Access), Errno> {
+        if self.only_looked_at {
+            let file = whole(self.open_at(key.path(), OFlags::RDONLY | OFlags::NONBLOCK)?)?;
+            let writable = Mode::from_raw_mode(fstat(&file)?.st_mode).contains(Mode::WUSR);
+            return Ok((file, if writable { Access::ReadWrite } else { Access::ReadOnly }));
+        }
         // A setting that nobody may write can be read, a trigger only be written.
         let ways = [
             (OFlags::RDWR, Access::ReadWrite),

@@ -1,5 +1,5 @@
 use orlop_sandbox::base;
-use orlop_sandbox::profile::{Ids, Limits, Profile, Rule, without};
+use orlop_sandbox::profile::{Ids, Layers, Limits, Profile, Rule, without};
 use orlop_sandbox::seccomp::WORKER_BASE;
 use orlop_sandbox::syscall;
 
@@ -11,6 +11,9 @@ pub const WORKER: Profile = Profile {
     limits: Limits { open_files: OPEN_FILES, ..Limits::WORKER },
     ..base::WORKER
 };
+
+/// [`WORKER`] for a user who has no capability: the same program, which reads the same text and can do as little, but stays that user.
+pub const LINT_WORKER: Profile = Profile { name: "sysctl-lint-worker", layers: Layers::UNPRIVILEGED, ..WORKER };
 
 /// The fifth of the numbers that Orlop's workers use, one each; images have no passwd file to clash with.
 const USER: u32 = 64_105;

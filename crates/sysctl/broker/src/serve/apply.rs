@@ -17,7 +17,7 @@ use crate::report::Record;
 use crate::tree::Tree;
 
 /// Who writes settings.
-pub(super) trait Writers {
+pub(crate) trait Writers {
     /// One of them.
     type Writer: Writer;
 
@@ -30,7 +30,7 @@ pub(super) trait Writers {
 }
 
 /// A process that writes settings, several at a time, and answers in order.
-pub(super) trait Writer {
+pub(crate) trait Writer {
     /// What it is called.
     fn name(&self) -> &'static str;
 
