@@ -50,6 +50,9 @@ pub const MAX_SOURCE: usize = 1 << 20;
 /// Bytes of all sources together, at most.
 pub const MAX_TEXT: usize = 4 << 20;
 
+/// Bytes of a line, at most: the longest key and the longest value that are taken have 4351, the rest is room for white space.
+pub const MAX_LINE: usize = 8192;
+
 /// Settings in a plan, at most. A kernel with 128 interfaces has about 10,000 keys.
 pub const MAX_STEPS: usize = 16_384;
 

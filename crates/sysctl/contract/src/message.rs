@@ -1,7 +1,7 @@
 use orlop_wire::{Batch, Bounded, MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-use crate::{Directory, Key, KeyError, Name, Prefix, Value, ValueError};
+use crate::{Directory, Key, KeyError, MAX_LINE, Name, Prefix, Value, ValueError};
 
 /// Bytes of text in one notice.
 pub const TEXT_AT_ONCE: usize = 16 << 10;
@@ -140,8 +140,8 @@ pub enum Problem {
     /// Not UTF-8.
     #[error("the line is not UTF-8")]
     NotText,
-    /// Longer than a key and a value can be together.
-    #[error("the line is longer than any setting")]
+    /// Longer than [`MAX_LINE`](crate::MAX_LINE).
+    #[error("the line is longer than {MAX_LINE} bytes")]
     LongLine,
     /// Neither a comment, nor `key = value`, nor `-key`.
     #[error("the line is neither a comment nor a setting: it has no '='")]

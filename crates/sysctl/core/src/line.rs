@@ -160,6 +160,11 @@ mod tests {
         let origin = Origin { source: 0, line: 1 };
         let long = |bytes| read(&Line { origin, bytes, long: true }, &Rules::default());
         assert_eq!(long(b"foo = 42"), Err(Problem::LongLine));
+        assert_eq!(
+            Problem::LongLine.to_string(),
+            "the line is longer than 8192 bytes",
+            "the kernel would take longer ones"
+        );
         assert_eq!(long(b"   "), Err(Problem::LongLine));
         assert_eq!(long(b"# a long story"), Ok(Said::Nothing), "a comment may have any length");
         let (name, value) = ("k".repeat(256), "v".repeat(4097));

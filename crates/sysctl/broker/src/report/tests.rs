@@ -209,6 +209,8 @@ fn a_setting_whose_writer_died_says_so() {
     assert_eq!(words::why(&report.records[0]).unwrap(), "Input/output error (os error 5)", "the control");
     report.records[0].attempt = None;
     assert!(words::why(&report.records[0]).unwrap().contains("has ended"));
+    report.records[0].outcome = Some(Outcome::Failed(rustix::io::Errno::TOOMANYREFS.raw_os_error()));
+    assert!(words::why(&report.records[0]).unwrap().contains("under way"), "nobody has ended");
 }
 
 #[test]

@@ -129,8 +129,9 @@ fn try_run(
                             break;
                         }
                         Some(false) if !under_way.is_empty() => take_half(hand, &mut under_way, records),
-                        // The applier refuses a job though its queue is empty: it is broken, and the key counts as lost.
-                        Some(false) | None => break lost(&mut record),
+                        // Its queue is empty: it is not the applier that has no room.
+                        Some(false) => break crowded(&mut record),
+                        None => break lost(&mut record),
                     }
                 }
             }
@@ -213,10 +214,10 @@ fn try_refused(tree: &Tree, crew: &mut impl Writers, records: &mut [Record]) {
     }
 }
 
-/// Whether the kernel took no value, and may take it another time.
+/// Whether the kernel took no value, or let none be handed over, and may do so another time.
 fn is_refused(record: &Record) -> bool {
-    matches!(&record.attempt, Some(Attempt::Tried(_, Trial { wrote: Wrote::Refused(_), .. })))
-        && record.outcome != Some(Outcome::Locked)
+    let refused = matches!(&record.attempt, Some(Attempt::Tried(_, Trial { wrote: Wrote::Refused(_), .. })));
+    (refused && record.outcome != Some(Outcome::Locked)) || record.outcome == Some(CROWDED)
 }
 
 /// Tries one setting and waits for what comes of it. Says whether it was tried; if not, it stays as it was judged.
@@ -253,6 +254,14 @@ fn conclude(record: &mut Record, attempt: Attempt) {
     record.outcome = Some(judge(&record.permitted, &attempt));
     record.attempt = Some(attempt);
 }
+
+/// The kernel lets no descriptor be handed over: all processes of a user may have only so many under way, and those of somebody
+/// else are. It may have room later in the run.
+fn crowded(record: &mut Record) {
+    record.outcome = Some(CROWDED);
+}
+
+const CROWDED: Outcome = Outcome::Failed(Errno::TOOMANYREFS.raw_os_error());
 
 /// Nobody is there to try.
 fn lost(record: &mut Record) {

@@ -15,6 +15,8 @@ struct Fake(BTreeMap<Class, FakeWriter>);
 struct FakeWriter {
     name: &'static str,
     jobs: VecDeque<(Job, OwnedFd)>,
+    /// How often it has no room, although its queue is empty.
+    full: usize,
     /// How many jobs it takes at once, and how many it had at most.
     room: usize,
     most: usize,
@@ -38,6 +40,7 @@ impl FakeWriter {
         Self {
             name,
             jobs: VecDeque::new(),
+            full: 0,
             room: usize::MAX,
             most: 0,
             turns: 0,
@@ -83,6 +86,10 @@ impl Writer for FakeWriter {
     fn send(&mut self, job: &Job, setting: BorrowedFd<'_>) -> Option<bool> {
         if self.lives == 0 || self.jobs.len() >= self.room {
             return (self.lives > 0).then_some(false);
+        }
+        if let Some(left) = self.full.checked_sub(1) {
+            self.full = left;
+            return Some(false);
         }
         self.handed += 1;
         self.turns += usize::from(std::mem::take(&mut self.heard));
@@ -271,7 +278,12 @@ fn a_writer_that_takes_nothing_ends_nothing() {
     let all_keys = keys(&["vm/a", "net/b"]);
     let (_folder, tree) = tree("apply-full", &all_keys);
     let mut crew = crew().change(Class::Root, |root| root.room = 0);
-    assert_eq!(told(&all(&tree, &mut crew, plan(&all_keys, false), false)), ["vm.a root failed", "net.b net ok"]);
+    let records = all(&tree, &mut crew, plan(&all_keys, false), false);
+    assert_eq!(told(&records), ["vm.a root failed", "net.b net ok"]);
+    assert_eq!(records[0].outcome, Some(Outcome::Failed(Errno::TOOMANYREFS.raw_os_error())), "it has not ended");
+    // Who has room again when all others were tried is handed the job then.
+    let mut crew = self::crew().change(Class::Root, |root| root.full = 1);
+    assert_eq!(told(&all(&tree, &mut crew, plan(&all_keys, false), false)), ["vm.a root ok", "net.b net unchanged"]);
 }
 
 #[test]
