@@ -105,7 +105,10 @@ async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, F
         (Mode::Apply, Some(crew)) => apply::all(&tree, crew, arranged, false),
         (Mode::Diff, Some(crew)) => apply::all(&tree, crew, arranged, true),
         (Mode::Diff, None) => apply::all(&tree, &mut Looker::default(), arranged, true),
-        (Mode::Plan | Mode::Check | Mode::Posture, _) | (Mode::Apply, None) => apply::none(arranged),
+        (Mode::Apply, None) => {
+            return Err(Fatal::new(Exit::Software, "there is nobody who writes: nothing was changed"));
+        }
+        (Mode::Plan | Mode::Check | Mode::Posture, _) => apply::none(arranged),
     };
     timings.apply = since(birth.started);
     // Their ends of the channels close here, so that the appliers end while the report is written.
