@@ -22,7 +22,7 @@ use crate::fatal::{Exit, Fatal};
 use crate::landlock::{self, Paths};
 use crate::posture::{Posture, Status};
 use crate::privileges;
-use crate::profile::{FIRST_REQUEST_SLOT, Landlock, Need, Profile, READY_SLOT, ROSTER_SLOT};
+use crate::profile::{FIRST_REQUEST_SLOT, Landlock, Layers, Need, Profile, READY_SLOT, ROSTER_SLOT};
 use crate::relay::Relay;
 use crate::roster::{Newborn, Roster};
 use crate::seccomp::Filters;
@@ -152,9 +152,11 @@ impl Broker {
         let kept = profile.capabilities();
         privileges::require(profile.keep)?;
         limits::apply(profile.limits)?;
-        privileges::bound(kept)?;
-        privileges::lock_secure_bits()?;
-        privileges::become_user(profile.ids)?;
+        if profile.layers != Layers::UNPRIVILEGED {
+            privileges::bound(kept)?;
+            privileges::lock_secure_bits()?;
+            privileges::become_user(profile.ids)?;
+        }
         privileges::hold(kept, kept)?;
         privileges::forbid_new_privileges()?;
         limits::refuse_debuggers()?;

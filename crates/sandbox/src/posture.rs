@@ -98,13 +98,15 @@ impl Status {
         let Layers { ids, capabilities, bounding, no_new_privs, denied, allowed, root: _, limits: _, close_others: _ } =
             profile.layers;
         let (uid, gid, keep) = (profile.ids.uid, profile.ids.gid, profile.capabilities());
+        let always = |need| if need == Need::Off { Need::Off } else { Need::Require };
         let filters = [denied, allowed].into_iter().filter(|need| *need == Need::Require).count();
         let held = [self.permitted, self.effective];
         let lent = [self.inheritable, self.ambient];
         let checks = [
             (ids, self.uids != [uid; 4] || self.gids != [gid; 4], Gap::Ids),
             (ids, self.groups != 0, Gap::Groups),
-            (capabilities, held != [keep; 2] || lent != [CapabilitySet::EMPTY; 2], Gap::Capabilities),
+            // Preferred is only that they cannot come back: none may be held all the same.
+            (always(capabilities), held != [keep; 2] || lent != [CapabilitySet::EMPTY; 2], Gap::Capabilities),
             (bounding, self.bounding != keep, Gap::Bounding),
             (no_new_privs, !self.no_new_privs, Gap::NoNewPrivs),
             (allowed, !self.filtered || usize::from(self.filters) < filters, Gap::SystemCalls),

@@ -4,7 +4,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Pid, Signal, Uid};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet as RawSet, CapabilitySets};
 
-use crate::capability::{Capability, CapabilitySet};
+use crate::capability::{Capability, CapabilitySet, SUPERVISOR};
 use crate::fatal::{Exit, Fatal};
 use crate::profile::Ids;
 use crate::sys;
@@ -15,6 +15,14 @@ use crate::sys;
 /// None on a kernel that works.
 pub fn is_permitted(capability: Capability) -> Result<bool, Fatal> {
     Ok(permitted()?.contains([capability].into_iter().collect()))
+}
+
+/// Whether this process has what a supervisor needs to give its processes users of their own.
+///
+/// # Errors
+/// None on a kernel that works.
+pub fn may_supervise() -> Result<bool, Fatal> {
+    Ok(permitted()?.contains(SUPERVISOR.into_iter().collect()))
 }
 
 /// Those of `optional` that this process may have.

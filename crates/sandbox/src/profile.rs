@@ -38,7 +38,8 @@ pub struct Profile {
     pub limits: Limits,
     /// What Landlock shall enforce, and whether it must.
     pub landlock: Landlock,
-    /// How much each of the other layers is needed. A daemon's profiles all say [`Layers::ALL`].
+    /// How much each of the other layers is needed. A daemon's profiles all say [`Layers::ALL`], or, where it needs no
+    /// privilege at all, [`Layers::UNPRIVILEGED`].
     pub layers: Layers,
 }
 
@@ -324,18 +325,22 @@ impl Layers {
         denied: Need::Require,
         allowed: Need::Require,
     };
+
+    /// What a process without any capability can do to itself, for a daemon that only reads what its user may read. It stays that
+    /// user, in its root, and the bounding set stays; it holds no capability, though what keeps one from coming back with uid 0,
+    /// the secure bits, cannot be locked: `no_new_privs` and the filters are what holds. No applier has it.
+    pub const UNPRIVILEGED: Self =
+        Self { ids: Need::Off, capabilities: Need::Prefer, bounding: Need::Off, root: Need::Off, ..Self::ALL };
 }
 
 impl Profile {
     /// What is missing for a daemon to run under this profile, or `None` when it is whole.
     #[must_use]
     pub fn incomplete(&self) -> Option<&'static str> {
-        let Layers { ids, capabilities, bounding, no_new_privs, root, limits, close_others, denied, allowed } =
-            self.layers;
-        let layers = [ids, capabilities, bounding, no_new_privs, root, limits, close_others, denied, allowed];
+        let is_ordinary = self.layers == Layers::UNPRIVILEGED && self.role != Role::Applier && self.keep.is_empty();
         let missing = [
             (self.name.is_empty(), "it has no name"),
-            (layers.iter().any(|need| *need != Need::Require), "a layer is not required"),
+            (self.layers != Layers::ALL && !is_ordinary, "a layer is not required"),
             (self.landlock.need == Need::Off, "Landlock is off"),
             (!self.slots.iter().any(|slot| slot.kind == Kind::Channel), "it has no slot for the channel"),
             (self.syscalls.is_empty(), "it allows no system call"),

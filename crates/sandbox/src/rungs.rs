@@ -26,7 +26,7 @@ pub(crate) fn drop_user(profile: &Profile, parent: Option<Pid>) -> Result<(), Fa
     if wanted(layers.bounding) {
         privileges::bound(keep)?;
     }
-    if wanted(layers.capabilities) {
+    if layers.capabilities == Need::Require {
         privileges::lock_secure_bits()?;
     }
     if wanted(layers.ids) {

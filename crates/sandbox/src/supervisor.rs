@@ -16,6 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use crate::capability::{Capability, CapabilitySet, SUPERVISOR};
 use crate::daemon::Daemon;
 use crate::fatal::{Exit, Fatal};
+use crate::profile::Layers;
 use crate::{clock, privileges, seccomp, sys};
 
 mod birth;
@@ -251,6 +252,12 @@ fn told_to_end(signal: c_int, plan: &Plan) -> Option<u8> {
 /// is executed under `no_new_privs` cannot regain it; so does what it lends, where it is there at all. The filter that
 /// children inherit forbids what none of them ever does; to fork, to execute and to change the user they all need.
 fn confine(daemon: &Daemon) -> Result<(), Fatal> {
+    if daemon.broker.layers == Layers::UNPRIVILEGED {
+        // It needs none, and what it may have, none of its processes gets.
+        privileges::hold(CapabilitySet::EMPTY, CapabilitySet::EMPTY)?;
+        privileges::forbid_new_privileges()?;
+        return seccomp::install_inherited();
+    }
     let needed: Vec<Capability> = SUPERVISOR.into_iter().chain(daemon.broker.keep.iter().copied()).collect();
     privileges::require(&needed)?;
     let own: CapabilitySet = SUPERVISOR.into_iter().collect();

@@ -35,6 +35,8 @@ pub struct Record {
     pub lenient: bool,
     /// The process that tried, if one did.
     pub by: Option<String>,
+    /// How often it was tried again because the kernel had refused it.
+    pub retries: u64,
     /// What the kernel said before.
     pub before: Option<String>,
     /// What it was to be.
@@ -83,13 +85,16 @@ impl Audit {
     /// What was said about lines that are in error: file, line and problem.
     #[must_use]
     pub fn errors(&self) -> Vec<(String, u64, String)> {
-        let findings =
-            self.document["findings"].as_array().into_iter().flatten().filter(|finding| finding["error"] == true);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let told = |finding: &Value| {
-            (text(&finding["file"]), finding["line"].as_u64().unwrap_or(0), text(&finding["problem"]))
-        };
-        findings.map(told).collect()
+        self.findings().filter(|finding| finding["error"] == true).map(told).collect()
+    }
+
+    /// What was said about lines, errors and hints: file, line and problem.
+    pub fn remarks(&self) -> impl Iterator<Item = (String, u64, String)> {
+        self.findings().map(told)
+    }
+
+    fn findings(&self) -> impl Iterator<Item = &Value> {
+        self.document["findings"].as_array().into_iter().flatten()
     }
 
     /// How many settings had this result.
@@ -97,6 +102,11 @@ impl Audit {
     pub fn count(&self, result: &str) -> usize {
         self.records.iter().filter(|record| record.result == result).count()
     }
+}
+
+fn told(finding: &Value) -> (String, u64, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&finding["file"]), finding["line"].as_u64().unwrap_or(0), text(&finding["problem"]))
 }
 
 impl Record {
@@ -114,6 +124,7 @@ impl Record {
             class: text("class")?,
             lenient: record.get("lenient")?.as_bool()?,
             by: maybe("by")?,
+            retries: record.get("retries")?.as_u64()?,
             before: maybe("before")?,
             wanted: text("wanted")?,
             after: maybe("after")?,

@@ -139,6 +139,14 @@ pub fn arguments(seed: u64, tree: &Tree) -> Vec<String> {
     arguments
 }
 
+/// Two lines each, of which the kernel takes the first only after the second.
+const WRONG_ORDER: [[&str; 2]; 4] = [
+    ["net.ipv4.ip_local_port_range = 500 60000", "net.ipv4.ip_unprivileged_port_start = 400"],
+    ["net.ipv4.ip_unprivileged_port_start = 40000", "net.ipv4.ip_local_port_range = 50000 60000"],
+    ["net.ipv4.ipfrag_low_thresh = 5000000", "net.ipv4.ipfrag_high_thresh = 6000000"],
+    ["net.ipv4.ipfrag_high_thresh = 2000000", "net.ipv4.ipfrag_low_thresh = 1000000"],
+];
+
 /// Starts of keys.
 const PREFIXES: [&str; 10] = [
     "/net",
@@ -179,6 +187,10 @@ fn content(chance: &mut Chance, settings: &[Setting], favourites: &[&Setting]) -
             text
         })
         .collect();
+    if chance.percent(5) {
+        let pair = &WRONG_ORDER[chance.below(WRONG_ORDER.len())];
+        lines.extend(pair.iter().map(|line| format!("{line}\n").into_bytes()));
+    }
     // An editor that begins files with a byte order mark.
     if let Some(first) = lines.first_mut().filter(|_| chance.percent(2)) {
         first.splice(..0, *b"\xef\xbb\xbf");
@@ -354,6 +366,7 @@ mod tests {
             ("a pattern", "conf.*."),
             ("an exclusion", "    -net"),
             ("a comment", "    #"),
+            ("lines in the wrong order", "low_thresh = 5000000"),
             ("an escape", "../../run"),
             ("a value with '='", "a=b=c"),
             ("a line end of Windows", "\\r\\n"),

@@ -43,6 +43,9 @@ pub struct Setting {
 const SINGLE: &[(&str, Kind)] = &[
     ("net/ipv4/ip_default_ttl", Kind::Number("64")),
     ("net/ipv4/ip_local_port_range", Kind::Range),
+    ("net/ipv4/ip_unprivileged_port_start", Kind::Number("1024")),
+    ("net/ipv4/ipfrag_high_thresh", Kind::Number("4194304")),
+    ("net/ipv4/ipfrag_low_thresh", Kind::Number("3145728")),
     ("net/ipv4/ip_local_reserved_ports", Kind::Ports),
     ("net/ipv4/ping_group_range", Kind::Range),
     ("net/ipv4/tcp_syncookies", Kind::Flag),

@@ -90,3 +90,63 @@ fn its_options_are_written_as_go_writes_them() {
     let audit = Audit::of(&place).unwrap();
     assert_eq!(audit.document["mode"], "apply");
 }
+
+/// LinuxKit's own puts the folder before each key, whatever folder it is.
+#[test]
+fn the_keys_may_be_those_of_a_folder_of_proc_sys() {
+    let Some(place) = Place::with(&[Program::Orlop]) else { return };
+    place.host.shell("ln -s /proc/sys/net /run/keys").unwrap();
+    let (ttl, domain) = ("net/ipv4/ip_default_ttl", "kernel/domainname");
+    for (what, folder, text, changed, class) in [
+        ("as on the page", "/proc/sys/net", "ipv4.ip_default_ttl = 61\n", ttl, "net-admin"),
+        ("with a slash at its end", "/proc/sys/net/", "ipv4/ip_default_ttl = 61\n", ttl, "net-admin"),
+        ("one level down", "/proc/sys/net/ipv4", "ip_default_ttl = 61\n", ttl, "net-admin"),
+        ("another part", "/proc/sys/kernel", "domainname = 61\n", domain, "root"),
+        ("a link to it", "/run/keys", "ipv4.ip_default_ttl = 61\n", ttl, "net-admin"),
+        ("by a detour", "/proc/../proc/sys/./net/core/../ipv4", "ip_default_ttl = 61\n", ttl, "net-admin"),
+        ("the whole of it", "/proc/sys/", "net.ipv4.ip_default_ttl = 61\n", ttl, "net-admin"),
+    ] {
+        place.set(ttl, "64").unwrap();
+        place.set(domain, "x").unwrap();
+        place.configure(&Tree::of("/etc/sysctl.d", "a", text)).unwrap();
+        let ran = linuxkit(&place, &[&format!("-sysctlDir={folder}")]);
+        assert_eq!((ran.code, place.get(changed).unwrap().as_str()), (0, "61"), "{what}: {}", ran.stderr);
+        let audit = Audit::of(&place).unwrap();
+        let [record] = audit.records.as_slice() else { panic!("{what}: {audit:?}") };
+        assert_eq!((record.path.as_str(), record.class.as_str()), (changed, class), "{what}");
+    }
+}
+
+#[test]
+fn a_key_leads_out_of_no_folder_of_proc_sys() {
+    let Some(place) = Place::with(&[Program::Orlop]) else { return };
+    place.set("kernel/domainname", "x").unwrap();
+    place
+        .configure(&Tree::of("/etc/sysctl.d", "a", "../kernel/domainname = y\nkernel.domainname = y\n = y\n"))
+        .unwrap();
+    let ran = linuxkit(&place, &["-sysctlDir=/proc/sys/net"]);
+    assert_eq!((ran.code, place.get("kernel/domainname").unwrap().as_str()), (0, "x"), "{}", ran.stderr);
+    let audit = Audit::of(&place).unwrap();
+    let told: Vec<_> = audit.records.iter().map(|record| (record.path.as_str(), record.result.as_str())).collect();
+    assert_eq!(told, [("net/kernel/domainname", "missing")]);
+    assert_eq!(audit.errors().len(), 1, "a key that is empty: {:?}", audit.errors());
+}
+
+#[test]
+fn a_file_that_is_dev_null_is_empty() {
+    let Some(place) = Place::with(&[Program::Orlop]) else { return };
+    for (what, make, warned) in [
+        ("a link", "ln -s /dev/null /etc/sysctl.d/a.conf", false),
+        ("a link to a link", "ln -s /dev/null /run/null; ln -s /run/null /etc/sysctl.d/a.conf", false),
+        ("by a detour", "ln -s ../../dev/../dev/null /etc/sysctl.d/a.conf", false),
+        ("the device itself", "mknod /etc/sysctl.d/a.conf c 1 3", false),
+        ("the control: another device", "ln -s /dev/zero /etc/sysctl.d/a.conf", true),
+    ] {
+        place.configure(&Tree::of("/etc/sysctl.d", "z", "kernel.domainname = good\n")).unwrap();
+        place.set("kernel/domainname", "x").unwrap();
+        place.host.shell(make).unwrap();
+        let ran = linuxkit(&place, &[]);
+        assert_eq!((ran.code, place.get("kernel/domainname").unwrap().as_str()), (0, "good"), "{what}");
+        assert_eq!(ran.stderr.contains("a.conf"), warned, "{what}: {}", ran.stderr);
+    }
+}

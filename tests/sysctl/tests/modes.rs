@@ -201,3 +201,44 @@ fn files_override_mask_and_follow_each_other_as_in_sysctl_d() {
         }
     }
 }
+
+/// The broker is uid 0 without capabilities: what belongs to somebody else and is for nobody else is closed to it.
+#[test]
+fn what_is_closed_to_us_is_named_with_a_help_that_works_when_it_is_pasted() {
+    for (what, make, arguments) in [
+        (
+            "a file of uid 1000",
+            "f=/etc/sysctl.d/a.conf; echo kernel.domainname = y >$f; chown 1000 $f; chmod 600 $f",
+            &[][..],
+        ),
+        ("one that nobody may read", "f=/etc/sysctl.d/a.conf; echo kernel.domainname = y >$f; chmod 0 $f", &[]),
+        (
+            "a folder of uid 1000 that was asked for",
+            "d=/run/own; mkdir $d; echo kernel.domainname = y >$d/a.conf; chown 1000 $d; chmod 700 $d",
+            &["--config-dir", "/run/own"],
+        ),
+        (
+            "a file in such a folder",
+            "d=\"/run/o w'n\"; mkdir \"$d\"; echo kernel.domainname = y >\"$d/a.conf\"; chown 1000 \"$d\"; chmod 700 \"$d\"",
+            &["/run/o w'n/a.conf"],
+        ),
+        (
+            "below another root",
+            "d=/run/root/etc/sysctl.d; mkdir -p $d; echo kernel.domainname = y >$d/a.conf; chown 1000 $d; chmod 700 $d",
+            &["--root", "/run/root"],
+        ),
+    ] {
+        let Some(place) = place() else { return };
+        place.host.shell(make).unwrap();
+        let ran = place.run(Program::Orlop, arguments).unwrap();
+        assert_eq!((ran.code, now(&place)), (78, pair("64", "x")), "{what}: {}", ran.stderr);
+        let help = ran
+            .stderr
+            .lines()
+            .find_map(|line| line.split_once("; try: "))
+            .unwrap_or_else(|| panic!("{what}: {}", ran.stderr));
+        place.host.shell(help.1).unwrap();
+        let ran = place.run(Program::Orlop, arguments).unwrap();
+        assert_eq!((ran.code, now(&place)), (0, pair("64", "y")), "{what}: {help:?}: {}", ran.stderr);
+    }
+}

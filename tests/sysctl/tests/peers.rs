@@ -127,6 +127,15 @@ const CASES: &[Case] = &[
         orlop: ("0", 0),
     },
     Case {
+        what: "'-key' after a line about the key itself, which is no pattern's",
+        text: "net.ipv4.conf.eth0.arp_ignore = 1\nnet.ipv4.conf.*.arp_ignore = 2\n-net.ipv4.conf.eth0.arp_ignore\n",
+        probe: ("net/ipv4/conf/eth0/arp_ignore", "0"),
+        systemd: ("0", 0),
+        procps: ("1", 0),
+        busybox: ("1", 0),
+        orlop: ("1", 0),
+    },
+    Case {
         what: "'-pattern' takes keys out of a pattern",
         text: "net.ipv4.conf.*.arp_ignore = 2\n-net.ipv4.conf.eth*.arp_ignore\n",
         probe: ("net/ipv4/conf/eth0/arp_ignore", "0"),

@@ -124,3 +124,26 @@ fn the_report_is_one_line_that_shouts_what_is_missing() {
          allowed=1 denied=1 landlock=full(abi=7) root=empty limits=NO threads=1 open_files=9"
     );
 }
+
+#[test]
+fn a_worker_without_privilege_may_be_anybody_and_holds_nothing() {
+    let anybody = LOCKED
+        .replace("64101", "1000")
+        .replace("Groups:\t ", "Groups:\t4 27 ")
+        .replace("CapBnd:\t0000000000000000", "CapBnd:\t000001ffffffffff");
+    let of = |text: &str| Posture { status: Status::parse(text).unwrap(), empty_root: false, ..locked() };
+    let profile = Profile { layers: Layers::UNPRIVILEGED, ..PROFILE };
+    assert_eq!(of(&anybody).meets(&profile), Ok(()));
+    assert!(of(&anybody).meets(&PROFILE).is_err(), "the control: for any other worker that is not enough");
+    for (what, from, to, gap) in [
+        ("a capability", "CapEff:\t0000000000000000", "CapEff:\t0000000000001000", Gap::Capabilities),
+        ("one to be had", "CapPrm:\t0000000000000000", "CapPrm:\t0000000000001000", Gap::Capabilities),
+        ("no_new_privs", "NoNewPrivs:\t1", "NoNewPrivs:\t0", Gap::NoNewPrivs),
+        ("no filter", "Seccomp:\t2", "Seccomp:\t0", Gap::SystemCalls),
+        ("threads", "Threads:\t1", "Threads:\t2", Gap::Threads),
+    ] {
+        let found = of(&anybody.replace(from, to)).meets(&profile).unwrap_err();
+        assert_eq!(found.0, [gap], "{what}");
+    }
+    assert_eq!(Posture { limited: false, ..of(&anybody) }.meets(&profile).unwrap_err().0, [Gap::Limits]);
+}

@@ -71,6 +71,26 @@ fn a_profile_without_any_one_piece_is_incomplete() {
 }
 
 #[test]
+fn only_who_keeps_no_capability_and_writes_for_nobody_is_complete_without_privilege() {
+    let layers = Layers::UNPRIVILEGED;
+    let broker = Profile { role: Role::Broker, root: Root::Keep, landlock: NAMED, ..APPLIER };
+    for (what, profile, complete) in [
+        ("a worker", Profile { layers, ..WHOLE }, true),
+        ("a broker", Profile { layers, keep: &[], ..broker }, true),
+        ("a broker that keeps a capability", Profile { layers, keep: &[Capability::NetRaw], ..broker }, false),
+        ("an applier", Profile { layers, keep: &[], ..APPLIER }, false),
+        ("no filter besides", Profile { layers: Layers { allowed: Need::Off, ..layers }, ..WHOLE }, false),
+        (
+            "capabilities that are held",
+            Profile { layers: Layers { capabilities: Need::Off, ..layers }, ..WHOLE },
+            false,
+        ),
+    ] {
+        assert_eq!(profile.is_complete(), complete, "{what}");
+    }
+}
+
+#[test]
 fn a_system_call_is_shown_by_the_name_of_the_kernel_s_table() {
     assert_eq!(syscall!(SYS_epoll_ctl).name, "epoll_ctl");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::Exit;
-use orlop_sysctl_contract::{Attempt, Finding, Origin, Outcome, Permitted};
+use orlop_sysctl_contract::{Attempt, Finding, Origin, Outcome, Permitted, Problem};
 use tracing::{debug, error, info, warn};
 
 use crate::command_line::{Mode, Run};
@@ -47,7 +47,9 @@ pub struct Record {
     pub permitted: Permitted,
     /// Who tried, if somebody did: the name of its profile.
     pub by: Option<&'static str>,
-    /// What happened.
+    /// How often it was tried again because the kernel had refused it.
+    pub retries: u8,
+    /// What happened, the last time.
     pub attempt: Option<Attempt>,
     /// What that means; nothing in a plan, where nothing is tried.
     pub outcome: Option<Outcome>,
@@ -59,7 +61,7 @@ impl Record {
     /// Nothing has been tried yet.
     #[must_use]
     pub const fn new(permitted: Permitted) -> Self {
-        Self { permitted, by: None, attempt: None, outcome: None, later: None }
+        Self { permitted, by: None, retries: 0, attempt: None, outcome: None, later: None }
     }
 }
 
@@ -130,8 +132,8 @@ impl Report {
             if unread.tolerated || tolerant { warn!("{unread}") } else { error!("{unread}") }
         }
         for Finding { origin, problem } in &self.findings {
-            let at = self.at(*origin);
-            if problem.is_error() && !tolerant { error!("{at}: {problem}") } else { warn!("{at}: {problem}") }
+            let (at, said) = (self.at(*origin), self.said(problem));
+            if problem.is_error() && !tolerant { error!("{at}: {said}") } else { warn!("{at}: {said}") }
         }
         for record in &self.records {
             self.log_record(record);
@@ -164,6 +166,11 @@ impl Report {
             }
             Mode::Apply | Mode::Check | Mode::Posture => String::new(),
         }
+    }
+
+    /// What there is to say about a line, with the place of the other one if it is about two.
+    fn said(&self, problem: &Problem) -> String {
+        problem.other().map_or_else(|| problem.to_string(), |other| format!("{problem} ({})", self.at(other)))
     }
 
     /// `file:line`, as compilers write it.

@@ -16,15 +16,17 @@ use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
-use orlop_sysctl_contract::{MAX_NAMES, PROTOCOL, Policy, Rules};
-use orlop_sysctl_profiles::DAEMON;
+use orlop_sysctl_contract::{Directory, MAX_NAMES, PROTOCOL, Policy, Prefix, Rules};
+use orlop_sysctl_profiles::{DAEMON, LINT, LINT_BROKER};
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
+use crate::lint::{Looker, daemon};
 use crate::report::{Minds, Record, Report, Timings};
 use crate::sources::Sources;
 use crate::tree::{self, Tree};
-use crew::Forks;
+pub(crate) use apply::{Writer, Writers};
+use crew::{Crew, Forks};
 use outputs::Outputs;
 use talk::Said;
 
@@ -39,35 +41,39 @@ const PLAN_WITHIN: Duration = Duration::from_secs(40);
 pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     log::init("sysctl", LevelFilter::from_level(run.log));
     // Before anything is open that they would inherit.
-    let forks = Forks::all()?;
+    let forks = if daemon(run.mode)?.appliers.is_empty() { None } else { Some(Forks::all()?) };
     in_a_loop(serve(run, birth, forks))
 }
 
-async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
-    let mut broker = Broker::start(&DAEMON, crew::broker_profile()?)?;
+async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, Fatal> {
+    // Without appliers there is nobody who writes, and nothing but reading is asked for.
+    let mut broker = match &forks {
+        Some(_) => Broker::start(&DAEMON, crew::broker_profile()?)?,
+        None => Broker::start(&LINT, &LINT_BROKER)?,
+    };
     let ready = Ready::of(&mut broker);
     tree::require_openat2().map_err(|cause| Fatal::os("this kernel cannot open safely (openat2)", cause))?;
-    let tree = Tree::open(&run.sysctl_dir)?;
+    let (settings, below) =
+        if run.is_linuxkit() { tree::split(&run.sysctl_dir) } else { (run.sysctl_dir.clone(), Directory::root()) };
+    let tree = Tree::open(&settings)?;
+    let tree = if forks.is_some() { tree } else { tree.only_looked_at() };
     if run.mode == Mode::Apply && tree.is_mounted_read_only() {
         tracing::warn!(
             "{} is mounted read-only: nothing can be changed; take it out of linux.readonlyPaths of the container's \
              configuration (podman: --security-opt unmask=/proc/sys, Docker: --security-opt systempaths=unconfined)",
-            run.sysctl_dir.display()
+            settings.display()
         );
     }
-    let sources = read(run)?;
+    let sources = texts(run)?;
     let outputs = Outputs::open(run.mode);
     let mut timings = Timings { read: since(birth.started), ..Timings::default() };
 
-    let keep = Keep {
-        read: &[],
-        adjust: &[&run.sysctl_dir],
-        write: outputs.folders(),
-        require_landlock: run.require_landlock,
-    };
+    let folder = [settings.as_path()];
+    let (read, adjust): (&[_], &[_]) = if forks.is_some() { (&[], &folder) } else { (&folder, &[]) };
+    let keep = Keep { read, adjust, write: outputs.folders(), require_landlock: run.require_landlock };
     let Confined { narrow, channel, mut postures } = confine(broker, keep, PROTOCOL).await?;
-    let mut crew = forks.attest(run.require_landlock)?;
-    crew.postures().for_each(|(name, posture)| postures.insert(name, posture.clone()));
+    let mut crew = forks.map(|forks| forks.attest(run.require_landlock)).transpose()?;
+    crew.iter().flat_map(Crew::postures).for_each(|(name, posture)| postures.insert(name, posture.clone()));
     timings.confine = since(birth.started);
     if run.mode == Mode::Posture {
         print(&postures.show(run.json))?;
@@ -75,7 +81,9 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     }
 
     let Sources { texts, unread } = sources;
-    let rules = Rules { dialect: run.dialect, prefixes: run.prefixes.iter().cloned().collect() };
+    // What no key can be spelled outside of, no worker may plan outside of.
+    let only = Some(below.clone()).filter(|below| *below != Directory::root()).map(Prefix::new);
+    let rules = Rules { dialect: run.dialect, prefixes: run.prefixes.iter().cloned().chain(only).collect(), below };
     let mut policy = Policy::new(&rules, run.lock);
     let names: Vec<String> = texts.iter().map(|text| text.name.clone()).collect();
     let said = talk::plan(&channel, &tree, rules, texts, &mut policy);
@@ -93,10 +101,14 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
     }
 
     let arranged = Policy::arrange(plan);
-    let records: Vec<Record> = match run.mode {
-        Mode::Apply => apply::all(&tree, &mut crew, arranged, false),
-        Mode::Diff => apply::all(&tree, &mut crew, arranged, true),
-        Mode::Plan | Mode::Check | Mode::Posture => apply::none(arranged),
+    let records: Vec<Record> = match (run.mode, &mut crew) {
+        (Mode::Apply, Some(crew)) => apply::all(&tree, crew, arranged, false),
+        (Mode::Diff, Some(crew)) => apply::all(&tree, crew, arranged, true),
+        (Mode::Diff, None) => apply::all(&tree, &mut Looker::default(), arranged, true),
+        (Mode::Apply, None) => {
+            return Err(Fatal::new(Exit::Software, "there is nobody who writes: nothing was changed"));
+        }
+        (Mode::Plan | Mode::Check | Mode::Posture, _) => apply::none(arranged),
     };
     timings.apply = since(birth.started);
     // Their ends of the channels close here, so that the appliers end while the report is written.
@@ -112,7 +124,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Forks) -> Result<Exit, Fatal> {
 }
 
 /// The texts.
-fn read(run: &Run) -> Result<Sources, Fatal> {
+fn texts(run: &Run) -> Result<Sources, Fatal> {
     if run.mode == Mode::Posture {
         return Ok(Sources::default());
     }

@@ -90,6 +90,9 @@ pub enum Unreadable {
     /// The kernel says no.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Its mode keeps it from uid 0 without capabilities, which has no power over what is others'.
+    #[error("uid 0 needs a capability for it that this process does not have; try: {0}")]
+    Closed(String),
     /// A folder, a device, a socket.
     #[error("it is not a file")]
     NoFile,
@@ -177,7 +180,8 @@ impl Sources {
         if wanted.inputs.is_empty() && wanted.settings.is_empty() {
             let found = look::settings(&place, &folders, wanted.folders == Folders::Standard);
             for (folder, cause) in found.unlisted {
-                sources.fail(place.display(&folder), cause.into(), false);
+                let why = look::why(&place, &folder, cause);
+                sources.fail(place.display(&folder), why, false);
             }
             for path in found.files {
                 sources.add(place.display(&path), Tolerance::Gone, || read::regular(&place, &path));

@@ -5,9 +5,9 @@ use std::time::Duration;
 use orlop_broker::supervise::supervise;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::supervisor::{Lifetime, hold_signals};
-use orlop_sysctl_profiles::DAEMON;
 
 use crate::command_line::Run;
+use crate::lint::daemon;
 use crate::sources::Input;
 
 /// When a run ends at the latest, so that `onboot` always ends. Some settings make the kernel tidy up its memory, which
@@ -23,5 +23,5 @@ pub fn run(run: &Run) -> Result<u8, Fatal> {
     // Its parts are only reading, and what is in the kernel stays there. Standard input is read by then, at which somebody
     // may be typing.
     let hard_stop = Some(HARD_STOP).filter(|_| !run.wanted.inputs.contains(&Input::Stdin));
-    supervise(&DAEMON, run.log, Lifetime::Single { hard_stop }, run.ready)
+    supervise(daemon(run.mode)?, run.log, Lifetime::Single { hard_stop }, run.ready)
 }

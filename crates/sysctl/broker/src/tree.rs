@@ -7,14 +7,14 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sysctl_contract::{Access, Directory, Key, MAX_NAMES, MAX_READING, Name};
 use orlop_wire::Str;
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, StatVfsMountFlags, fstat, fstatfs, fstatvfs,
-    openat2, statat,
+    openat2, statat, statfs,
 };
 use rustix::io::Errno;
 
@@ -26,6 +26,7 @@ use crate::reading::reading;
 pub struct Tree {
     folder: OwnedFd,
     left_out: Cell<usize>,
+    only_looked_at: bool,
 }
 
 impl Tree {
@@ -47,11 +48,17 @@ impl Tree {
                 .help("mount proc at /proc in the container"));
         }
         // Which capability a key needs, and whether it can be taken back, is known by its whole path.
-        if is_proc && statat(&opened, "kernel/ostype", AtFlags::SYMLINK_NOFOLLOW).is_err() {
+        if is_proc && statat(&opened, OSTYPE, AtFlags::SYMLINK_NOFOLLOW).is_err() {
             return Err(Fatal::new(Exit::Usage, format!("{} is not the folder of all settings", folder.display()))
                 .help("with --sysctl-dir, name /proc/sys, and after it the whole key"));
         }
-        Ok(Self { folder: opened, left_out: Cell::new(0) })
+        Ok(Self { folder: opened, left_out: Cell::new(0), only_looked_at: false })
+    }
+
+    /// From here on keys are opened for reading, whoever asks, and what could be written with privilege is told from their modes.
+    #[must_use]
+    pub fn only_looked_at(self) -> Self {
+        Self { only_looked_at: true, ..self }
     }
 
     /// Whether nothing in it can be written, whatever it says about itself: containers that are not LinuxKit's have `/proc/sys`
@@ -94,6 +101,11 @@ impl Tree {
     /// What the kernel says: `ENOENT` and `ENOTDIR` when there is no such key, `EISDIR` when it is a folder, `ELOOP` and
     /// `EXDEV` when it leads elsewhere.
     pub fn open_key(&self, key: &Key) -> Result<(OwnedFd, Access), Errno> {
+        if self.only_looked_at {
+            let file = whole(self.open_at(key.path(), OFlags::RDONLY | OFlags::NONBLOCK)?)?;
+            let writable = Mode::from_raw_mode(fstat(&file)?.st_mode).contains(Mode::WUSR);
+            return Ok((file, if writable { Access::ReadWrite } else { Access::ReadOnly }));
+        }
         // A setting that nobody may write can be read, a trigger only be written.
         let ways = [
             (OFlags::RDWR, Access::ReadWrite),
@@ -125,6 +137,23 @@ impl Tree {
         openat2(&self.folder, path, flags, Mode::empty(), resolve)
     }
 }
+
+/// The folder of all settings, and the way from there to `folder`, which may be any folder in it, as for LinuxKit's sysctl. A
+/// folder that is only shaped like one is its own.
+#[must_use]
+pub fn split(folder: &Path) -> (PathBuf, Directory) {
+    let is_whole = |path: &&Path| statfs(path.join(OSTYPE)).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC);
+    let parts = || {
+        let path = folder.canonicalize().ok()?;
+        let root = path.ancestors().find(is_whole)?;
+        let below = Directory::new(path.strip_prefix(root).ok()?.to_str()?).ok()?;
+        Some((root.to_owned(), below))
+    };
+    parts().unwrap_or_else(|| (folder.to_owned(), Directory::root()))
+}
+
+/// A setting that every kernel has, by which the folder of all of them is known.
+const OSTYPE: &str = "kernel/ostype";
 
 /// `file`, if it is one: in a folder that is only shaped like `/proc/sys` there may be anything.
 fn whole(file: OwnedFd) -> Result<OwnedFd, Errno> {

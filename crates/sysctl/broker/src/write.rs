@@ -2,7 +2,7 @@
 //!
 //! It runs in a process that can do nothing else, and has no opinion: the broker judges what it says.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use orlop_sysctl_contract::{Access, Job, Trial, Want, Wrote, is_comparable, is_in_force};
 use rustix::io::Errno;
@@ -12,25 +12,34 @@ use crate::reading::{again, reading};
 /// Does `job` with the open file of a setting.
 #[must_use]
 pub fn work(job: Job, setting: Option<OwnedFd>) -> Trial {
-    let Job { want, access, dry, insist } = job;
     // The broker never forgets it; if it did, this is what the kernel would say.
     let Some(setting) = setting else {
         return Trial { before: None, wrote: Wrote::Refused(Errno::BADF.raw_os_error()), after: None };
     };
+    tried(job, setting.as_fd())
+}
+
+/// Does `job`, but writes nothing.
+pub(crate) fn looked(job: &Job, setting: BorrowedFd<'_>) -> Trial {
+    tried(Job { dry: true, ..job.clone() }, setting)
+}
+
+fn tried(job: Job, setting: BorrowedFd<'_>) -> Trial {
+    let Job { want, access, dry, insist } = job;
     let before = if access == Access::WriteOnly { None } else { reading(&setting) };
     let in_force = before.as_deref().is_some_and(|now| is_in_force(&want, now));
     let may_write = !dry && access != Access::ReadOnly && is_comparable(&want, before.as_deref());
     if !may_write || (in_force && !insist) {
         return Trial { before, wrote: Wrote::No, after: None };
     }
-    let wrote = write(&setting, &want);
+    let wrote = write(setting, &want);
     let is_written = matches!(wrote, Wrote::Whole | Wrote::Short);
     let after = if is_written && access == Access::ReadWrite { reading(&setting) } else { None };
     Trial { before, wrote, after }
 }
 
 /// All of it in one `write` at the beginning: the kernel would take a second one for a second value.
-fn write(setting: &OwnedFd, want: &Want) -> Wrote {
+fn write(setting: BorrowedFd<'_>, want: &Want) -> Wrote {
     let line = want.line();
     match again(|| rustix::io::pwrite(setting, line.as_bytes(), 0)) {
         Ok(len) if len == line.len() => Wrote::Whole,

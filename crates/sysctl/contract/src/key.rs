@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 16;
 pub struct Key(Str<MAX_KEY>);
 
 /// A folder below `/proc/sys`, or `/proc/sys` itself: the empty path.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(try_from = "Str<MAX_KEY>", into = "Str<MAX_KEY>")]
 pub struct Directory(Str<MAX_KEY>);
 

@@ -1,7 +1,7 @@
 use orlop_wire::{Batch, Bounded, MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-use crate::{Directory, Key, KeyError, Name, Prefix, Value, ValueError};
+use crate::{Directory, Key, KeyError, MAX_LINE, Name, Prefix, Value, ValueError};
 
 /// Bytes of text in one notice.
 pub const TEXT_AT_ONCE: usize = 16 << 10;
@@ -49,6 +49,8 @@ pub struct Rules {
     pub dialect: Dialect,
     /// Only keys that begin with one of these; all keys when there is none.
     pub prefixes: Bounded<Prefix, MAX_PREFIXES>,
+    /// The folder that keys are spelled from: below `/proc/sys` only for LinuxKit's sysctl.
+    pub below: Directory,
 }
 
 /// Where `.` and `/` differ between the programs whose files we read.
@@ -138,8 +140,8 @@ pub enum Problem {
     /// Not UTF-8.
     #[error("the line is not UTF-8")]
     NotText,
-    /// Longer than a key and a value can be together.
-    #[error("the line is longer than any setting")]
+    /// Longer than [`MAX_LINE`](crate::MAX_LINE).
+    #[error("the line is longer than {MAX_LINE} bytes")]
     LongLine,
     /// Neither a comment, nor `key = value`, nor `-key`.
     #[error("the line is neither a comment nor a setting: it has no '='")]
@@ -168,12 +170,21 @@ pub enum Problem {
     /// A hint: no setting matches the pattern.
     #[error("no setting matches the pattern")]
     NoMatch,
+    /// A hint: an exclusion of a key that has a line of its own, which stays. It is at this place.
+    #[error("an exclusion is for patterns: the line about the key itself counts")]
+    SetByName(Origin),
     /// A hint: the key does not exist, and one whose name has dots in it does.
     #[error("there is no such key; did you mean {0}?")]
     DidYouMean(Str<255>),
 }
 
 impl Problem {
+    /// [`Problem::DidYouMean`], of `key`.
+    #[must_use]
+    pub fn did_you_mean(key: &Key) -> Self {
+        Self::DidYouMean(Str::truncated(&key.to_string()))
+    }
+
     /// Whether the line is of no effect because of it: an error, not a hint.
     #[must_use]
     pub const fn is_error(&self) -> bool {
@@ -187,7 +198,27 @@ impl Problem {
             | Self::NotANumber
             | Self::Directive(_)
             | Self::TooMany => true,
-            Self::CommentInValue | Self::NoMatch | Self::DidYouMean(_) => false,
+            Self::CommentInValue | Self::NoMatch | Self::SetByName(_) | Self::DidYouMean(_) => false,
+        }
+    }
+
+    /// The other line that it is about, if it is about two.
+    #[must_use]
+    pub const fn other(&self) -> Option<Origin> {
+        match self {
+            Self::SetByName(origin) => Some(*origin),
+            Self::NotText
+            | Self::LongLine
+            | Self::NoAssignment
+            | Self::Key(_)
+            | Self::Value(_)
+            | Self::Pattern
+            | Self::NotANumber
+            | Self::Directive(_)
+            | Self::TooMany
+            | Self::CommentInValue
+            | Self::NoMatch
+            | Self::DidYouMean(_) => None,
         }
     }
 }

@@ -5,8 +5,8 @@
 //! `plan` (steps, in order). [`Reader`] is the whole of it: [`Notice`]s in, [`Request`]s out.
 //!
 //! Covers sysctl.d(5): comments, `-key = value`, exclusions, patterns that never cross a `/`, either separator, the last
-//! assignment wins and is written once, explicit keys beat patterns. Differs from systemd-sysctl on purpose: an exclusion may
-//! be a pattern; of several patterns that match a setting the last one writes it; an unclosed `[` is an error; a pattern
+//! assignment wins and is written once, explicit keys beat patterns. Differs from systemd-sysctl on purpose: an exclusion
+//! takes no line about the key itself away, and may be a pattern; of several patterns that match a setting the last one writes it; an unclosed `[` is an error; a pattern
 //! that ends in a wildcard stands for settings, not for folders; a key that leads up is an error, however it is spelled; and
 //! what is wrong with the text is said with file and line.
 //!

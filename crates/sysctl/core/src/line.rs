@@ -1,6 +1,6 @@
 //! What one line says.
 
-use orlop_sysctl_contract::{Dialect, Key, Problem, Value};
+use orlop_sysctl_contract::{Key, Problem, Rules, Value};
 use orlop_wire::Str;
 
 use crate::lines::Line;
@@ -31,7 +31,7 @@ pub(crate) enum Target {
 ///
 /// # Errors
 /// Why it is of no effect.
-pub(crate) fn read(line: &Line<'_>, dialect: Dialect) -> Result<Said, Problem> {
+pub(crate) fn read(line: &Line<'_>, rules: &Rules) -> Result<Said, Problem> {
     let is_white = |byte: &u8| WHITE.contains(&char::from(*byte));
     let start = line.bytes.iter().position(|byte| !is_white(byte)).unwrap_or(line.bytes.len());
     let bytes = line.bytes.get(start..).unwrap_or_default();
@@ -45,10 +45,10 @@ pub(crate) fn read(line: &Line<'_>, dialect: Dialect) -> Result<Said, Problem> {
     let (lenient, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     match rest.split_once('=') {
         Some((key, value)) => {
-            let target = target(key, dialect)?;
+            let target = target(key, rules)?;
             Ok(Said::Set { target, value: Value::new(value.trim_matches(WHITE))?, lenient })
         }
-        None if lenient => Ok(Said::Except(target(rest, dialect)?)),
+        None if lenient => Ok(Said::Except(target(rest, rules)?)),
         None => Err(Problem::NoAssignment),
     }
 }
@@ -58,8 +58,13 @@ pub(crate) fn seems_to_hold_a_comment(value: &Value) -> bool {
     [" #", "\t#"].iter().any(|start| value.as_str().contains(start))
 }
 
-fn target(spelled: &str, dialect: Dialect) -> Result<Target, Problem> {
-    let path = spelling::path(spelled.trim_matches(WHITE), dialect);
+fn target(spelled: &str, rules: &Rules) -> Result<Target, Problem> {
+    let spelled = spelling::path(spelled.trim_matches(WHITE), rules.dialect);
+    let path = match rules.below.path() {
+        // An empty key stays one, and an error.
+        below if !below.is_empty() && !spelled.is_empty() => format!("{below}/{spelled}"),
+        _ => spelled,
+    };
     let key = Key::new(&path)?;
     if !pattern::is_pattern(&path) {
         return Ok(Target::Key(key));
@@ -81,13 +86,13 @@ const WHITE: [char; 3] = [' ', '\t', '\r'];
 
 #[cfg(test)]
 mod tests {
-    use orlop_sysctl_contract::{KeyError, Origin, ValueError};
+    use orlop_sysctl_contract::{Dialect, Directory, KeyError, Origin, ValueError};
     use proptest::prelude::*;
 
     use super::*;
 
     fn said(bytes: &[u8]) -> Result<Said, Problem> {
-        read(&Line { origin: Origin { source: 0, line: 1 }, bytes, long: false }, Dialect::SysctlD)
+        read(&Line { origin: Origin { source: 0, line: 1 }, bytes, long: false }, &Rules::default())
     }
 
     fn key(path: &str) -> Target {
@@ -153,8 +158,13 @@ mod tests {
     #[test]
     fn what_is_too_long_is_said_to_be() {
         let origin = Origin { source: 0, line: 1 };
-        let long = |bytes| read(&Line { origin, bytes, long: true }, Dialect::SysctlD);
+        let long = |bytes| read(&Line { origin, bytes, long: true }, &Rules::default());
         assert_eq!(long(b"foo = 42"), Err(Problem::LongLine));
+        assert_eq!(
+            Problem::LongLine.to_string(),
+            "the line is longer than 8192 bytes",
+            "the kernel would take longer ones"
+        );
         assert_eq!(long(b"   "), Err(Problem::LongLine));
         assert_eq!(long(b"# a long story"), Ok(Said::Nothing), "a comment may have any length");
         let (name, value) = ("k".repeat(256), "v".repeat(4097));
@@ -165,7 +175,12 @@ mod tests {
     #[test]
     fn for_linuxkit_a_key_is_split_at_both_separators() {
         let line = Line { origin: Origin { source: 0, line: 1 }, bytes: b"a.b/c.d=1", long: false };
-        assert_eq!(read(&line, Dialect::LinuxKit), set(key("a/b/c/d"), "1", false));
+        let rules = Rules { dialect: Dialect::LinuxKit, ..Rules::default() };
+        assert_eq!(read(&line, &rules), set(key("a/b/c/d"), "1", false));
+        let below = Rules { below: Directory::new("net").unwrap(), ..rules };
+        assert_eq!(read(&line, &below), set(key("net/a/b/c/d"), "1", false), "from the folder that was named");
+        let empty = Line { bytes: b"./ = 1", ..line };
+        assert_eq!(read(&empty, &below), Err(Problem::Key(KeyError::Empty)), "the folder itself is no key");
     }
 
     #[test]
@@ -180,7 +195,7 @@ mod tests {
         fn any_bytes_say_something_or_why_not(bytes: Vec<u8>, long: bool) {
             let line = Line { origin: Origin { source: 0, line: 1 }, bytes: &bytes, long };
             for dialect in [Dialect::SysctlD, Dialect::LinuxKit] {
-                let _ = read(&line, dialect);
+                let _ = read(&line, &Rules { dialect, ..Rules::default() });
             }
         }
 

@@ -1,9 +1,6 @@
 //! Pieces of a file, cut anywhere, to lines.
 
-use orlop_sysctl_contract::Origin;
-
-/// Bytes of a line, at most: the longest key and the longest value have 4351, the rest is room for white space.
-const MAX_LINE: usize = 8192;
+use orlop_sysctl_contract::{MAX_LINE, Origin};
 
 /// What editors of another system put at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

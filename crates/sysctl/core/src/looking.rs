@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use orlop_sysctl_contract::{
     Dialect, Directory, Finding, Key, MAX_LISTS, MAX_NAMES, MAX_PREFIXES, Name, Origin, Prefix, Problem, Rules, Step,
 };
-use orlop_wire::{Bounded, Str};
+use orlop_wire::Bounded;
 
 use crate::plan::Plan;
 use crate::search::{Matches, Meant, Search};
 use crate::settings::Sorted;
+use crate::spelling;
 use crate::tree::Tree;
 
 /// Looks into folders, remembered or asked for, at most: enough for a thousand patterns on a machine with 128 interfaces.
@@ -49,9 +50,10 @@ impl Looking {
         let plan = Plan::new(sorted);
         let patterns = (0..plan.patterns().len()).map(Quest::Pattern);
         // For LinuxKit, no key can be spelled that has a dot in a name.
-        let hints = plan
-            .written_by_name()
-            .filter(|(key, _)| rules.dialect == Dialect::SysctlD && key.names().count() > MAX_ORDINARY_NAMES);
+        let hints = plan.written_by_name().filter(|(key, _)| {
+            spelling::without_mount_point(key).is_some()
+                || (rules.dialect == Dialect::SysctlD && key.names().count() > MAX_ORDINARY_NAMES)
+        });
         let ahead = patterns.chain(hints.map(|(key, origin)| Quest::Hint(key.clone(), origin))).collect();
         let prefixes = rules.prefixes.clone();
         Self {
@@ -121,7 +123,10 @@ impl Looking {
                 let (pattern, _) = self.plan.patterns().get(*index)?;
                 Some(Search::Matches(Matches::new(pattern, |folder| reach(&self.prefixes, folder))))
             }
-            Quest::Hint(key, _) => Some(Search::Meant(Meant::new(key.clone()))),
+            Quest::Hint(key, _) => {
+                let meant = spelling::without_mount_point(key).unwrap_or_else(|| key.clone());
+                Some(Search::Meant(Meant::new(meant)))
+            }
         }
     }
 
@@ -133,9 +138,9 @@ impl Looking {
                     self.plan.found(*index, key).into_iter().for_each(say);
                 }
             }
+            Some(Quest::Hint(written, _)) if *written == key => {}
             Some(Quest::Hint(_, origin)) => {
-                let problem = Problem::DidYouMean(Str::truncated(&key.to_string()));
-                say(Finding { origin: *origin, problem });
+                say(Finding { origin: *origin, problem: Problem::did_you_mean(&key) });
             }
             None => {}
         }

@@ -6,6 +6,7 @@ use orlop_sysctl_contract::{Finding, Key, MAX_STEPS, MAX_TEXT, Origin, Problem, 
 
 use crate::pattern;
 use crate::settings::{Entry, Sorted, Wish};
+use crate::spelling;
 
 /// What was said, and which settings the patterns stand for.
 #[derive(Debug)]
@@ -42,9 +43,11 @@ impl Plan {
 
     /// Nothing matches the pattern of this index: what is to be said about that.
     pub(crate) fn without_match(&self, pattern: usize) -> Option<Finding> {
-        let (_, Entry { origin, said, .. }) = self.sorted.patterns.get(pattern)?;
+        let (pattern, Entry { origin, said, .. }) = self.sorted.patterns.get(pattern)?;
+        let problem =
+            || spelling::without_mount_point(pattern).map_or(Problem::NoMatch, |key| Problem::did_you_mean(&key));
         match said {
-            Wish::Set { lenient: false, .. } => Some(Finding { origin: *origin, problem: Problem::NoMatch }),
+            Wish::Set { lenient: false, .. } => Some(Finding { origin: *origin, problem: problem() }),
             Wish::Set { lenient: true, .. } | Wish::Leave => None,
         }
     }

@@ -7,6 +7,7 @@ use crate::line::{Said, Target, read, seems_to_hold_a_comment};
 use crate::lines::{Line, Lines};
 use crate::looking::Looking;
 use crate::settings::{Settings, Wish};
+use crate::spelling;
 
 /// Of all findings these may be hints: so that many of them leave room for the errors, which the exit code depends on.
 const MAX_HINTS: usize = MAX_FINDINGS / 2;
@@ -106,11 +107,15 @@ impl Reader {
 fn take(line: &Line<'_>, rules: &Rules, settings: &mut Settings, at_least: &mut Option<Origin>) -> Vec<Finding> {
     let origin = line.origin;
     let because = |problem| vec![Finding { origin, problem }];
-    match read(line, rules.dialect) {
+    match read(line, rules) {
         Ok(Said::Nothing) => Vec::new(),
         Ok(Said::AtLeast) => at_least.replace(origin).map(needs_a_number).into_iter().collect(),
         Ok(Said::Except(target)) => {
             let mut findings: Vec<_> = at_least.take().map(needs_a_number).into_iter().collect();
+            let (Target::Key(key) | Target::Pattern(key)) = &target;
+            if let Some(key) = spelling::without_mount_point(key) {
+                findings.push(Finding { origin, problem: Problem::did_you_mean(&key) });
+            }
             if is_of_interest(&target, rules) {
                 findings
                     .extend(settings.say(target, Wish::Leave, origin).err().map(|problem| Finding { origin, problem }));

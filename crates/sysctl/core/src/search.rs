@@ -34,7 +34,7 @@ enum Ahead {
     Match(Key),
 }
 
-/// The setting that a key may have meant: one that is spelled the same when dots in names are taken for separators.
+/// The setting that a key may have meant: itself, or one that is spelled the same when dots in names are taken for separators.
 #[derive(Debug)]
 pub(crate) struct Meant {
     key: Key,
@@ -156,7 +156,7 @@ impl Meant {
         if found.is_some() || self.looks >= MAX_LOOKS_FOR_A_HINT {
             self.ahead.clear();
         }
-        found.filter(|found| *found != self.key)
+        found
     }
 }
 

@@ -53,8 +53,14 @@ impl Settings {
     /// Takes what a line says.
     ///
     /// # Errors
-    /// [`Problem::TooMany`]: there is no room for it.
+    /// Why the line has no effect. [`Problem::TooMany`]: there is no room for it. [`Problem::SetByName`]: it excludes a key
+    /// that has a line of its own, which patterns do not reach anyway.
     pub(crate) fn say(&mut self, target: Target, said: Wish, origin: Origin) -> Result<(), Problem> {
+        if let (Target::Key(key), Wish::Leave) = (&target, &said)
+            && let Some(Entry { origin, said: Wish::Set { .. }, .. }) = self.keys.get(key)
+        {
+            return Err(Problem::SetByName(*origin));
+        }
         let total = self.keys.len().saturating_add(self.patterns.len());
         let (map, key) = match target {
             Target::Key(key) => (&mut self.keys, key),
@@ -157,10 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn an_exclusion_and_a_value_replace_each_other() {
-        let got = told(vec![("a", set("1", false)), ("a", Wish::Leave), ("b", Wish::Leave), ("b", set("1", false))]);
-        let want = [("a".to_owned(), 1, 2, Some(1), Wish::Leave), ("b".to_owned(), 3, 4, Some(3), set("1", false))];
-        assert_eq!(got, want);
+    fn a_value_replaces_an_exclusion_and_never_the_other_way_round() {
+        let got = told(vec![("b", Wish::Leave), ("b", set("1", false))]);
+        assert_eq!(got, [("b".to_owned(), 1, 2, Some(1), set("1", false))]);
+        let mut settings = Settings::default();
+        settings.say(key("a"), set("1", false), at(1)).unwrap();
+        settings.say(key("a"), set("2", false), at(2)).unwrap();
+        let excluded = settings.say(key("a"), Wish::Leave, at(3));
+        assert_eq!(excluded, Err(Problem::SetByName(at(2))), "the line that counts");
+        let entry = &settings.sorted().keys[&Key::new("a").unwrap()];
+        assert_eq!((entry.origin, &entry.said), (at(2), &set("2", false)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How a key is spelled: sysctl.d(5) has two ways, and LinuxKit a third.
 
-use orlop_sysctl_contract::Dialect;
+use orlop_sysctl_contract::{Dialect, Key};
 
 /// The path below `/proc/sys` that `spelled` stands for. It may still be no key: empty, or with `..` in it.
 ///
@@ -19,6 +19,12 @@ pub(crate) fn path(spelled: &str, dialect: Dialect) -> String {
             Some(_) | None => joined(spelled.split('/')),
         },
     }
+}
+
+/// What `key` is, if it is spelled as the path where it lies: that is `/proc/sys/net/ipv4/ip_forward`, and no key of ours is below a
+/// `proc/sys`.
+pub(crate) fn without_mount_point(key: &Key) -> Option<Key> {
+    Key::new(key.path().strip_prefix("proc/sys/")?).ok()
 }
 
 fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -1,6 +1,6 @@
 use orlop_sandbox::base;
 use orlop_sandbox::capability::Capability;
-use orlop_sandbox::profile::{BROKER_SLOTS, Kind, Profile, Rule, Slot, Usage, join};
+use orlop_sandbox::profile::{BROKER_SLOTS, Kind, Layers, Profile, Rule, Slot, Usage, join};
 use orlop_sandbox::seccomp::BROKER_BASE;
 use orlop_sandbox::syscall;
 
@@ -14,6 +14,9 @@ pub const BROKER: Profile = Profile { name: "sysctl-broker", slots: &SLOTS, sysc
 /// [`BROKER`] where the container granted `CAP_SYS_RESOURCE`: without it the kernel does not even let settings below
 /// `user/` be opened for writing.
 pub const BROKER_RESOURCE: Profile = Profile { keep: &[Capability::SysResource], ..BROKER };
+
+/// [`BROKER`] for a user who has no capability: it reads what that user may read, and has no applier.
+pub const LINT_BROKER: Profile = Profile { name: "sysctl-lint", layers: Layers::UNPRIVILEGED, ..BROKER };
 
 const SLOTS: [Slot; BROKER_SLOTS.len()] = join(&[&[INPUT], BROKER_SLOTS.split_at(1).1]);
 

@@ -16,8 +16,8 @@ use orlop_sandbox::daemon::{Bind, Daemon, Processes, Service, Worker};
 use orlop_sandbox::profile::Profile;
 
 pub use applier::{APPLIER_ADMIN, APPLIER_NET, APPLIER_PTRACE, APPLIER_RAWIO, APPLIER_RESOURCE, APPLIER_ROOT};
-pub use broker::{BROKER, BROKER_RESOURCE};
-pub use worker::WORKER;
+pub use broker::{BROKER, BROKER_RESOURCE, LINT_BROKER};
+pub use worker::{LINT_WORKER, WORKER};
 
 /// The sysctl applier.
 pub const DAEMON: Daemon = Daemon {
@@ -40,6 +40,20 @@ pub const DAEMON: Daemon = Daemon {
 const WORKERS: [Worker; 1] =
     [Worker { program: "orlop-sysctl-worker", profile: &WORKER, service: Service::Vital, grants: &[] }];
 
+/// The part of it that an ordinary user can run: it reads the text and looks at values, and there is nothing in it that writes.
+pub const LINT: Daemon = Daemon {
+    name: "sysctl-lint",
+    broker: &LINT_BROKER,
+    workers: &LINT_WORKERS,
+    appliers: &[],
+    lent: &[],
+    capabilities: &[],
+    binds: &[],
+    ..DAEMON
+};
+
+const LINT_WORKERS: [Worker; 1] = [Worker { profile: &LINT_WORKER, ..WORKERS[0] }];
+
 /// Every applier there can be: each runs only where its capability was granted.
 pub const APPLIERS: [&Profile; 6] =
     [&APPLIER_ROOT, &APPLIER_NET, &APPLIER_ADMIN, &APPLIER_RAWIO, &APPLIER_RESOURCE, &APPLIER_PTRACE];
@@ -50,7 +64,7 @@ pub const LENT: [Capability; 5] =
 
 #[cfg(test)]
 mod tests {
-    use orlop_sandbox::profile::Role;
+    use orlop_sandbox::profile::{Layers, Role};
 
     use super::*;
 
@@ -75,6 +89,17 @@ mod tests {
         }
         let kept: Vec<Capability> = APPLIERS.iter().flat_map(|applier| applier.keep).copied().collect();
         assert_eq!(kept, LENT, "what is lent is what they keep");
+    }
+
+    #[test]
+    fn who_only_looks_has_nobody_who_writes_and_differs_in_what_takes_privilege_alone() {
+        assert_eq!(LINT.incomplete(), None);
+        assert!(LINT.appliers.is_empty() && LINT.lent.is_empty() && LINT.capabilities.is_empty());
+        for (lint, whole) in [(LINT_WORKER, WORKER), (LINT_BROKER, BROKER)] {
+            assert_eq!(Profile { name: whole.name, layers: Layers::ALL, ..lint }, whole);
+            assert_eq!(lint.layers, Layers::UNPRIVILEGED);
+        }
+        assert_eq!(LINT_WORKERS.map(|worker| worker.program), WORKERS.map(|worker| worker.program), "the same parser");
     }
 
     #[test]

@@ -48,8 +48,13 @@ pub const RULES: &[Rule] = &[
         name: "A byte order mark is no part of a key",
         explains: |case| case.has_line(|line| line.trim_start().starts_with('\u{feff}')),
     },
+    Rule { name: "An exclusion takes no line of its own away", explains: |case| case.spares_a_line() },
     Rule { name: "A pattern can be excluded", explains: |case| case.is_excluded_by_pattern() },
     Rule { name: "A prefix may be a path of /proc/sys", explains: |case| case.is_below_a_path() },
+    Rule {
+        name: "What was refused is tried again",
+        explains: |case| case.causes().any(|record| record.retries > 0 && record.result == "ok"),
+    },
     Rule {
         name: "A setting is written once",
         explains: |case| case.causes().any(|record| record.pattern && record.replaces),
@@ -147,6 +152,15 @@ impl Case<'_> {
         prefixes.any(|prefix| {
             self.audit.records.iter().any(|record| record.path.starts_with(prefix) && self.touches(&record.path))
         })
+    }
+
+    /// An exclusion came after a line about the key itself, and that line was put in force: systemd-sysctl forgets it.
+    fn spares_a_line(&self) -> bool {
+        let spares = |record: &Record, problem: &str| {
+            problem.contains("an exclusion is for patterns")
+                && problem.ends_with(&format!("({}:{})", record.file, record.line))
+        };
+        self.causes().any(|record| self.audit.remarks().any(|(_, _, problem)| spares(record, &problem)))
     }
 
     /// An exclusion with a pattern in it stands in the tree, and we wrote no such setting.

@@ -41,6 +41,8 @@ struct Setting<'r> {
     lenient: bool,
     /// Found by a pattern.
     pattern: bool,
+    /// How often it was tried again because the kernel had refused it.
+    retries: u8,
     before: Option<&'r str>,
     wanted: String,
     at_least: bool,
@@ -81,7 +83,7 @@ impl<'r> Audit<'r> {
             file: report.name(finding.origin),
             line: finding.origin.line,
             error: finding.problem.is_error(),
-            problem: finding.problem.to_string(),
+            problem: report.said(&finding.problem),
         };
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -140,6 +142,7 @@ impl<'r> Setting<'r> {
             by: record.by,
             lenient: step.lenient,
             pattern: step.by_pattern,
+            retries: record.retries,
             before,
             wanted,
             at_least,

@@ -1,4 +1,4 @@
-use orlop_sysctl_contract::{Access, Key, Policy, Problem, Rules, Skipped, Step, Trial, Value, Want, Wrote, judge};
+use orlop_sysctl_contract::{Access, Key, Policy, Rules, Skipped, Step, Trial, Value, Want, Wrote, judge};
 use orlop_wire::Str;
 
 use super::*;
@@ -121,6 +121,14 @@ fn why_says_what_the_kernel_did() {
 }
 
 #[test]
+fn what_was_taken_only_at_the_second_time_says_so() {
+    let mut report = report(Mode::Apply, Minds::Failures, vec![Case("vm/a", "1", tried("0", Wrote::Whole, Some("1")))]);
+    assert_eq!(words::why(&report.records[0]), None, "the control");
+    report.records[0].retries = 1;
+    assert!(words::why(&report.records[0]).unwrap().starts_with("refused at first"));
+}
+
+#[test]
 fn the_audit_has_a_record_for_each_key() {
     let report = sample();
     let audit: serde_json::Value = serde_json::from_str(&Audit::new(&report).to_json()).unwrap();
@@ -139,6 +147,7 @@ fn the_audit_has_a_record_for_each_key() {
         ("result", "mismatch".into()),
         ("why", "the kernel made 40 of it".into()),
         ("lenient", false.into()),
+        ("retries", 0.into()),
     ] {
         assert_eq!(other[field], want, "{field}");
     }
@@ -147,6 +156,17 @@ fn the_audit_has_a_record_for_each_key() {
     assert_eq!(audit["findings"][0]["line"], 9);
     assert_eq!(audit["summary"]["results"]["mismatch"], 1);
     assert_eq!(audit["summary"]["exit"], 2);
+}
+
+#[test]
+fn a_finding_about_two_lines_names_both() {
+    let mut report = report(Mode::Check, Minds::Failures, vec![]);
+    report.names.push("b.conf".to_owned());
+    report.findings = vec![finding(Problem::SetByName(Origin { source: 1, line: 3 }))];
+    let audit: serde_json::Value = serde_json::from_str(&Audit::new(&report).to_json()).unwrap();
+    let told = audit["findings"][0]["problem"].as_str().unwrap();
+    assert!(told.ends_with("counts (b.conf:3)"), "{told}");
+    assert_eq!((&audit["findings"][0]["file"], report.exit()), (&"a.conf".into(), Exit::Done), "a hint");
 }
 
 #[test]
@@ -189,6 +209,8 @@ fn a_setting_whose_writer_died_says_so() {
     assert_eq!(words::why(&report.records[0]).unwrap(), "Input/output error (os error 5)", "the control");
     report.records[0].attempt = None;
     assert!(words::why(&report.records[0]).unwrap().contains("has ended"));
+    report.records[0].outcome = Some(Outcome::Failed(rustix::io::Errno::TOOMANYREFS.raw_os_error()));
+    assert!(words::why(&report.records[0]).unwrap().contains("under way"), "nobody has ended");
 }
 
 #[test]

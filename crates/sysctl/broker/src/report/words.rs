@@ -18,11 +18,14 @@ pub(super) fn wanted(want: &Want) -> String {
 /// What the kernel says of a key that leads somewhere else.
 const EXDEV: i32 = 18;
 const ELOOP: i32 = 40;
+/// What it says when a descriptor cannot be handed to an applier.
+const ETOOMANYREFS: i32 = 109;
 
 /// Why a setting is not simply in force; nothing when it is.
 pub(super) fn why(record: &Record) -> Option<String> {
     let (before, after) = readings(record);
     Some(match record.outcome? {
+        Outcome::Ok if record.retries > 0 => "refused at first, and taken after lines that come later".to_owned(),
         Outcome::Ok | Outcome::Unchanged => return None,
         Outcome::Kept => format!("it is {} already", shown(before)),
         Outcome::Normalized => format!("the kernel calls it {}", shown(after)),
@@ -48,6 +51,9 @@ pub(super) fn why(record: &Record) -> Option<String> {
         Outcome::Locked => format!("it is {} until the next boot", shown(before)),
         Outcome::Skipped(Skipped::NeedsLock) => "it could not be taken back; add --lock".to_owned(),
         Outcome::Skipped(Skipped::KeyMissing) => "a key that is missing may come with a module".to_owned(),
+        Outcome::Failed(ETOOMANYREFS) if record.attempt.is_none() => {
+            "processes of this user have too many descriptors under way between them; run it again".to_owned()
+        }
         Outcome::Failed(_) if record.attempt.is_none() => "the process that should write it has ended".to_owned(),
         Outcome::Failed(EXDEV) => "something is mounted over it".to_owned(),
         Outcome::Failed(ELOOP) => "it is a symbolic link, or lies beyond one".to_owned(),

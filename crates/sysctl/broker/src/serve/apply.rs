@@ -1,6 +1,7 @@
 //! Carries out a plan: opens each key, hands it to the applier of its class, and judges what came back.
 //!
-//! In the order of the plan, with one liberty: while keys of one class follow each other, several are under way.
+//! In the order of the plan, with two liberties: while keys of one class follow each other, several are under way; and what the
+//! kernel refused is tried again when all others were tried.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +17,7 @@ use crate::report::Record;
 use crate::tree::Tree;
 
 /// Who writes settings.
-pub(super) trait Writers {
+pub(crate) trait Writers {
     /// One of them.
     type Writer: Writer;
 
@@ -29,7 +30,7 @@ pub(super) trait Writers {
 }
 
 /// A process that writes settings, several at a time, and answers in order.
-pub(super) trait Writer {
+pub(crate) trait Writer {
     /// What it is called.
     fn name(&self) -> &'static str;
 
@@ -46,6 +47,9 @@ pub(super) fn all(tree: &Tree, crew: &mut impl Writers, mut plan: Arranged, dry:
     let mut records = Vec::with_capacity(settings.len());
     let mut held = Vec::new();
     try_all(tree, crew, settings, dry, &mut records, &mut held);
+    if !dry {
+        try_refused(tree, crew, &mut records);
+    }
     let is_missing = |record: &Record| record.outcome == Some(Outcome::Missing) && !record.permitted.step().lenient;
     let missing = records.iter().any(is_missing);
     try_all(tree, crew, plan.locks(missing), dry, &mut records, &mut held);
@@ -125,8 +129,9 @@ fn try_run(
                             break;
                         }
                         Some(false) if !under_way.is_empty() => take_half(hand, &mut under_way, records),
-                        // The applier refuses a job though its queue is empty: it is broken, and the key counts as lost.
-                        Some(false) | None => break lost(&mut record),
+                        // Its queue is empty: it is not the applier that has no room.
+                        Some(false) => break crowded(&mut record),
+                        None => break lost(&mut record),
                     }
                 }
             }
@@ -181,19 +186,50 @@ fn again(tree: &Tree, crew: &mut impl Writers, record: &mut Record) {
         return;
     }
     let Some(hand) = crew.second(record.permitted.class()) else { return };
-    let Ok((setting, access)) = tree.open_key(&record.permitted.step().key) else { return };
-    let job = job(&record.permitted, access, false);
-    if hand.send(&job, setting.as_fd()) != Some(true) {
-        return;
+    if try_one(tree, hand, record) && matches!(record.outcome, Some(Outcome::Denied(_))) {
+        // The first one had the capability of the class: it is not for want of that.
+        record.outcome = Some(Outcome::Denied(None));
     }
-    if let Some(trial) = hand.recv() {
-        record.by = Some(hand.name());
-        conclude(record, Attempt::Tried(access, trial));
-        if matches!(record.outcome, Some(Outcome::Denied(_))) {
-            // The first one had the capability of the class: it is not for want of that.
-            record.outcome = Some(Outcome::Denied(None));
+}
+
+/// Passes over what was refused, at most: as many lines can each need the next one.
+const MOST_PASSES: u8 = 3;
+
+/// Tries again what the kernel refused, in order, while that gains something: a later line may have been needed first, as the
+/// one that lowers `ip_unprivileged_port_start` before an `ip_local_port_range`.
+fn try_refused(tree: &Tree, crew: &mut impl Writers, records: &mut [Record]) {
+    for _ in 0..MOST_PASSES {
+        let mut gained = false;
+        for record in records.iter_mut().filter(|record| is_refused(record)) {
+            record.retries = record.retries.saturating_add(1);
+            let class = record.permitted.class();
+            if crew.of(class).is_some_and(|hand| try_one(tree, hand, record)) {
+                again(tree, crew, record);
+                gained |= !is_refused(record);
+            }
+        }
+        if !gained {
+            return;
         }
     }
+}
+
+/// Whether the kernel took no value, or let none be handed over, and may do so another time.
+fn is_refused(record: &Record) -> bool {
+    let refused = matches!(&record.attempt, Some(Attempt::Tried(_, Trial { wrote: Wrote::Refused(_), .. })));
+    (refused && record.outcome != Some(Outcome::Locked)) || record.outcome == Some(CROWDED)
+}
+
+/// Tries one setting and waits for what comes of it. Says whether it was tried; if not, it stays as it was judged.
+fn try_one(tree: &Tree, hand: &mut impl Writer, record: &mut Record) -> bool {
+    let Ok((setting, access)) = tree.open_key(&record.permitted.step().key) else { return false };
+    if hand.send(&job(&record.permitted, access, false), setting.as_fd()) != Some(true) {
+        return false;
+    }
+    let Some(trial) = hand.recv() else { return false };
+    record.by = Some(hand.name());
+    conclude(record, Attempt::Tried(access, trial));
+    true
 }
 
 /// Looks, when everything is done, whether what was in force still is: a setting can change others. What cannot be read
@@ -218,6 +254,14 @@ fn conclude(record: &mut Record, attempt: Attempt) {
     record.outcome = Some(judge(&record.permitted, &attempt));
     record.attempt = Some(attempt);
 }
+
+/// The kernel lets no descriptor be handed over: all processes of a user may have only so many under way, and those of somebody
+/// else are. It may have room later in the run.
+fn crowded(record: &mut Record) {
+    record.outcome = Some(CROWDED);
+}
+
+const CROWDED: Outcome = Outcome::Failed(Errno::TOOMANYREFS.raw_os_error());
 
 /// Nobody is there to try.
 fn lost(record: &mut Record) {

@@ -105,7 +105,9 @@ impl<'p> Hearing<'p> {
             Request::Finding(_) if self.said.findings.len() == MAX_FINDINGS => {
                 return Err(unheard_of("it has too much to say about the text"));
             }
-            Request::Finding(finding) if !self.is_ours(finding.origin) => {
+            Request::Finding(Finding { origin, ref problem })
+                if ![Some(origin), problem.other()].into_iter().flatten().all(|origin| self.is_ours(origin)) =>
+            {
                 return Err(unheard_of("it found something in a text that there is not"));
             }
             Request::Finding(finding) => self.said.findings.push(finding),

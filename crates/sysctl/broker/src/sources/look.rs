@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::{Unread, display};
+use super::{Unread, Unreadable, display};
 
 /// Where paths begin.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Listing {
     /// In the order in which they are read.
     pub(super) files: Vec<PathBuf>,
     /// Folders that cannot be listed.
-    pub(super) unlisted: Vec<(PathBuf, io::Error)>,
+    pub(super) unlisted: Vec<(PathBuf, Errno)>,
 }
 
 impl Place {
@@ -107,7 +107,7 @@ pub(super) fn settings(place: &Place, folders: &[PathBuf], may_lack: bool) -> Li
                 }
             }
             Err(Errno::NOENT) if may_lack => {}
-            Err(errno) => listing.unlisted.push((folder.clone(), errno.into())),
+            Err(errno) => listing.unlisted.push((folder.clone(), errno)),
         }
     }
     listing.files = files.into_values().filter(|file| !place.is_null(file)).collect();
@@ -121,16 +121,38 @@ pub(super) fn named(place: &Place, folders: &[PathBuf], name: &OsStr) -> Option<
     Some(if place.is_null(&path) { Found::Masked } else { Found::File(path) })
 }
 
-/// Every file in `folder`, in the order of their names.
+/// Every file in `folder` but those that are `/dev/null`, in which nothing is, in the order of their names.
 pub(super) fn everything(place: &Place, folder: &Path) -> Result<impl Iterator<Item = PathBuf>, Unread> {
     let failed =
-        |errno: Errno| Unread { name: place.display(folder), why: io::Error::from(errno).into(), tolerated: false };
+        |errno: Errno| Unread { name: place.display(folder), why: why(place, folder, errno), tolerated: false };
     let mut files = BTreeMap::new();
     for name in names(place, folder).map_err(failed)? {
         let path = folder.join(&name);
-        files.insert(name, path);
+        if !place.is_null(&path) {
+            files.insert(name, path);
+        }
     }
     Ok(files.into_values())
+}
+
+/// Why `path` cannot be opened, which the kernel says with `errno`.
+pub(super) fn why(place: &Place, path: &Path, errno: Errno) -> Unreadable {
+    if errno != Errno::ACCESS {
+        return io::Error::from(errno).into();
+    }
+    // The outermost folder that is closed, or the file itself.
+    let is_closed = |folder: &&Path| place.open_at(&folder.join("."), OFlags::PATH).err() == Some(Errno::ACCESS);
+    let closed = path.ancestors().skip(1).filter(is_closed).last().unwrap_or(path);
+    let owner = place.open_at(closed, OFlags::PATH).and_then(|file| fstat(&file)).map_or(0, |stat| stat.st_uid);
+    // To make it root's opens it to nobody else: there may be secrets in it.
+    let command = if owner == 0 { "chmod u+rX" } else { "chown 0" };
+    Unreadable::Closed(format!("{command} {}", quoted(&place.display(closed))))
+}
+
+/// A word of a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn names(place: &Place, folder: &Path) -> Result<Vec<OsString>, Errno> {

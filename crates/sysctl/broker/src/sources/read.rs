@@ -8,7 +8,7 @@ use orlop_sysctl_contract::MAX_SOURCE;
 use rustix::fs::{FileType, OFlags, fstat};
 
 use super::Unreadable;
-use super::look::Place;
+use super::look::{Place, why};
 
 /// Reads a file of a folder of settings.
 pub(super) fn regular(place: &Place, path: &Path) -> Result<Vec<u8>, Unreadable> {
@@ -23,7 +23,7 @@ pub(super) fn file(place: &Place, path: &Path) -> Result<Vec<u8>, Unreadable> {
 }
 
 fn one_of(kinds: &[FileType], place: &Place, path: &Path, flags: OFlags) -> Result<Vec<u8>, Unreadable> {
-    let file = place.open_at(path, OFlags::RDONLY | OFlags::NOCTTY | flags).map_err(io::Error::from)?;
+    let file = place.open_at(path, OFlags::RDONLY | OFlags::NOCTTY | flags).map_err(|errno| why(place, path, errno))?;
     let kind = FileType::from_raw_mode(fstat(&file).map_err(io::Error::from)?.st_mode);
     if kinds.contains(&kind) { bounded(&mut File::from(file)) } else { Err(Unreadable::NoFile) }
 }

@@ -103,7 +103,7 @@ fn a_key_with_a_dot_in_a_name_is_found() {
     for (what, key, want) in [
         ("a VLAN", "net/ipv4/conf/eth0/100/rp_filter", Some("net/ipv4/conf/eth0.100/rp_filter")),
         ("a setting with a dot", "net/ipv6/conf/a/b/c", Some("net/ipv6/conf/a/b.c")),
-        ("what exists", "net/ipv4/conf/eth0/rp_filter", None),
+        ("what exists: itself", "net/ipv4/conf/eth0/rp_filter", Some("net/ipv4/conf/eth0/rp_filter")),
         ("no such setting", "net/ipv4/conf/eth0/100/x", None),
         ("no such interface", "net/ipv4/conf/eth1/100/rp_filter", None),
     ] {

@@ -22,7 +22,7 @@ pub(crate) fn text(data: &[u8]) {
     let dialect = if how & 1 == 0 { Dialect::SysctlD } else { Dialect::LinuxKit };
     let prefixes = ["net/ipv4", "vm/swappiness"].map(|path| Prefix::new(Directory::new(path).unwrap()));
     let prefixes = prefixes.into_iter().filter(|_| how & 2 != 0).collect();
-    let rules = Rules { dialect, prefixes };
+    let rules = Rules { dialect, prefixes, ..Rules::default() };
 
     let tree = machine();
     let texts: Vec<_> = text.split(|byte| *byte == NEXT_SOURCE).collect();

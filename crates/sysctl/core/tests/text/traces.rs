@@ -50,7 +50,8 @@ fn shown(requests: &[Request]) -> String {
             Request::List(folder) => writeln!(text, "> list /{}", folder.path()).unwrap(),
             Request::Finding(finding) => {
                 let kind = if finding.problem.is_error() { "error" } else { "hint" };
-                writeln!(text, "> {} {kind}: {}", at(&finding.origin), finding.problem).unwrap();
+                let other = finding.problem.other().map(|origin| format!(", {}", at(&origin))).unwrap_or_default();
+                writeln!(text, "> {} {kind}: {}{other}", at(&finding.origin), finding.problem).unwrap();
             }
             Request::Steps(steps) => {
                 for Step { key, want, origin, replaces, lenient, by_pattern } in &**steps {

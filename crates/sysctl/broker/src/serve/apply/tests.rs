@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 use orlop_sysctl_contract::{Key, Origin, Policy, Rules, Skipped, Step, Value, Want};
 use orlop_testbed::Folder;
@@ -14,6 +15,8 @@ struct Fake(BTreeMap<Class, FakeWriter>);
 struct FakeWriter {
     name: &'static str,
     jobs: VecDeque<(Job, OwnedFd)>,
+    /// How often it has no room, although its queue is empty.
+    full: usize,
     /// How many jobs it takes at once, and how many it had at most.
     room: usize,
     most: usize,
@@ -26,6 +29,10 @@ struct FakeWriter {
     powerless: bool,
     /// It says that it has written, and that nobody can see it.
     liar: bool,
+    /// The kernel takes no value that [`FakeWriter::takes`] says no to, as it does where one setting bounds another.
+    bounds: Option<PathBuf>,
+    /// Every job that it was handed, one after the other.
+    handed: usize,
 }
 
 impl FakeWriter {
@@ -33,6 +40,7 @@ impl FakeWriter {
         Self {
             name,
             jobs: VecDeque::new(),
+            full: 0,
             room: usize::MAX,
             most: 0,
             turns: 0,
@@ -40,6 +48,8 @@ impl FakeWriter {
             lives: usize::MAX,
             powerless: false,
             liar: false,
+            bounds: None,
+            handed: 0,
         }
     }
 }
@@ -77,6 +87,11 @@ impl Writer for FakeWriter {
         if self.lives == 0 || self.jobs.len() >= self.room {
             return (self.lives > 0).then_some(false);
         }
+        if let Some(left) = self.full.checked_sub(1) {
+            self.full = left;
+            return Some(false);
+        }
+        self.handed += 1;
         self.turns += usize::from(std::mem::take(&mut self.heard));
         self.jobs.push_back((job.clone(), setting.try_clone_to_owned().unwrap()));
         self.most = self.most.max(self.jobs.len());
@@ -93,8 +108,24 @@ impl Writer for FakeWriter {
         if self.powerless && !job.dry {
             return Some(Trial { before: None, wrote: Wrote::Refused(Errno::PERM.raw_os_error()), after: None });
         }
+        if self.bounds.as_deref().is_some_and(|folder| !job.dry && !takes(folder, &job)) {
+            let before = crate::reading::reading(&setting);
+            return Some(Trial { before, wrote: Wrote::Refused(Errno::INVAL.raw_os_error()), after: None });
+        }
         Some(work(job, Some(setting)))
     }
+}
+
+/// Whether a kernel takes this whose settings below `vm` bound each other: none may be larger than the number in the file that
+/// comes after it in the order of their names.
+fn takes(folder: &Path, job: &Job) -> bool {
+    let Want::Exactly(value) = &job.want else { return true };
+    // A value is `NAME NUMBER`, so that the writer knows which setting it is about.
+    let (name, number) = value.as_str().split_once(' ').unwrap();
+    let next = char::from(name.as_bytes()[0] + 1).to_string();
+    let Ok(bound) = fs::read_to_string(folder.join("vm").join(next)) else { return true };
+    let bound = bound.split_whitespace().next_back().unwrap();
+    number.parse::<u32>().unwrap() <= bound.parse().unwrap()
 }
 
 /// A tree with these keys, each of them `0`.
@@ -247,7 +278,12 @@ fn a_writer_that_takes_nothing_ends_nothing() {
     let all_keys = keys(&["vm/a", "net/b"]);
     let (_folder, tree) = tree("apply-full", &all_keys);
     let mut crew = crew().change(Class::Root, |root| root.room = 0);
-    assert_eq!(told(&all(&tree, &mut crew, plan(&all_keys, false), false)), ["vm.a root failed", "net.b net ok"]);
+    let records = all(&tree, &mut crew, plan(&all_keys, false), false);
+    assert_eq!(told(&records), ["vm.a root failed", "net.b net ok"]);
+    assert_eq!(records[0].outcome, Some(Outcome::Failed(Errno::TOOMANYREFS.raw_os_error())), "it has not ended");
+    // Who has room again when all others were tried is handed the job then.
+    let mut crew = self::crew().change(Class::Root, |root| root.full = 1);
+    assert_eq!(told(&all(&tree, &mut crew, plan(&all_keys, false), false)), ["vm.a root ok", "net.b net unchanged"]);
 }
 
 #[test]
@@ -317,4 +353,26 @@ fn what_its_applier_cannot_read_is_read_by_the_broker() {
     let records = all(&tree, &mut crew, plan_of([("vm/a", "1"), ("vm/b", "0")], false), false);
     assert_eq!(told(&records), ["vm.a root mismatch", "vm.b root unverified"]);
     assert_eq!(records[0].later.as_deref(), Some("0\n"));
+}
+
+#[test]
+fn what_was_refused_is_tried_again_in_order_as_long_as_something_is_gained() {
+    for (what, there, raised, want, handed) in [
+        ("nothing to try again", "abcdef", "fedcba", 6, 6),
+        ("one line, before the one that it needs", "ab", "ab", 2, 2 + 1),
+        ("a chain: a pass for each link", "abc", "abc", 3, 3 + 2 + 1),
+        ("as long a chain as there are passes", "abcd", "abcd", 4, 4 + 3 + 2 + 1),
+        ("a longer one: its first link stays refused", "abcde", "abcde", 4, 5 + 4 + 3 + 2),
+        ("nothing is gained: once more and no further", "abcdef", "ace", 0, 3 + 3),
+        ("in the order of the plan, so that one pass is enough", "abcd", "cbad", 4, 4 + 3),
+    ] {
+        let all_keys: Vec<String> = there.chars().map(|name| format!("vm/{name}")).collect();
+        let (folder, tree) = tree(&format!("apply-retry-{raised}"), &all_keys);
+        let mut crew = crew().change(Class::Root, |root| root.bounds = Some(folder.0.clone()));
+        let settings: Vec<_> = raised.chars().map(|name| (format!("vm/{name}"), format!("{name} 1"))).collect();
+        let settings = settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let records = all(&tree, &mut crew, plan_of(settings, false), false);
+        let ok = records.iter().filter(|record| record.outcome == Some(Outcome::Ok)).count();
+        assert_eq!((ok, crew.0[&Class::Root].handed), (want, handed), "{what}: {:?}", told(&records));
+    }
 }

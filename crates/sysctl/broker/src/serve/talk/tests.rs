@@ -27,6 +27,11 @@ fn finding(source: u16) -> Request {
     Request::Finding(Finding { origin: origin(source), problem: Problem::NoAssignment })
 }
 
+/// A finding about two lines, the other one in `source`.
+fn about(source: u16) -> Request {
+    Request::Finding(Finding { origin: origin(0), problem: Problem::SetByName(origin(source)) })
+}
+
 #[test]
 fn what_a_worker_says_is_kept_in_order() {
     let mut policy = Policy::new(&Rules::default(), false);
@@ -57,10 +62,12 @@ fn a_worker_that_says_what_ours_never_says_is_not_believed() {
         ("a setting from nowhere", steps([step("vm/b", 1)])),
         ("a replaced line from nowhere", steps([replaces])),
         ("a finding from nowhere", finding(1)),
+        ("a finding about a line from nowhere", about(1)),
     ] {
         let mut policy = Policy::new(&rules, false);
         let mut hearing = Hearing::new(1, &mut policy);
         assert_eq!(hearing.take(steps([step("vm/a", 0)])), Ok(Next::Listen), "the control");
+        assert_eq!(hearing.take(about(0)), Ok(Next::Listen), "the control");
         let fatal = hearing.take(request).unwrap_err();
         assert_eq!(fatal.exit, Exit::Software, "{what}");
     }
