@@ -4,12 +4,14 @@ use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_sandbox::clock;
+use orlop_sandbox::daemon::Daemon;
 use orlop_sandbox::timer::BootTimer;
 use orlop_wire::{decode, encode, max_size};
 use rustix::fs::{FileType, Mode, fchmod, lstat, unlink};
@@ -21,7 +23,7 @@ use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
 
-use super::{Message, Reply};
+use super::{Hearing, Message, Reply, hearing};
 
 /// Callers at a time: the one that matters, and a few that hang.
 const MAX_CALLERS: usize = 4;
@@ -39,15 +41,39 @@ const BACKLOG: i32 = 4;
 pub struct Bound(OwnedFd);
 
 impl Bound {
+    /// Makes the socket of `daemon`, in its folder, which is made and closed to all but its owner.
+    ///
+    /// # Errors
+    /// As [`Bound::open`].
+    pub fn of(daemon: &Daemon) -> io::Result<Self> {
+        Self::inside(&super::folder(daemon))
+    }
+
+    /// Makes the socket in `folder`, which becomes its owner's alone.
+    ///
+    /// # Errors
+    /// As [`Bound::open`].
+    pub(super) fn inside(folder: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        // The runtime makes the folders of a label for everybody.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        Self::open(&folder.join(super::SOCKET))
+    }
+
     /// Makes the socket at `path`, mode 0600. One that an earlier process left there is replaced.
     ///
     /// # Errors
-    /// Something that is not a socket is there, or the kernel refuses.
+    /// Somebody listens there ([`io::ErrorKind::AddrInUse`]), something that is not a socket is there, or the kernel refuses.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         match lstat(path) {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Socket => unlink(path)?,
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Socket => {
+                if hearing(path) == Hearing::Heard {
+                    return Err(Errno::ADDRINUSE.into());
+                }
+                unlink(path)?;
+            }
             Ok(_) => return Err(Errno::EXIST.into()),
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno.into()),

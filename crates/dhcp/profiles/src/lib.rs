@@ -31,6 +31,7 @@ pub const DAEMON: Daemon = Daemon {
     binds: &[
         Bind::shared("/run/resolvconf"),
         Bind::shared("/run/orlop/dhcp"),
+        Bind::shared("/run/orlop/control/dhcp"),
         Bind::shared("/run/orlop/netfacts"),
         Bind::shared("/run/orlop/metrics"),
     ],

@@ -23,7 +23,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::OWN_FOLDER;
 use super::command_line::Run;
-use super::orders::{Order, SOCKET};
+use super::orders::Order;
 use super::status::{Status, Tally};
 use crate::contract::{Notice, PROTOCOL, Request, permit};
 use crate::profiles::{BROKER, DAEMON};
@@ -57,8 +57,7 @@ pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, run.port)).map_err(os("cannot listen"))?;
         socket.set_nonblocking(true).map_err(os("cannot listen"))?;
         let (own, all_metrics) = (folder::open(Path::new(OWN_FOLDER))?, folder::open(Path::new(metrics::FOLDER))?);
-        let control =
-            Bound::open(Path::new(SOCKET)).and_then(|bound| bound.serve(0)).map_err(os("cannot take orders"))?;
+        let control = Bound::of(&DAEMON).and_then(|bound| bound.serve(0)).map_err(os("cannot take orders"))?;
         let timer = BootTimer::new().map_err(os("cannot make a timer"))?;
         let keep = Keep {
             write: &[Path::new(OWN_FOLDER), Path::new(metrics::FOLDER)],

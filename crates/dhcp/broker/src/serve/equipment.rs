@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use orlop_broker::control::{Bound, Call};
+use orlop_broker::control::{Bound, Call, path};
 use orlop_broker::{folder, metrics};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::timer::BootTimer;
@@ -22,6 +22,7 @@ use crate::resolv_conf::ResolvConf;
 use crate::selection::Selection;
 use crate::settings::Mode;
 use crate::transmit::Transmit;
+use orlop_dhcp_profiles::DAEMON;
 
 /// Sockets, folders and files, open.
 pub(super) struct Equipment {
@@ -104,8 +105,8 @@ pub(super) fn selection(config: &Config) -> Selection {
 }
 
 fn orders() -> Result<control::Server, Fatal> {
-    let opened = Bound::open(Path::new(control::PATH)).and_then(|bound| bound.serve(ROOT));
-    opened.map_err(|cause| Fatal::os(format!("cannot take orders at {}", control::PATH), cause))
+    let opened = Bound::of(&DAEMON).and_then(|bound| bound.serve(ROOT));
+    opened.map_err(|cause| Fatal::os(format!("cannot take orders at {}", path(&DAEMON).display()), cause))
 }
 
 /// Whose orders count.

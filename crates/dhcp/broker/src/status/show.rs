@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use orlop_broker::control;
+use orlop_broker::control::{Hearing, hearing};
 use orlop_broker::status::{self, Document, Life};
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -21,19 +21,22 @@ pub struct Shown {
     pub end: Result<Exit, Fatal>,
 }
 
-/// Reads the status in the daemon's `folder` and renders it as of `now`, for a person or as it stands.
+/// Reads the status in the daemon's `folder` and renders it as of `now`, for a person or as it stands. Whether a daemon that
+/// should run does is known from its `socket`, where that can be seen.
 ///
 /// # Errors
 /// No daemon has written one, or it cannot be read.
-pub fn show(folder: &Path, json: bool, now: Instant) -> Result<Shown, Fatal> {
+pub fn show(folder: &Path, socket: &Path, json: bool, now: Instant) -> Result<Shown, Fatal> {
     let (raw, document): (String, Document<Body>) = status::read(&DAEMON, folder)?;
-    let socket = folder.join(control::SOCKET);
     let is_service = document.mode == Mode::Service.name();
     let life = match &document.body.outcome {
         Some(_) => Life::Over,
         None if !is_service => Life::Unknown,
-        None if control::is_heard(&socket) => Life::Running,
-        None => Life::Ended,
+        None => match hearing(socket) {
+            Hearing::Heard => Life::Running,
+            Hearing::Silent => Life::Ended,
+            Hearing::Hidden => Life::Unknown,
+        },
     };
     let end = match (&document.body.outcome, life) {
         (Some(outcome), _) => outcome.clone().into_result().map(|_| Exit::Done),

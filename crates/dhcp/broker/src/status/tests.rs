@@ -243,12 +243,13 @@ fn the_page_explains_every_field_and_no_other() {
 #[test]
 fn the_command_shows_what_is_there_and_says_when_nobody_is() {
     let own = Folder::new("show-own");
+    let socket = own.0.join("control");
     let write = |status: &Status| write(&own, status);
-    let shown = || show(&own.0, false, at(100_000)).unwrap();
+    let shown = || show(&own.0, &socket, false, at(100_000)).unwrap();
 
-    let missing = show(&own.0, false, at(1)).unwrap_err();
+    let missing = show(&own.0, &socket, false, at(1)).unwrap_err();
     assert_eq!((missing.exit, missing.problem.as_str()), (Exit::Unconfigured, "no DHCP daemon has been running here"));
-    assert_eq!(show(&own.0.join("none"), false, at(1)).unwrap_err().exit, Exit::Unconfigured);
+    assert_eq!(show(&own.0.join("none"), &socket, false, at(1)).unwrap_err().exit, Exit::Unconfigured);
 
     write(&over());
     let Shown { text, end } = shown();
@@ -257,28 +258,34 @@ fn the_command_shows_what_is_there_and_says_when_nobody_is() {
     assert!(text.contains("\ndone in 0.012 s: eth0 has 192.0.2.9/24 from 192.0.2.1\n"), "{text}");
 
     write(&busy());
+    drop(control::Bound::open(&socket).unwrap());
     let Shown { text, end } = shown();
     assert_eq!(end.map_err(|fatal| fatal.exit), Err(Exit::Unconfigured), "nobody listens");
     assert!(text.contains("service: ended, after this was written 5 s ago"), "{text}");
 
-    let _listening = control::Bound::open(&own.0.join(control::SOCKET)).unwrap();
+    let elsewhere = show(&own.0, &own.0.join("not bound/control"), false, at(100_000)).unwrap();
+    assert_eq!(elsewhere.end, Ok(Exit::Done), "the folder of the socket is not bound: nobody can tell");
+    assert!(elsewhere.text.contains("service: under way 5 s ago"), "{}", elsewhere.text);
+
+    let _listening = control::Bound::open(&socket).unwrap();
     let Shown { text, end } = shown();
     assert_eq!(end, Ok(Exit::Done));
     assert!(text.contains("service: running for 10 s"), "{text}");
     let raw = std::fs::read_to_string(own.0.join(status::FILE)).unwrap();
-    assert_eq!(show(&own.0, true, at(100_000)).unwrap().text, raw, "JSON is shown as it is");
+    assert_eq!(show(&own.0, &socket, true, at(100_000)).unwrap().text, raw, "JSON is shown as it is");
 
     std::fs::write(own.0.join(status::FILE), "half a docu").unwrap();
-    assert!(show(&own.0, false, at(1)).unwrap_err().problem.ends_with("is not a status of this version"));
+    assert!(show(&own.0, &socket, false, at(1)).unwrap_err().problem.ends_with("is not a status of this version"));
 }
 
 #[test]
 fn a_run_that_failed_is_shown_with_its_exit_code() {
     let own = Folder::new("failed-own");
+    let socket = own.0.join("control");
     let outcome = Achievement { outcome: Kind::NoInterface, after_ms: 5000, links: Vec::new() };
     let status = Status { outcome: Some(outcome), ..over() };
     write(&own, &status);
-    let fatal = show(&own.0, false, at(100_000)).unwrap().end.unwrap_err();
+    let fatal = show(&own.0, &socket, false, at(100_000)).unwrap().end.unwrap_err();
     assert_eq!((fatal.exit, fatal.problem.as_str()), (Exit::Unconfigured, "no interface to configure after 5.000 s"));
 }
 
