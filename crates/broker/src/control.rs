@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use client::{ControlError, Hearing, hearing, send};
-pub use server::{Bound, Call, Server};
+pub use server::{Bound, Call, Server, next_order};
 
 /// The folders of all daemons' sockets, one in another for each, so that a container can bind one without the others.
 const FOLDERS: &str = "/run/orlop/control";

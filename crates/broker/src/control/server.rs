@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,6 +22,8 @@ use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
 
+use crate::folder;
+
 use super::{Hearing, Message, Reply, hearing};
 
 /// Callers at a time: the one that matters, and a few that hang.
@@ -35,6 +36,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ACCEPTS_AT_ONCE: usize = 8;
 /// Callers that the kernel keeps waiting.
 const BACKLOG: i32 = 4;
+/// Whose orders count.
+const ROOT: u32 = 0;
 
 /// The socket, before the broker locks itself in: afterwards it could not be made.
 #[derive(Debug)]
@@ -54,9 +57,7 @@ impl Bound {
     /// # Errors
     /// As [`Bound::open`].
     pub(super) fn inside(folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        // The runtime makes the folders of a label for everybody.
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        folder::make_private(folder)?;
         Self::open(&folder.join(super::SOCKET))
     }
 
@@ -103,6 +104,19 @@ impl Bound {
     }
 }
 
+/// The next order; for ever where none are taken. Cancelling loses nothing.
+///
+/// # Errors
+/// As [`Server::next`].
+pub async fn next_order<Order: Message, Answer: Message>(
+    server: &mut Option<Server<Order, Answer>>,
+) -> io::Result<Call<Order>> {
+    match server {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Takes orders, one at a time.
 #[derive(Debug)]
 pub struct Server<Order, Answer = ()> {
@@ -134,6 +148,24 @@ pub struct Call<Order> {
 }
 
 impl<Order: Message, Answer: Message> Server<Order, Answer> {
+    /// Takes orders for `daemon`, from root. A daemon works without them: that nobody can give any is one warning. Must be
+    /// called inside a tokio runtime, before the sandbox narrows; afterwards no socket can be made.
+    #[must_use]
+    pub fn of(daemon: &Daemon) -> Option<Self> {
+        let opened = Bound::of(daemon).and_then(|bound| bound.serve(ROOT));
+        opened
+            .inspect_err(|cause| {
+                let socket = super::path(daemon);
+                let help = if cause.kind() == io::ErrorKind::AddrInUse {
+                    format!("end the other {}, which listens there", daemon.title)
+                } else {
+                    folder::help(&super::folder(daemon))
+                };
+                warn!(socket = %socket.display(), %cause, help, "no orders are taken; all else goes on");
+            })
+            .ok()
+    }
+
     /// Waits for the next order. Cancelling loses nothing.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ pub const DAEMON: Daemon = Daemon {
         Bind::shared("/run/resolvconf"),
         Bind::shared("/run/orlop/dhcp"),
         Bind::shared("/run/orlop/control/dhcp"),
+        Bind::shared("/run/orlop/claim"),
         Bind::shared("/run/orlop/netfacts"),
         Bind::shared("/run/orlop/metrics"),
     ],

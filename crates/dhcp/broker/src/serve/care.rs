@@ -136,7 +136,7 @@ impl Server {
         });
         // Without a lease to go with it, it is what the first lease replaces.
         our.footprint = observed.footprints().into_iter().next();
-        let handover = lease_file::load(own.as_fd(), &name).unwrap_or_else(|error| {
+        let handover = lease_file::load(own.folder()?, &name).unwrap_or_else(|error| {
             warn!(interface = %name, %error, "the lease of before is lost; starting afresh");
             None
         })?;

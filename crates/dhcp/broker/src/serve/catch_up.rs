@@ -8,6 +8,7 @@ use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use tracing::{info, warn};
 
+use super::equipment::Equipment;
 use super::link::OurLink;
 use super::server::Server;
 use crate::resolv_conf;
@@ -25,6 +26,7 @@ impl Server {
         if now >= self.next_claim_check {
             self.next_claim_check = now.after(resolv_conf::POLL);
             self.poll_resolv_conf();
+            self.retry_outputs();
             self.add_left_alone()?;
         }
         let outcome = match self.run.mode {
@@ -85,12 +87,8 @@ impl Server {
             outcome: outcome.cloned(),
             postures: self.postures.clone(),
         };
-        let equipment = &self.equipment;
-        let (own, metrics) = (equipment.own_folder(), equipment.metrics_folder());
-        self.status.update(own, metrics, &status, Now::read()).unwrap_or_else(|error| {
-            warn!(%error, "the status is not written");
-            None
-        })
+        let Equipment { own, metrics, .. } = &mut self.equipment;
+        self.status.update(own, metrics, &status, Now::read())
     }
 }
 

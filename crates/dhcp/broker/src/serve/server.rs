@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orlop_broker::control::Call;
+use orlop_broker::control::{Call, next_order};
 use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
@@ -15,7 +15,7 @@ use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use tracing::{debug, error, info, warn};
 
-use super::equipment::{Equipment, next_order};
+use super::equipment::Equipment;
 use super::link::OurLink;
 use crate::config::{Config, UseMtu};
 use crate::netlink::Footprint;
