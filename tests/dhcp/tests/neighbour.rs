@@ -163,3 +163,37 @@ fn a_file_system_that_is_full_later_does_not_cost_the_name_servers() {
         || Ok(scene.client.read("/run/resolvconf/resolv.conf")?.contains("nameserver 192.0.2.53").then_some(()));
     eventually("name servers", SOON, named).unwrap_or_else(|error| panic!("{error:#}: {}", daemon.text()));
 }
+
+/// What can lie in the place of a configuration: the name for the test, and how it comes there.
+const NO_FILES: [(&str, &str); 4] = [
+    ("a pipe that nobody writes to", "mkfifo $C"),
+    ("a folder", "mkdir $C"),
+    ("a link to a device", "ln -s /dev/zero $C"),
+    ("a link to a pipe", "mkfifo /run/pipe; ln -s /run/pipe $C"),
+];
+
+#[test]
+fn a_configuration_that_is_no_file_is_an_error_and_never_waited_for() {
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
+    for (what, make) in NO_FILES {
+        let scene = Scene::new().unwrap();
+        let _dnsmasq = scene.dnsmasq().unwrap();
+        // Of a running daemon: the reload is refused, and everything goes on.
+        let mut daemon = scene.service(&dhcp().config("")).unwrap();
+        scene.client.shell(&format!("C=/run/orlop-dhcp.toml; rm $C; {make}")).unwrap();
+        let mut reload = dhcp().args(["reload"]).start(&scene.client).unwrap();
+        assert_eq!(reload.wait_exit(SOON).unwrap().code(), Some(76), "{what}: {}", reload.text());
+        // What a link leads to is not the broker's to open any more.
+        let why = if what.ends_with("device") { "Permission denied" } else { "not a regular file" };
+        assert!(reload.text().contains(why), "{what}: {}", reload.text());
+        let mut renew = dhcp().args(["renew"]).start(&scene.client).unwrap();
+        assert_eq!(renew.wait_exit(SOON).unwrap().code(), Some(0), "{what}: {}", renew.text());
+        assert!(daemon.poll_exit().unwrap().is_none(), "{what}: {}", daemon.text());
+        // At the start.
+        for mode in ["--oneshot", "--check"] {
+            let mut run = dhcp().args([mode, "--config", "/run/orlop-dhcp.toml"]).start(&scene.client).unwrap();
+            assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(78), "{what}, {mode}: {}", run.text());
+            assert!(run.text().contains("not a regular file"), "{what}, {mode}: {}", run.text());
+        }
+    }
+}

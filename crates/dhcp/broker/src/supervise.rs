@@ -3,11 +3,12 @@
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use orlop_broker::supervise::supervise;
+use orlop_broker::supervise::{armed, supervise};
 use orlop_dhcp_profiles::DAEMON;
-use orlop_sandbox::fatal::Fatal;
+use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::supervisor::{Lifetime, hold_signals};
 
+use crate::config::Config;
 use crate::settings::{Mode, Run, Settings};
 
 /// Runs the daemon, and returns its exit code.
@@ -34,10 +35,22 @@ const OVERTIME: Duration = Duration::from_secs(2);
 
 fn start(settings: &Settings, mode: Mode, ready: Option<RawFd>) -> Result<u8, Fatal> {
     hold_signals()?;
-    let config = settings.load()?.config;
+    let limit = settings.overrides.deadline.unwrap_or_else(|| Config::default().deadline).saturating_add(OVERTIME);
+    let config = match mode {
+        Mode::Service => settings.load()?.config,
+        Mode::OneShot => armed(limit, end_unread, || settings.load())?.config,
+    };
     let lifetime = match mode {
         Mode::Service => Lifetime::Service,
         Mode::OneShot => Lifetime::OneShot { hard_stop: config.deadline.saturating_add(OVERTIME) },
     };
     supervise(&DAEMON, config.log, lifetime, ready)
+}
+
+/// Whoever waits for a one-shot run does not wait for the file system of its configuration.
+#[expect(clippy::exit, reason = "the thread that would return from main is the one that waits")]
+fn end_unread() {
+    let fatal = Fatal::new(Exit::Unconfigured, "the configuration could not be read in time");
+    let exit = fatal.help("does the file system that it lies on answer?").report();
+    std::process::exit(exit.code().into());
 }
