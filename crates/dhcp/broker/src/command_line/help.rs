@@ -39,12 +39,13 @@ Options, which count more than the configuration:
                           [default: that of the configuration, else 10]
 ";
 
-const EXITS: [(Exit, &str); 5] = [
+const EXITS: [(Exit, &str); 6] = [
     (Exit::Done, "done: every interface with a carrier is configured (or the daemon was told to end)"),
     (
         Exit::Unconfigured,
         "nothing was configured in time: no interface, no carrier, or no server;\nor no daemon is running",
     ),
+    (Exit::AlreadyRunning, "another orlop-dhcp looks after this network namespace"),
     (Exit::Partly, "only some of the interfaces were configured in time"),
     (Exit::Refused, "the servers refused, or their leases cannot be used; or the daemon refused an order"),
     (Exit::Config, "the configuration is wrong"),
