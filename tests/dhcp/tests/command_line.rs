@@ -218,3 +218,24 @@ fn the_posture_names_every_layer_of_every_process() {
     }
     assert!(!scene.client.link("eth0").unwrap().up, "nothing was touched");
 }
+
+/// The default command of the image is dhcpcd's, which does not read our configuration.
+#[test]
+fn a_configuration_that_is_not_read_is_warned_of() {
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
+    let scene = Scene::new().unwrap();
+    let _dnsmasq = scene.dnsmasq().unwrap();
+    scene.client.write("/run/dhcpcd.conf", "allowinterfaces eth*\n").unwrap();
+    scene.client.shell("mkdir -p /run/etc/orlop; echo 'deadline = 30' >/run/etc/orlop/dhcp.toml").unwrap();
+    for (name, warned) in
+        [("/sbin/dhcpcd --nobackground -f /run/dhcpcd.conf -1", true), ("orlop-dhcp --oneshot", false)]
+    {
+        let (argv0, args) = name.split_once(' ').unwrap();
+        let script = format!("mount --bind /run/etc /etc; exec -a {argv0} {} {args}", dhcp().binary().display());
+        let mut unshare = scene.client.command("unshare");
+        let mut run = scene.client.spawn("dhcp", unshare.args(["--mount", "bash", "-ec", &script])).unwrap();
+        assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(0), "{name}: {}", run.text());
+        let said = run.text().matches("/etc/orlop/dhcp.toml is not read").count();
+        assert_eq!(said, usize::from(warned), "{name}: {}", run.text());
+    }
+}

@@ -7,6 +7,7 @@ mod link;
 mod orders;
 mod outputs;
 mod server;
+mod story;
 
 use std::path::{Path, PathBuf};
 

@@ -27,6 +27,7 @@ impl Server {
             self.next_claim_check = now.after(resolv_conf::POLL);
             self.poll_resolv_conf();
             self.retry_outputs();
+            self.tell_unanswered(now);
             self.add_left_alone()?;
         }
         let outcome = match self.run.mode {
@@ -51,6 +52,16 @@ impl Server {
         let wake = wakes.into_iter().min();
         self.equipment.timer.set(wake).map_err(|cause| Fatal::os("cannot set the timer", cause))?;
         Ok(None)
+    }
+
+    /// A service without a server is not silent.
+    fn tell_unanswered(&mut self, now: Instant) {
+        for our in self.links.values_mut().filter(|our| our.link.carrier) {
+            if let Some(asked) = our.story.unanswered(now) {
+                let asked = asked.as_secs();
+                warn!(interface = %our.link.name, asked_for_seconds = asked, "no lease yet: no server answers, or none grants one");
+            }
+        }
     }
 
     fn judge(&self, now: Instant) -> Verdict {
