@@ -116,6 +116,11 @@ fn status_tells_a_person_and_a_program_what_is_leased() {
         .unwrap_or_else(|error| panic!("{error:#}\n{:#?}", scene.status()));
     let (code, run) = command(&scene, &["status"]);
     assert_eq!(code, Some(0), "{}", run.text());
+    let shown = |args: &[&str]| command(&scene, args).1.stdout();
+    assert!(!run.stdout().contains("sandbox") && run.stdout().lines().count() <= 24, "a screen: {}", run.stdout());
+    assert!(shown(&["status", "-v"]).contains("\nsandbox\n  "), "{}", shown(&["status", "-v"]));
+    assert_eq!(shown(&["status", "eth0"]).lines().count(), run.stdout().lines().count(), "the only interface");
+    assert_eq!(command(&scene, &["status", "eth7"]).0, Some(69));
     for word in ["eth0", "bound", "192.0.2.77", "192.0.2.1", "192.0.2.53"] {
         assert!(run.stdout().contains(word), "{word} is not in\n{}", run.stdout());
     }

@@ -10,7 +10,7 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 use crate::OWN_FOLDER;
 use crate::control::Order;
 use crate::settings::Settings;
-use crate::status;
+use crate::status::{self, View};
 use orlop_dhcp_profiles::DAEMON;
 
 /// Reads the configuration and says that it is good.
@@ -33,8 +33,8 @@ pub fn check(settings: &Settings) -> Result<Exit, Fatal> {
 ///
 /// # Errors
 /// There is none, or it did not do all it was asked for.
-pub fn status(json: bool) -> Result<Exit, Fatal> {
-    let shown = status::show(Path::new(OWN_FOLDER), &control::path(&DAEMON), json, clock::now())?;
+pub fn status(view: &View) -> Result<Exit, Fatal> {
+    let shown = status::show(Path::new(OWN_FOLDER), &control::path(&DAEMON), view, clock::now())?;
     print(&shown.text)?;
     shown.end
 }

@@ -17,7 +17,8 @@ Usage: orlop-dhcp [OPTIONS] [IFACE]...
        orlop-dhcp COMMAND
 
 Commands, to the daemon that runs:
-  status [--json]  Show what the running daemon does; with --json, print status.json as it is
+  status [IFACE]   Show what the running daemon does; with -v, --verbose also what its
+                   processes are restricted to; with --json, print status.json as it is
   renew [IFACE]    Have leases extended now, and ask for one where there is none
   release [IFACE]  Give leases back, and stay without until `renew`
   reload           Have the configuration file read again
