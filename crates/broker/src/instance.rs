@@ -99,13 +99,15 @@ mod tests {
         let folder = Folder::new("instance");
         let own = folder.0.join("own");
         drop(lock(&own, 7).unwrap().unwrap());
+        // By perl, which every Debian has, because this crate forbids unsafe code: F_SETLK (6) with a `struct flock`.
         let script = format!(
-            "import fcntl, time; f = open('{}', 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)",
+            "open F, '+<', '{}'; $l = pack 's s x4 q q l x4', 1, 0, 0, 0, 0; fcntl F, 6, $l or die; $| = 1; print \"held\\n\"; sleep 60",
             own.join("running.7").display()
         );
-        let mut holder = Command::new("python3").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut holder = Command::new("perl").args(["-e", &script]).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
         let taken = lock(&own, 7).unwrap().unwrap_err();
         assert_eq!(taken, Taken(Pid::from_raw(holder.id().cast_signed())));
         assert!(lock(&own, 8).unwrap().is_ok(), "another network namespace");

@@ -94,14 +94,13 @@ fn a_file_that_another_process_holds_a_lease_on_is_not_waited_for() {
     let folder = TestFolder::new("config-lease");
     let path = folder.0.join("test.toml");
     std::fs::write(&path, "deadline = 7").unwrap();
-    // 1024 is F_SETLEASE; python is what a stranger would use, and this crate forbids unsafe code.
+    // By perl, which every Debian has, because this crate forbids unsafe code: F_SETLEASE (1024), of a writer (1).
     let script = format!(
-        "import fcntl, signal, time; signal.signal(signal.SIGIO, signal.SIG_IGN); f = open('{}', 'r+')
-fcntl.fcntl(f, 1024, fcntl.F_WRLCK); print('held', flush=True); time.sleep(60)",
+        "$SIG{{IO}} = 'IGNORE'; open F, '+<', '{}'; fcntl F, 1024, 1 or die; $| = 1; print \"held\\n\"; sleep 60",
         path.display()
     );
-    let mut command = std::process::Command::new("python3");
-    let mut holder = command.args(["-c", &script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut command = std::process::Command::new("perl");
+    let mut holder = command.args(["-e", &script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "held\n");
