@@ -1,21 +1,41 @@
 //! The socket through which a daemon's verbs reach the process that runs.
 //!
-//! It is a `SOCK_SEQPACKET` socket in the daemon's folder that only uid 0 may open and that asks the kernel who is calling.
+//! It is a `SOCK_SEQPACKET` socket that only uid 0 may open and that asks the kernel who is calling. In containers every
+//! process is uid 0, and a read-only bind does not stop `connect`: so it lies in a [`folder`] of its own, which no image but
+//! the daemon's binds.
 //! One connection carries one order and one [`Reply`], each in a single bounded message. What orders there are is the
 //! daemon's: any type with a largest size and one encoding.
 
 mod client;
 mod server;
 
+use std::path::{Path, PathBuf};
+
+use orlop_sandbox::daemon::Daemon;
 use orlop_wire::{MaxSize, Str};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use client::{ControlError, is_heard, send};
-pub use server::{Bound, Call, Server};
+pub use client::{ControlError, Hearing, hearing, send};
+pub use server::{Bound, Call, Server, next_order};
 
-/// The name of the socket in the daemon's folder.
-pub const SOCKET: &str = "control";
+/// The folders of all daemons' sockets, one in another for each, so that a container can bind one without the others.
+const FOLDERS: &str = "/run/orlop/control";
+
+/// The name of the socket in its folder.
+const SOCKET: &str = "control";
+
+/// The folder that only the container of `daemon` shares: whoever has it can give orders.
+#[must_use]
+pub fn folder(daemon: &Daemon) -> PathBuf {
+    Path::new(FOLDERS).join(daemon.name)
+}
+
+/// The socket of `daemon`.
+#[must_use]
+pub fn path(daemon: &Daemon) -> PathBuf {
+    folder(daemon).join(SOCKET)
+}
 
 /// What can cross the socket.
 pub trait Message: Serialize + DeserializeOwned + MaxSize {}

@@ -34,6 +34,7 @@ fn everywhere(exit: Exit, daemon: &Daemon) -> Option<String> {
         | Exit::Unmet
         | Exit::Mistaken
         | Exit::Unconfigured
+        | Exit::AlreadyRunning
         | Exit::Partly
         | Exit::Refused
         | Exit::Config => return None,

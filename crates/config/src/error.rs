@@ -19,6 +19,20 @@ pub enum ConfigError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// A folder, a pipe, a socket or a device, which no configuration is read from: some of them make a reader wait for ever.
+    #[error("{} is {kind}, not a regular file", path.display())]
+    NotAFile {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Another process holds a lease on the file, with which it keeps others from opening it.
+    #[error("{} is held by another process", path.display())]
+    Held {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
     /// The file is larger than any configuration.
     #[error("{} is larger than {MAX_FILE} bytes", path.display())]
     Large {
@@ -52,6 +66,14 @@ impl ConfigError {
                 "pass --config FILE, or start from the example: {command} --example > {}",
                 path.display()
             )),
+            Self::NotAFile { path, kind: _ } => fatal
+                .help(format!("write the configuration into a file, for example: cat {0} > {0}.toml", path.display())),
+            Self::Held { path } => {
+                fatal.cause("a lease by fcntl(F_SETLEASE), which the kernel asks for back").help(format!(
+                    "try again in a minute, or end the process that holds it: grep LEASE /proc/locks, ls -i {}",
+                    path.display()
+                ))
+            }
             Self::Large { path } | Self::NotText { path } => {
                 fatal.help(format!("is {} the file you mean?", path.display()))
             }

@@ -16,7 +16,8 @@ mod value;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 pub use error::ConfigError;
@@ -51,19 +52,42 @@ pub fn parse<File: DeserializeOwned>(text: &str, path: &Path) -> Result<File, Co
 
 /// Reads a whole configuration file, as bounded text. For every format that a configuration can have.
 ///
+/// Nothing at `path` makes this wait: what is no regular file is not read, and one that another process holds a lease on
+/// (`F_SETLEASE`) is not waited for.
+///
 /// # Errors
-/// It cannot be read, is larger than [`MAX_FILE`], or is not UTF-8.
+/// It cannot be read, is no regular file, is larger than [`MAX_FILE`], or is not UTF-8.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
     let open = |source| ConfigError::Open { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     // By the name that the sandbox allows: what the C library calls for the same differs from one to the other.
-    let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    let file = std::fs::File::from(file.map_err(|errno| open(errno.into()))?);
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat(CWD, path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::WOULDBLOCK => ConfigError::Held { path: path.to_owned() },
+        // So it is with a socket.
+        Errno::NXIO => ConfigError::NotAFile { path: path.to_owned(), kind: "a socket or a device" },
+        errno => open(errno.into()),
+    })?;
+    if let Some(kind) = unreadable(fstat(&file).map_err(|errno| open(errno.into()))?) {
+        return Err(ConfigError::NotAFile { path: path.to_owned(), kind });
+    }
+    let file = std::fs::File::from(file);
     file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(open)?;
     if bytes.len() > MAX_FILE {
         return Err(ConfigError::Large { path: path.to_owned() });
     }
     String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })
+}
+
+/// What a file is that is no regular one.
+fn unreadable(found: Stat) -> Option<&'static str> {
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile => None,
+        FileType::Directory => Some("a folder"),
+        FileType::Fifo => Some("a pipe"),
+        FileType::CharacterDevice | FileType::BlockDevice => Some("a device"),
+        FileType::Symlink | FileType::Socket | FileType::Unknown => Some("something else"),
+    }
 }
 
 /// The number of the line that holds the byte at `offset`, from 1.

@@ -54,7 +54,62 @@ fn a_file_is_read_whole_or_not_at_all() {
     assert!(matches!(load::<File>(&path, true), Err(ConfigError::Large { .. })));
 }
 
+/// A reader of any of these would wait, some of them for ever, or begin something.
 #[test]
-fn an_endless_file_is_not_read_to_its_end() {
-    assert!(matches!(load::<File>(Path::new("/dev/zero"), true), Err(ConfigError::Large { .. })));
+fn only_a_regular_file_is_read_and_nothing_is_waited_for() {
+    let folder = TestFolder::new("config-kinds");
+    let at = |name: &str| folder.0.join(name);
+    let fifo = |name: &str| assert!(std::process::Command::new("mkfifo").arg(at(name)).status().unwrap().success());
+    fifo("fifo");
+    std::os::unix::fs::symlink(at("fifo"), at("link to a fifo")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    for (what, path, kind) in [
+        ("a pipe that nobody writes to", at("fifo"), "a pipe"),
+        ("a link to one", at("link to a fifo"), "a pipe"),
+        ("a device without an end", "/dev/zero".into(), "a device"),
+        ("a device that is empty", "/dev/null".into(), "a device"),
+        ("a terminal", "/dev/ptmx".into(), "a device"),
+        ("a folder", folder.0.clone(), "a folder"),
+        ("a socket", at("socket"), "a socket or a device"),
+    ] {
+        let (path, (tell, told)) = (path.clone(), std::sync::mpsc::channel());
+        let named = path.display().to_string();
+        std::thread::spawn(move || tell.send(load::<File>(&path, false).map_err(|error| error.fatal("orlop-test"))));
+        let loaded =
+            told.recv_timeout(std::time::Duration::from_secs(5)).unwrap_or_else(|_| panic!("{what} is waited for"));
+        let fatal = loaded.unwrap_err();
+        assert_eq!(
+            (fatal.exit, fatal.problem),
+            (Exit::Config, format!("{named} is {kind}, not a regular file")),
+            "{what}"
+        );
+        assert!(fatal.help.unwrap().contains(&named), "{what}");
+    }
+}
+
+/// The kernel asks the holder to give the lease back, and takes it after 45 s; the holder can take it again.
+#[test]
+fn a_file_that_another_process_holds_a_lease_on_is_not_waited_for() {
+    use std::io::{BufRead as _, BufReader};
+    let folder = TestFolder::new("config-lease");
+    let path = folder.0.join("test.toml");
+    std::fs::write(&path, "deadline = 7").unwrap();
+    // By perl, which every Debian has, because this crate forbids unsafe code: F_SETLEASE (1024), of a writer (1).
+    let script = format!(
+        "$SIG{{IO}} = 'IGNORE'; open F, '+<', '{}'; fcntl F, 1024, 1 or die; $| = 1; print \"held\\n\"; sleep 60",
+        path.display()
+    );
+    let mut command = std::process::Command::new("perl");
+    let mut holder = command.args(["-e", &script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+    let begun = std::time::Instant::now();
+    let fatal = load::<File>(&path, true).unwrap_err().fatal("orlop-test");
+    let waited = begun.elapsed();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(waited < std::time::Duration::from_secs(5), "{waited:?}");
+    assert_eq!((fatal.exit, fatal.problem), (Exit::Config, format!("{} is held by another process", path.display())));
+    assert!(load::<File>(&path, true).is_ok(), "the control: nobody holds it any more");
 }

@@ -79,6 +79,25 @@ mod tests {
         }
     }
 
+    /// Whoever has the folder of a daemon's socket can give it orders.
+    #[test]
+    fn no_container_shares_the_control_folder_of_another_daemon() {
+        for daemon in ALL {
+            let own = format!("/run/orlop/control/{}", daemon.name);
+            for bind in daemon.binds {
+                let holds = |path: &str| format!("{path}/").starts_with(&format!("{}/", bind.path));
+                assert!(
+                    bind.path == own || !bind.path.starts_with("/run/orlop/control"),
+                    "{}: {}",
+                    daemon.name,
+                    bind.path
+                );
+                assert!(bind.path == own || !holds(&own), "{}: {} holds every control folder", daemon.name, bind.path);
+            }
+        }
+        assert!(named("dhcp").is_some_and(|dhcp| dhcp.binds.iter().any(|bind| bind.path == "/run/orlop/control/dhcp")));
+    }
+
     /// Whoever shares a user with another process can end it, and read its memory where nothing else forbids it.
     #[test]
     fn no_two_processes_without_root_share_a_user() {

@@ -23,6 +23,8 @@ pub enum Exit {
     Software = 70,
     /// The kernel refused something that should work; trying again may help.
     Os = 71,
+    /// Another daemon of this kind does it already.
+    AlreadyRunning = 73,
     /// Part of what was asked for was done.
     Partly = 75,
     /// A peer said no, or broke the protocol.
@@ -52,7 +54,13 @@ impl Exit {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Usage | Self::Unconfigured | Self::Partly | Self::Refused | Self::Permission | Self::Config => true,
+            Self::Usage
+            | Self::Unconfigured
+            | Self::AlreadyRunning
+            | Self::Partly
+            | Self::Refused
+            | Self::Permission
+            | Self::Config => true,
             Self::Done | Self::Unmet | Self::Mistaken | Self::Software | Self::Os => false,
         }
     }
@@ -68,6 +76,7 @@ impl Exit {
             69 => Some(Self::Unconfigured),
             70 => Some(Self::Software),
             71 => Some(Self::Os),
+            73 => Some(Self::AlreadyRunning),
             75 => Some(Self::Partly),
             76 => Some(Self::Refused),
             77 => Some(Self::Permission),

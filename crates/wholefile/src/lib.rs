@@ -14,8 +14,7 @@ use rustix::io::Errno;
 /// # Errors
 /// The kernel refuses; what was there before is still there.
 pub fn replace(dir: BorrowedFd<'_>, name: &str, content: &[u8], mode: Mode) -> io::Result<()> {
-    // Does not end like `name`, so that a reader who goes by the ending (*.prom) never takes it.
-    let draft = format!("{name}.new");
+    let draft = draft(name);
     let open = || {
         openat(dir, &draft, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode)
     };
@@ -36,6 +35,13 @@ pub fn replace(dir: BorrowedFd<'_>, name: &str, content: &[u8], mode: Mode) -> i
         let _ = unlinkat(dir, &draft, AtFlags::empty());
     }
     written
+}
+
+/// What the file of that name is called while it is written. It does not end like `name`, so that a reader who goes by the
+/// ending (`*.prom`) never takes it; and it has a colon, which no interface has in its name, so that where files are named
+/// for interfaces it is the file of none (`eth0` and `eth0.new` can both be there).
+fn draft(name: &str) -> String {
+    format!("{name}:new")
 }
 
 /// Reads the regular file or pipe `name` in `dir`, up to `max` bytes.
@@ -77,7 +83,7 @@ mod tests {
     fn the_new_content_takes_the_place_of_the_old_and_nothing_else_is_left() {
         let folder = Folder::new("replace");
         let dir = folder.open();
-        std::fs::write(folder.0.join("a.prom.new"), "left by a process that was killed").unwrap();
+        std::fs::write(folder.0.join(draft("a.prom")), "left by a process that was killed").unwrap();
         for content in ["one", "another, longer", ""] {
             replace(dir.as_fd(), "a.prom", content.as_bytes(), Mode::from_raw_mode(0o644)).unwrap();
             assert_eq!(read(dir.as_fd(), "a.prom", 64).unwrap(), content);
@@ -90,12 +96,31 @@ mod tests {
     fn a_link_in_place_of_the_draft_leads_nowhere() {
         let folder = Folder::new("link");
         std::fs::write(folder.0.join("precious"), "untouched").unwrap();
-        symlink("precious", folder.0.join("a.new")).unwrap();
+        symlink("precious", folder.0.join(draft("a"))).unwrap();
         let dir = folder.open();
         replace(dir.as_fd(), "a", b"new", Mode::from_raw_mode(0o600)).unwrap();
         assert_eq!(read(dir.as_fd(), "precious", 64).unwrap(), "untouched");
         symlink("precious", folder.0.join("b")).unwrap();
         assert!(read(dir.as_fd(), "b", 64).is_err(), "a link is not followed when reading, either");
+    }
+
+    /// Interfaces may be called almost anything.
+    #[test]
+    fn files_that_are_named_for_interfaces_do_not_meet_in_their_drafts() {
+        let folder = Folder::new("interfaces");
+        let dir = folder.open();
+        let names = ["eth0", "eth0.new", "eth0.new.new", "eth0.draft", "eth0~", ".eth0", "eth0.tmp", "eth0.100"];
+        for name in names {
+            replace(dir.as_fd(), &format!("lease.{name}"), name.as_bytes(), Mode::from_raw_mode(0o600)).unwrap();
+        }
+        for name in names {
+            replace(dir.as_fd(), &format!("lease.{name}"), name.as_bytes(), Mode::from_raw_mode(0o600)).unwrap();
+            for other in names {
+                assert_eq!(read(dir.as_fd(), &format!("lease.{other}"), 64).unwrap(), other, "{name} was written");
+            }
+            assert!(!draft(name).ends_with(".prom") && draft(name).contains(':'));
+        }
+        assert_eq!(folder.names().len(), names.len());
     }
 
     #[test]

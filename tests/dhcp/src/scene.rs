@@ -59,7 +59,7 @@ impl Scene {
         let (client, server) = (Host::new("client")?, Host::new("server")?);
         // As the image's label has them made, and as LinuxKit's init leaves resolv.conf.
         client.shell(
-            "mkdir -p /run/resolvconf /run/orlop/dhcp /run/orlop/netfacts /run/orlop/metrics
+            "mkdir -p /run/resolvconf /run/orlop/dhcp /run/orlop/control/dhcp /run/orlop/claim /run/orlop/netfacts /run/orlop/metrics
              umask 077; : > /run/resolvconf/resolv.conf",
         )?;
         Ok(Self { client, server })

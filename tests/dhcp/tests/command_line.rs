@@ -116,6 +116,11 @@ fn status_tells_a_person_and_a_program_what_is_leased() {
         .unwrap_or_else(|error| panic!("{error:#}\n{:#?}", scene.status()));
     let (code, run) = command(&scene, &["status"]);
     assert_eq!(code, Some(0), "{}", run.text());
+    let shown = |args: &[&str]| command(&scene, args).1.stdout();
+    assert!(!run.stdout().contains("sandbox") && run.stdout().lines().count() <= 24, "a screen: {}", run.stdout());
+    assert!(shown(&["status", "-v"]).contains("\nsandbox\n  "), "{}", shown(&["status", "-v"]));
+    assert_eq!(shown(&["status", "eth0"]).lines().count(), run.stdout().lines().count(), "the only interface");
+    assert_eq!(command(&scene, &["status", "eth7"]).0, Some(69));
     for word in ["eth0", "bound", "192.0.2.77", "192.0.2.1", "192.0.2.53"] {
         assert!(run.stdout().contains(word), "{word} is not in\n{}", run.stdout());
     }
@@ -217,4 +222,25 @@ fn the_posture_names_every_layer_of_every_process() {
         assert!(run.stdout().to_lowercase().contains(word), "{word} is not in\n{}", run.text());
     }
     assert!(!scene.client.link("eth0").unwrap().up, "nothing was touched");
+}
+
+/// The default command of the image is dhcpcd's, which does not read our configuration.
+#[test]
+fn a_configuration_that_is_not_read_is_warned_of() {
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
+    let scene = Scene::new().unwrap();
+    let _dnsmasq = scene.dnsmasq().unwrap();
+    scene.client.write("/run/dhcpcd.conf", "allowinterfaces eth*\n").unwrap();
+    scene.client.shell("mkdir -p /run/etc/orlop; echo 'deadline = 30' >/run/etc/orlop/dhcp.toml").unwrap();
+    for (name, warned) in
+        [("/sbin/dhcpcd --nobackground -f /run/dhcpcd.conf -1", true), ("orlop-dhcp --oneshot", false)]
+    {
+        let (argv0, args) = name.split_once(' ').unwrap();
+        let script = format!("mount --bind /run/etc /etc; exec -a {argv0} {} {args}", dhcp().binary().display());
+        let mut unshare = scene.client.command("unshare");
+        let mut run = scene.client.spawn("dhcp", unshare.args(["--mount", "bash", "-ec", &script])).unwrap();
+        assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(0), "{name}: {}", run.text());
+        let said = run.text().matches("/etc/orlop/dhcp.toml is not read").count();
+        assert_eq!(said, usize::from(warned), "{name}: {}", run.text());
+    }
 }

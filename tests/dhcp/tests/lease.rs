@@ -382,3 +382,25 @@ fn an_expired_lease_takes_everything_with_it() {
     rogue.set(Script::serve(&lease_of(600)));
     assert_eq!(leased_on(&scene.client, "eth0").unwrap().address, ADDRESS);
 }
+
+/// The log tells a person how a lease came about, and that nobody answers.
+#[test]
+fn the_log_tells_the_story_of_a_lease() {
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
+    let scene = Scene::new().unwrap();
+    let daemon = dhcp().start(&scene.client).unwrap();
+    daemon.wait_for("no lease yet", SOON).unwrap_or_else(|error| panic!("{error:#}: {}", daemon.text()));
+    let _dnsmasq = scene.dnsmasq().unwrap();
+    daemon.wait_for("leased interface=eth0", SOON * 2).unwrap_or_else(|error| panic!("{error:#}: {}", daemon.text()));
+    let said = daemon.text();
+    for line in [
+        "soliciting a lease interface=eth0",
+        "no lease yet",
+        "offered interface=eth0 address=192.0.2.77 server=192.0.2.1",
+        "leased interface=eth0 address=192.0.2.77/24 server=192.0.2.1",
+    ] {
+        assert_eq!(said.matches(line).count(), 1, "{line}: {said}");
+    }
+    let at = |line: &str| said.find(line).unwrap_or_else(|| panic!("{line}: {said}"));
+    assert!(at("soliciting") < at("no lease yet") && at("no lease yet") < at("leased interface"), "{said}");
+}

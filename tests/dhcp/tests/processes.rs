@@ -152,3 +152,36 @@ fn what_was_relocated_is_read_only_in_every_process() {
         }
     }
 }
+
+#[test]
+fn a_second_daemon_says_who_is_there_and_leaves_the_first_alone() {
+    let Some(_) = testbed(&["dnsmasq"]) else { return };
+    let scene = Scene::new().unwrap();
+    let _dnsmasq = scene.dnsmasq().unwrap();
+    let mut daemon = scene.service(&dhcp()).unwrap();
+    for args in [&[][..], &["eth0"], &["--oneshot"], &["--oneshot", "eth9"]] {
+        let mut second = dhcp().args(args.iter().copied()).start(&scene.client).unwrap();
+        assert_eq!(second.wait_exit(SOON).unwrap().code(), Some(73), "{args:?}: {}", second.text());
+        let said = second.text();
+        assert!(
+            said.contains("already running") && said.contains(&format!("process {}", daemon.pid())),
+            "{args:?}: {said}"
+        );
+        assert!(said.contains("orlop-dhcp status") && !said.contains("have ended"), "{args:?}: one error: {said}");
+    }
+    // What only asks is no second daemon.
+    for args in [&["status"][..], &["renew"], &["--check"], &["--posture"]] {
+        let mut asks = dhcp().args(args.iter().copied()).start(&scene.client).unwrap();
+        assert_eq!(asks.wait_exit(SOON).unwrap().code(), Some(0), "{args:?}: {}", asks.text());
+    }
+    assert!(daemon.poll_exit().unwrap().is_none(), "{}", daemon.text());
+    // In a network of its own there is nobody, though the folders are the same. It takes no orders: the socket is the first's.
+    let mut unshare = scene.client.command("unshare");
+    let alone = unshare.arg("--net").arg(dhcp().binary()).args(["--oneshot", "--deadline", "1", "eth0"]);
+    let mut alone = scene.client.spawn("alone", alone).unwrap();
+    assert_eq!(alone.wait_exit(SOON).unwrap().code(), Some(69), "{}", alone.text());
+    // However the first ends, the next may start.
+    daemon.signal(Signal::SIGKILL).unwrap();
+    daemon.wait_exit(SOON).unwrap();
+    assert_eq!(scene.oneshot(&dhcp()).unwrap().wait_exit(SOON).unwrap().code(), Some(0));
+}

@@ -5,5 +5,5 @@ pub mod orders;
 pub mod serve;
 pub mod status;
 
-/// Status and control socket.
+/// The status.
 pub const OWN_FOLDER: &str = "/run/orlop/tally";

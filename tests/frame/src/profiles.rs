@@ -17,7 +17,11 @@ pub const DAEMON: Daemon = Daemon {
     appliers: &[],
     lent: &[],
     capabilities: BROKER.keep,
-    binds: &[Bind::shared("/run/orlop/tally"), Bind::shared("/run/orlop/metrics")],
+    binds: &[
+        Bind::shared("/run/orlop/tally"),
+        Bind::shared("/run/orlop/control/tally"),
+        Bind::shared("/run/orlop/metrics"),
+    ],
     processes: Processes::Own,
 };
 

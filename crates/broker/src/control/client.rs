@@ -44,10 +44,25 @@ pub fn send<Order: Message, Answer: Message>(path: &Path, order: &Order) -> Resu
     }
 }
 
-/// Whether somebody listens at `path`. A socket that we may not open counts as heard.
+/// What can be told of a daemon from its socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// Somebody listens, or has a socket there that we may not open.
+    Heard,
+    /// Somebody did.
+    Silent,
+    /// There is no socket: this container does not share its folder, or the daemon could not make one.
+    Hidden,
+}
+
+/// Whether somebody listens at `path`.
 #[must_use]
-pub fn is_heard(path: &Path) -> bool {
-    !matches!(open(path), Err(Errno::NOENT | Errno::CONNREFUSED))
+pub fn hearing(path: &Path) -> Hearing {
+    match open(path) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Hearing::Hidden,
+        Err(Errno::CONNREFUSED) => Hearing::Silent,
+        Ok(_) | Err(_) => Hearing::Heard,
+    }
 }
 
 fn open(path: &Path) -> Result<OwnedFd, Errno> {

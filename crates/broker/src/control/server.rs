@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_sandbox::clock;
+use orlop_sandbox::daemon::Daemon;
 use orlop_sandbox::timer::BootTimer;
 use orlop_wire::{decode, encode, max_size};
 use rustix::fs::{FileType, Mode, fchmod, lstat, unlink};
@@ -21,7 +22,9 @@ use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tracing::{debug, warn};
 
-use super::{Message, Reply};
+use crate::folder;
+
+use super::{Hearing, Message, Reply, hearing};
 
 /// Callers at a time: the one that matters, and a few that hang.
 const MAX_CALLERS: usize = 4;
@@ -33,21 +36,45 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ACCEPTS_AT_ONCE: usize = 8;
 /// Callers that the kernel keeps waiting.
 const BACKLOG: i32 = 4;
+/// Whose orders count.
+const ROOT: u32 = 0;
 
 /// The socket, before the broker locks itself in: afterwards it could not be made.
 #[derive(Debug)]
 pub struct Bound(OwnedFd);
 
 impl Bound {
+    /// Makes the socket of `daemon`, in its folder, which is made and closed to all but its owner.
+    ///
+    /// # Errors
+    /// As [`Bound::open`].
+    pub fn of(daemon: &Daemon) -> io::Result<Self> {
+        Self::inside(&super::folder(daemon))
+    }
+
+    /// Makes the socket in `folder`, which becomes its owner's alone.
+    ///
+    /// # Errors
+    /// As [`Bound::open`].
+    pub(super) fn inside(folder: &Path) -> io::Result<Self> {
+        folder::make_private(folder)?;
+        Self::open(&folder.join(super::SOCKET))
+    }
+
     /// Makes the socket at `path`, mode 0600. One that an earlier process left there is replaced.
     ///
     /// # Errors
-    /// Something that is not a socket is there, or the kernel refuses.
+    /// Somebody listens there ([`io::ErrorKind::AddrInUse`]), something that is not a socket is there, or the kernel refuses.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         match lstat(path) {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Socket => unlink(path)?,
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Socket => {
+                if hearing(path) == Hearing::Heard {
+                    return Err(Errno::ADDRINUSE.into());
+                }
+                unlink(path)?;
+            }
             Ok(_) => return Err(Errno::EXIST.into()),
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno.into()),
@@ -74,6 +101,19 @@ impl Bound {
             timer: BootTimer::new()?,
             speaks: PhantomData,
         })
+    }
+}
+
+/// The next order; for ever where none are taken. Cancelling loses nothing.
+///
+/// # Errors
+/// As [`Server::next`].
+pub async fn next_order<Order: Message, Answer: Message>(
+    server: &mut Option<Server<Order, Answer>>,
+) -> io::Result<Call<Order>> {
+    match server {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -108,6 +148,24 @@ pub struct Call<Order> {
 }
 
 impl<Order: Message, Answer: Message> Server<Order, Answer> {
+    /// Takes orders for `daemon`, from root. A daemon works without them: that nobody can give any is one warning. Must be
+    /// called inside a tokio runtime, before the sandbox narrows; afterwards no socket can be made.
+    #[must_use]
+    pub fn of(daemon: &Daemon) -> Option<Self> {
+        let opened = Bound::of(daemon).and_then(|bound| bound.serve(ROOT));
+        opened
+            .inspect_err(|cause| {
+                let socket = super::path(daemon);
+                let help = if cause.kind() == io::ErrorKind::AddrInUse {
+                    format!("end the other {}, which listens there", daemon.title)
+                } else {
+                    folder::help(&super::folder(daemon))
+                };
+                warn!(socket = %socket.display(), %cause, help, "no orders are taken; all else goes on");
+            })
+            .ok()
+    }
+
     /// Waits for the next order. Cancelling loses nothing.
     ///
     /// # Errors

@@ -196,6 +196,36 @@ fn the_socket_is_roots_alone_and_replaces_a_stale_one() {
 }
 
 #[test]
+fn a_socket_that_is_listened_at_is_not_taken_over() {
+    let folder = Folder::new("heard");
+    let first = Bound::open(&folder.socket()).unwrap();
+    assert_eq!(Bound::open(&folder.socket()).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    drop(first);
+    drop(Bound::open(&folder.socket()).unwrap());
+}
+
+#[test]
+fn each_daemon_has_a_folder_of_its_own_that_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(path(&DAEMON), std::path::Path::new("/run/orlop/control/test/control"));
+    assert_eq!(path(&DAEMON).parent(), Some(&*super::folder(&DAEMON)));
+    let folder = Folder::new("private");
+    let _socket = Bound::inside(&folder.0.join("own")).unwrap();
+    assert_eq!(std::fs::metadata(folder.0.join("own")).unwrap().permissions().mode() & 0o7777, 0o700);
+}
+
+#[test]
+fn a_socket_tells_whether_its_daemon_runs_as_far_as_it_can_be_seen() {
+    let folder = Folder::new("hearing");
+    assert_eq!(hearing(&folder.0.join("not bound/control")), Hearing::Hidden);
+    assert_eq!(hearing(&folder.socket()), Hearing::Hidden, "never made");
+    let socket = Bound::open(&folder.socket()).unwrap();
+    assert_eq!(hearing(&folder.socket()), Hearing::Heard);
+    drop(socket);
+    assert_eq!(hearing(&folder.socket()), Hearing::Silent, "stale");
+}
+
+#[test]
 fn without_a_daemon_the_person_learns_what_to_do() {
     use orlop_sandbox::fatal::Exit;
     let folder = Folder::new("nobody");

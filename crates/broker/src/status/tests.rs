@@ -1,10 +1,9 @@
-use std::os::fd::AsFd as _;
-
 use orlop_sandbox::fatal::Exit;
 use orlop_testbed::{Folder, table};
 
 use super::*;
 use crate::command_line::tests::DAEMON;
+use crate::folder::Output;
 use crate::posture::tests::postures;
 
 pub(crate) fn header(postures: &Postures) -> Header<'_> {
@@ -70,9 +69,9 @@ fn the_page_explains_every_field_and_no_other() {
 #[test]
 fn news_is_written_soon_and_counters_once_a_second() {
     let (own, metrics) = (Folder::new("status-own"), Folder::new("status-metrics"));
-    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let (mut to_own, mut to_metrics) = (Output::open(&own.0, "the status"), Output::open(&metrics.0, "the metrics"));
     let mut writer = Writer::new(&DAEMON);
-    let mut update = |status: &Body, ms| writer.update(own_fd.as_fd(), metrics_fd.as_fd(), status, now(ms)).unwrap();
+    let mut update = |status: &Body, ms| writer.update(&mut to_own, &mut to_metrics, status, now(ms));
     let written = || read::<Body>(&DAEMON, &own.0).unwrap().1.written.boottime_ms;
     let (first, second, counted) = (body("a", 1), body("b", 1), body("a", 2));
     for (what, status, ms, again, last) in [
@@ -96,14 +95,17 @@ fn news_is_written_soon_and_counters_once_a_second() {
 fn what_could_not_be_written_is_tried_again_after_a_pause() {
     let (own, metrics) = (Folder::new("retry-own"), Folder::new("retry-metrics"));
     std::fs::create_dir(metrics.0.join("test.prom")).unwrap();
-    let (own_fd, metrics_fd) = (own.open(), metrics.open());
+    let (mut to_own, mut to_metrics) = (Output::open(&own.0, "the status"), Output::open(&metrics.0, "the metrics"));
     let mut writer = Writer::new(&DAEMON);
-    let mut update = |ms| writer.update(own_fd.as_fd(), metrics_fd.as_fd(), &body("a", 1), now(ms));
-    assert!(update(1_000).is_err());
-    assert_eq!(update(1_001).unwrap(), Some(at(2_000)));
+    let mut update = |text, ms| writer.update(&mut to_own, &mut to_metrics, &body(text, 1), now(ms));
+    let status = || read::<Body>(&DAEMON, &own.0).unwrap().1.written.boottime_ms;
+    assert_eq!((update("a", 1_000), status()), (Some(at(6_000)), 1_000), "the status does not wait for the metrics");
+    assert_eq!((update("a", 1_001), status()), (Some(at(6_000)), 1_000), "nothing new");
+    assert_eq!((update("b", 1_100), status()), (Some(at(6_100)), 1_100), "news");
     std::fs::remove_dir(metrics.0.join("test.prom")).unwrap();
-    assert_eq!(update(2_000).unwrap(), None);
+    assert_eq!(update("b", 6_100), None);
     assert!(metrics.0.join("test.prom").is_file());
+    assert_eq!((update("b", 20_000), status()), (None, 6_100), "nothing is due");
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Writing the status for others: only when it changed, and not more often than readers need.
 
-use std::io;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use orlop_machine::Instant;
 
+use crate::folder::Output;
 use crate::metrics;
 use crate::moment::Now;
 use orlop_sandbox::daemon::Daemon;
@@ -14,6 +13,8 @@ use orlop_sandbox::daemon::Daemon;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Shortest time between two writes. Whoever gives an order looks at the status next.
 const BREATH: Duration = Duration::from_millis(50);
+/// How long to wait before what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// What a daemon does at a moment, so that two moments can be compared.
 pub trait Snapshot: Clone + PartialEq {
@@ -35,7 +36,7 @@ pub trait Snapshot: Clone + PartialEq {
 #[derive(Debug)]
 pub struct Writer<S> {
     daemon: &'static Daemon,
-    /// What others see; nothing when writing it failed half-way.
+    /// What others see, or would if it could have been written.
     seen: Option<S>,
     tried: Option<Instant>,
 }
@@ -47,31 +48,23 @@ impl<S: Snapshot> Writer<S> {
         Self { daemon, seen: None, tried: None }
     }
 
-    /// Writes `status` into the folders of the daemon and of the metrics, if it is news. `Some` says when to come again,
-    /// because it is news but too early. The last status never waits.
-    ///
-    /// # Errors
-    /// The kernel refuses. The old content is still there, and a call after a second tries again.
-    pub fn update(
-        &mut self,
-        own: BorrowedFd<'_>,
-        metrics: BorrowedFd<'_>,
-        status: &S,
-        now: Now,
-    ) -> io::Result<Option<Instant>> {
-        if self.seen.as_ref() == Some(status) {
-            return Ok(None);
-        }
-        let news = self.seen.as_ref().is_some_and(|seen| seen.uncounted() != status.uncounted());
-        let pause = if news { BREATH } else { PAUSE };
+    /// Writes `status` into the folders of the daemon and of the metrics, if it is news or one of them could not be written
+    /// before. `Some` says when to come again: it is news but too early, or a folder cannot be written. The last status
+    /// never waits.
+    pub fn update(&mut self, own: &mut Output, metrics: &mut Output, status: &S, now: Now) -> Option<Instant> {
+        let pause = match &self.seen {
+            Some(seen) if seen == status && !own.is_due() && !metrics.is_due() => return None,
+            Some(seen) if seen == status => RETRY,
+            Some(seen) if seen.uncounted() != status.uncounted() => BREATH,
+            Some(_) | None => PAUSE,
+        };
         let next = self.tried.map(|at| at.after(pause)).filter(|next| now.boottime < *next && !status.is_last());
         if next.is_some() {
-            return Ok(next);
+            return next;
         }
-        (self.seen, self.tried) = (None, Some(now.boottime));
-        super::write(own, &status.to_json(now))?;
-        metrics::write(metrics, self.daemon, &status.to_metrics())?;
-        self.seen = Some(status.clone());
-        Ok(None)
+        (self.seen, self.tried) = (Some(status.clone()), Some(now.boottime));
+        own.attempt(|folder| super::write(folder, &status.to_json(now)));
+        metrics.attempt(|folder| metrics::write(folder, self.daemon, &status.to_metrics()));
+        (own.is_due() || metrics.is_due()).then(|| now.boottime.after(RETRY))
     }
 }

@@ -15,6 +15,7 @@ use crate::config::{EXAMPLE, Pattern};
 use crate::control::{Order, Target};
 use crate::dhcpcd::command_line::{self as dhcpcd, Wish};
 use crate::settings::{Mode, Overrides, Run, Settings, Source};
+use crate::status::View;
 use orlop_dhcp_profiles::DAEMON;
 
 /// One thing to do.
@@ -32,10 +33,7 @@ pub enum Invocation {
         json: bool,
     },
     /// Show what the running daemon does.
-    Status {
-        /// For a program instead of a person.
-        json: bool,
-    },
+    Status(View),
     /// Tell the running daemon to do something.
     Control(Order),
     /// Write this text to standard output.
@@ -75,7 +73,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>, exists: &dyn Fn(&str) -> 
 /// What a command asks for when nothing follows it.
 fn command(word: &str) -> Option<Invocation> {
     Some(match word {
-        "status" => Invocation::Status { json: false },
+        "status" => Invocation::Status(View::default()),
         "renew" => Invocation::Control(Order::Renew(Target::All)),
         "release" => Invocation::Control(Order::Release(Target::All)),
         "reload" => Invocation::Control(Order::Reload),
@@ -88,7 +86,14 @@ fn finish(mut command: Invocation, mut arguments: Arguments) -> Result<Invocatio
     while let Some(part) = arguments.next()? {
         match (part, &mut command) {
             (Part::Print(text), _) => return Ok(Invocation::Print(text)),
-            (Part::Option(option), Invocation::Status { json }) if option == "--json" => once(&option, json, true)?,
+            (Part::Option(option), Invocation::Status(view)) => match option.as_str() {
+                "--json" => once(&option, &mut view.json, true)?,
+                "-v" | "--verbose" => once("--verbose", &mut view.verbose, true)?,
+                _ => return Err(arguments.unexpected(option)),
+            },
+            (Part::Operand(name), Invocation::Status(view @ View { interface: None, .. })) => {
+                view.interface = Some(interface(&name)?);
+            }
             (
                 Part::Operand(name),
                 Invocation::Control(Order::Renew(target @ Target::All) | Order::Release(target @ Target::All)),
@@ -97,7 +102,17 @@ fn finish(mut command: Invocation, mut arguments: Arguments) -> Result<Invocatio
             (Part::Operand(word), _) => return Err(arguments.unexpected(word.display())),
         }
     }
-    Ok(command)
+    match &command {
+        Invocation::Status(View { json: true, verbose, interface }) if *verbose || interface.is_some() => {
+            Err(mistake("status --json prints the whole document", "orlop-dhcp status --json, alone"))
+        }
+        Invocation::Status(_)
+        | Invocation::Run(_)
+        | Invocation::Check(_)
+        | Invocation::Posture { .. }
+        | Invocation::Control(_)
+        | Invocation::Print(_) => Ok(command),
+    }
 }
 
 /// A line without a command, as it was written.
@@ -206,6 +221,9 @@ fn pattern(word: &OsStr, exists: &dyn Fn(&str) -> bool) -> Result<Pattern, Fatal
 }
 
 fn interface(text: &OsStr) -> Result<InterfaceName, Fatal> {
+    if let Some(verb) = VERBS.iter().find(|verb| text == **verb) {
+        return Err(mistake(format!("{verb} is a command of its own"), format!("orlop-dhcp {verb}")));
+    }
     text.to_str().and_then(InterfaceName::new).ok_or_else(|| {
         let problem = format!("no interface is called '{}'", text.display());
         mistake(problem, "orlop-dhcp status lists the interfaces").cause(NotAnInterfaceName)

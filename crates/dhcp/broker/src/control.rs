@@ -8,9 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use orlop_wire::InterfaceName;
 
-/// Where the socket is.
-pub const PATH: &str = "/run/orlop/dhcp/control";
-
 /// Takes orders, and answers that they are under way; `status` shows how they go.
 pub type Server = control::Server<Order>;
 

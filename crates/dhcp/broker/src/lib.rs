@@ -23,5 +23,5 @@ pub mod transmit;
 pub mod verbs;
 pub mod verdict;
 
-/// Lease files, status and the control socket.
+/// Lease files and status.
 pub const OWN_FOLDER: &str = "/run/orlop/dhcp";

@@ -26,7 +26,7 @@ fn run() -> Result<u8, Fatal> {
         (Invocation::Run(run), Started::AsBroker(birth)) => serve::run(run, &birth)?,
         (Invocation::Posture { settings, json }, Started::AsBroker(_)) => serve::posture(&settings, json)?,
         (Invocation::Check(settings), _) => verbs::check(&settings)?,
-        (Invocation::Status { json }, _) => verbs::status(json)?,
+        (Invocation::Status(view), _) => verbs::status(&view)?,
         (Invocation::Control(order), _) => verbs::control(&order)?,
         (Invocation::Print(text), _) => print(&text).map(|()| Exit::Done)?,
     };

@@ -1,13 +1,14 @@
 //! What other daemons may know about a lease: one netfacts file per interface (see `orlop-netfacts`).
 
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use orlop_broker::folder::Output;
 use orlop_dhcp_contract::Lease;
 use orlop_netfacts::{Domain, Facts};
-use rustix::fs::{Dir, Mode};
+use rustix::fs::{Dir, Mode, OFlags, openat};
 
 use orlop_wholefile as whole_file;
 use orlop_wire::InterfaceName;
@@ -15,59 +16,78 @@ use orlop_wire::InterfaceName;
 /// Where netfacts are, for readers and writers alike.
 pub const FOLDER: &str = "/run/orlop/netfacts";
 
-/// The folder of netfacts.
+/// The folder of netfacts, and what could not be written into it yet.
 #[derive(Debug)]
 pub struct Publisher {
-    folder: OwnedFd,
+    folder: Output,
+    /// The text of an interface's file; nothing where there should be none.
+    pending: BTreeMap<InterfaceName, Option<String>>,
 }
 
 impl Publisher {
     /// The folder at `path`, which is made when it is missing. To be done before the sandbox narrows.
-    ///
-    /// # Errors
-    /// The folder cannot be made or opened.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path)?;
-        Ok(Self::inside(File::open(path)?.into()))
-    }
-
-    /// The folder that is open already.
     #[must_use]
-    pub const fn inside(folder: OwnedFd) -> Self {
-        Self { folder }
+    pub fn open(path: &Path) -> Self {
+        Self { folder: Output::open(path, "netfacts"), pending: BTreeMap::new() }
     }
 
-    /// Publishes the facts of an interface in place of those before.
-    ///
-    /// # Errors
-    /// The kernel refuses; what was published before still is.
-    pub fn publish(&self, facts: &Facts) -> io::Result<()> {
-        let name = format!("{PREFIX}{}", facts.interface);
-        whole_file::replace(self.folder.as_fd(), &name, facts.render().as_bytes(), Mode::from_raw_mode(0o644))
+    /// Publishes the facts of an interface in place of those before. What fails is tried again by [`Publisher::retry`].
+    pub fn publish(&mut self, facts: &Facts) {
+        self.pending.insert(facts.interface.clone(), Some(facts.render()));
+        self.retry();
     }
 
-    /// Takes back what was published about an interface, if anything was.
-    ///
-    /// # Errors
-    /// The kernel refuses.
-    pub fn withdraw(&self, interface: &InterfaceName) -> io::Result<()> {
-        whole_file::remove(&self.folder, &format!("{PREFIX}{interface}"))
+    /// Takes back what was published about an interface, if anything was. What fails is tried again by [`Publisher::retry`].
+    pub fn withdraw(&mut self, interface: &InterfaceName) {
+        self.pending.insert(interface.clone(), None);
+        self.retry();
+    }
+
+    /// Does what could not be done before, as far as it can be done now.
+    pub fn retry(&mut self) {
+        let Self { folder, pending } = self;
+        if !pending.is_empty() {
+            folder.attempt(|folder| {
+                let mut outcome = Ok(());
+                pending.retain(|interface, text| match write(folder, interface, text.as_deref()) {
+                    Ok(()) => false,
+                    Err(error) => {
+                        outcome = Err(error);
+                        true
+                    }
+                });
+                outcome
+            });
+        }
     }
 
     /// The interfaces that something is published about: after a restart, perhaps some that are gone. To be asked before
     /// the sandbox narrows: listing a folder needs system calls that nothing else does.
-    ///
-    /// # Errors
-    /// The folder cannot be read.
-    pub fn published(&self) -> io::Result<Vec<InterfaceName>> {
-        let mut found = Vec::new();
-        for entry in Dir::read_from(&self.folder)?.take(MAX_ENTRIES) {
-            let entry = entry?;
-            let name = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(PREFIX));
-            found.extend(name.and_then(InterfaceName::new));
-        }
-        Ok(found)
+    #[must_use]
+    pub fn published(&self) -> Vec<InterfaceName> {
+        // What cannot be read can hardly be written, which is told.
+        self.folder.folder().and_then(|folder| list(folder).ok()).unwrap_or_default()
     }
+}
+
+fn write(folder: BorrowedFd<'_>, interface: &InterfaceName, text: Option<&str>) -> io::Result<()> {
+    let name = format!("{PREFIX}{interface}");
+    match text {
+        Some(text) => whole_file::replace(folder, &name, text.as_bytes(), Mode::from_raw_mode(0o644)),
+        None => whole_file::remove(folder, &name),
+    }
+}
+
+fn list(folder: BorrowedFd<'_>) -> io::Result<Vec<InterfaceName>> {
+    let mut found = Vec::new();
+    // A folder that is only held cannot be read.
+    let folder = openat(folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    for entry in Dir::new(folder)?.take(MAX_ENTRIES) {
+        let entry = entry?;
+        let name = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(PREFIX));
+        found.extend(name.and_then(InterfaceName::new));
+    }
+    Ok(found)
 }
 
 /// What of a lease is published, if the operator wants name servers (`dns`) and time servers (`ntp`) taken from it.
@@ -121,9 +141,9 @@ mod tests {
     #[test]
     fn a_published_lease_is_read_back_by_others() {
         let folder = Folder::new("publish");
-        let publisher = Publisher::open(&folder.0.join("deep/netfacts")).unwrap();
+        let mut publisher = Publisher::open(&folder.0.join("deep/netfacts"));
         let facts = facts_of(&name("eth0"), 1002, &lease(), true, true);
-        publisher.publish(&facts).unwrap();
+        publisher.publish(&facts);
         let path = folder.0.join("deep/netfacts/dhcp.eth0");
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(Facts::parse(&text).unwrap().facts, facts);
@@ -146,17 +166,34 @@ mod tests {
     #[test]
     fn withdrawing_removes_one_interface_and_leaves_strangers() {
         let folder = Folder::new("withdraw");
-        let publisher = Publisher::open(&folder.0).unwrap();
+        let mut publisher = Publisher::open(&folder.0);
         std::fs::write(folder.0.join("dhcp6.eth0"), "").unwrap();
         std::fs::write(folder.0.join("notes"), "").unwrap();
         for interface in ["eth0", "eth1"] {
-            publisher.publish(&facts_of(&name(interface), 1, &lease(), true, true)).unwrap();
+            publisher.publish(&facts_of(&name(interface), 1, &lease(), true, true));
         }
-        let mut published = publisher.published().unwrap();
+        let mut published = publisher.published();
         published.sort();
         assert_eq!(published, [name("eth0"), name("eth1")]);
-        publisher.withdraw(&name("eth0")).unwrap();
-        publisher.withdraw(&name("eth0")).unwrap();
+        publisher.withdraw(&name("eth0"));
+        publisher.withdraw(&name("eth0"));
         assert_eq!(folder.names(), ["dhcp.eth1", "dhcp6.eth0", "notes"]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_waits_and_keeps_nobody_else_waiting() {
+        let folder = Folder::new("publish-retry");
+        let mut publisher = Publisher::open(&folder.0);
+        std::fs::create_dir(folder.0.join("dhcp.eth0")).unwrap();
+        for interface in ["eth0", "eth1"] {
+            publisher.publish(&facts_of(&name(interface), 1, &lease(), true, true));
+        }
+        assert!(folder.0.join("dhcp.eth1").is_file());
+        std::fs::remove_dir(folder.0.join("dhcp.eth0")).unwrap();
+        publisher.retry();
+        assert!(folder.0.join("dhcp.eth0").is_file());
+        std::fs::remove_file(folder.0.join("dhcp.eth0")).unwrap();
+        publisher.retry();
+        assert_eq!(folder.names(), ["dhcp.eth1"], "nothing waits any more");
     }
 }

@@ -6,9 +6,14 @@
 //! read with the end of a line, or all of it, missing, however it is written. What remains is a reader in the very copy of
 //! these bytes, who can see the start of the new text with the rest of the old. It is written only when it changes.
 //!
-//! One owner at a time: while a local resolver holds its claim, a lock on [`CLAIM`] in the same folder, the file is the
-//! resolver's. When the claim ends, whichever way, [`ResolvConf::poll`] puts the real servers back.
+//! Its room is taken, and the file opened for writing, before anything else happens, and it stays open: nobody can take the
+//! room away, or hold a lease (`F_SETLEASE`) on the file, with which any reader could keep others from opening it.
+//!
+//! One owner at a time: while a local resolver holds its claim, a lock on [`CLAIM`], the file is the resolver's. When the
+//! claim ends, whichever way, [`ResolvConf::poll`] puts the real servers back. The claim lies in a folder of its own where
+//! no reader of resolv.conf comes ([`CLAIMS`]), because whoever can open a file can lock it.
 
+use std::error::Error as _;
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,9 +21,11 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use orlop_broker::folder::{self, Output};
 use orlop_netfacts::Facts;
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, openat};
+use rustix::fs::{CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat, fallocate, flock, fstat, openat};
 use rustix::io::Errno;
+use tracing::warn;
 
 mod render;
 
@@ -27,7 +34,11 @@ pub use render::{render, render_nothing};
 /// The file in a folder of its own.
 #[derive(Debug)]
 pub struct ResolvConf {
-    folder: OwnedFd,
+    folder: Output,
+    /// The folder of the claim; without one nobody can claim the file.
+    claims: Option<OwnedFd>,
+    /// The file, once it could be opened.
+    file: Option<File>,
     /// What it should say; `None` until we have something to say.
     wanted: Option<String>,
     /// What was there before we wrote for the first time, unless we wrote that too.
@@ -50,19 +61,28 @@ pub enum Update {
 }
 
 impl ResolvConf {
-    /// The file in `folder`, which is made when it is missing. To be done before the sandbox narrows.
-    ///
-    /// # Errors
-    /// The folder cannot be made or opened.
-    pub fn open(folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        Ok(Self::inside(File::open(folder)?.into()))
+    /// The file in `folder`, which is made when it is missing, as the file is; it may be claimed in the folder `claims`. To be
+    /// done before the sandbox narrows. What fails is told by [`ResolvConf::tell`]; it costs name servers and nothing else.
+    #[must_use]
+    pub fn open(folder: &Path, claims: &Path) -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let claims = folder::make_private(claims)
+            .and_then(|()| Ok(openat(CWD, claims, flags, Mode::empty())?))
+            .inspect_err(|cause| warn!(folder = %claims.display(), %cause, "no resolver can claim resolv.conf"))
+            .ok();
+        let folder = Output::hold(folder, "name servers in resolv.conf");
+        let mut resolv_conf = Self { folder, claims, file: None, wanted: None, before: None, is_due: false };
+        let room = resolv_conf.file().and_then(|file| take_room(file).map_err(ResolvConfError::Io));
+        resolv_conf.tell(room.as_ref().err());
+        resolv_conf
     }
 
-    /// The file in a folder that is open already.
-    #[must_use]
-    pub const fn inside(folder: OwnedFd) -> Self {
-        Self { folder, wanted: None, before: None, is_due: false }
+    /// Says why the file is not as it should be, if that is news.
+    pub fn tell(&mut self, failed: Option<&ResolvConfError>) {
+        if self.folder.folder().is_some() {
+            let cause = failed.and_then(|error| Some(format!("{error}: {}", error.source()?)));
+            self.folder.tell(cause.or_else(|| failed.map(ToString::to_string)).as_ref());
+        }
     }
 
     /// Makes the file say what all interfaces know together. When nobody knows a name server any more, what was there
@@ -116,7 +136,8 @@ impl ResolvConf {
     /// The claim file, locked as one of those who only look (none if there is no such file); `None` while it is claimed.
     fn unclaimed(&self) -> Result<Option<Option<OwnedFd>>, ResolvConfError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let claim = match openat(&self.folder, CLAIM, flags, Mode::empty()) {
+        let Some(claims) = &self.claims else { return Ok(Some(None)) };
+        let claim = match openat(claims, CLAIM, flags, Mode::empty()) {
             Ok(claim) => File::from(claim),
             Err(Errno::NOENT) => return Ok(Some(None)),
             Err(errno) => return Err(ResolvConfError::Claim(errno)),
@@ -131,15 +152,46 @@ impl ResolvConf {
         }
     }
 
-    fn write(&mut self, text: &[u8]) -> Result<Update, ResolvConfError> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&self.folder, NAME, flags, Mode::from_raw_mode(MODE)) {
-            Ok(file) => File::from(file),
-            Err(Errno::LOOP) => return Err(ResolvConfError::Link),
-            Err(errno) => return Err(ResolvConfError::Open(errno)),
+    /// The file that has the name now, open. Whoever shares the folder may have put another one in its place.
+    fn file(&mut self) -> Result<&File, ResolvConfError> {
+        let folder = self.folder.folder().ok_or(ResolvConfError::NoFolder)?;
+        let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let kind = match openat(folder, NAME, look, Mode::empty()) {
+            // Not through the C library, which makes another system call for it on each target.
+            Ok(named) => Some(fstat(named).map_err(io::Error::from)?),
+            Err(Errno::NOENT) => None,
+            // The folder is closed to us. The file that is open is the best that there is.
+            Err(errno) if self.file.is_none() => return Err(ResolvConfError::Open(errno)),
+            Err(_) => return self.file.as_ref().ok_or(ResolvConfError::NoFolder),
         };
-        // Not through the C library, which makes another system call for it on each target.
-        let kind = fstat(&file).map_err(io::Error::from)?;
+        match kind.map(|kind| FileType::from_raw_mode(kind.st_mode)) {
+            None | Some(FileType::RegularFile) => {}
+            Some(FileType::Symlink) => return Err(ResolvConfError::Link),
+            Some(_) => return Err(ResolvConfError::NotAFile),
+        }
+        let identity = |kind: &Stat| (kind.st_dev, kind.st_ino);
+        let open = self.file.as_ref().and_then(|file| fstat(file).ok());
+        if open.is_none() || open.as_ref().map(identity) != kind.as_ref().map(identity) {
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let file = openat(folder, NAME, flags, Mode::from_raw_mode(MODE)).map_err(|errno| match errno {
+                Errno::LOOP => ResolvConfError::Link,
+                errno => ResolvConfError::Open(errno),
+            })?;
+            self.file = Some(file.into());
+        }
+        self.file.as_ref().ok_or(ResolvConfError::NoFolder)
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<Update, ResolvConfError> {
+        self.file()?;
+        let file = self.file.take().ok_or(ResolvConfError::NoFolder)?;
+        let outcome = self.write_into(&file, text);
+        self.file = Some(file);
+        outcome
+    }
+
+    fn write_into(&mut self, file: &File, text: &[u8]) -> Result<Update, ResolvConfError> {
+        let kind = fstat(file).map_err(io::Error::from)?;
         if FileType::from_raw_mode(kind.st_mode) != FileType::RegularFile {
             return Err(ResolvConfError::NotAFile);
         }
@@ -173,6 +225,19 @@ impl ResolvConf {
     }
 }
 
+/// Takes the room of a whole text, whatever is in the file: a folder that is full later must not leave it empty.
+fn take_room(file: &File) -> io::Result<()> {
+    // Where there is room, even asking for it would change the time of the file.
+    if u64::try_from(fstat(file)?.st_blocks).unwrap_or_default() * SECTOR >= BLOCK as u64 {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, BLOCK as u64) {
+        // This file system takes no room beforehand.
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// `text` and a line of spaces, together as long as whole blocks and at least `least` bytes.
 fn filled(text: &[u8], least: usize) -> Vec<u8> {
     let length = text.len().next_multiple_of(BLOCK).max(least);
@@ -188,8 +253,11 @@ fn filled(text: &[u8], least: usize) -> Vec<u8> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolvConfError {
+    /// There is no folder for it.
+    #[error("there is no such folder")]
+    NoFolder,
     /// The claim of the resolver cannot be looked at.
-    #[error("cannot look at {CLAIM}")]
+    #[error("cannot look at {CLAIMS}/{CLAIM}")]
     Claim(#[source] Errno),
     /// The file cannot be opened or made.
     #[error("cannot open {NAME}")]
@@ -213,7 +281,10 @@ pub enum ResolvConfError {
 ///
 /// Its mode is 0600. Whoever can open a file can lock it, so one that others than its owner can open is no claim: any
 /// user of this host could keep resolv.conf as it is with it.
-pub const CLAIM: &str = "orlop-resolver.claim";
+pub const CLAIM: &str = "resolv.conf";
+
+/// The folder of the claim. Only the DHCP client and a resolver share it.
+pub const CLAIMS: &str = "/run/orlop/claim";
 
 /// How often to look whether a claim began or ended: as long as a restarted resolver may leave names unresolved.
 pub const POLL: Duration = Duration::from_secs(2);
@@ -225,6 +296,8 @@ const MODE: u32 = 0o644;
 const OF_OTHERS: u32 = 0o077;
 /// The length of the file in bytes, or a multiple of it: more than our text has with three servers and a usual search list.
 const BLOCK: usize = 1024;
+/// What the kernel counts the room of a file in, in bytes.
+const SECTOR: u64 = 512;
 /// Of what was there before, in bytes: more than any resolv.conf that works.
 const MAX_OLD: usize = 64 * 1024;
 

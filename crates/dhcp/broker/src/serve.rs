@@ -7,6 +7,7 @@ mod link;
 mod orders;
 mod outputs;
 mod server;
+mod story;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::warn;
 
 use crate::config::{Config, Loaded};
+use crate::resolv_conf;
 use crate::settings::{Mode, Run, Settings};
 use equipment::{Equipment, writable};
 use server::{Begun, Server};
@@ -82,8 +84,8 @@ fn load(settings: &Settings) -> Result<Config, Fatal> {
 }
 
 /// What the broker reads once it is narrow: the folder of its configuration `file`, for a reload, and the folder that a
-/// link there leads to. The folders, because an editor replaces the file.
-fn readable(file: &Path) -> [PathBuf; 2] {
+/// link there leads to. The folders, because an editor replaces the file. And who has claimed resolv.conf.
+fn readable(file: &Path) -> [PathBuf; 3] {
     let folder = |file: PathBuf| match file.parent() {
         Some(folder) if folder != Path::new("/") => folder.to_owned(),
         // LinuxKit's dhcpcd.conf lies in the root itself, and the root is everything.
@@ -91,7 +93,7 @@ fn readable(file: &Path) -> [PathBuf; 2] {
     };
     let named = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let real = named.canonicalize().unwrap_or_else(|_| named.clone());
-    [folder(named), folder(real)]
+    [folder(named), folder(real), PathBuf::from(resolv_conf::CLAIMS)]
 }
 
 #[cfg(test)]
@@ -113,7 +115,7 @@ mod tests {
             ("relative", Path::new("none.toml"), [&*here, &*here]),
             ("in the root", Path::new("/none.conf"), [Path::new("/none.conf"); 2]),
         ] {
-            assert_eq!(readable(path), want, "{what}");
+            assert_eq!(readable(path)[..2], want, "{what}");
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::verdict::Achievement;
 use orlop_dhcp_profiles::DAEMON;
 
 pub use document::{Body, InterfaceDocument, LeaseDocument};
-pub use show::{Shown, show};
+pub use show::{Shown, View, show};
 
 /// What the daemon does right now.
 #[derive(Debug, Clone, PartialEq, Eq)]

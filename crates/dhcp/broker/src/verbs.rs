@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use orlop_broker::control::{Reply, send};
+use orlop_broker::control::{self, Reply, send};
 use orlop_broker::print::print;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::OWN_FOLDER;
-use crate::control::{self, Order};
+use crate::control::Order;
 use crate::settings::Settings;
-use crate::status;
+use crate::status::{self, View};
 use orlop_dhcp_profiles::DAEMON;
 
 /// Reads the configuration and says that it is good.
@@ -33,8 +33,8 @@ pub fn check(settings: &Settings) -> Result<Exit, Fatal> {
 ///
 /// # Errors
 /// There is none, or it did not do all it was asked for.
-pub fn status(json: bool) -> Result<Exit, Fatal> {
-    let shown = status::show(Path::new(OWN_FOLDER), json, clock::now())?;
+pub fn status(view: &View) -> Result<Exit, Fatal> {
+    let shown = status::show(Path::new(OWN_FOLDER), &control::path(&DAEMON), view, clock::now())?;
     print(&shown.text)?;
     shown.end
 }
@@ -44,7 +44,7 @@ pub fn status(json: bool) -> Result<Exit, Fatal> {
 /// # Errors
 /// No daemon is running, or it refuses.
 pub fn control(order: &Order) -> Result<Exit, Fatal> {
-    match send(Path::new(control::PATH), order).map_err(|error| error.fatal(&DAEMON))? {
+    match send(&control::path(&DAEMON), order).map_err(|error| error.fatal(&DAEMON))? {
         Reply::Done(()) => {
             print("done; see: orlop-dhcp status\n")?;
             Ok(Exit::Done)

@@ -31,6 +31,8 @@ pub const DAEMON: Daemon = Daemon {
     binds: &[
         Bind::shared("/run/resolvconf"),
         Bind::shared("/run/orlop/dhcp"),
+        Bind::shared("/run/orlop/control/dhcp"),
+        Bind::shared("/run/orlop/claim"),
         Bind::shared("/run/orlop/netfacts"),
         Bind::shared("/run/orlop/metrics"),
     ],

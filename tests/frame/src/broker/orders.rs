@@ -1,8 +1,6 @@
 //! What a user can tell the daemon while it runs.
 
-use std::path::Path;
-
-use orlop_broker::control::{Reply, send};
+use orlop_broker::control::{Reply, path, send};
 use orlop_broker::print::print;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_wire::MaxSize;
@@ -17,15 +15,12 @@ pub enum Order {
     Reset,
 }
 
-/// Where orders are taken.
-pub const SOCKET: &str = "/run/orlop/tally/control";
-
 /// Gives the running daemon an order.
 ///
 /// # Errors
 /// No daemon is running, or it refuses.
 pub fn give(order: Order) -> Result<Exit, Fatal> {
-    match send(Path::new(SOCKET), &order).map_err(|error| error.fatal(&DAEMON))? {
+    match send(&path(&DAEMON), &order).map_err(|error| error.fatal(&DAEMON))? {
         Reply::Done(()) => print("done\n").map(|()| Exit::Done),
         Reply::Refused(why) => Err(Fatal::new(Exit::Refused, "the daemon refuses").cause(why)),
     }

@@ -1,17 +1,18 @@
 //! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
 
 use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
 use orlop_broker::confine::{Confined, confine, in_a_loop};
-use orlop_broker::control::{Bound, Call, Reply, Server};
+use orlop_broker::control::{Call, Reply, Server, next_order};
+use orlop_broker::folder::Output;
 use orlop_broker::moment::Now;
 use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
-use orlop_broker::{folder, metrics, supervise};
+use orlop_broker::{metrics, supervise};
 use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -23,7 +24,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::OWN_FOLDER;
 use super::command_line::Run;
-use super::orders::{Order, SOCKET};
+use super::orders::Order;
 use super::status::{Status, Tally};
 use crate::contract::{Notice, PROTOCOL, Request, permit};
 use crate::profiles::{BROKER, DAEMON};
@@ -56,9 +57,9 @@ pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         let os = |what: &'static str| move |cause: std::io::Error| Fatal::os(what, cause);
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, run.port)).map_err(os("cannot listen"))?;
         socket.set_nonblocking(true).map_err(os("cannot listen"))?;
-        let (own, all_metrics) = (folder::open(Path::new(OWN_FOLDER))?, folder::open(Path::new(metrics::FOLDER))?);
-        let control =
-            Bound::open(Path::new(SOCKET)).and_then(|bound| bound.serve(0)).map_err(os("cannot take orders"))?;
+        let own = Output::open(Path::new(OWN_FOLDER), "the status");
+        let all_metrics = Output::open(Path::new(metrics::FOLDER), "the metrics");
+        let control = Server::of(&DAEMON);
         let timer = BootTimer::new().map_err(os("cannot make a timer"))?;
         let keep = Keep {
             write: &[Path::new(OWN_FOLDER), Path::new(metrics::FOLDER)],
@@ -91,9 +92,9 @@ fn status(run: &Run, birth: &Birth, postures: Postures) -> Status {
 
 /// A broker at work.
 struct Serving {
-    own: OwnedFd,
-    metrics: OwnedFd,
-    control: Server<Order>,
+    own: Output,
+    metrics: Output,
+    control: Option<Server<Order>>,
     channel: BrokerChannel<Notice, Request>,
     ready: Ready,
     status: Status,
@@ -105,11 +106,7 @@ impl Serving {
     async fn serve(&mut self, oneshot: bool) -> Result<Exit, Fatal> {
         loop {
             self.status.over = oneshot && self.status.tally.numbers > 0;
-            let written = self.writer.update(self.own.as_fd(), self.metrics.as_fd(), &self.status, Now::read());
-            let again = written.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the status is not written");
-                None
-            });
+            let again = self.writer.update(&mut self.own, &mut self.metrics, &self.status, Now::read());
             self.timer.set(again).map_err(|cause| Fatal::os("cannot set the timer", cause))?;
             if self.status.over {
                 tracing::info!(sum = self.status.tally.sum, "tally done");
@@ -117,11 +114,13 @@ impl Serving {
             }
             tokio::select! {
                 received = self.channel.recv() => self.request(received.map_err(worker_ended)?.message),
-                call = self.control.next() => {
+                call = next_order(&mut self.control) => {
                     let Call { order: Order::Reset, caller } =
                         call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     self.status.tally = Tally::default();
-                    self.control.answer(caller, &Reply::Done(()));
+                    if let Some(control) = &mut self.control {
+                        control.answer(caller, &Reply::Done(()));
+                    }
                 }
                 // There is news that it was too early to write.
                 expired = self.timer.expired() => expired.map_err(|cause| Fatal::os("the timer failed", cause))?,

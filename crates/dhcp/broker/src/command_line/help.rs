@@ -17,7 +17,8 @@ Usage: orlop-dhcp [OPTIONS] [IFACE]...
        orlop-dhcp COMMAND
 
 Commands, to the daemon that runs:
-  status [--json]  Show what the running daemon does; with --json, print status.json as it is
+  status [IFACE]   Show what the running daemon does; with -v, --verbose also what its
+                   processes are restricted to; with --json, print status.json as it is
   renew [IFACE]    Have leases extended now, and ask for one where there is none
   release [IFACE]  Give leases back, and stay without until `renew`
   reload           Have the configuration file read again
@@ -39,12 +40,13 @@ Options, which count more than the configuration:
                           [default: that of the configuration, else 10]
 ";
 
-const EXITS: [(Exit, &str); 5] = [
+const EXITS: [(Exit, &str); 6] = [
     (Exit::Done, "done: every interface with a carrier is configured (or the daemon was told to end)"),
     (
         Exit::Unconfigured,
         "nothing was configured in time: no interface, no carrier, or no server;\nor no daemon is running",
     ),
+    (Exit::AlreadyRunning, "another orlop-dhcp looks after this network namespace"),
     (Exit::Partly, "only some of the interfaces were configured in time"),
     (Exit::Refused, "the servers refused, or their leases cannot be used; or the daemon refused an order"),
     (Exit::Config, "the configuration is wrong"),

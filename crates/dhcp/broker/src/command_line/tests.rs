@@ -58,8 +58,13 @@ fn a_line_is_understood() {
         ),
         ("check counts more than posture", "orlop-dhcp --posture --check", Invocation::Check(plain())),
         ("posture", "orlop-dhcp --posture --json", Invocation::Posture { settings: plain(), json: true }),
-        ("status", "orlop-dhcp status", Invocation::Status { json: false }),
-        ("status as JSON", "orlop-dhcp status --json", Invocation::Status { json: true }),
+        ("status", "orlop-dhcp status", Invocation::Status(View::default())),
+        ("status as JSON", "orlop-dhcp status --json", Invocation::Status(View { json: true, ..View::default() })),
+        (
+            "all of the status of one interface",
+            "orlop-dhcp status eth1 -v",
+            Invocation::Status(View { verbose: true, interface: InterfaceName::new("eth1"), json: false }),
+        ),
         ("renew all", "orlop-dhcp renew", Invocation::Control(Order::Renew(Target::All))),
         ("renew one", "orlop-dhcp renew eth1", Invocation::Control(Order::Renew(Target::One(eth1())))),
         ("release", "orlop-dhcp release eth1", Invocation::Control(Order::Release(Target::One(eth1())))),
@@ -154,7 +159,10 @@ fn a_wrong_line_is_a_problem_with_a_help() {
         ("impossible pattern", "eth[", "a `[` without its `]`"),
         ("two interfaces to renew", "renew eth0 eth1", "eth1"),
         ("two interfaces to release", "release eth0 eth1", "eth1"),
-        ("an interface to show", "status eth0", "eth0"),
+        ("two interfaces to show", "status eth0 eth1", "eth1"),
+        ("JSON of one interface", "status --json eth0", "status --json prints the whole document"),
+        ("JSON and more", "status -v --json", "status --json prints the whole document"),
+        ("twice more of a status", "status -v --verbose", "--verbose"),
         ("an interface to reload", "reload eth0", "eth0"),
         ("twice JSON of a status", "status --json --json", "--json"),
         ("JSON of an order", "renew --json", "--json"),
@@ -163,6 +171,7 @@ fn a_wrong_line_is_a_problem_with_a_help() {
         ("the version of a command", "status --version", "--version"),
         ("the version of a command, in short", "renew -V", "-V"),
         ("two commands", "status reload", "reload"),
+        ("two commands that take an interface", "renew release", "release"),
         ("run and ask at once", "--oneshot status", "the command status goes before the options"),
         ("options before the command", "--json renew", "the command renew goes before the options"),
         ("an interface before the command", "eth0 release", "the command release goes before the options"),
@@ -266,7 +275,11 @@ fn every_option_that_is_understood_is_in_the_help() {
     let arms = source.lines().map(str::trim_start).filter(|line| line.starts_with("\"-") && line.contains("=>"));
     let names: Vec<&str> = arms.map(|line| line.split("=>").next().unwrap_or(line)).collect();
     let names: Vec<&str> = names.iter().flat_map(|arm| arm.split('"').skip(1).step_by(2)).collect();
-    assert_eq!(names.len(), 6 + 2, "six options, two of them with a short form: {names:?}");
+    assert_eq!(
+        names.len(),
+        6 + 2 + 3,
+        "six options, two of them with a short form, and three names of a command: {names:?}"
+    );
     let help = help::help();
     for name in names {
         assert!(

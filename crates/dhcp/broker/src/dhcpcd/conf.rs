@@ -7,7 +7,8 @@ use orlop_config::ConfigError;
 use super::Directive;
 use super::directive;
 use super::draft::Draft;
-use crate::config::Loaded;
+use crate::config::{DEFAULT_PATH, EXAMPLE, Loaded};
+use orlop_dhcp_profiles::DAEMON;
 
 /// The file that dhcpcd reads when none is named. It may be absent.
 pub const DEFAULT_CONF: &str = "/etc/dhcpcd.conf";
@@ -27,7 +28,22 @@ pub fn load(path: Option<&Path>, directives: &[Directive]) -> Result<Loaded, Con
         None => String::new(),
     };
     let folder = if Path::new(RESOLV_CONF).is_dir() { RESOLV_CONF } else { RESOLV_CONF_AS_ETC };
-    Ok(understand(&text, directives, folder))
+    let mut loaded = understand(&text, directives, folder);
+    loaded.warnings.extend(unread(Path::new(DEFAULT_PATH)));
+    Ok(loaded)
+}
+
+/// A warning about our own configuration at `path`, when an operator has written one: the image's default command reads only
+/// dhcpcd.conf. The image has our example there, which says nothing of its own.
+pub(super) fn unread(path: &Path) -> Option<String> {
+    let text = orlop_config::read(path).ok()?;
+    let program = DAEMON.program;
+    (text != EXAMPLE).then(|| {
+        format!(
+            "{} is not read, because this was started as dhcpcd; to have it read, start {program}: command: [\"/sbin/{program}\"]",
+            path.display()
+        )
+    })
 }
 
 /// The configuration that `text` and then `directives` describe, with resolv.conf in `resolv_conf`.

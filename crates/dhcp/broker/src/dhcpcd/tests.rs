@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tracing::Level;
 
 use super::command_line::{Wish, parse};
-use super::conf::{MAX_WARNINGS, load, understand};
+use super::conf::{MAX_WARNINGS, load, understand, unread};
 use super::*;
 use crate::client_id::ClientId;
 use crate::config::{Config, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu};
@@ -234,5 +234,25 @@ proptest! {
         let Loaded { config, warnings } = understand(&text, &[], "/etc");
         prop_assert!(warnings.len() <= MAX_WARNINGS + 1);
         prop_assert!(config.links.len() <= orlop_dhcp_contract::MAX_LINKS);
+    }
+}
+
+#[test]
+fn a_configuration_of_ours_that_is_not_read_is_warned_of_unless_it_is_the_images() {
+    let folder = orlop_testbed::Folder::new("unread-toml");
+    let at = |name: &str| folder.0.join(name);
+    for (what, text, warned) in [
+        ("none", None, false),
+        ("the image's", Some(crate::config::EXAMPLE), false),
+        ("an operator's", Some("deadline = 30\n"), true),
+        ("one with a mistake", Some("deadlin = 30\n"), true),
+        ("the image's, changed", Some(&*format!("{}deadline = 30\n", crate::config::EXAMPLE)), true),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(at("dhcp.toml"), text).unwrap();
+        }
+        let warning = unread(&at("dhcp.toml"));
+        assert_eq!(warning.is_some(), warned, "{what}: {warning:?}");
+        assert!(warning.is_none_or(|text| text.contains("dhcp.toml is not read") && text.contains("/sbin/orlop-dhcp")));
     }
 }

@@ -17,6 +17,14 @@ fn file(folder: &Folder) -> PathBuf {
     folder.0.join(NAME)
 }
 
+fn claims(folder: &Folder) -> PathBuf {
+    folder.0.join("claim")
+}
+
+fn open(folder: &Folder) -> ResolvConf {
+    ResolvConf::open(&folder.0, &claims(folder))
+}
+
 fn servers(folder: &Folder) -> Vec<String> {
     let text = fs::read_to_string(file(folder)).unwrap();
     text.lines().filter_map(|line| line.strip_prefix("nameserver ")).map(str::to_owned).collect()
@@ -24,7 +32,8 @@ fn servers(folder: &Folder) -> Vec<String> {
 
 /// As a resolver does it.
 fn claim(folder: &Folder) -> File {
-    let file = File::create(folder.0.join(CLAIM)).unwrap();
+    fs::create_dir_all(claims(folder)).unwrap();
+    let file = File::create(claims(folder).join(CLAIM)).unwrap();
     file.set_permissions(Permissions::from_mode(0o600)).unwrap();
     flock(&file, FlockOperation::LockExclusive).unwrap();
     file
@@ -36,7 +45,7 @@ fn the_file_keeps_its_inode_and_becomes_readable() {
     fs::write(file(&folder), "").unwrap();
     fs::set_permissions(file(&folder), Permissions::from_mode(0o600)).unwrap();
     let before = fs::metadata(file(&folder)).unwrap().ino();
-    let mut resolv = ResolvConf::inside(folder.open());
+    let mut resolv = open(&folder);
     for dns in [&["192.0.2.1", "192.0.2.2", "192.0.2.3"][..], &["192.0.2.9"], &["2001:db8::1", "192.0.2.1"]] {
         assert_eq!(resolv.update(&facts(dns)).unwrap(), Update::Written);
         assert_eq!(servers(&folder), dns);
@@ -59,7 +68,7 @@ fn a_lock_that_anybody_could_hold_is_no_claim() {
         let folder = Folder::new("resolv-open-claim");
         let claim = claim(&folder);
         claim.set_permissions(Permissions::from_mode(mode)).unwrap();
-        assert_eq!(ResolvConf::inside(folder.open()).update(&facts(&["192.0.2.1"])).unwrap(), want, "{what}");
+        assert_eq!(open(&folder).update(&facts(&["192.0.2.1"])).unwrap(), want, "{what}");
     }
 }
 
@@ -67,7 +76,7 @@ fn a_lock_that_anybody_could_hold_is_no_claim() {
 fn a_reader_never_finds_the_file_empty_or_cut_off() {
     let folder = Folder::new("resolv-reader");
     let (long, short) = (facts(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]), facts(&["192.0.2.9"]));
-    let mut resolv = ResolvConf::inside(folder.open());
+    let mut resolv = open(&folder);
     resolv.update(&long).unwrap();
     let path = file(&folder);
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
@@ -98,7 +107,7 @@ fn the_file_never_becomes_shorter() {
     {
         let folder = Folder::new("resolv-length");
         fs::write(file(&folder), before).unwrap();
-        let mut resolv = ResolvConf::inside(folder.open());
+        let mut resolv = open(&folder);
         let mut length = before.len();
         for dns in [&["192.0.2.1", "192.0.2.2", "192.0.2.3"][..], &["192.0.2.9"], &[]] {
             resolv.update(&facts(dns)).unwrap();
@@ -112,7 +121,7 @@ fn the_file_never_becomes_shorter() {
 #[test]
 fn the_same_text_is_not_written_again() {
     let folder = Folder::new("resolv-same");
-    let mut resolv = ResolvConf::inside(folder.open());
+    let mut resolv = open(&folder);
     assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Update::Written);
     let written = fs::metadata(file(&folder)).unwrap();
     assert_eq!(resolv.update(&facts(&["192.0.2.1"])).unwrap(), Update::Unchanged);
@@ -125,7 +134,7 @@ fn the_same_text_is_not_written_again() {
 fn without_name_servers_a_file_that_is_not_ours_stays() {
     let folder = Folder::new("resolv-keep");
     fs::write(file(&folder), "nameserver 203.0.113.1\n").unwrap();
-    let mut resolv = ResolvConf::inside(folder.open());
+    let mut resolv = open(&folder);
     for _ in 0..2 {
         assert_eq!(resolv.update(&facts(&[])).unwrap(), Update::Untouched);
         assert_eq!(resolv.poll().unwrap(), Update::Untouched);
@@ -145,7 +154,7 @@ fn what_was_there_before_comes_back_with_the_last_name_server_gone() {
         if let Some(before) = before {
             fs::write(file(&folder), before).unwrap();
         }
-        let mut resolv = ResolvConf::inside(folder.open());
+        let mut resolv = open(&folder);
         resolv.update(&facts(&["192.0.2.1"])).unwrap();
         resolv.update(&facts(&["192.0.2.2"])).unwrap();
         assert_eq!(resolv.update(&facts(&[])).unwrap(), Update::Written, "{what}");
@@ -158,7 +167,7 @@ fn what_was_there_before_comes_back_with_the_last_name_server_gone() {
 #[test]
 fn a_claimed_file_is_the_resolvers_until_the_claim_ends() {
     let folder = Folder::new("resolv-claim");
-    let mut resolv = ResolvConf::inside(folder.open());
+    let mut resolv = open(&folder);
     resolv.update(&facts(&["192.0.2.1"])).unwrap();
     assert_eq!(resolv.poll().unwrap(), Update::Unchanged);
 
@@ -178,10 +187,10 @@ fn a_claimed_file_is_the_resolvers_until_the_claim_ends() {
 fn looking_at_the_claim_leaves_it_free() {
     let folder = Folder::new("resolv-look");
     drop(claim(&folder));
-    let mut resolv = ResolvConf::inside(folder.open());
+    let mut resolv = open(&folder);
     resolv.update(&facts(&["192.0.2.1"])).unwrap();
     resolv.poll().unwrap();
-    let file = File::open(folder.0.join(CLAIM)).unwrap();
+    let file = File::open(claims(&folder).join(CLAIM)).unwrap();
     assert_eq!(flock(&file, FlockOperation::NonBlockingLockExclusive), Ok(()));
 }
 
@@ -190,14 +199,71 @@ fn nothing_but_a_plain_file_is_written() {
     let folder = Folder::new("resolv-link");
     fs::write(folder.0.join("elsewhere"), "precious").unwrap();
     symlink("elsewhere", file(&folder)).unwrap();
-    let mut resolv = ResolvConf::inside(folder.open());
+    let mut resolv = open(&folder);
     assert!(matches!(resolv.update(&facts(&["192.0.2.1"])), Err(ResolvConfError::Link)));
     assert_eq!(fs::read_to_string(folder.0.join("elsewhere")).unwrap(), "precious");
 
     fs::remove_file(file(&folder)).unwrap();
     fs::create_dir(file(&folder)).unwrap();
-    assert!(matches!(resolv.poll(), Err(ResolvConfError::Open(Errno::ISDIR))));
+    assert!(matches!(resolv.poll(), Err(ResolvConfError::NotAFile)));
     fs::remove_dir(file(&folder)).unwrap();
     assert_eq!(resolv.poll().unwrap(), Update::Written, "a failure is made up for");
     assert_eq!(servers(&folder), ["192.0.2.1"]);
+}
+
+#[test]
+fn the_file_that_has_the_name_is_written_whoever_put_it_there() {
+    let folder = Folder::new("resolv-replaced");
+    let mut resolv = open(&folder);
+    resolv.update(&facts(&["192.0.2.1"])).unwrap();
+    for (what, replace) in [("renamed over", true), ("removed", false)] {
+        fs::remove_file(file(&folder)).unwrap();
+        if replace {
+            fs::write(file(&folder), "nameserver 203.0.113.1\n").unwrap();
+        }
+        resolv.is_due = true;
+        assert_eq!(resolv.poll().unwrap(), Update::Written, "{what}");
+        assert_eq!(servers(&folder), ["192.0.2.1"], "{what}");
+    }
+}
+
+/// Whoever can open a file for reading can ask for a lease on it, which keeps others from opening it for writing.
+#[test]
+fn nobody_can_hold_a_lease_on_the_file() {
+    use std::process::Command;
+    let folder = Folder::new("resolv-lease");
+    let lease = |kind: &str| {
+        // By perl, which every Debian has, because this crate forbids unsafe code: 1024 is F_SETLEASE.
+        let script = format!("open F, '<', '{}'; exit !fcntl F, 1024, {kind}", file(&folder).display());
+        Command::new("perl").args(["-e", &script]).output().unwrap().status.success()
+    };
+    fs::write(file(&folder), "").unwrap();
+    assert!(lease("0") && lease("1"), "the control: nobody else has it open");
+    let mut resolv = open(&folder);
+    assert!(!lease("0") && !lease("1"), "from the start");
+    resolv.update(&facts(&["192.0.2.1"])).unwrap();
+    assert!(!lease("0") && !lease("1"), "between two writes");
+}
+
+#[test]
+fn its_room_is_taken_before_it_is_needed() {
+    for (what, before) in [("no file", None), ("the empty file of LinuxKit", Some("")), ("a short one", Some("# x\n"))]
+    {
+        let folder = Folder::new("resolv-room");
+        if let Some(before) = before {
+            fs::write(file(&folder), before).unwrap();
+        }
+        let _resolv = open(&folder);
+        let found = fs::metadata(file(&folder)).unwrap();
+        assert!(found.blocks() * 512 >= BLOCK as u64, "{what}: {} blocks", found.blocks());
+        assert_eq!(fs::read_to_string(file(&folder)).unwrap(), before.unwrap_or_default(), "{what}: it says the same");
+    }
+}
+
+#[test]
+fn the_claim_lies_in_a_folder_that_is_closed_to_others() {
+    let folder = Folder::new("resolv-claims");
+    let _resolv = open(&folder);
+    assert_eq!(fs::metadata(claims(&folder)).unwrap().permissions().mode() & 0o7777, 0o700);
+    assert!(!CLAIMS.starts_with("/run/resolvconf"));
 }

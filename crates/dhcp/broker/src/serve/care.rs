@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::equipment::Equipment;
 use super::link::OurLink;
 use super::server::{Server, worker_ended};
+use super::story::Story;
 use crate::config::Pattern;
 use crate::filter;
 use crate::interfaces::{Link, LinkEvent};
@@ -31,6 +32,8 @@ impl Server {
                 info!(interface = %our.link.name, up, "carrier");
                 if up {
                     self.reinstate(index);
+                } else {
+                    our.story.end();
                 }
                 self.notify(&Notice::Carrier { link: index, up })
             }
@@ -104,6 +107,7 @@ impl Server {
             refused: None,
             since: now,
             own_mtu: None,
+            story: Story::default(),
         };
         let remembered = self.remember(&mut our, now);
         if let Err(denied) = self.policy.adopt(now, index, our.lease.as_ref()) {
@@ -136,7 +140,7 @@ impl Server {
         });
         // Without a lease to go with it, it is what the first lease replaces.
         our.footprint = observed.footprints().into_iter().next();
-        let handover = lease_file::load(own.as_fd(), &name).unwrap_or_else(|error| {
+        let handover = lease_file::load(own.folder()?, &name).unwrap_or_else(|error| {
             warn!(interface = %name, %error, "the lease of before is lost; starting afresh");
             None
         })?;

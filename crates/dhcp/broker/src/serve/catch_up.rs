@@ -8,6 +8,7 @@ use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use tracing::{info, warn};
 
+use super::equipment::Equipment;
 use super::link::OurLink;
 use super::server::Server;
 use crate::resolv_conf;
@@ -25,6 +26,8 @@ impl Server {
         if now >= self.next_claim_check {
             self.next_claim_check = now.after(resolv_conf::POLL);
             self.poll_resolv_conf();
+            self.retry_outputs();
+            self.tell_unanswered(now);
             self.add_left_alone()?;
         }
         let outcome = match self.run.mode {
@@ -49,6 +52,16 @@ impl Server {
         let wake = wakes.into_iter().min();
         self.equipment.timer.set(wake).map_err(|cause| Fatal::os("cannot set the timer", cause))?;
         Ok(None)
+    }
+
+    /// A service without a server is not silent.
+    fn tell_unanswered(&mut self, now: Instant) {
+        for our in self.links.values_mut().filter(|our| our.link.carrier) {
+            if let Some(asked) = our.story.unanswered(now) {
+                let asked = asked.as_secs();
+                warn!(interface = %our.link.name, asked_for_seconds = asked, "no lease yet: no server answers, or none grants one");
+            }
+        }
     }
 
     fn judge(&self, now: Instant) -> Verdict {
@@ -85,12 +98,8 @@ impl Server {
             outcome: outcome.cloned(),
             postures: self.postures.clone(),
         };
-        let equipment = &self.equipment;
-        let (own, metrics) = (equipment.own_folder(), equipment.metrics_folder());
-        self.status.update(own, metrics, &status, Now::read()).unwrap_or_else(|error| {
-            warn!(%error, "the status is not written");
-            None
-        })
+        let Equipment { own, metrics, .. } = &mut self.equipment;
+        self.status.update(own, metrics, &status, Now::read())
     }
 }
 

@@ -5,6 +5,7 @@ use orlop_machine::Instant;
 use orlop_netfacts::Facts;
 use orlop_wire::{Bounded, Str};
 
+use super::story::Story;
 use crate::config::{LinkConfig, SendHostname, UseMtu};
 use crate::encode::Speaker;
 use crate::interfaces::Link;
@@ -32,6 +33,8 @@ pub(super) struct OurLink {
     pub(super) since: Instant,
     /// The MTU it had before a lease changed it, in bytes.
     pub(super) own_mtu: Option<u32>,
+    /// What the log has told of its way to a lease.
+    pub(super) story: Story,
 }
 
 impl OurLink {

@@ -7,27 +7,20 @@ use orlop_netfacts::Facts;
 use orlop_wire::InterfaceName;
 use tracing::{info, warn};
 
+use super::equipment::Equipment;
 use super::link::OurLink;
 use super::server::Server;
 use crate::config::SetHostname;
 use crate::hostname::{self, is_default};
 use crate::lease_file::{self, Handover};
-use crate::resolv_conf;
+use crate::resolv_conf::{ResolvConfError, Update};
 
 impl Server {
     /// Tells everybody about the lease in force on a link.
     pub(super) fn publish(&mut self, index: IfIndex) {
         let Some(our) = self.links.get(&index) else { return };
         let OurLink { link, lease: Some(lease), .. } = our else { return };
-        let handover = Handover {
-            boot: self.equipment.boot.clone(),
-            interface: link.name.clone(),
-            hardware: link.hardware,
-            lease: lease.clone(),
-        };
-        if let Err(error) = lease_file::store(self.equipment.own_folder(), &handover) {
-            warn!(interface = %link.name, %error, "the lease is not kept for the next process");
-        }
+        keep_lease(&mut self.equipment, our);
         if let Some(name) = &lease.hostname {
             match self.equipment.hostname.apply(name, self.config.set_hostname) {
                 Ok(hostname::Naming::Set) => info!(interface = %link.name, %name, "host named by the server"),
@@ -35,17 +28,15 @@ impl Server {
                 Err(error) => warn!(interface = %link.name, %name, %error, "the host does not take the name"),
             }
         }
-        if let Some(Err(error)) = our.facts().map(|facts| self.equipment.publisher.publish(&facts)) {
-            warn!(interface = %link.name, %error, "the facts of the lease are not published");
+        if let Some(facts) = our.facts() {
+            self.equipment.publisher.publish(&facts);
         }
         self.update_resolv_conf();
     }
 
     /// Takes back what was told about an interface that has no lease any more, or no longer this name.
     pub(super) fn retract(&mut self, interface: &InterfaceName) {
-        if let Err(error) = self.equipment.publisher.withdraw(interface) {
-            warn!(%interface, %error, "the facts of the lease are still published");
-        }
+        self.equipment.publisher.withdraw(interface);
         self.update_resolv_conf();
     }
 
@@ -53,18 +44,24 @@ impl Server {
     pub(super) fn retract_orphans(&mut self) {
         for interface in std::mem::take(&mut self.equipment.published) {
             let has_lease = |our: &OurLink| our.link.name == interface && our.lease.is_some();
-            if !self.links.values().any(has_lease)
-                && let Err(error) = self.equipment.publisher.withdraw(&interface)
-            {
-                warn!(%interface, %error, "the facts of an old lease are still published");
+            if !self.links.values().any(has_lease) {
+                self.equipment.publisher.withdraw(&interface);
             }
         }
     }
 
     /// Removes the lease file of an interface whose lease is over.
     pub(super) fn forget(&mut self, interface: &InterfaceName) {
-        if let Err(error) = lease_file::forget(self.equipment.own_folder(), interface) {
-            warn!(%interface, %error, "the lease file stays");
+        self.equipment.own.attempt(|own| lease_file::forget(own, interface));
+    }
+
+    /// Writes once more what could not be written.
+    pub(super) fn retry_outputs(&mut self) {
+        self.equipment.publisher.retry();
+        if self.equipment.own.is_due() {
+            for our in self.links.values() {
+                keep_lease(&mut self.equipment, our);
+            }
         }
     }
 
@@ -81,20 +78,32 @@ impl Server {
     fn update_resolv_conf(&mut self) {
         let facts: Vec<Facts> = self.links.values().filter_map(OurLink::facts).collect();
         let update = self.equipment.resolv_conf.update(&facts);
-        log_resolv_conf(update);
+        self.tell_resolv_conf(update);
     }
 
     /// Writes resolv.conf when the resolver that owned it is gone.
     pub(super) fn poll_resolv_conf(&mut self) {
         let update = self.equipment.resolv_conf.poll();
-        log_resolv_conf(update);
+        self.tell_resolv_conf(update);
+    }
+
+    fn tell_resolv_conf(&mut self, update: Result<Update, ResolvConfError>) {
+        match update {
+            Ok(Update::Claimed | Update::Untouched) => {}
+            Ok(Update::Unchanged) => self.equipment.resolv_conf.tell(None),
+            Ok(Update::Written) => {
+                self.equipment.resolv_conf.tell(None);
+                info!("resolv.conf written");
+            }
+            Err(error) => self.equipment.resolv_conf.tell(Some(&error)),
+        }
     }
 }
 
-fn log_resolv_conf(update: Result<resolv_conf::Update, resolv_conf::ResolvConfError>) {
-    match update {
-        Ok(resolv_conf::Update::Written) => info!("resolv.conf written"),
-        Ok(resolv_conf::Update::Unchanged | resolv_conf::Update::Claimed | resolv_conf::Update::Untouched) => {}
-        Err(error) => warn!(%error, "resolv.conf not written"),
-    }
+/// Keeps the lease of a link for the next process.
+fn keep_lease(Equipment { own, boot, .. }: &mut Equipment, our: &OurLink) {
+    let OurLink { link, lease: Some(lease), .. } = our else { return };
+    let handover =
+        Handover { boot: boot.clone(), interface: link.name.clone(), hardware: link.hardware, lease: lease.clone() };
+    own.attempt(|own| lease_file::store(own, &handover));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orlop_broker::control::Call;
+use orlop_broker::control::{Call, next_order};
 use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
@@ -15,8 +15,9 @@ use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use tracing::{debug, error, info, warn};
 
-use super::equipment::{Equipment, next_order};
+use super::equipment::Equipment;
 use super::link::OurLink;
+use super::story::Line;
 use crate::config::{Config, UseMtu};
 use crate::netlink::Footprint;
 use crate::settings::Run;
@@ -142,7 +143,7 @@ impl Server {
     /// Does what was permitted. Nothing else acts on the worker's word.
     fn perform(&mut self, now: Instant, permitted: Permitted) -> Result<(), Fatal> {
         match permitted.into_request() {
-            Request::Transmit(transmission) => self.transmit(&transmission),
+            Request::Transmit(transmission) => self.transmit(now, &transmission),
             Request::Configure { link, lease } => return self.configure(now, link, lease),
             Request::Deconfigure { link, why } => self.deconfigure(link, why),
             Request::Report { link, progress } => {
@@ -154,12 +155,21 @@ impl Server {
         Ok(())
     }
 
-    fn transmit(&self, transmission: &Transmission) {
-        let Some(our) = self.links.get(&transmission.link) else { return };
+    fn transmit(&mut self, now: Instant, transmission: &Transmission) {
         let own_name = self.own_name();
+        let Some(our) = self.links.get_mut(&transmission.link) else { return };
         let sent = self.equipment.transmit.send(&our.link.name, &our.speaker(own_name.as_ref()), transmission);
         match sent {
-            Ok(()) => debug!(interface = %our.link.name, ask = ?transmission.ask, xid = transmission.xid, "sent"),
+            Ok(()) => {
+                let interface = &our.link.name;
+                debug!(%interface, ask = ?transmission.ask, xid = transmission.xid, "sent");
+                match our.story.sent(transmission.ask, now) {
+                    Some(Line::Soliciting) => info!(%interface, "soliciting a lease"),
+                    Some(Line::Reclaiming(address)) => info!(%interface, %address, "asking for the address of before"),
+                    Some(Line::Offered { address, server }) => info!(%interface, %address, %server, "offered"),
+                    None => {}
+                }
+            }
             // For the protocol it is a lost packet.
             Err(error) => warn!(interface = %our.link.name, cause = %error.cause, "cannot send"),
         }
@@ -204,6 +214,7 @@ impl Server {
         our.footprint = Some(footprint);
         our.lease = Some(lease);
         our.refused = None;
+        our.story.end();
         self.publish(index);
         std::mem::take(&mut self.ready).say();
         self.notify(&Notice::Applied { link: index })

@@ -20,6 +20,11 @@ fn now(ms: u64) -> Now {
     Now { boottime: at(ms), utc_ms: 1_795_769_328_123 }
 }
 
+/// Everything.
+fn all() -> View {
+    View { verbose: true, ..View::default() }
+}
+
 /// Leaves a status in the daemon's folder, as if written some seconds after its start.
 fn write(own: &Folder, status: &Status) {
     status::write(own.open().as_fd(), &status.to_json(now(95_000))).unwrap();
@@ -159,7 +164,7 @@ eth2: no-carrier for 3 min 10 s, no carrier (02:00:00:00:00:07, index 4, metric 
 ",
         env!("CARGO_PKG_VERSION")
     );
-    assert_eq!(text::render(&document, Life::Running, at(280_000)), want);
+    assert_eq!(text::render(&document, &all(), Life::Running, at(280_000)), want);
 }
 
 #[test]
@@ -167,7 +172,7 @@ fn a_lease_for_ever_never_expires() {
     let mut status = busy();
     let term = Term::Infinite { acquired: at(100_000) };
     status.links = vec![link("eth0", 2, None, Some(Lease { term, ..lease() }))];
-    let text = text::render(&status.document(now(220_000)), Life::Running, at(220_000));
+    let text = text::render(&status.document(now(220_000)), &all(), Life::Running, at(220_000));
     assert!(text.contains("lease      acquired 2 min 0 s ago, never expires\n"), "{text}");
 }
 
@@ -243,12 +248,13 @@ fn the_page_explains_every_field_and_no_other() {
 #[test]
 fn the_command_shows_what_is_there_and_says_when_nobody_is() {
     let own = Folder::new("show-own");
+    let socket = own.0.join("control");
     let write = |status: &Status| write(&own, status);
-    let shown = || show(&own.0, false, at(100_000)).unwrap();
+    let shown = || show(&own.0, &socket, &View::default(), at(100_000)).unwrap();
 
-    let missing = show(&own.0, false, at(1)).unwrap_err();
+    let missing = show(&own.0, &socket, &View::default(), at(1)).unwrap_err();
     assert_eq!((missing.exit, missing.problem.as_str()), (Exit::Unconfigured, "no DHCP daemon has been running here"));
-    assert_eq!(show(&own.0.join("none"), false, at(1)).unwrap_err().exit, Exit::Unconfigured);
+    assert_eq!(show(&own.0.join("none"), &socket, &View::default(), at(1)).unwrap_err().exit, Exit::Unconfigured);
 
     write(&over());
     let Shown { text, end } = shown();
@@ -257,28 +263,43 @@ fn the_command_shows_what_is_there_and_says_when_nobody_is() {
     assert!(text.contains("\ndone in 0.012 s: eth0 has 192.0.2.9/24 from 192.0.2.1\n"), "{text}");
 
     write(&busy());
+    drop(control::Bound::open(&socket).unwrap());
     let Shown { text, end } = shown();
     assert_eq!(end.map_err(|fatal| fatal.exit), Err(Exit::Unconfigured), "nobody listens");
     assert!(text.contains("service: ended, after this was written 5 s ago"), "{text}");
 
-    let _listening = control::Bound::open(&own.0.join(control::SOCKET)).unwrap();
+    let elsewhere = show(&own.0, &own.0.join("not bound/control"), &View::default(), at(100_000)).unwrap();
+    assert_eq!(elsewhere.end, Ok(Exit::Done), "the folder of the socket is not bound: nobody can tell");
+    assert!(elsewhere.text.contains("service: under way 5 s ago"), "{}", elsewhere.text);
+
+    let _listening = control::Bound::open(&socket).unwrap();
     let Shown { text, end } = shown();
     assert_eq!(end, Ok(Exit::Done));
     assert!(text.contains("service: running for 10 s"), "{text}");
     let raw = std::fs::read_to_string(own.0.join(status::FILE)).unwrap();
-    assert_eq!(show(&own.0, true, at(100_000)).unwrap().text, raw, "JSON is shown as it is");
+    assert_eq!(
+        show(&own.0, &socket, &View { json: true, ..View::default() }, at(100_000)).unwrap().text,
+        raw,
+        "JSON is shown as it is"
+    );
 
     std::fs::write(own.0.join(status::FILE), "half a docu").unwrap();
-    assert!(show(&own.0, false, at(1)).unwrap_err().problem.ends_with("is not a status of this version"));
+    assert!(
+        show(&own.0, &socket, &View::default(), at(1))
+            .unwrap_err()
+            .problem
+            .ends_with("is not a status of this version")
+    );
 }
 
 #[test]
 fn a_run_that_failed_is_shown_with_its_exit_code() {
     let own = Folder::new("failed-own");
+    let socket = own.0.join("control");
     let outcome = Achievement { outcome: Kind::NoInterface, after_ms: 5000, links: Vec::new() };
     let status = Status { outcome: Some(outcome), ..over() };
     write(&own, &status);
-    let fatal = show(&own.0, false, at(100_000)).unwrap().end.unwrap_err();
+    let fatal = show(&own.0, &socket, &View::default(), at(100_000)).unwrap().end.unwrap_err();
     assert_eq!((fatal.exit, fatal.problem.as_str()), (Exit::Unconfigured, "no interface to configure after 5.000 s"));
 }
 
@@ -315,7 +336,35 @@ fn unanswered_messages_are_counted_only_while_something_is_asked() {
     ] {
         let progress = Progress { phase, since: at(90_000), sent: 3, naks: 0, discards };
         let status = Status { links: vec![link("eth0", 2, Some(progress), None)], ..busy() };
-        let text = text::render(&status.document(now(95_000)), Life::Running, at(95_000));
+        let text = text::render(&status.document(now(95_000)), &all(), Life::Running, at(95_000));
         assert_eq!(text.contains("sent       3 without an answer\n"), asks, "{phase}");
     }
+}
+
+#[test]
+fn a_status_fits_a_screen_and_can_be_of_one_interface() {
+    let links: Vec<LinkStatus> =
+        ["eth0", "eth1"].iter().zip(2..).map(|(name, n)| link(name, n, None, Some(lease()))).collect();
+    let document = Status { links, ..busy() }.document(now(95_000));
+    let shown = |view: &View| text::render(&document, view, Life::Running, at(95_000));
+    let one = |name| View { interface: InterfaceName::new(name), ..View::default() };
+    for (what, view, wanted) in [
+        ("all interfaces", View::default(), [true, true, false]),
+        ("the first", one("eth0"), [true, false, false]),
+        ("the second", one("eth1"), [false, true, false]),
+    ] {
+        let text = shown(&view);
+        let found = ["\neth0: ", "\neth1: ", "\nsandbox\n"].map(|part| text.contains(part));
+        assert_eq!(found, wanted, "{what}: {text}");
+    }
+    let text = shown(&one("eth0"));
+    assert!(text.lines().count() <= 24, "{text}");
+
+    let own = Folder::new("one-interface");
+    write(&own, &busy());
+    let missing = show(&own.0, &own.0.join("control"), &one("eth7"), at(100_000)).unwrap_err();
+    assert_eq!(
+        (missing.exit, missing.problem.as_str()),
+        (Exit::Unconfigured, "the DHCP daemon does not look after eth7")
+    );
 }

@@ -6,20 +6,21 @@ use orlop_broker::status::{Document, Life};
 use orlop_dhcp_contract::Phase;
 use orlop_machine::Instant;
 
+use super::View;
 use super::document::{Body, InterfaceDocument, LeaseDocument};
 
 /// Width of the column of labels.
 const LABEL: usize = 11;
 
 /// The text of `document` at `now`.
-pub(super) fn render(document: &Document<Body>, life: Life, now: Instant) -> String {
+pub(super) fn render(document: &Document<Body>, view: &View, life: Life, now: Instant) -> String {
     let mut text = document.headline(life, now);
     // Writing to a String cannot fail.
-    let _ = write_all(&mut text, document, now);
+    let _ = write_all(&mut text, document, view, now);
     text
 }
 
-fn write_all(text: &mut String, document: &Document<Body>, now: Instant) -> fmt::Result {
+fn write_all(text: &mut String, document: &Document<Body>, view: &View, now: Instant) -> fmt::Result {
     let Document { body: Body { interfaces, outcome }, posture, .. } = document;
     if let Some(outcome) = outcome {
         writeln!(text, "{outcome}")?;
@@ -27,10 +28,11 @@ fn write_all(text: &mut String, document: &Document<Body>, now: Instant) -> fmt:
     if interfaces.is_empty() {
         writeln!(text, "\nno interface to look after")?;
     }
-    for interface in interfaces {
+    let shown = |one: &&InterfaceDocument| view.interface.as_ref().is_none_or(|name| one.name == *name);
+    for interface in interfaces.iter().filter(shown) {
         write_interface(text, interface, now)?;
     }
-    if !posture.is_empty() {
+    if view.verbose && !posture.is_empty() {
         writeln!(text, "\nsandbox")?;
         for process in posture.show(false).lines() {
             writeln!(text, "  {process}")?;
