@@ -177,7 +177,7 @@ mod tests {
                 assert_eq!(exit.code(), code);
             }
         }
-        assert_eq!((0..=u8::MAX).filter_map(Exit::from_code).count(), 11, "the table has eleven rows");
+        assert_eq!((0..=u8::MAX).filter_map(Exit::from_code).count(), 12, "the table has twelve rows");
     }
 
     #[test]
