@@ -7,8 +7,8 @@ use core::fmt;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use postcard::experimental::max_size::MaxSize;
 use rustix::fs::{Mode, OFlags};
@@ -105,7 +105,10 @@ fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
         | AccessFs::Refer;
     for (list, access) in [(paths.read, read), (paths.adjust, adjust), (paths.write, write)] {
         for path in list {
-            let Ok(fd) = PathFd::new(path) else { continue };
+            // Not by the library's own `PathFd`: with musl the standard library takes O_PATH for a mode of access and leaves it
+            // out, so that a folder which is closed now, and may be open later, would get no rule.
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
+            let Ok(fd) = rustix::fs::open(*path, flags, Mode::empty()) else { continue };
             // A file takes only the rights that a file can have.
             let access = if path.is_dir() { access } else { access & AccessFs::from_file(WANTED) };
             ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;

@@ -17,16 +17,10 @@ use crate::target::Target;
 use crate::workload::{ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, RELEASE, TOUCH, WAIT};
 
 /// Why a rule stays that the workload cannot notice here, if it does.
-fn kept(target: &Target, name: &str) -> Option<&'static str> {
-    match name {
-        "clock_gettime" => Some(
-            "the clock is read without a system call here; a machine whose clock source does not allow that falls back to it",
-        ),
-        "brk" if target.is_applier() && cfg!(target_env = "musl") => Some(
-            "without it the allocator keeps its books in mapped pages, until there are so many that it would ask for mprotect",
-        ),
-        _ => None,
-    }
+fn kept(name: &str) -> Option<&'static str> {
+    (name == "clock_gettime").then_some(
+        "the clock is read without a system call here; a machine whose clock source does not allow that falls back to it",
+    )
 }
 
 /// The name under which nothing is removed.
@@ -68,7 +62,7 @@ pub fn verdicts(arena: &mut Arena, target: &'static Target) -> Result<Vec<Verdic
                 .zip(&went)
                 .find(|(right, went)| right != went)
                 .map(|(right, went)| format!("{right}, but {went}"));
-            Ok(Verdict { rule, difference, kept: kept(target, rule.syscall.name) })
+            Ok(Verdict { rule, difference, kept: kept(rule.syscall.name) })
         })
         .collect()
 }
