@@ -35,6 +35,9 @@ pub(crate) struct Daemon {
     seen: Vec<String>,
 }
 
+/// Starts what follows with a /run of its own: where the machine has no /var/empty, a daemon makes its empty root there.
+const OWN_RUN: &str = "mount -t tmpfs -o mode=0755 none /run && exec \"$@\"";
+
 /// How long anything here may take, unless a case says less.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -48,8 +51,9 @@ impl Daemon {
     pub(crate) fn start_under(wrapper: &[&str], flags: &[&str]) -> Self {
         let own = std::env::current_exe().unwrap();
         let own = own.to_str().unwrap();
-        let mut words = wrapper.iter().copied().chain([own, "--daemon"]).chain(flags.iter().copied());
-        let mut supervisor = Command::new(words.next().unwrap())
+        let words = wrapper.iter().copied().chain([own, "--daemon"]).chain(flags.iter().copied());
+        let mut supervisor = Command::new("unshare")
+            .args(["--mount", "sh", "-c", OWN_RUN, "sh"])
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -37,7 +37,10 @@ pub(super) fn settle() -> Result<OwnedFd> {
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .context("cannot make mounts private")?;
     mount("proc", "/proc", "proc", MountFlags::empty(), None).context("cannot mount /proc")?;
-    mount("tmpfs", "/var", "tmpfs", MountFlags::empty(), Some(c"mode=0755")).context("cannot mount /var")?;
+    for path in ["/run", "/var"] {
+        mount("tmpfs", path, "tmpfs", MountFlags::empty(), Some(c"mode=0755"))
+            .with_context(|| format!("cannot mount {path}"))?;
+    }
     let other = File::open("/proc/self/ns/net")?.into();
     leave_for(libc::CLONE_NEWNET).context("cannot make a second network namespace")?;
     give_up_the_machine()?;
