@@ -6,6 +6,8 @@ mod report;
 mod scene;
 mod trial;
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 
 use super::{Summary, millis, stopwatch};
@@ -24,12 +26,15 @@ pub(crate) struct Options {
     /// Runs of each client, cold and again with its lease kept
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(3..=1000))]
     rounds: u32,
-    /// Only this client (repeatable): orlop-dhcp, dhcpcd, udhcpc, dhclient
+    /// Only this client (repeatable): orlop-dhcp, before, dhcpcd, udhcpc, dhclient
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Measure the release binaries that are there, without building them first
     #[arg(long)]
     no_build: bool,
+    /// Also measure the binaries of another tree, in this folder: what a change has cost
+    #[arg(long, value_name = "FOLDER")]
+    before: Option<PathBuf>,
 }
 
 /// Runs to look at memory: it hardly varies.
@@ -40,19 +45,20 @@ const MEMORY_ROUNDS: u32 = 3;
 /// # Errors
 /// When a client cannot be run or gets no lease.
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let Options { rounds, only, no_build } = options;
+    let Options { rounds, only, no_build, before } = options;
     setup::ensure(Need::Bench)?;
     if !no_build {
         build::run(workspace, &build::Options::default())?;
     }
-    let clients = clients::chosen(&build::release_folder(workspace, build::HOST)?, only)?;
+    let clients = clients::chosen(&build::release_folder(workspace, build::HOST)?, before.as_deref(), only)?;
     let scene = Scene::new()?;
     let rows = measured(&scene, clients, *rounds)?;
     let report = Report::new(rows, *rounds)?;
     println!("\n{}", report.table());
     println!("{}", report.goals());
     // A partial result does not replace a whole one.
-    super::keep(workspace, if only.is_empty() { "dhcp" } else { "dhcp-partial" }, report.chart(), report.json()?)
+    let whole = only.is_empty() && before.is_none();
+    super::keep(workspace, if whole { "dhcp" } else { "dhcp-partial" }, report.chart(), report.json()?)
 }
 
 fn measured(scene: &Scene, clients: Vec<Client>, rounds: u32) -> Result<Vec<Row>> {

@@ -5,6 +5,7 @@ mod programs;
 mod report;
 mod stage;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -28,6 +29,9 @@ pub(crate) struct Options {
     /// Measure the release binaries that are there, without building them first
     #[arg(long)]
     no_build: bool,
+    /// Also measure the binaries of another tree, in this folder: what a change has cost
+    #[arg(long, value_name = "FOLDER")]
+    before: Option<PathBuf>,
 }
 
 /// How many settings are written: a hardened machine's, and ten times as many.
@@ -48,10 +52,11 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if !options.no_build {
         build::run(workspace, &build::Options::default())?;
     }
-    let folders = [
-        ("gnu", build::release_folder(workspace, build::HOST)?),
-        ("musl", build::release_folder(workspace, NATIVE_MUSL.triple)?),
+    let mut folders = vec![
+        ("orlop-sysctl", build::release_folder(workspace, build::HOST)?),
+        ("orlop-sysctl (musl)", build::release_folder(workspace, NATIVE_MUSL.triple)?),
     ];
+    folders.extend(options.before.iter().map(|folder| ("before", folder.clone())));
     let programs = programs::all(&folders)?;
     let stage = Stage::new()?;
     let series =
@@ -59,7 +64,9 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let report = Report::new(series, options.rounds);
     println!("\n{}", report.table());
     println!("{}", report.goals());
-    super::keep(workspace, "sysctl", report.chart(), report.json()?)
+    // What has another tree in it does not replace the result that the page shows.
+    let name = if options.before.is_none() { "sysctl" } else { "sysctl-partial" };
+    super::keep(workspace, name, report.chart(), report.json()?)
 }
 
 fn measured(stage: &Stage, programs: &[Program], settings: usize, rounds: u32) -> Result<Series> {

@@ -37,12 +37,14 @@ pub(super) struct Client {
     pub(super) binaries: Vec<PathBuf>,
 }
 
-/// The clients of these names, all of them when there are none; ours first.
+/// The clients of these names, all of them when there are none; ours first. Ours of another tree, if there is one, is called `before`.
 ///
 /// # Errors
 /// When a name is unknown or a program is not there.
-pub(super) fn chosen(release: &Path, only: &[String]) -> Result<Vec<Client>> {
-    let all = all(release)?;
+pub(super) fn chosen(release: &Path, before: Option<&Path>, only: &[String]) -> Result<Vec<Client>> {
+    let ours = [("orlop-dhcp", Some(release)), ("before", before)];
+    let ours = ours.into_iter().filter_map(|(name, folder)| Some(own(name, folder?)));
+    let all: Vec<Client> = ours.chain(others()?).collect();
     let names = all.iter().map(|client| client.name).collect::<Vec<_>>().join(", ");
     for wanted in only {
         ensure!(all.iter().any(|client| client.name == wanted), "no client `{wanted}`; help: one of {names}");
@@ -55,20 +57,23 @@ pub(super) fn chosen(release: &Path, only: &[String]) -> Result<Vec<Client>> {
     Ok(chosen)
 }
 
-fn all(release: &Path) -> Result<Vec<Client>> {
+fn own(name: &'static str, release: &Path) -> Client {
     let binaries = ["orlop-dhcp", "orlop-dhcp-worker"].map(|name| release.join(name)).to_vec();
+    Client {
+        name,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        program: binaries[0].clone(),
+        oneshot: vec!["--oneshot"],
+        service: vec![],
+        files: vec![],
+        state: "/run/orlop /var/lib/orlop/*",
+        keeps_lease: true,
+        binaries,
+    }
+}
+
+fn others() -> Result<Vec<Client>> {
     Ok(vec![
-        Client {
-            name: "orlop-dhcp",
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            program: binaries[0].clone(),
-            oneshot: vec!["--oneshot"],
-            service: vec![],
-            files: vec![],
-            state: "/run/orlop /var/lib/orlop/*",
-            keeps_lease: true,
-            binaries,
-        },
         Client {
             name: "dhcpcd",
             version: debian_version("dhcpcd-base")?,

@@ -25,19 +25,19 @@ pub(super) struct Program {
     pub(super) ours: bool,
 }
 
-/// Ours of each folder that has it, the first of which must; then the others.
+/// Ours, by its name in the table, of each folder that has it, the first of which must; then the others.
 ///
 /// # Errors
 /// When a program is not there.
 pub(super) fn all(ours: &[(&'static str, PathBuf)]) -> Result<Vec<Program>> {
     let mut all = Vec::new();
-    for (library, folder) in ours {
+    for (name, folder) in ours {
         let built = ["orlop-sysctl", "orlop-sysctl-worker"].map(|name| folder.join(name));
         if built.iter().all(|path| path.is_file()) {
-            all.push(own(library, built));
+            all.push(own(name, built));
         } else {
             ensure!(!all.is_empty(), "no {}; help: cargo xtask build", built[0].display());
-            println!("  not measured: the binaries for {library}, which are not built");
+            println!("  not measured: {name}, which is not in {}", folder.display());
         }
     }
     let systemd = Path::new("/lib/systemd/systemd-sysctl");
@@ -48,8 +48,7 @@ pub(super) fn all(ours: &[(&'static str, PathBuf)]) -> Result<Vec<Program>> {
     Ok(all)
 }
 
-fn own(library: &str, built: [PathBuf; 2]) -> Program {
-    let name = if library == "musl" { "orlop-sysctl (musl)" } else { "orlop-sysctl" };
+fn own(name: &'static str, built: [PathBuf; 2]) -> Program {
     Program {
         name,
         version: env!("CARGO_PKG_VERSION").to_owned(),
