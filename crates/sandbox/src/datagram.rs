@@ -1,8 +1,9 @@
 //! UDP sockets: those that workers are granted, and one that is written but never read.
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::{Context, Poll};
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, SendFlags, SocketFlags, SocketType, ipproto, recvmsg, sockopt,
@@ -44,6 +45,28 @@ impl Datagram {
         self.0.read(|socket| receive(socket, buffer)).await
     }
 
+    /// As [`Datagram::recv`], for a loop that waits for several sockets at once: how long the datagram is, also where it does
+    /// not fit, and when the kernel got it, on the wall clock. `None` where the socket was not opened by [`open_connected`].
+    ///
+    /// # Errors
+    /// As [`Datagram::recv`].
+    pub fn poll_recv_stamped(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Stamped>> {
+        self.0.poll_read(context, |socket| {
+            let (len, time) = sys::recv_stamped(socket, buffer)?;
+            let time = time.map(|(seconds, nanos)| i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
+            Ok(Stamped { len, nanos: time.and_then(|time| i64::try_from(time).ok()) })
+        })
+    }
+
+    /// Sends one datagram to the peer, or says that there is no room for it now.
+    ///
+    /// # Errors
+    /// What the kernel reports; the socket stays usable.
+    pub fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(rustix::net::send(&self.0, datagram, flags).map(|_whole| ())?)
+    }
+
     /// Sends one datagram to the peer.
     ///
     /// # Errors
@@ -52,6 +75,28 @@ impl Datagram {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         self.0.write(|socket| Ok(rustix::net::send(socket, datagram, flags).map(|_whole| ())?)).await
     }
+}
+
+/// What has come through a socket that knows when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamped {
+    /// Bytes of the datagram; more than there are in the buffer, if it did not fit.
+    pub len: usize,
+    /// When the kernel got it: nanoseconds since 1970 on the wall clock, as it stood then.
+    pub nanos: Option<i64>,
+}
+
+/// Opens a UDP socket from a port of the kernel's choice that is connected to `peer`: it hears nobody else, and knows when.
+///
+/// # Errors
+/// When no route leads to `peer`, or there is no descriptor left.
+pub fn open_connected(peer: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if peer.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::DGRAM, flags, Some(ipproto::UDP))?;
+    sys::request_times(socket.as_fd())?;
+    rustix::net::connect(&socket, &peer)?;
+    Ok(socket)
 }
 
 /// With the call that every worker is allowed for its channel, so that a profile needs no rule for its sockets.

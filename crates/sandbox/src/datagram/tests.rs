@@ -86,3 +86,25 @@ fn a_datagram_socket_that_listens_says_who_has_sent() {
         }
     });
 }
+
+#[test]
+fn a_connected_socket_hears_its_peer_alone_and_knows_when() {
+    let (peer, stranger) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let socket = open_connected(peer.local_addr().unwrap()).unwrap();
+    let there = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
+    let wall = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(async {
+        let socket = Datagram::from_fd(socket).unwrap();
+        socket.try_send(b"what time is it").unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(peer.recv(&mut [0; 32]).unwrap(), 15);
+        // Longer than the wall clock's own grain.
+        let before = wall() - 1_000_000;
+        stranger.send_to(b"late", there).unwrap();
+        peer.send_to(b"early", there).unwrap();
+        let stamped = std::future::poll_fn(|context| socket.poll_recv_stamped(context, &mut buffer)).await.unwrap();
+        let nanos = u128::try_from(stamped.nanos.unwrap()).unwrap();
+        assert_eq!((&buffer, stamped.len), (b"earl", 5));
+        assert!((before..=wall()).contains(&nanos), "{nanos} is not between {before} and now");
+    });
+}

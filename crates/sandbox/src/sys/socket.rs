@@ -69,6 +69,39 @@ const ETHERTYPE_IPV4: u16 = 0x0800;
 
 /// Receives one packet, without waiting. The length is that of the packet, also when it is longer than `buffer`.
 pub(crate) fn recv_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<AuxiliaryData>)> {
+    let (length, data) = recv_with::<libc::tpacket_auxdata>(fd, buffer)?;
+    let data = data.map(|data| AuxiliaryData { status: data.tp_status, vlan_tci: data.tp_vlan_tci });
+    Ok((length, data))
+}
+
+/// Receives one datagram, without waiting, and when the kernel got it: seconds and nanoseconds on the wall clock. The length
+/// is that of the datagram, also when it is longer than `buffer`.
+pub(crate) fn recv_stamped(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<(i64, i64)>)> {
+    let (length, time) = recv_with::<libc::timespec>(fd, buffer)?;
+    #[allow(clippy::useless_conversion, reason = "the types differ between C libraries")]
+    Ok((length, time.map(|libc::timespec { tv_sec, tv_nsec, .. }| (tv_sec.into(), tv_nsec.into()))))
+}
+
+/// Ancillary data that the kernel gives with what is received.
+///
+/// # Safety
+/// The type is integers without padding that matters: whatever bytes are there are a value of it.
+unsafe trait Ancillary: Copy {
+    /// Level and type of its control message.
+    const NAME: (c_int, c_int);
+}
+
+// SAFETY: integers only.
+unsafe impl Ancillary for libc::tpacket_auxdata {
+    const NAME: (c_int, c_int) = (libc::SOL_PACKET, libc::PACKET_AUXDATA);
+}
+
+// SAFETY: integers only.
+unsafe impl Ancillary for libc::timespec {
+    const NAME: (c_int, c_int) = (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS);
+}
+
+fn recv_with<T: Ancillary>(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<T>)> {
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = Control([0; CONTROL_BYTES]);
     // SAFETY: msghdr is integers and pointers; all zero (null pointers, no lengths) is a value of it.
@@ -77,16 +110,16 @@ pub(crate) fn recv_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut control).cast();
     message.msg_controllen = CONTROL_BYTES as _;
-    // MSG_TRUNC makes the kernel return the real length of a packet that does not fit.
+    // MSG_TRUNC makes the kernel return the real length of what does not fit.
     // No MSG_CMSG_CLOEXEC: packet sockets carry no descriptors and refuse the flag (EINVAL).
     let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
     // SAFETY: the iovec and the control buffer live through the call and are not otherwise touched during it.
     let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) };
     let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-    Ok((received, auxiliary_data(&message)))
+    Ok((received, ancillary(&message)))
 }
 
-fn auxiliary_data(message: &libc::msghdr) -> Option<AuxiliaryData> {
+fn ancillary<T: Ancillary>(message: &libc::msghdr) -> Option<T> {
     // SAFETY: `message` was filled by recvmsg, so its control pointer and length describe our live buffer.
     let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !header.is_null() {
@@ -94,16 +127,15 @@ fn auxiliary_data(message: &libc::msghdr) -> Option<AuxiliaryData> {
         // which is aligned for it.
         let libc::cmsghdr { cmsg_len, cmsg_level, cmsg_type, .. } = unsafe { *header };
         // SAFETY: CMSG_LEN only computes.
-        let whole = unsafe { libc::CMSG_LEN(AUXDATA_BYTES) };
+        let whole = unsafe { libc::CMSG_LEN(u32::try_from(size_of::<T>()).ok()?) };
         // socklen_t with some C libraries, size_t with others.
         #[allow(clippy::unnecessary_cast, reason = "the type differs between C libraries")]
         let complete = cmsg_len as usize >= whole as usize;
-        if (cmsg_level, cmsg_type) == (libc::SOL_PACKET, libc::PACKET_AUXDATA) && complete {
+        if (cmsg_level, cmsg_type) == T::NAME && complete {
             // SAFETY: CMSG_DATA points behind the header; `cmsg_len` says that the whole struct is there.
             let data = unsafe { libc::CMSG_DATA(header) };
-            // SAFETY: as above; the read does not ask for alignment.
-            let data: libc::tpacket_auxdata = unsafe { ptr::read_unaligned(data.cast()) };
-            return Some(AuxiliaryData { status: data.tp_status, vlan_tci: data.tp_vlan_tci });
+            // SAFETY: as above, and any bytes are a value of T; the read does not ask for alignment.
+            return Some(unsafe { ptr::read_unaligned(data.cast()) });
         }
         // SAFETY: `header` is a header within the control buffer of `message`.
         header = unsafe { libc::CMSG_NXTHDR(message, header) };
@@ -111,10 +143,7 @@ fn auxiliary_data(message: &libc::msghdr) -> Option<AuxiliaryData> {
     None
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a struct of 20 bytes")]
-const AUXDATA_BYTES: u32 = size_of::<libc::tpacket_auxdata>() as u32;
-
-/// Room for one `tpacket_auxdata` and its header, with slack; what does not fit is cut off, never written beyond.
+/// Room for the largest [`Ancillary`] and its header, with slack; what does not fit is cut off, never written beyond.
 const CONTROL_BYTES: usize = 64;
 
 /// Control messages are aligned like their header.
@@ -124,6 +153,11 @@ struct Control([u8; CONTROL_BYTES]);
 /// Asks for [`AuxiliaryData`] with each packet.
 pub(crate) fn request_auxiliary_data(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_option(fd, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)
+}
+
+/// Asks for the time at which the kernel got each datagram.
+pub(crate) fn request_times(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)
 }
 
 /// Attaches a classic BPF program: what it does not accept never reaches the socket.
