@@ -13,8 +13,8 @@ use crate::profile::{
     WORKER_SLOTS, join,
 };
 use crate::seccomp::{
-    APPLIER_BASE, APPLIER_DENIED, BROKER_BASE, BROKER_DENIED, JOINED_WORKER_BASE, TIMELESS_WORKER_BASE,
-    UNGRANTED_WORKER_BASE, WORKER_BASE, WORKER_DENIED,
+    APPLIER_BASE, APPLIER_DENIED, BROKER_BASE, BROKER_DENIED, JOINED_WORKER_BASE, SPEAKING_WORKER_BASE,
+    TIMELESS_WORKER_BASE, UNGRANTED_WORKER_BASE, WORKER_BASE, WORKER_DENIED,
 };
 
 /// A worker. It lacks a name and a user of its own.
@@ -31,6 +31,9 @@ pub const WORKER: Profile = Profile {
     landlock: Landlock { need: Need::Prefer, spec: LandlockSpec::Nothing },
     layers: Layers::ALL,
 };
+
+/// A worker that is granted connected sockets, and speaks to their peers. It lacks a name and a user of its own.
+pub const SPEAKING_WORKER: Profile = Profile { syscalls: &SPEAKING_WORKER_BASE, ..WORKER };
 
 /// A worker that is granted UDP sockets and has no timer. It lacks a name and a user of its own.
 pub const TIMELESS_WORKER: Profile = Profile { syscalls: &TIMELESS_WORKER_BASE, ..WORKER };

@@ -26,6 +26,6 @@ pub(crate) use program::{attach as attach_program, load as load_program};
 pub(crate) use reactor::Watched;
 pub(crate) use relocated::protect_relocated;
 pub(crate) use socket::{
-    AuxiliaryData, attach_filter, bind_packet, lock_filter, pass_rights, recv_packet, recv_stamped, request_auxiliary_data,
-    request_times, send_packet,
+    AuxiliaryData, attach_filter, bind_packet, lock_filter, pass_rights, recv_packet, recv_stamped,
+    request_auxiliary_data, request_times, send_packet,
 };

@@ -2,6 +2,7 @@
 
 use super::{EPOLL_WAIT, MEMORY};
 use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Pin, Rule, Value, join, without};
+use crate::sys::numbers;
 use crate::syscall;
 
 /// The eventfd with which tokio wakes its own loop: the second descriptor of the runtime, which a worker builds
@@ -24,6 +25,10 @@ pub const BASE: [Rule; MEMORY.len() + OWN.len()] = join(&[&MEMORY, OWN]);
 /// [`BASE`] for a worker that is joined to another one, to which it may send as to its broker.
 pub const JOINED_BASE: [Rule; MEMORY.len() + JOINED_OWN.len()] = join(&[&MEMORY, JOINED_OWN]);
 
+/// [`BASE`] for a worker that is granted connected sockets and speaks to their peers. The flags are pinned as well as the
+/// address: with `MSG_FASTOPEN` a refused TCP socket connects anew.
+pub const SPEAKING_BASE: [Rule; MEMORY.len() + SPEAKING_OWN.len()] = join(&[&MEMORY, SPEAKING_OWN]);
+
 /// [`BASE`] for a worker that is granted no descriptor and has no timer: none joins its loop, is read or is closed.
 pub const UNGRANTED_BASE: [Rule; BASE.len() - 3] =
     without(&BASE, &[syscall!(SYS_epoll_ctl), syscall!(SYS_read), syscall!(SYS_close)]);
@@ -36,6 +41,15 @@ const OWN: &[Rule] = &rules(
     &[&[Pin::fd(STDERR)], &[Pin::fd(WAKE_FD)]],
     &[&[Pin::new(0, Value::AtLeast(WAKE_FD.cast_unsigned() + 1))]],
 );
+
+const SPEAKING_OWN: &[Rule] = &rules(
+    &[&[Pin::new(3, Value::Int(PLAIN)), Pin::new(4, Value::Null)]],
+    &[&[Pin::fd(STDERR)], &[Pin::fd(WAKE_FD)]],
+    &[&[Pin::new(0, Value::AtLeast(WAKE_FD.cast_unsigned() + 1))]],
+);
+
+/// How everything is sent here: without waiting, and without a signal where nobody listens any more.
+const PLAIN: u32 = (numbers::MSG_DONTWAIT | numbers::MSG_NOSIGNAL).cast_unsigned();
 
 const JOINED_OWN: &[Rule] = &rules(
     &[&[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)], &[Pin::fd(JOINT_SLOT), Pin::new(4, Value::Null)]],
