@@ -24,6 +24,7 @@
 mod batch;
 mod bounded;
 mod codec;
+mod discards;
 mod domain_name;
 mod host_addr;
 mod interface_name;
