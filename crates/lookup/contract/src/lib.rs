@@ -16,6 +16,7 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod discard;
 mod lifetime;
 mod notice;
 mod number;
@@ -23,6 +24,7 @@ mod policy;
 mod request;
 mod resolv_conf;
 
+pub use discard::{Counters, Discard};
 pub use lifetime::{Lifetime, NotALifetime};
 pub use notice::Notice;
 pub use number::{NameId, OutOfRange, ServerCount, ServerId};
