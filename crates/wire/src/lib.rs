@@ -23,6 +23,7 @@
 mod batch;
 mod bounded;
 mod codec;
+mod discards;
 mod interface_name;
 mod text;
 

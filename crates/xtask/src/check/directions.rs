@@ -63,8 +63,9 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     ("netfacts", &["thiserror"]),
     // Messages are derived, and their maximum size with them.
     ("contract", &["postcard", "serde", "thiserror"]),
-    // DHCP: one canonical option at a time, and IPv4/UDP headers; both behind our length checks.
-    ("core", &["dhcproto", "smoltcp", "thiserror"]),
+    // DHCP: one canonical option at a time, and IPv4/UDP headers; both behind our length checks. NTP: the clock filter alone,
+    // behind one module; packets are read by ours.
+    ("core", &["dhcproto", "ntp-proto", "smoltcp", "thiserror"]),
 ];
 
 /// Crates that read bytes from the network: no broker links one. A trailing `-` stands for a family.

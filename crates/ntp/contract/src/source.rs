@@ -1,0 +1,287 @@
+//! Whom to ask, and how often.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
+
+use orlop_wire::MaxSize;
+use serde::{Deserialize, Serialize};
+
+use crate::{MAX_PEERS, MAX_SOURCES};
+
+macro_rules! numbers {
+    ($($(#[doc = $doc:literal])+ $name:ident below $max:ident,)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
+        #[serde(try_from = "u8", into = "u8")]
+        pub struct $name(u8);
+
+        impl $name {
+            /// The number, or `None` when there are never so many.
+            #[must_use]
+            pub const fn new(number: u8) -> Option<Self> {
+                if (number as usize) < $max { Some(Self(number)) } else { None }
+            }
+
+            /// All of them, in order.
+            pub fn all() -> impl Iterator<Item = Self> {
+                (0..u8::MAX).map_while(Self::new)
+            }
+        }
+
+        impl TryFrom<u8> for $name {
+            type Error = OutOfRange;
+
+            fn try_from(number: u8) -> Result<Self, OutOfRange> {
+                Self::new(number).ok_or(OutOfRange)
+            }
+        }
+
+        impl From<$name> for u8 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+};
+}
+
+numbers! {
+    /// Names what an operator or the network named: a server or a pool. The broker gives the numbers.
+    SourceId below MAX_SOURCES,
+    /// Names one server that is being asked, at one address. The worker gives the numbers.
+    PeerId below MAX_PEERS,
+}
+
+/// A number or a value that the type does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("out of range")]
+pub struct OutOfRange;
+
+/// Where a server is: an address that one host can have, and a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
+#[serde(try_from = "Raw", into = "Raw")]
+pub struct ServerAddr(Raw);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
+enum Raw {
+    V4([u8; 4], u16),
+    V6([u8; 16], u16),
+}
+
+impl ServerAddr {
+    /// The address, or `None` when no server can be there: unspecified, broadcast, multicast, port 0, or IPv4 in the clothes
+    /// of IPv6.
+    #[must_use]
+    pub fn new(ip: IpAddr, port: u16) -> Option<Self> {
+        let ok = port != 0
+            && match ip {
+                IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast()),
+                IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast() || v6.to_ipv4_mapped().is_some()),
+            };
+        ok.then_some(Self(match ip {
+            IpAddr::V4(v4) => Raw::V4(v4.octets(), port),
+            IpAddr::V6(v6) => Raw::V6(v6.octets(), port),
+        }))
+    }
+
+    /// As the socket calls take it.
+    #[must_use]
+    pub fn socket_addr(self) -> SocketAddr {
+        match self.0 {
+            Raw::V4(octets, port) => (Ipv4Addr::from(octets), port).into(),
+            Raw::V6(octets, port) => (Ipv6Addr::from(octets), port).into(),
+        }
+    }
+}
+
+impl TryFrom<Raw> for ServerAddr {
+    type Error = OutOfRange;
+
+    fn try_from(raw: Raw) -> Result<Self, OutOfRange> {
+        let addr = Self(raw).socket_addr();
+        Self::new(addr.ip(), addr.port()).ok_or(OutOfRange)
+    }
+}
+
+impl From<ServerAddr> for Raw {
+    fn from(addr: ServerAddr) -> Self {
+        addr.0
+    }
+}
+
+impl fmt::Display for ServerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket_addr().fmt(f)
+    }
+}
+
+/// How to ask a source, as its operator decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct SourceConduct {
+    /// One server or several.
+    pub kind: Kind,
+    /// Believe it rather than the others, as long as it is among those who agree.
+    pub prefer: bool,
+    /// How often to ask.
+    pub polls: PollRange,
+}
+
+/// What a name or an address stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Kind {
+    /// One server: of several addresses, one at a time.
+    Server,
+    /// Many servers under one name.
+    Pool {
+        /// How many of them to ask.
+        want: u8,
+    },
+}
+
+impl Kind {
+    /// How many servers are asked at the same time: one at least.
+    #[must_use]
+    pub fn want(self) -> usize {
+        match self {
+            Self::Server => 1,
+            Self::Pool { want } => usize::from(want).clamp(1, MAX_PEERS),
+        }
+    }
+}
+
+/// Time between two questions, as the exponent of a power of two seconds (RFC 5905 section 7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, MaxSize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Poll(u8);
+
+impl Poll {
+    /// 2 s: pool servers drop or rebuke who asks more often.
+    pub const MIN: Self = Self(1);
+    /// 36 h, as RFC 5905 has it.
+    pub const MAX: Self = Self(17);
+
+    /// 2^`exponent` seconds; `None` outside 2 s to 36 h.
+    #[must_use]
+    pub const fn new(exponent: u8) -> Option<Self> {
+        if exponent < Self::MIN.0 || exponent > Self::MAX.0 { None } else { Some(Self(exponent)) }
+    }
+
+    /// The exponent.
+    #[must_use]
+    pub const fn exponent(self) -> u8 {
+        self.0
+    }
+
+    /// The time.
+    #[must_use]
+    pub const fn interval(self) -> Duration {
+        Duration::from_secs(1 << self.0)
+    }
+}
+
+impl TryFrom<u8> for Poll {
+    type Error = OutOfRange;
+
+    fn try_from(exponent: u8) -> Result<Self, OutOfRange> {
+        Self::new(exponent).ok_or(OutOfRange)
+    }
+}
+
+impl From<Poll> for u8 {
+    fn from(poll: Poll) -> Self {
+        poll.0
+    }
+}
+
+/// The shortest and the longest time between two questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+#[serde(try_from = "(Poll, Poll)", into = "(Poll, Poll)")]
+pub struct PollRange {
+    min: Poll,
+    max: Poll,
+}
+
+impl PollRange {
+    /// From 64 s to 17 minutes, as RFC 5905 and the pools want it.
+    pub const USUAL: Self = Self { min: Poll(6), max: Poll(10) };
+
+    /// From `min` to `max`; `None` when that is no range.
+    #[must_use]
+    pub fn new(min: Poll, max: Poll) -> Option<Self> {
+        (min <= max).then_some(Self { min, max })
+    }
+
+    /// The shortest.
+    #[must_use]
+    pub const fn min(self) -> Poll {
+        self.min
+    }
+
+    /// The longest.
+    #[must_use]
+    pub const fn max(self) -> Poll {
+        self.max
+    }
+}
+
+impl TryFrom<(Poll, Poll)> for PollRange {
+    type Error = OutOfRange;
+
+    fn try_from((min, max): (Poll, Poll)) -> Result<Self, OutOfRange> {
+        Self::new(min, max).ok_or(OutOfRange)
+    }
+}
+
+impl From<PollRange> for (Poll, Poll) {
+    fn from(range: PollRange) -> Self {
+        (range.min, range.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_host() {
+        for (what, addr, want) in [
+            ("a host", "192.0.2.1:123", true),
+            ("a server in a container's test", "127.0.0.1:11123", true),
+            ("a host of IPv6", "[2001:db8::1]:123", true),
+            ("nobody", "0.0.0.0:123", false),
+            ("everybody", "255.255.255.255:123", false),
+            ("a group", "224.0.1.1:123", false),
+            ("a group of IPv6", "[ff02::101]:123", false),
+            ("nobody of IPv6", "[::]:123", false),
+            ("IPv4 in disguise", "[::ffff:192.0.2.1]:123", false),
+            ("no port", "192.0.2.1:0", false),
+        ] {
+            let addr: SocketAddr = addr.parse().unwrap();
+            let server = ServerAddr::new(addr.ip(), addr.port());
+            assert_eq!(server.map(ServerAddr::socket_addr), want.then_some(addr), "{what}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_more_often_than_every_two_seconds() {
+        assert_eq!(Poll::new(0), None);
+        assert_eq!(Poll::new(18), None);
+        assert_eq!(Poll::MIN.interval(), Duration::from_secs(2));
+        assert_eq!(PollRange::new(Poll(7), Poll(6)), None);
+        assert_eq!(PollRange::USUAL.min().interval(), Duration::from_secs(64));
+    }
+
+    #[test]
+    fn there_are_as_many_numbers_as_places() {
+        assert_eq!(PeerId::all().count(), MAX_PEERS);
+        assert_eq!(SourceId::new(u8::MAX), None);
+        assert_eq!(Kind::Pool { want: 0 }.want(), 1);
+        assert_eq!(Kind::Pool { want: u8::MAX }.want(), MAX_PEERS);
+    }
+}

@@ -1,0 +1,146 @@
+//! Whom to ask, and when.
+
+use core::time::Duration;
+
+use orlop_machine::Instant;
+use orlop_ntp_contract::{Discard, PeerId, Request, SourceId, Utc};
+
+use super::{Action, Client, Stage};
+use crate::peer::{Peer, Socket};
+use crate::pool::Sources;
+
+/// Time between two replacements of bad servers: when all are silent it is the network, and not they.
+const REPLACE_EVERY: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// Asks whoever is due, for a socket or for the time.
+    pub(super) fn ask_around(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if !self.online {
+            return;
+        }
+        self.replace_one(now, actions);
+        self.take_on(now);
+        let due: Vec<PeerId> =
+            self.peers.iter().filter(|(_, peer)| peer.due().is_some_and(|due| due <= now)).map(|(id, _)| *id).collect();
+        for id in due {
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            if peer.socket == Socket::Open && peer.is_silent() && peer.question.is_some() {
+                // Perhaps its socket belongs to an address that we no longer have.
+                peer.reconnect(now);
+                actions.push(Action::Close { peer: id });
+            }
+            match peer.socket {
+                Socket::Open => actions.push(Action::Send { peer: id, packet: peer.ask(now, &mut self.chance) }),
+                Socket::Missing => {
+                    peer.socket = Socket::Ordered;
+                    let (source, server) = (peer.source, peer.server);
+                    actions.push(Action::Ask(Request::Connect { peer: id, source, server }));
+                }
+                Socket::Ordered => {}
+            }
+        }
+    }
+
+    /// Servers that should be asked and are not.
+    fn take_on(&mut self, now: Instant) {
+        for (source, server) in self.sources.missing(&self.used()) {
+            let Some(conduct) = self.sources.conduct(source) else { continue };
+            let Some(free) = PeerId::all().find(|id| !self.peers.contains_key(id)) else { return };
+            self.peers.insert(free, Peer::new(now, source, server, conduct.prefer, conduct.polls));
+            self.discipline.add(free, conduct.polls);
+        }
+    }
+
+    /// Gives one bad server's place to another address.
+    fn replace_one(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.replaced_at.is_some_and(|at| now.since(at) < REPLACE_EVERY) {
+            return;
+        }
+        let used = self.used();
+        let is_replaceable = |peer: &Peer| peer.is_bad() && self.sources.has_another(peer.source, &used);
+        let bad = self.peers.values().find(|peer| is_replaceable(peer)).map(|peer| (peer.source, peer.server));
+        if let Some((source, server)) = bad {
+            self.replaced_at = Some(now);
+            self.sources.reject(source, server);
+            self.drop_peers(now, actions, |peer, _| peer.server == server);
+        }
+    }
+
+    /// Stops asking those who are meant.
+    pub(super) fn drop_peers(&mut self, now: Instant, actions: &mut Vec<Action>, is_meant: impl Fn(&Peer, &Sources) -> bool) {
+        let sources = &self.sources;
+        let gone: Vec<PeerId> =
+            self.peers.iter().filter(|(_, peer)| is_meant(peer, sources)).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.peers.remove(&id);
+            self.discipline.remove(id);
+            actions.push(Action::Close { peer: id });
+        }
+        // Who is left may be enough.
+        self.decide(now, actions);
+    }
+
+    /// The operator wants a source to be asked in another way.
+    pub(super) fn reconduct(&mut self, source: SourceId) {
+        let Some(conduct) = self.sources.conduct(source) else { return };
+        for peer in self.peers.values_mut().filter(|peer| peer.source == source) {
+            peer.conduct(conduct.prefer, conduct.polls);
+        }
+    }
+
+    /// A question has left.
+    pub(super) fn sent(&mut self, now: Instant, peer: PeerId, at: Utc, actions: &mut Vec<Action>) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.sent(at);
+        }
+        // While a step is on its way, nobody knows on which side of it this is; the question ends with it.
+        if !matches!(self.stage, Stage::Stepping(_)) && let Some(by) = self.wall.look(now, at) {
+            let question = self.peers.get(&peer).and_then(|peer| peer.question);
+            self.meddled(now, by, actions);
+            // This one was sent after whatever it was.
+            if let Some(peer) = self.peers.get_mut(&peer) {
+                peer.question = question;
+            }
+        }
+    }
+
+    /// A question could not leave.
+    pub(super) fn not_sent(&mut self, now: Instant, id: PeerId, actions: &mut Vec<Action>) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.closed(now);
+            actions.push(Action::Close { peer: id });
+        }
+    }
+
+    /// Addresses of ours have changed, or the network is there at last: every socket is replaced.
+    pub(super) fn came_online(&mut self, now: Instant) {
+        self.online = true;
+        for peer in self.peers.values_mut() {
+            peer.reconnect(now);
+            peer.hurry(now);
+        }
+    }
+
+    pub(super) fn went_offline(&mut self) {
+        self.online = false;
+        for peer in self.peers.values_mut() {
+            peer.question = None;
+        }
+    }
+
+    /// Everybody is asked at once, as far as that is polite.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        for peer in self.peers.values_mut() {
+            peer.hurry(now);
+        }
+    }
+
+    /// No answer that is on its way says anything about the clock as it is now.
+    pub(super) fn end_questions(&mut self) {
+        for peer in self.peers.values_mut() {
+            if peer.question.take().is_some() {
+                self.discards.count(Discard::Stepped);
+            }
+        }
+    }
+}
