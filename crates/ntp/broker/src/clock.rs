@@ -16,7 +16,7 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
-pub use mock::{Mock, MockError};
+pub use mock::{Mock, MockError, folder_of};
 
 /// A clock that can be set.
 #[derive(Debug)]
@@ -47,7 +47,9 @@ impl Clock {
         same.and_then(|_now| KERNEL.disable_kernel_ntp_algorithm()).map_err(|error| {
             let fatal = Fatal::new(Exit::Permission, "this process may not set the clock").cause(errno(error));
             match error {
-                Error::NoPermission => fatal.help("capabilities.add: [CAP_SYS_TIME]; in a user namespace, --mock-clock FILE"),
+                Error::NoPermission => {
+                    fatal.help("capabilities.add: [CAP_SYS_TIME]; in a user namespace, --mock-clock FILE")
+                }
                 _ => fatal,
             }
         })
@@ -152,7 +154,6 @@ fn errno(error: Error) -> Errno {
         Error::Invalid => Errno::INVAL,
         Error::NotSupported => Errno::OPNOTSUPP,
         Error::NoDevice => Errno::NODEV,
-        _ => Errno::IO,
     }
 }
 

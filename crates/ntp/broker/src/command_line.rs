@@ -156,7 +156,10 @@ impl Line {
         let Self { oneshot, config, check, example: _, posture, deadline, mock_clock, sources, common } = self;
         let Common { log, json, require_landlock, ready } = common;
         if sources.len() > MAX_SOURCES {
-            return Err(mistake(format!("more than {MAX_SOURCES} sources"), "name fewer, or a pool in a configuration"));
+            return Err(mistake(
+                format!("more than {MAX_SOURCES} sources"),
+                "name fewer, or a pool in a configuration",
+            ));
         }
         if deadline.is_some() && !oneshot {
             let problem = "--deadline has a meaning only with --oneshot";
@@ -201,7 +204,9 @@ fn source(word: &OsStr) -> Result<Place, Fatal> {
         return Err(mistake(problem, format!("orlop-ntp {verb}; --help says what can follow it")));
     }
     refuse_mistyped(&DAEMON, &text, &VERBS, &|_| false, "A server of that name can be written with a dot at its end")?;
-    text.parse().map_err(|error| mistake("a source is an address or a name", "orlop-ntp 192.0.2.1 ntp.example.org").cause(error))
+    text.parse().map_err(|error| {
+        mistake("a source is an address or a name", "orlop-ntp 192.0.2.1 ntp.example.org").cause(error)
+    })
 }
 
 #[cfg(test)]

@@ -33,8 +33,7 @@ impl Network {
         let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
         socket.socket_mut().bind(&SocketAddr::new(0, ADDRESS_GROUPS))?;
         socket.socket_mut().connect(&SocketAddr::new(0, 0))?;
-        let network =
-            Self { socket, buffer: Vec::with_capacity(RECEIVE_BUFFER), addresses: Addresses::default() };
+        let network = Self { socket, buffer: Vec::with_capacity(RECEIVE_BUFFER), addresses: Addresses::default() };
         network.ask()?;
         Ok(network)
     }
@@ -124,9 +123,9 @@ impl Addresses {
 /// The address, if it leads further than the link, and is not still being tried out (RFC 4862).
 fn usable(message: &AddressMessage) -> Option<(u32, IpAddr)> {
     let tentative = message.header.flags.bits() & TENTATIVE != 0
-        || message.attributes.iter().any(|attribute| {
-            matches!(attribute, AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Tentative))
-        });
+        || message.attributes.iter().any(
+            |attribute| matches!(attribute, AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Tentative)),
+        );
     let address = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) | AddressAttribute::Address(address) => Some(*address),
         _ => None,
@@ -147,8 +146,7 @@ mod tests {
         (inner.header.index, inner.header.scope) = (index, scope);
         inner.header.family = netlink_packet_route::AddressFamily::Inet;
         inner.attributes.push(AddressAttribute::Local(address.parse().unwrap()));
-        let inner =
-            if new { RouteNetlinkMessage::NewAddress(inner) } else { RouteNetlinkMessage::DelAddress(inner) };
+        let inner = if new { RouteNetlinkMessage::NewAddress(inner) } else { RouteNetlinkMessage::DelAddress(inner) };
         bytes(NetlinkMessage::new(NetlinkHeader::default(), inner.into()))
     }
 

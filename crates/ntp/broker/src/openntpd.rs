@@ -36,7 +36,10 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Wish, Fatal> {
     let (mut conf, mut verbose, mut check) = (None, 0_u8, false);
     let mut words = line.into_iter();
     let unknown = |word: &str| {
-        mistake(format!("ntpd has no option {word}"), "ntpd [-dnSsv] [-f FILE]; as orlop-ntp, it has its own: orlop-ntp --help")
+        mistake(
+            format!("ntpd has no option {word}"),
+            "ntpd [-dnSsv] [-f FILE]; as orlop-ntp, it has its own: orlop-ntp --help",
+        )
     };
     while let Some(word) = words.next() {
         let text = word.to_string_lossy().into_owned();
@@ -53,7 +56,8 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Wish, Fatal> {
                 'f' | 'p' => {
                     let attached = rest.as_str().to_owned();
                     let value = if attached.is_empty() { words.next() } else { Some(attached.into()) };
-                    let value = value.ok_or_else(|| mistake(format!("-{letter} needs a file"), "ntpd -d -f /etc/ntpd.conf"))?;
+                    let value =
+                        value.ok_or_else(|| mistake(format!("-{letter} needs a file"), "ntpd -d -f /etc/ntpd.conf"))?;
                     if letter == 'f' {
                         conf = Some(value.into());
                     }
@@ -115,7 +119,9 @@ fn understand(text: &str, path: &Path) -> Result<Loaded, ConfigError> {
                 warnings.push(warning("`query from` has no effect: the routes decide where questions come from"));
             }
             ["constraint" | "constraints", "from", ..] => {
-                warnings.push(warning("constraints have no effect: a majority decides, and no clock is set before the build"));
+                warnings.push(warning(
+                    "constraints have no effect: a majority decides, and no clock is set before the build",
+                ));
             }
             ["sensor", ..] => warnings.push(warning("`sensor` has no effect: there is no such device here")),
             [other, ..] => return Err(wrong(format!("nothing is called `{other}` here"))),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orlop_ntp_contract::{SourceConduct, SourceId, ServerAddr};
+use orlop_ntp_contract::{ServerAddr, SourceConduct, SourceId};
 
 use crate::config::{Place, Source};
 
@@ -46,7 +46,8 @@ pub struct Sources(BTreeMap<SourceId, Asked>);
 #[must_use]
 pub fn chosen(configured: &[Source], network: &[ServerAddr], fallback: &[Source]) -> Vec<Asked> {
     let of = |origin: Origin, sources: &[Source]| {
-        let asked = sources.iter().map(|Source { place, conduct }| Asked { origin, place: place.clone(), conduct: *conduct });
+        let asked =
+            sources.iter().map(|Source { place, conduct }| Asked { origin, place: place.clone(), conduct: *conduct });
         asked.collect::<Vec<_>>()
     };
     if !configured.is_empty() {
@@ -130,7 +131,10 @@ mod tests {
         let mut sources = Sources::default();
         let added = sources.become_these(vec![asked(1), asked(2), asked(3)]);
         assert_eq!(added, [Change::Added(id(0)), Change::Added(id(1)), Change::Added(id(2))]);
-        assert_eq!(sources.become_these(vec![asked(4), asked(3), asked(2)]), [Change::Removed(id(0)), Change::Added(id(0))]);
+        assert_eq!(
+            sources.become_these(vec![asked(4), asked(3), asked(2)]),
+            [Change::Removed(id(0)), Change::Added(id(0))]
+        );
         assert_eq!(sources.get(id(2)), Some(&asked(3)));
         assert_eq!(sources.become_these(vec![asked(2), asked(3), asked(4)]), [], "only in another order");
         let many = (0..=255).map(asked).collect();

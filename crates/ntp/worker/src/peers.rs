@@ -61,7 +61,9 @@ impl Peers {
         let mut any = Poll::Pending;
         for (peer, socket) in &self.sockets {
             for _ in 0..IN_A_ROW {
-                let Poll::Ready(received) = socket.poll_recv_stamped(context, self.buffer.as_mut_slice()) else { break };
+                let Poll::Ready(received) = socket.poll_recv_stamped(context, self.buffer.as_mut_slice()) else {
+                    break;
+                };
                 any = Poll::Ready(());
                 // An error says that nobody listens there, or that there is no way there; reading it takes it off the socket.
                 let Ok(Stamped { len, nanos }) = received else { continue };

@@ -79,7 +79,9 @@ impl Asking {
                 return Ok(Vec::new());
             }
             (Notice::Connected { peer }, Some(socket)) => self.peers.open(*peer, socket).map_err(Ended::Grant)?,
-            (Notice::Connected { .. }, None) => return Err(Ended::Grant(io::Error::other("a server without its socket"))),
+            (Notice::Connected { .. }, None) => {
+                return Err(Ended::Grant(io::Error::other("a server without its socket")));
+            }
             _ => {}
         }
         Ok(self.client.handle(clock::now(), Event::Notice(message)))

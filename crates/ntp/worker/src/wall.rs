@@ -1,7 +1,8 @@
 //! What the clock shows that is being kept right.
 
-use orlop_ntp_contract::{MockClock, Utc};
-use rustix::time::{ClockId, clock_gettime};
+use std::time::SystemTime;
+
+use orlop_ntp_contract::{MockClock, Offset, Utc};
 
 /// The machine's wall clock; or, in tests and demonstrations, one that is made from it.
 #[derive(Debug, Default)]
@@ -15,8 +16,8 @@ impl Wall {
 
     /// What it shows now.
     pub(crate) fn now(&self) -> Utc {
-        let now = clock_gettime(ClockId::Realtime);
-        self.at(Utc::from_parts(now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or(0)))
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.at(Utc::EPOCH.saturating_shifted(Offset::from_span(since)))
     }
 
     /// What it showed when the machine's own clock showed `machine`.

@@ -66,8 +66,8 @@ fn what_means_nothing_is_refused_and_never_becomes_a_daemon() {
 fn as_ntpd_it_runs_as_linuxkit_runs_it() {
     let usual = run("/usr/sbin/ntpd -d");
     assert_eq!((usual.mode, usual.settings.origin), (Mode::Service, Origin::Openntpd(None)));
-    assert_eq!(of("ntpd -n -f /x").ok(), Some(Invocation::Check(Settings {
-        origin: Origin::Openntpd(Some("/x".into())),
-        ..Settings::default()
-    })));
+    assert_eq!(
+        of("ntpd -n -f /x").ok(),
+        Some(Invocation::Check(Settings { origin: Origin::Openntpd(Some("/x".into())), ..Settings::default() }))
+    );
 }
