@@ -55,8 +55,10 @@ pub struct Worker {
 pub enum Grant {
     /// A packet socket that hears one interface, through a filter that is locked.
     Listener,
-    /// A UDP socket.
+    /// A UDP socket that is only heard.
     Datagram,
+    /// A UDP socket that is connected to a peer, which its worker speaks to.
+    Connected,
 }
 
 /// When a worker is started, and what its end means.

@@ -27,6 +27,7 @@ pub mod daemon;
 pub mod datagram;
 pub mod device_program;
 pub mod fatal;
+pub mod folder_watch;
 pub mod landlock;
 mod limits;
 pub mod log;

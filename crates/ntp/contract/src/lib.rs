@@ -18,6 +18,7 @@
 
 mod discard;
 mod frequency;
+mod mock;
 mod notice;
 mod offset;
 mod policy;
@@ -30,6 +31,7 @@ mod utc;
 
 pub use discard::{Counters, Discard};
 pub use frequency::Frequency;
+pub use mock::MockClock;
 pub use notice::{Asked, Conduct, Notice, Occasion};
 pub use offset::Offset;
 pub use policy::{Account, Permitted, Policy, Refusal, Rules};

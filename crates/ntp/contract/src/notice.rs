@@ -3,7 +3,7 @@ use core::time::Duration;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{Frequency, MAX_ADDRESSES, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc};
+use crate::{Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc};
 
 /// Everything a broker tells its worker. `Connected` comes with the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -52,6 +52,8 @@ pub enum Notice {
     Online,
     /// The network is gone: nobody needs to be asked.
     Offline,
+    /// The clock that is kept right is this one, and not the machine's.
+    MockClock(MockClock),
 }
 
 /// How a worker keeps the time, as its operator and the machine decided.

@@ -112,7 +112,14 @@ fn backwards_needs_an_occasion_that_allows_it() {
         ("suspend", false, true, Some(Occasion::Suspend), majority(Occasion::Suspend), Ok(())),
         ("restore", false, true, Some(Occasion::Restore), majority(Occasion::Restore), Ok(())),
         ("the operator", false, true, Some(Occasion::Operator), majority(Occasion::Operator), Ok(())),
-        ("a suspend that calls itself an operator", false, true, Some(Occasion::Suspend), majority(Occasion::Operator), Err(Refusal::NoOccasion)),
+        (
+            "a suspend that calls itself an operator",
+            false,
+            true,
+            Some(Occasion::Suspend),
+            majority(Occasion::Operator),
+            Err(Refusal::NoOccasion),
+        ),
         ("no reason", false, false, None, StepReason::FellBehind, Err(Refusal::Backwards)),
         ("the policy's own reason", false, false, None, StepReason::BelowFloor, Err(Refusal::NoOccasion)),
     ] {
@@ -135,7 +142,8 @@ fn an_occasion_is_good_for_one_step() {
 
 #[test]
 fn who_vouches_for_the_clock_has_used_the_occasion_unless_he_cannot_have_heard_of_it() {
-    let fine = || Request::Synchronised { est_error: Duration::ZERO, max_error: Duration::from_secs(1), leap: Leap::None };
+    let fine =
+        || Request::Synchronised { est_error: Duration::ZERO, max_error: Duration::from_secs(1), leap: Leap::None };
     let mut policy = fresh();
     let _ = policy.arise(at(100), Occasion::Suspend);
     verdict(&mut policy, at(104), clock(FLOOR), fine()).unwrap();
@@ -329,7 +337,14 @@ fn hostile() -> impl Strategy<Value = Request> {
         (-400_000_000_000_000_i64..400_000_000_000_000),
         (0_i64..3).prop_map(|n| (1 << (30 + n)) * 1_000_000_000),
     ];
-    let occasions = [Occasion::Boot, Occasion::Restart, Occasion::OneShot, Occasion::Suspend, Occasion::Restore, Occasion::Operator];
+    let occasions = [
+        Occasion::Boot,
+        Occasion::Restart,
+        Occasion::OneShot,
+        Occasion::Suspend,
+        Occasion::Restore,
+        Occasion::Operator,
+    ];
     let reasons = occasions.iter().flat_map(|o| [StepReason::Majority(*o), StepReason::LoneAnswer(*o)]);
     let reasons: Vec<StepReason> = reasons.chain([StepReason::FellBehind, StepReason::BelowFloor]).collect();
     let rate = || (-32_768_000..=32_768_000).prop_map(|scaled| Frequency::new(scaled).unwrap());

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use orlop_machine::{Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, PollRange, Refusal, Request, Rules,
-    ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
+    Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, PollRange, Refusal,
+    Request, Rules, ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
 

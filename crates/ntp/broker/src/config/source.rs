@@ -1,0 +1,159 @@
+//! A source as it is written: an address or a name, or a table with more to say.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use orlop_ntp_contract::{Kind, Poll, PollRange, ServerAddr, SourceConduct};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::PORT;
+
+/// Whom to ask, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its address or its name.
+    pub place: Place,
+    /// How it is asked.
+    pub conduct: SourceConduct,
+}
+
+/// Where a source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// At an address.
+    Address(ServerAddr),
+    /// Wherever this name leads, at this port.
+    Name(String, u16),
+}
+
+/// As many servers of a pool as make a majority that one liar does not spoil.
+const POOL_SERVERS: u8 = 4;
+
+/// Longest name in the DNS, as text (RFC 1035 section 2.3.4).
+const MAX_NAME: usize = 253;
+
+impl Source {
+    /// A server there, asked as usual.
+    #[must_use]
+    pub const fn server(place: Place) -> Self {
+        Self { place, conduct: SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL } }
+    }
+
+    /// A pool of servers under this name, asked as usual.
+    #[must_use]
+    pub const fn pool(place: Place) -> Self {
+        let kind = Kind::Pool { want: POOL_SERVERS };
+        Self { place, conduct: SourceConduct { kind, prefer: false, polls: PollRange::USUAL } }
+    }
+}
+
+/// What is no place of a source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no address and no name: 192.0.2.1, [2001:db8::1]:1123, ntp.example.org")]
+pub struct PlaceError(String);
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let wrong = || PlaceError(text.chars().take(MAX_NAME).collect());
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        if let Some(address) = bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, PORT)).or(text.parse().ok()) {
+            return ServerAddr::new(address.ip(), address.port()).map(Self::Address).ok_or_else(wrong);
+        }
+        let (name, port) = match text.rsplit_once(':') {
+            Some((name, port)) => (name, port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?),
+            None => (text, PORT),
+        };
+        if is_name(name) { Ok(Self::Name(name.to_owned(), port)) } else { Err(wrong()) }
+    }
+}
+
+/// Labels of letters, digits, hyphens and underscores (RFC 1123 section 2.1), the last of which is not all digits.
+fn is_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= MAX_NAME && name.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => {
+                let address = address.socket_addr();
+                if address.port() == PORT { address.ip().fmt(f) } else { address.fmt(f) }
+            }
+            Self::Name(name, PORT) => f.write_str(name),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+/// The table of a source.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Table {
+    server: Option<String>,
+    pool: Option<String>,
+    servers: Option<u8>,
+    #[serde(default)]
+    prefer: bool,
+    min_poll: Option<u8>,
+    max_poll: Option<u8>,
+}
+
+impl Table {
+    fn source(self) -> Result<Source, String> {
+        let Self { server, pool, servers, prefer, min_poll, max_poll } = self;
+        let (name, kind) = match (server, pool) {
+            (Some(server), None) if servers.is_none() => (server, Kind::Server),
+            (None, Some(pool)) => {
+                let want = servers.unwrap_or(POOL_SERVERS);
+                if !(1..=16).contains(&want) {
+                    return Err("servers is 1 to 16".to_owned());
+                }
+                (pool, Kind::Pool { want })
+            }
+            (Some(_), None) => return Err("servers says how many of a pool are asked".to_owned()),
+            _ => return Err("a source has either server or pool".to_owned()),
+        };
+        let place = name.parse::<Place>().map_err(|error| error.to_string())?;
+        let poll = |exponent: Option<u8>, usual: Poll| {
+            exponent.map_or(Some(usual), Poll::new).ok_or("a poll is 1 to 17: two to this power are seconds")
+        };
+        let (usual_min, usual_max) = (PollRange::USUAL.min(), PollRange::USUAL.max());
+        let min = poll(min_poll, max_poll.and_then(Poll::new).map_or(usual_min, |max| usual_min.min(max)))?;
+        let max = poll(max_poll, usual_max.max(min))?;
+        let polls = PollRange::new(min, max).ok_or("min-poll is more than max-poll")?;
+        Ok(Source { place, conduct: SourceConduct { kind, prefer, polls } })
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Source;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address, a name, or a table with server or pool")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Source, E> {
+                text.parse().map(Source::server).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Source, A::Error> {
+                Table::deserialize(MapAccessDeserializer::new(map))?.source().map_err(A::Error::custom)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}

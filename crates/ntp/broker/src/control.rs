@@ -1,0 +1,25 @@
+//! What `orlop-ntp step` asks of the running daemon (see [`orlop_broker::control`]).
+
+use std::fmt;
+
+use orlop_broker::control;
+use orlop_wire::MaxSize;
+use serde::{Deserialize, Serialize};
+
+/// Takes orders, and answers that they are under way; `status` shows how they go.
+pub type Server = control::Server<Order>;
+
+/// What an operator can ask a running daemon for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Order {
+    /// Set the clock by what the next majority says, also backwards.
+    Step,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step => f.write_str("step"),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
+
+mod equipment;
+mod requests;
+mod server;
+
+use std::path::Path;
+
+use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::print::print;
+use orlop_broker::ready::Ready;
+use orlop_ntp_contract::{Notice, PROTOCOL, Request};
+use orlop_ntp_profiles::{BROKER, DAEMON};
+use orlop_sandbox::broker::{Broker, Keep};
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::log;
+use orlop_sandbox::supervisor::Birth;
+use tracing::level_filters::LevelFilter;
+use tracing::warn;
+
+use crate::clock::folder_of;
+use crate::config::{Config, Loaded};
+use crate::facts;
+use crate::settings::{Mode, Run, Settings};
+use crate::{OWN_FOLDER, state_file};
+use equipment::Equipment;
+use server::{Begun, Server};
+
+/// Serves until a one-shot run has its outcome, or something ends it. Whoever waits until the daemon is ready hears that the
+/// clock is right.
+///
+/// # Errors
+/// What ended it.
+pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
+    let config = load(&run.settings)?;
+    in_a_loop(async move {
+        let mut broker = Broker::start(&DAEMON, &BROKER)?;
+        let begun = Begun { started: birth.started, restarts: birth.restarts, ready: Ready::of(&mut broker) };
+        let equipment = Equipment::open(run.mode, &run.settings)?;
+        let Confined { channel, postures, narrow: _narrow } = narrow(broker, &run.settings, &config).await?;
+        Server::new(run, config, begun, equipment, postures, channel).serve().await
+    })
+}
+
+/// Takes up the sandbox as [`run`] does, shows what is in force, and ends.
+///
+/// # Errors
+/// Something that must be in force is not.
+pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
+    let config = load(settings)?;
+    in_a_loop(async move {
+        let broker = Broker::start(&DAEMON, &BROKER)?;
+        // Landlock needs the folders to be there.
+        let _equipment = Equipment::open(Mode::OneShot, settings)?;
+        print(&narrow(broker, settings, &config).await?.postures.show(json))?;
+        Ok(Exit::Done)
+    })
+}
+
+/// Narrows this process, and waits until the worker has locked itself in.
+async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<Confined<Notice, Request>, Fatal> {
+    let own = Path::new(OWN_FOLDER);
+    let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
+    let keep = Keep {
+        read: &[Path::new(facts::FOLDER)],
+        adjust: &[],
+        write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],
+        require_landlock: config.require_landlock,
+    };
+    confine(broker, keep, PROTOCOL).await
+}
+
+fn load(settings: &Settings) -> Result<Config, Fatal> {
+    let Loaded { config, warnings } = settings.load()?;
+    log::init("ntp", LevelFilter::from_level(config.log));
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Ok(config)
+}

@@ -1,0 +1,70 @@
+//! Everything the broker opens before it narrows itself: afterwards it could not.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use orlop_broker::folder::Output;
+use orlop_broker::metrics;
+use orlop_ntp_contract::BootId;
+use orlop_ntp_profiles::DAEMON;
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::timer::BootTimer;
+
+use crate::clock::{Clock, Mock};
+use crate::facts::{self, NetworkFacts};
+use crate::network::Network;
+use crate::settings::{Mode, Settings};
+use crate::state_file::StateFile;
+use crate::{OWN_FOLDER, control};
+
+/// The clock, sockets, folders and files, open.
+pub(super) struct Equipment {
+    pub(super) clock: Clock,
+    pub(super) network: Network,
+    pub(super) facts: NetworkFacts,
+    pub(super) timer: BootTimer,
+    pub(super) boot: BootId,
+    pub(super) state: StateFile,
+    /// Only a service takes orders: a one-shot run ends by itself.
+    pub(super) control: Option<control::Server>,
+    /// [`OWN_FOLDER`].
+    pub(super) own: Output,
+    /// [`metrics::FOLDER`].
+    pub(super) metrics: Output,
+}
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+impl Equipment {
+    /// Opens everything. Must be called inside a tokio runtime.
+    pub(super) fn open(mode: Mode, settings: &Settings) -> Result<Self, Fatal> {
+        let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
+        let clock = match &settings.overrides.mock_clock {
+            None => Clock::Machine,
+            Some(path) => Clock::Mock(Mock::open(path).map_err(|error| {
+                Fatal::new(Exit::Config, "there is no clock to keep right")
+                    .cause(error)
+                    .help("date +%s%N | sed 's/$/ 0 0/' > FILE")
+            })?),
+        };
+        let boot = fs::read_to_string(BOOT_ID).map_err(os("cannot tell this boot from another"))?;
+        let boot = BootId::new(boot.trim_end()).ok_or_else(|| {
+            Fatal::new(Exit::Os, "cannot tell this boot from another").cause(format!("{BOOT_ID} is none"))
+        })?;
+        Ok(Self {
+            clock,
+            network: Network::open().map_err(os("cannot watch this machine's addresses (rtnetlink)"))?,
+            facts: NetworkFacts::open(Path::new(facts::FOLDER)),
+            timer: BootTimer::new().map_err(os("cannot make a timer"))?,
+            boot,
+            state: StateFile::open(),
+            control: match mode {
+                Mode::OneShot => None,
+                Mode::Service => control::Server::of(&DAEMON),
+            },
+            own: Output::open(Path::new(OWN_FOLDER), "the status"),
+            metrics: Output::open(Path::new(metrics::FOLDER), "metrics"),
+        })
+    }
+}
