@@ -50,7 +50,7 @@ impl Connection {
 /// whoever uses the socket is told how it went.
 ///
 /// # Errors
-/// When no route leads to `peer`, when it has refused at once, or when there is no descriptor left.
+/// When no route leads to `peer`, or there is no descriptor left.
 pub fn open_connecting(peer: SocketAddr) -> io::Result<OwnedFd> {
     let family = if peer.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -100,10 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_to_connect_to_is_an_error() {
+    fn who_refuses_is_told_to_whoever_uses_the_socket() {
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        // On a loopback interface the refusal is there before the call returns.
-        assert_eq!(Errno::from_io_error(&open_connecting(nobody).unwrap_err()), Some(Errno::CONNREFUSED));
+        let socket = open_connecting(nobody).unwrap();
+        in_a_loop(async {
+            let connection = Connection::from_fd(socket).unwrap();
+            let sent = poll_fn(|context| connection.poll_send(context, b"question")).await;
+            assert_eq!(Errno::from_io_error(&sent.unwrap_err()), Some(Errno::CONNREFUSED));
+        });
     }
 
     #[test]
