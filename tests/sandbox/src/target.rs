@@ -112,7 +112,7 @@ impl Target {
     /// Whether UDP sockets are among what it is granted.
     #[must_use]
     pub fn hears_datagrams(&self) -> bool {
-        self.grants.contains(&Grant::Datagram)
+        self.grants.contains(&Grant::Datagram) || self.grants.contains(&Grant::Connected)
     }
 
     /// Whether it is granted anything: what is no longer needed has to be let go.
