@@ -52,7 +52,8 @@ fn of(daemon: &'static Daemon) -> impl Iterator<Item = Target> {
 fn otherwise(profile: &Profile, grants: &[Grant]) -> Vec<(&'static str, End)> {
     let reads = profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
     let deaf = (!reads).then_some(("leaked-file", End::Refused(libc::ENOSYS)));
-    let speaks = grants.contains(&Grant::Connected).then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
+    let speaks =
+        grants.contains(&Grant::Connected).then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
     deaf.into_iter().chain(speaks).collect()
 }
 

@@ -60,12 +60,23 @@ pub(super) const ATTACKS: &[Attack] = &[
     wire("udp-send", "sendto(2) without address on a connected UDP socket", OUTSIDE_PIN, |s| {
         call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, 0, 0, 0)
     }),
-    wire("udp-send-plain", "sendto(2) without address on a connected UDP socket, as a worker that may speak does", OUTSIDE_PIN, |s| {
-        call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, PLAIN, 0, 0)
-    }),
+    wire(
+        "udp-send-plain",
+        "sendto(2) without address on a connected UDP socket, as a worker that may speak does",
+        OUTSIDE_PIN,
+        |s| call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, PLAIN, 0, 0),
+    ),
     wire("udp-sendto", "sendto(2) to a chosen address on an unconnected UDP socket", OUTSIDE_PIN, |s| {
         let address = internet(NEIGHBOUR, 9);
-        call!(libc::SYS_sendto, s.grants.open_udp, frame(s).as_slice(), FRAME_LEN, PLAIN, &address, size_of_val(&address))
+        call!(
+            libc::SYS_sendto,
+            s.grants.open_udp,
+            frame(s).as_slice(),
+            FRAME_LEN,
+            PLAIN,
+            &address,
+            size_of_val(&address)
+        )
     }),
     wire("udp-sendto-other", "sendto(2) away from the peer a UDP socket is connected to", OUTSIDE_PIN, |s| {
         let address = internet(NEIGHBOUR, 9);
@@ -84,7 +95,15 @@ pub(super) const ATTACKS: &[Attack] = &[
     wire("udp-splice", "splice(2) from a granted pipe into a UDP socket", Killed, |s| splice(s.grants.udp, s)),
     wire("udp-sendto-loopback", "reach a service on the loopback from an unconnected UDP socket", OUTSIDE_PIN, |s| {
         let address = internet([127, 0, 0, 1], 9);
-        call!(libc::SYS_sendto, s.grants.open_udp, frame(s).as_slice(), FRAME_LEN, PLAIN, &address, size_of_val(&address))
+        call!(
+            libc::SYS_sendto,
+            s.grants.open_udp,
+            frame(s).as_slice(),
+            FRAME_LEN,
+            PLAIN,
+            &address,
+            size_of_val(&address)
+        )
     }),
     attack("pipe-vmsplice", "vmsplice(2) own memory into a granted pipe", Killed, |s| {
         let mark = s.mark();

@@ -107,7 +107,8 @@ orlop-ntp 0.1.0, service: running for 15 s
   x  192.0.2.3        pool.example  2   00000111  64 s  5 s   +3600 s  700 µs  3000 ns
   ?  (no server yet)  late.example
 ";
-    let squeezed = |text: &str| text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
+    let squeezed =
+        |text: &str| text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
     assert_eq!(squeezed(&text), squeezed(want), "{text}");
     let silent = Status { worker: None, synchronised: false, last_step: None, sources: Vec::new(), ..running() };
     let text = text::render(&silent.document(now(95_000)), Life::Running, false, at(95_000));
