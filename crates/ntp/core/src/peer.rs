@@ -269,6 +269,11 @@ impl Peer {
         self.silence > 0 && self.silence.is_multiple_of(SILENT)
     }
 
+    /// Whether it has just become clear that it no longer answers.
+    pub(crate) const fn was_lost(&self) -> bool {
+        self.reach == 0 && self.silence == BAD
+    }
+
     pub(crate) const fn reach(&self) -> u8 {
         self.reach
     }

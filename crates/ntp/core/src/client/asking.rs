@@ -22,6 +22,7 @@ impl Client {
         self.take_on(now);
         let due: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| peer.due().is_some_and(|due| due <= now)).map(|(id, _)| *id).collect();
+        let mut lost = false;
         for id in due {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             if peer.socket == Socket::Open && peer.is_silent() && peer.question.is_some() {
@@ -30,7 +31,10 @@ impl Client {
                 actions.push(Action::Close { peer: id });
             }
             match peer.socket {
-                Socket::Open => actions.push(Action::Send { peer: id, packet: peer.ask(now, &mut self.chance) }),
+                Socket::Open => {
+                    actions.push(Action::Send { peer: id, packet: peer.ask(now, &mut self.chance) });
+                    lost |= peer.was_lost();
+                }
                 Socket::Missing => {
                     peer.socket = Socket::Ordered;
                     let (source, server) = (peer.source, peer.server);
@@ -38,6 +42,10 @@ impl Client {
                 }
                 Socket::Ordered => {}
             }
+        }
+        if lost {
+            self.news = true;
+            self.decide(now, actions);
         }
     }
 
