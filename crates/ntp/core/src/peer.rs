@@ -41,7 +41,7 @@ pub(crate) struct Peer {
     pub(crate) question: Option<Question>,
     /// When to ask next, or, without a socket, when to ask for one.
     due: Instant,
-    asked_at: Option<Instant>,
+    pub(crate) asked_at: Option<Instant>,
     /// The last eight questions, the latest in the lowest bit: 1 was answered.
     reach: u8,
     /// Unanswered questions in a row.

@@ -4,6 +4,11 @@
 mod accuracy;
 mod answer;
 mod crystal;
+mod oracle;
+mod properties;
+mod script;
+mod seeds;
 mod situations;
+mod targets;
 mod weather;
 mod world;

@@ -386,7 +386,7 @@ impl World {
                 assert_eq!(server, address(usize::from(u8::from(source))));
                 self.count += 1;
                 self.sockets.insert(peer, usize::try_from(self.count).unwrap() * 16 + usize::from(u8::from(source)));
-                Some(Notice::Connected { peer })
+                Some(Notice::Connected { peer, server })
             }
             Request::Report(status) => {
                 self.status = Some(status);
