@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use orlop_sandbox::fatal::{Exit, Fatal};
-use rustix::fs::{Access, CWD, Mode, OFlags, openat};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat};
 use tracing::{info, warn};
 
 /// Opens the folder at `path` for writing; it is made when it is missing.
@@ -115,7 +115,8 @@ impl Output {
 }
 
 fn writable(path: &Path) -> io::Result<()> {
-    rustix::fs::access(path, Access::WRITE_OK).map_err(io::Error::from)
+    // Asked for the user that it acts as: its real one is only an account.
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).map_err(io::Error::from)
 }
 
 /// What the image's YAML needs, so that the folder at `path` is there and can be written.

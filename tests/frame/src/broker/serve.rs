@@ -51,7 +51,7 @@ pub fn supervise(run: &Run) -> Result<u8, Fatal> {
 /// What ended it.
 pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     log::init("tally", LevelFilter::from_level(level(run)));
-    in_a_loop(async {
+    in_a_loop(&DAEMON, async {
         let mut broker = Broker::start(&DAEMON, &BROKER)?;
         let ready = Ready::of(&mut broker);
         let os = |what: &'static str| move |cause: std::io::Error| Fatal::os(what, cause);
