@@ -17,7 +17,7 @@ use crate::capability::{Capability, CapabilitySet, SUPERVISOR};
 use crate::daemon::Daemon;
 use crate::fatal::{Exit, Fatal};
 use crate::profile::Layers;
-use crate::{clock, privileges, seccomp, sys};
+use crate::{clock, limits, privileges, seccomp, sys};
 
 mod birth;
 mod ready;
@@ -104,6 +104,7 @@ pub struct Supervisor {
 pub fn hold_signals() -> Result<(), Fatal> {
     // Who started us may ignore it, which is inherited, and children that nobody asks about are never heard of.
     sys::default_child_signal();
+    sys::ignore_limits();
     sys::block_signals(&SIGNALS).map_err(|cause| Fatal::os("cannot block signals", cause))
 }
 
@@ -131,6 +132,8 @@ impl Supervisor {
         if let Some(what) = daemon.incomplete() {
             return Err(Fatal::new(Exit::Software, format!("the daemon {} is incomplete: {what}", daemon.name)));
         }
+        // First of all: one of these limits is how many descriptors may be open.
+        limits::raise_inherited();
         let open = |path: &Path, flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
         let worker = |path: PathBuf| {
             open(&path, OFlags::PATH).map_err(|cause| {
