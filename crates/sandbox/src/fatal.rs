@@ -5,6 +5,8 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::log;
+
 /// How a process ended: one table for every daemon (numbers of `sysexits.h` where one fits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -139,6 +141,7 @@ impl Fatal {
     /// Tells the user on stderr, and gives what the process ends with. Unlike `eprintln!` it does not panic when nobody
     /// reads that any more: the broker may be gone before its worker is.
     pub fn report(&self) -> Exit {
+        log::tell_what_was_left_out();
         // In one piece, so that nothing comes between its lines.
         let _unread = io::stderr().write_all(format!("{self}\n").as_bytes());
         self.exit

@@ -261,6 +261,13 @@ async fn serve(appliers: Appliers, has: &impl Fn(&str) -> bool) -> Result<Exit, 
             channel.send(&message).await.map_err(lost)?;
         }
     }
+    if has("--chatter") {
+        for number in 0..20_000 {
+            tracing::info!(number, "a peer makes the broker say this, and the next line, and the one after that");
+        }
+        tracing::error!("this is for somebody who acts");
+        return Err(Fatal::new(Exit::Refused, "it is over"));
+    }
     if has("--linger") {
         // Twice as long as a supervisor has patience. It has no system call to sleep with.
         let since = clock::now();

@@ -5,8 +5,10 @@ use rustix::process::{Signal, kill_process};
 use crate::neighbour::CROWDED;
 use crate::run::{Case, Daemon};
 
-pub(crate) const CASES: &[Case] =
-    &[("descriptors_arrive_however_many_others_of_root_have_under_way", crowded)];
+pub(crate) const CASES: &[Case] = &[
+    ("descriptors_arrive_however_many_others_of_root_have_under_way", crowded),
+    ("what_peers_make_a_broker_say_has_a_bound_and_how_it_ends_is_told_all_the_same", chatter),
+];
 
 /// What hands descriptors over: the supervisor at the start, and later for an optional worker and for one that was killed; the
 /// broker, to its worker and to its appliers.
@@ -31,4 +33,17 @@ fn crowded() {
     let mut daemon = crowded(&["--crew", "--lone", "--pair"]);
     daemon.line("lone Next(42)");
     daemon.line("left Pass(8)");
+}
+
+fn chatter() {
+    let mut daemon = Daemon::start(&["--oneshot", "--chatter"]);
+    assert_eq!(daemon.wait().code(), Some(76));
+    let lines = daemon.everything();
+    let chatter: Vec<&String> = lines.iter().filter(|line| line.contains("a peer makes")).collect();
+    let bytes: usize = chatter.iter().map(|line| line.len() + 1).sum();
+    assert!((400 << 10..=512 << 10).contains(&bytes), "{bytes} bytes are the share of such lines");
+    let left_out = format!("WARN broker lines were left out: the log is limited lines={} ", 20_000 - chatter.len());
+    for part in ["ERROR broker this is for somebody who acts", &left_out, "error: it is over"] {
+        assert!(lines.iter().any(|line| line.contains(part)), "{part} is not among the {} lines", lines.len());
+    }
 }
