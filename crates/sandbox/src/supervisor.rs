@@ -203,7 +203,7 @@ impl Supervisor {
                 Verdict::Restart => backoff.after(clock::now().since(born)),
             };
             tracing::warn!(broker = %ended.broker(), worker = %ended.worker(), again_in = ?wait, "broker and worker have ended");
-            if let Some(code) = self.pause(wait, plan, &sleep)? {
+            if let Some(code) = self.pause(wait, ended, plan, &sleep)? {
                 return Ok(code);
             }
         }
@@ -211,13 +211,14 @@ impl Supervisor {
         Err(Fatal::new(Exit::Software, "started anew too often"))
     }
 
-    /// Waits before a restart. Gives the exit code when a signal or the hard stop ends the daemon meanwhile.
-    fn pause(&self, wait: Duration, plan: &Plan, sleep: &Sleep) -> Result<Option<u8>, Fatal> {
+    /// Waits before a restart, after all have `ended`. Gives the exit code when a signal or the hard stop ends the daemon meanwhile.
+    fn pause(&self, wait: Duration, ended: Ended, plan: &Plan, sleep: &Sleep) -> Result<Option<u8>, Fatal> {
         let until = clock::now().after(wait);
         while clock::now() < until {
             while sys::reap().is_some() {}
             if self.is_over(plan) {
-                return Ok(Some(Exit::Unconfigured.code()));
+                tracing::error!(after = ?plan.lifetime.hard_stop(), last = %ended.broker(), "time is over, and no try came to an end");
+                return Ok(Some(ended.code()));
             }
             let wake = [Some(until), self.end(plan)].into_iter().flatten().min();
             let woken = sleep.until(wake, &[]).map_err(|cause| Fatal::os("cannot wait", cause))?;
@@ -238,15 +239,17 @@ impl Supervisor {
     }
 }
 
-/// The code with which the daemon ends when this signal has come, if that ends it.
+/// The code with which the daemon ends when this signal has come, if that ends it; that it stops is said.
 fn told_to_end(signal: c_int, plan: &Plan) -> Option<u8> {
-    match signal {
+    let (name, code) = match signal {
         // To be told to end is how a service is done.
-        libc::SIGTERM if plan.lifetime == Lifetime::Service => Some(Exit::Done.code()),
-        libc::SIGTERM => Some(143),
-        libc::SIGINT => Some(130),
-        _ => None,
-    }
+        libc::SIGTERM if plan.lifetime == Lifetime::Service => ("SIGTERM", Exit::Done.code()),
+        libc::SIGTERM => ("SIGTERM", 143),
+        libc::SIGINT => ("SIGINT", 130),
+        _ => return None,
+    };
+    tracing::info!(signal = name, "stopping: told to end");
+    Some(code)
 }
 
 /// Gives up what neither the supervisor nor the children it will start need.

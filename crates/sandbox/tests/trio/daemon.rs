@@ -137,6 +137,10 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
         }
         Role::Broker(birth) => {
             log::init("broker", LevelFilter::INFO);
+            if let Some(errno) = arguments.iter().find_map(|argument| argument.strip_prefix("--errno=")) {
+                let cause = std::io::Error::from_raw_os_error(errno.parse().unwrap());
+                return Fatal::os("cannot begin", cause).report().into();
+            }
             let appliers = if has("--appliers") { Appliers::fork() } else { Ok(Appliers::default()) };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
             let served = appliers.and_then(|appliers| {
