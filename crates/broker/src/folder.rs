@@ -21,9 +21,8 @@ use tracing::{info, warn};
 /// makes a warning of it.
 pub fn open(path: &Path) -> Result<OwnedFd, Fatal> {
     let made = std::fs::create_dir_all(path).and_then(|()| File::open(path));
-    made.and_then(|folder| writable(path).map(|()| folder.into())).map_err(|cause| {
-        Fatal::os(format!("cannot write to the folder {}", path.display()), cause).help(help(path))
-    })
+    made.and_then(|folder| writable(path).map(|()| folder.into()))
+        .map_err(|cause| Fatal::os(format!("cannot write to the folder {}", path.display()), cause).help(help(path)))
 }
 
 /// Makes the folder at `path` its owner's alone, and makes it when it is missing: the runtime makes the folders of a label
@@ -139,7 +138,10 @@ mod tests {
         std::fs::write(folder.0.join("file"), "").unwrap();
         let path = folder.0.join("file/own");
         let fatal = open(&path).unwrap_err();
-        assert_eq!((fatal.exit, fatal.problem), (Exit::Config, format!("cannot write to the folder {}", path.display())));
+        assert_eq!(
+            (fatal.exit, fatal.problem),
+            (Exit::Config, format!("cannot write to the folder {}", path.display()))
+        );
         assert!(fatal.help.unwrap().contains("runtime: {mkdir: ["));
     }
 
