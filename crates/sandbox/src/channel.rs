@@ -5,17 +5,13 @@
 //! [`BrokerChannel`] to [`WorkerChannel`]; what a worker attaches to a message is dropped by the kernel.
 
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
 
 use orlop_wire::{DecodeError, MaxSize, decode, encode};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags,
-};
+use rustix::net::{RecvFlags, SendFlags};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::Interest;
@@ -25,9 +21,12 @@ use crate::sys::Watched;
 
 mod blocking;
 mod frames;
+mod passing;
 
 pub(crate) use blocking::Blocking;
 use frames::Frames;
+use passing::Descriptors;
+pub(crate) use passing::{receive, transmit};
 
 /// What may pass through a channel: bounded, and with one encoding.
 pub trait Message: Serialize + DeserializeOwned + MaxSize {}
@@ -158,6 +157,14 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// [`ChannelError`]; the conversation is over after any of them.
     pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
         self.end.recv(false).await
+    }
+
+    /// As [`BrokerChannel::recv`], for a loop that waits for several things at once.
+    ///
+    /// # Errors
+    /// As [`BrokerChannel::recv`].
+    pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Received<In>, ChannelError>> {
+        self.end.socket.poll_recv(context, false)
     }
 
     /// Sends a message, waiting while the worker has too many unread.
@@ -326,73 +333,6 @@ pub(crate) fn message_of<In: Message>(frame: &[u8], len: usize) -> Result<In, Ch
     }
     let Some(frame) = frame.get(..len) else { return Err(ChannelError::Oversize { len, max }) };
     Ok(decode(frame)?)
-}
-
-/// The descriptors that came with a frame.
-#[derive(Debug)]
-pub(crate) struct Descriptors {
-    fds: Vec<OwnedFd>,
-    /// There were more than were accepted.
-    cut: bool,
-}
-
-impl Descriptors {
-    /// All of them.
-    ///
-    /// # Errors
-    /// There were more than were accepted.
-    pub(crate) fn whole(self) -> Result<Vec<OwnedFd>, ChannelError> {
-        if self.cut { Err(ChannelError::Surplus) } else { Ok(self.fds) }
-    }
-}
-
-/// More descriptors than this never come with a frame.
-const MAX_DESCRIPTORS: usize = 3;
-
-/// Receives one frame and returns its real length. Of its descriptors about `accepted` are taken, and at least as many;
-/// without a control buffer the kernel drops them.
-pub(crate) fn receive(
-    socket: BorrowedFd<'_>,
-    frame: &mut [u8],
-    accepted: usize,
-    flags: RecvFlags,
-) -> Result<(usize, Descriptors), Errno> {
-    // TRUNC as an input makes the kernel return the length of the whole frame.
-    let flags = flags | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-    let room = match accepted {
-        0 => 0,
-        1 => rustix::cmsg_space!(ScmRights(1)),
-        _ => space.len(),
-    };
-    let mut control = RecvAncillaryBuffer::new(space.split_at_mut(room).0);
-    let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(frame)], &mut control, flags)?;
-    let fds = control
-        .drain()
-        .filter_map(|message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None })
-        .flatten()
-        .collect();
-    let cut = accepted > 0 && received.flags.contains(ReturnFlags::CTRUNC);
-    Ok((received.bytes, Descriptors { fds, cut }))
-}
-
-/// Sends one frame with at most [`MAX_DESCRIPTORS`] descriptors.
-pub(crate) fn transmit(
-    socket: BorrowedFd<'_>,
-    frame: &[u8],
-    fds: &[BorrowedFd<'_>],
-    flags: SendFlags,
-) -> Result<(), Errno> {
-    let flags = flags | SendFlags::NOSIGNAL;
-    if fds.is_empty() {
-        // `send` and not `sendmsg`: the only way out that a worker's filter leaves.
-        return rustix::net::send(socket, frame, flags).map(|_whole| ());
-    }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let fits = control.push(SendAncillaryMessage::ScmRights(fds));
-    debug_assert!(fits, "there is room for {MAX_DESCRIPTORS} descriptors");
-    rustix::net::sendmsg(socket, &[IoSlice::new(frame)], &mut control, flags).map(|_whole| ())
 }
 
 #[cfg(test)]

@@ -57,6 +57,20 @@ pub(crate) fn become_user(ids: Ids) -> Result<(), Fatal> {
     rustix::thread::set_thread_res_uid(uid, uid, uid).map_err(failed("change the user"))
 }
 
+/// Has the kernel count what this process uses up in the name of `user` from now on. Nothing else depends on its real user.
+pub(crate) fn charge_to(user: u32) -> Result<(), Fatal> {
+    rustix::thread::set_thread_res_uid(Uid::from_raw(user), None, None)
+        .map_err(|errno| missing("change the real user", Capability::Setuid, errno))
+}
+
+/// Does `act` with `user` as the real user of this process, and changes back.
+pub(crate) fn charged_to<T>(user: u32, act: impl FnOnce() -> T) -> Result<T, Fatal> {
+    let own = rustix::process::getuid().as_raw();
+    charge_to(user)?;
+    let done = act();
+    charge_to(own).map(|()| done)
+}
+
 /// Shrinks the bounding set to `keep`, so that no program this process could start would have more.
 pub(crate) fn bound(keep: CapabilitySet) -> Result<(), Fatal> {
     // To the first number the kernel does not know, not to the last one we know: it may have more than we do.

@@ -41,8 +41,9 @@ const PLAN_WITHIN: Duration = Duration::from_secs(40);
 pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     log::init("sysctl", LevelFilter::from_level(run.log));
     // Before anything is open that they would inherit.
-    let forks = if daemon(run.mode)?.appliers.is_empty() { None } else { Some(Forks::all()?) };
-    in_a_loop(serve(run, birth, forks))
+    let daemon = daemon(run.mode)?;
+    let forks = if daemon.appliers.is_empty() { None } else { Some(Forks::all()?) };
+    in_a_loop(daemon, serve(run, birth, forks))
 }
 
 async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, Fatal> {
