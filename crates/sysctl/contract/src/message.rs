@@ -1,7 +1,7 @@
 use orlop_wire::{Batch, Bounded, MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-use crate::{Directory, Key, KeyError, MAX_LINE, Name, Prefix, Value, ValueError};
+use crate::{Directory, Key, KeyError, MAX_LINE, MAX_VALUE, Name, Prefix, Value, ValueError};
 
 /// Bytes of text in one notice.
 pub const TEXT_AT_ONCE: usize = 16 << 10;
@@ -9,8 +9,11 @@ pub const TEXT_AT_ONCE: usize = 16 << 10;
 /// Names in one notice.
 pub const NAMES_AT_ONCE: usize = 32;
 
-/// Bytes of settings in one request: some hundred of the usual ones, and a few of the longest.
+/// Bytes of settings in one request: some hundred of the usual ones. A longer one has a request of its own.
 pub const STEPS_AT_ONCE: usize = 16 << 10;
+
+/// Bytes of one setting, at most: its value, and what else there is about it.
+const LONGEST_STEP: usize = MAX_VALUE + (1 << 10);
 
 /// `--prefix` options, at most.
 pub const MAX_PREFIXES: usize = 32;
@@ -71,7 +74,7 @@ pub enum Request {
     /// Something about the text that its author should know.
     Finding(Finding),
     /// The next settings, in the order in which they are applied. No key comes twice.
-    Steps(Batch<Step, STEPS_AT_ONCE>),
+    Steps(Batch<Step, LONGEST_STEP>),
     /// That was all.
     Done {
         /// Findings that there was no room for.

@@ -1,6 +1,8 @@
 //! The machine: notices in, requests out.
 
-use orlop_sysctl_contract::{Finding, MAX_FINDINGS, Notice, Origin, Problem, Request, Rules, Value, Want, numbers};
+use orlop_sysctl_contract::{
+    Finding, MAX_FINDINGS, Notice, Origin, Problem, Request, Rules, STEPS_AT_ONCE, Value, Want, numbers,
+};
 use orlop_wire::Batch;
 
 use crate::line::{Said, Target, read, seems_to_hold_a_comment};
@@ -97,7 +99,7 @@ impl Reader {
             return;
         }
         if let State::Looking(looking) = core::mem::replace(&mut self.state, State::Done) {
-            out.extend(Batch::pack(looking.into_steps()).into_iter().map(Request::Steps));
+            out.extend(Batch::pack(looking.into_steps(), STEPS_AT_ONCE).into_iter().map(Request::Steps));
         }
         out.push(Request::Done { unsaid: self.said.unsaid });
     }
