@@ -90,6 +90,15 @@ impl Key {
         folds && !matches!(names.next(), None | Some("all" | "default"))
     }
 
+    /// The interface whose setting it is: one of `net/*/conf` or `net/*/neigh`. `all` and `default` are none.
+    #[must_use]
+    pub fn interface(&self) -> Option<&str> {
+        let mut names = self.names();
+        let folder = [(); 3].map(|()| names.next().unwrap_or_default());
+        let interface = names.next().filter(|_| matches!(folder, ["net", _, "conf" | "neigh"]))?;
+        (names.next().is_some() && !matches!(interface, "all" | "default")).then_some(interface)
+    }
+
     /// The folder it is in.
     #[must_use]
     pub fn parent(&self) -> Directory {

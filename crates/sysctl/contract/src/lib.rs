@@ -20,6 +20,7 @@ mod message;
 mod number;
 mod outcome;
 mod policy;
+mod schedule;
 mod value;
 mod verdict;
 
@@ -33,6 +34,7 @@ pub use message::{
 pub use number::{first_number, numbers};
 pub use outcome::{Outcome, Skipped};
 pub use policy::{Arranged, Permitted, Policy, Refused};
+pub use schedule::{AFTER_A_MODULE, LEAST_APART, Schedule};
 pub use value::{MAX_VALUE, Value, ValueError};
 pub use verdict::{Attempt, holds, is_comparable, is_in_force, judge};
 

@@ -19,7 +19,7 @@ const LONGEST_STEP: usize = MAX_VALUE + (1 << 10);
 pub const MAX_PREFIXES: usize = 32;
 
 /// What a broker tells its worker: first [`Notice::Rules`], then the texts in order, then [`Notice::EndOfTexts`]; after
-/// that only names, when they were asked for.
+/// that only names, when they were asked for, and that it wants the plan again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Notice {
     /// How to read what follows.
@@ -43,6 +43,9 @@ pub enum Notice {
         /// Whether there are no more.
         last: bool,
     },
+    /// After [`Request::Done`]: the plan once more, as it is for the settings that there are now. Only where the rules say that it
+    /// may be asked for, and without findings, which have been said.
+    Again,
 }
 
 /// How a worker reads its texts.
@@ -54,6 +57,8 @@ pub struct Rules {
     pub prefixes: Bounded<Prefix, MAX_PREFIXES>,
     /// The folder that keys are spelled from: below `/proc/sys` only for LinuxKit's sysctl.
     pub below: Directory,
+    /// Whether the plan may be asked for [again](Notice::Again).
+    pub again: bool,
 }
 
 /// Where `.` and `/` differ between the programs whose files we read.
@@ -66,7 +71,8 @@ pub enum Dialect {
     LinuxKit,
 }
 
-/// What a worker asks and tells: any number of lists, findings and steps, then [`Request::Done`].
+/// What a worker asks and tells: any number of lists, findings and steps, then [`Request::Done`]; and so once more, when it is
+/// asked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Request {
     /// What is in this folder? Answered by [`Notice::Names`]. At most one is open.

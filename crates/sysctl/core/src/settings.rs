@@ -38,7 +38,7 @@ pub(crate) enum Wish {
 }
 
 /// Everything that was said, in the form in which it is carried out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sorted {
     pub(crate) keys: BTreeMap<Key, Entry>,
     /// Patterns with a value, in order.
