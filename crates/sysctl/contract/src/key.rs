@@ -319,6 +319,23 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_of_an_interface_names_it() {
+        for (path, want) in [
+            ("net/ipv4/conf/eth0/rp_filter", Some("eth0")),
+            ("net/ipv6/neigh/eth0.100/gc_stale_time", Some("eth0.100")),
+            ("net/mpls/conf/wan0/input", Some("wan0")),
+            ("net/ipv4/conf/all/rp_filter", None),
+            ("net/ipv6/conf/default/forwarding", None),
+            ("net/ipv4/conf/eth0", None),
+            ("net/ipv4/vs/eth0/x", None),
+            ("vm/ipv4/conf/eth0/x", None),
+            ("net/core/somaxconn", None),
+        ] {
+            assert_eq!(Key::new(path).unwrap().interface(), want, "{path}");
+        }
+    }
+
+    #[test]
     fn a_prefix_ends_at_a_name() {
         let prefix = |path| Prefix::new(Directory::new(path).unwrap());
         for (what, path, key, covers) in [
