@@ -62,12 +62,8 @@ async fn serve(run: &Run, birth: &Birth, begun: Instant, forks: Option<Forks>) -
         if run.is_linuxkit() { tree::split(&run.sysctl_dir) } else { (run.sysctl_dir.clone(), Directory::root()) };
     let tree = Tree::open(&settings)?;
     let tree = if forks.is_some() { tree } else { tree.only_looked_at() };
-    if run.mode == Mode::Apply && tree.is_mounted_read_only() {
-        tracing::warn!(
-            "{} is mounted read-only: nothing can be changed; take it out of linux.readonlyPaths of the container's \
-             configuration (podman: --security-opt unmask=/proc/sys, Docker: --security-opt systempaths=unconfined)",
-            settings.display()
-        );
+    if let (Mode::Apply | Mode::Diff, Some(help)) = (run.mode, tree.help_if_mounted_read_only()) {
+        tracing::warn!("{} is mounted read-only: nothing can be changed; {help}", settings.display());
     }
     let sources = texts(run)?;
     let ears = run.follow.map(|_| Ears::open(&tree)).transpose()?;

@@ -28,7 +28,7 @@ fn tried(job: Job, setting: BorrowedFd<'_>) -> Trial {
     let Job { want, access, dry, insist } = job;
     let before = if access == Access::WriteOnly { None } else { reading(&setting) };
     let in_force = before.as_deref().is_some_and(|now| is_in_force(&want, now));
-    let may_write = !dry && access != Access::ReadOnly && is_comparable(&want, before.as_deref());
+    let may_write = !dry && access.may_write() && is_comparable(&want, before.as_deref());
     if !may_write || (in_force && !insist) {
         return Trial { before, wrote: Wrote::No, after: None };
     }
@@ -74,7 +74,7 @@ mod tests {
     fn open(path: &Path, access: Access) -> Option<OwnedFd> {
         let flags = match access {
             Access::ReadWrite => OFlags::RDWR,
-            Access::ReadOnly => OFlags::RDONLY,
+            Access::ReadOnly | Access::MountedReadOnly => OFlags::RDONLY,
             Access::WriteOnly => OFlags::WRONLY,
         };
         Some(rustix::fs::open(path, flags, Mode::empty()).unwrap())

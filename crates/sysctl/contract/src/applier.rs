@@ -27,8 +27,21 @@ pub enum Access {
     ReadWrite,
     /// Reading: the kernel's own.
     ReadOnly,
+    /// Reading: its file system is mounted read-only, whatever the setting is.
+    MountedReadOnly,
     /// Writing: triggers, as `vm.drop_caches`.
     WriteOnly,
+}
+
+impl Access {
+    /// Whether a write can be tried.
+    #[must_use]
+    pub const fn may_write(self) -> bool {
+        match self {
+            Self::ReadWrite | Self::WriteOnly => true,
+            Self::ReadOnly | Self::MountedReadOnly => false,
+        }
+    }
 }
 
 /// What an applier saw and did, without an opinion.

@@ -114,7 +114,7 @@ fn untouched(step: &Permitted, access: Access, before: Option<&str>) -> Outcome 
                 match access {
                     // Without that capability it looks as if nobody could write it.
                     Access::ReadOnly if step.class() == Class::SysResource => denied(step),
-                    Access::ReadOnly => Outcome::ReadOnly,
+                    Access::ReadOnly | Access::MountedReadOnly => Outcome::ReadOnly,
                     Access::ReadWrite | Access::WriteOnly => Outcome::Differs,
                 }
             }
