@@ -1,9 +1,13 @@
 //! The errors that end a process, and the exit code each one ends it with.
 
+mod near;
+
 use core::fmt;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+pub use near::nearest;
 
 /// How a process ended: one table for every daemon (numbers of `sysexits.h` where one fits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
