@@ -16,6 +16,7 @@ mod value;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
+use orlop_sandbox::fatal::nearest;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
@@ -44,10 +45,19 @@ pub fn load<File: DeserializeOwned>(path: &Path, must_exist: bool) -> Result<Opt
 /// It says something that cannot be, and where.
 pub fn parse<File: DeserializeOwned>(text: &str, path: &Path) -> Result<File, ConfigError> {
     toml::from_str(text).map_err(|error| {
-        let message = error.message().trim().replace('\n', "; ");
+        let message = with_the_nearest(error.message().trim().replace('\n', "; "));
         let line = error.span().map(|span| line_at(text, span.start));
         ConfigError::Wrong { path: path.to_owned(), line, message }
     })
+}
+
+/// Of a key that there is not, the reader of TOML names those that there are: the one that the operator most likely meant is
+/// said once more.
+fn with_the_nearest(message: String) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let typed = quoted.next().filter(|_| message.starts_with("unknown field"));
+    let meant = typed.and_then(|typed| nearest(typed, &quoted.collect::<Vec<_>>()));
+    meant.map(|meant| format!("{message}; did you mean `{meant}`?")).unwrap_or(message)
 }
 
 /// Reads a whole configuration file, as bounded text. For every format that a configuration can have.

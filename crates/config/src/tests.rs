@@ -113,3 +113,17 @@ fn a_file_that_another_process_holds_a_lease_on_is_not_waited_for() {
     assert_eq!((fatal.exit, fatal.problem), (Exit::Config, format!("{} is held by another process", path.display())));
     assert!(load::<File>(&path, true).is_ok(), "the control: nobody holds it any more");
 }
+
+#[test]
+fn a_slip_in_a_key_is_answered_with_the_key_that_was_meant() {
+    for (what, text, want) in [
+        ("a slip", "deadline = 3\nplaec = \"/run\"", Some("did you mean `place`?")),
+        ("another", "deadlin = 3", Some("did you mean `deadline`?")),
+        ("no slip", "interface = 3", None),
+        ("no key", "deadline = \"`plaec`\"", None),
+    ] {
+        let said = parse::<File>(text, Path::new("test.toml")).unwrap_err().fatal("orlop-test").to_string();
+        assert_eq!(said.contains("did you mean"), want.is_some(), "{what}: {said}");
+        assert!(want.is_none_or(|want| said.contains(want)), "{what}: {said}");
+    }
+}

@@ -21,10 +21,12 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod backoff;
+mod bucket;
 mod chance;
 mod instant;
 
 pub use backoff::{Backoff, LONGEST_WAIT, STABLE_AFTER};
+pub use bucket::Bucket;
 pub use chance::{Chance, Seed};
 pub use instant::Instant;
 

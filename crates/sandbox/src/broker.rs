@@ -327,11 +327,14 @@ async fn within<T>(deadline: &BootTimer, limit: Duration, future: impl Future<Ou
     deadline.set(Some(clock::now().after(limit))).map_err(os)?;
     let mut future = pin!(future);
     let mut late = pin!(deadline.expired());
-    Ok(core::future::poll_fn(|context| match future.as_mut().poll(context) {
+    let value = core::future::poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
         Poll::Pending => late.as_mut().poll(context).map(|_| None),
     })
-    .await)
+    .await;
+    // Nobody waits for it any more, and it would wake a broker that sleeps.
+    deadline.set(None).map_err(os)?;
+    Ok(value)
 }
 
 /// Believes a process that is what it claims, as far as the kernel shows it, and what its profile requires.

@@ -1,5 +1,7 @@
 //! The errors that end a process, and the exit code each one ends it with.
 
+mod near;
+
 use core::any::Any;
 use core::fmt;
 use std::error::Error;
@@ -9,6 +11,7 @@ use std::process::ExitCode;
 use rustix::io::Errno;
 
 use crate::log;
+pub use near::nearest;
 
 /// How a process ended: one table for every daemon (numbers of `sysexits.h` where one fits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,7 +28,7 @@ mod text;
 
 pub use batch::Batch;
 pub use bounded::Bounded;
-pub use codec::{DecodeError, EncodeError, decode, encode, max_size};
+pub use codec::{DecodeError, EncodeError, decode, encode, encoded_size, max_size};
 pub use interface_name::{InterfaceName, NotAnInterfaceName};
 pub use postcard::experimental::max_size::MaxSize;
 pub use text::Str;

@@ -1,13 +1,9 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use orlop_machine::Instant;
+use orlop_machine::{Bucket, Instant};
 
 use crate::{Ask, IfIndex, Lease, MAX_LINKS, Request, Term, Transmission, UnicastAddr};
-
-mod bucket;
-
-use bucket::Bucket;
 
 /// Decides what a worker may have. The broker believes nobody: a worker that an attacker owns can still write any
 /// well-typed request, so each is held against what this host knows and against how often it may happen.
@@ -146,7 +142,7 @@ impl Policy {
             Request::Transmit(transmission) => self.link(transmission.link)?.transmit(now, transmission),
             Request::Configure { link, lease } => self.link(*link)?.configure(now, lease),
             Request::Deconfigure { link, why: _ } => self.link(*link)?.deconfigure(),
-            Request::Report { link, progress: _ } => self.link(*link)?.reports.take(now),
+            Request::Report { link, progress: _ } => spend(&mut self.link(*link)?.reports, now),
         }
     }
 
@@ -161,8 +157,12 @@ impl Policy {
             (&mut self.denials, Self::DENIAL_BURST, Self::DENIAL_EVERY)
         };
         let bucket = bucket.get_or_insert_with(|| Bucket::new(now, burst, every));
-        bucket.take(now).map_or(Denied::TooManyDenials, |()| denied)
+        if bucket.take(now) { denied } else { Denied::TooManyDenials }
     }
+}
+
+fn spend(bucket: &mut Bucket, now: Instant) -> Result<(), Denied> {
+    if bucket.take(now) { Ok(()) } else { Err(Denied::TooOften) }
 }
 
 impl Link {
@@ -187,7 +187,7 @@ impl Link {
                 }
             }
         };
-        self.messages.take(now)?;
+        spend(&mut self.messages, now)?;
         self.awaited = asked;
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Link {
         if !lease.term.is_ordered() || !age_ok || !alive {
             return Err(Denied::BadTerm);
         }
-        self.configurations.take(now)?;
+        spend(&mut self.configurations, now)?;
         self.awaited = Awaited::Nothing;
         Ok(())
     }

@@ -1,7 +1,7 @@
 use orlop_wire::{Batch, Bounded, MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-use crate::{Directory, Key, KeyError, MAX_LINE, Name, Prefix, Value, ValueError};
+use crate::{Directory, Key, KeyError, MAX_LINE, MAX_VALUE, Name, Prefix, Value, ValueError};
 
 /// Bytes of text in one notice.
 pub const TEXT_AT_ONCE: usize = 16 << 10;
@@ -9,14 +9,17 @@ pub const TEXT_AT_ONCE: usize = 16 << 10;
 /// Names in one notice.
 pub const NAMES_AT_ONCE: usize = 32;
 
-/// Bytes of settings in one request: some hundred of the usual ones, and a few of the longest.
+/// Bytes of settings in one request: some hundred of the usual ones. A longer one has a request of its own.
 pub const STEPS_AT_ONCE: usize = 16 << 10;
+
+/// Bytes of one setting, at most: its value, and what else there is about it.
+const LONGEST_STEP: usize = MAX_VALUE + (1 << 10);
 
 /// `--prefix` options, at most.
 pub const MAX_PREFIXES: usize = 32;
 
 /// What a broker tells its worker: first [`Notice::Rules`], then the texts in order, then [`Notice::EndOfTexts`]; after
-/// that only names, when they were asked for.
+/// that only names, when they were asked for, and that it wants the plan again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Notice {
     /// How to read what follows.
@@ -40,6 +43,9 @@ pub enum Notice {
         /// Whether there are no more.
         last: bool,
     },
+    /// After [`Request::Done`]: the plan once more, as it is for the settings that there are now. Only where the rules say that it
+    /// may be asked for, and without findings, which have been said.
+    Again,
 }
 
 /// How a worker reads its texts.
@@ -51,6 +57,8 @@ pub struct Rules {
     pub prefixes: Bounded<Prefix, MAX_PREFIXES>,
     /// The folder that keys are spelled from: below `/proc/sys` only for LinuxKit's sysctl.
     pub below: Directory,
+    /// Whether the plan may be asked for [again](Notice::Again).
+    pub again: bool,
 }
 
 /// Where `.` and `/` differ between the programs whose files we read.
@@ -63,7 +71,8 @@ pub enum Dialect {
     LinuxKit,
 }
 
-/// What a worker asks and tells: any number of lists, findings and steps, then [`Request::Done`].
+/// What a worker asks and tells: any number of lists, findings and steps, then [`Request::Done`]; and so once more, when it is
+/// asked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Request {
     /// What is in this folder? Answered by [`Notice::Names`]. At most one is open.
@@ -71,7 +80,7 @@ pub enum Request {
     /// Something about the text that its author should know.
     Finding(Finding),
     /// The next settings, in the order in which they are applied. No key comes twice.
-    Steps(Batch<Step, STEPS_AT_ONCE>),
+    Steps(Batch<Step, LONGEST_STEP>),
     /// That was all.
     Done {
         /// Findings that there was no room for.

@@ -66,6 +66,7 @@ fn values_are_compared_as_what_they_are() {
         ("a text that looks octal, and lost its zero", "8", "010\n", Outcome::Mismatch),
         ("nothing, for a text", "", "\n", Outcome::Ok),
         ("ports, joined", "8081,8080", "8080-8081\n", Outcome::Normalized),
+        ("ports, octal and hexadecimal", "010,0x20", "8,32\n", Outcome::Normalized),
         ("ports, others", "8081,8080", "8080\n", Outcome::Mismatch),
         ("names in the kernel's order", "trap errno", "errno trap\n", Outcome::Normalized),
         ("names, one missing", "trap errno", "errno\n", Outcome::Mismatch),

@@ -1,4 +1,4 @@
-//! One frame through a socket, with the descriptors that come with it.
+//! One frame through the socket, with the descriptors that belong to it.
 
 use core::mem::MaybeUninit;
 use std::io::{IoSlice, IoSliceMut};
@@ -21,12 +21,29 @@ pub(crate) struct Descriptors {
 }
 
 impl Descriptors {
+    /// No descriptor came.
+    pub(super) const fn none() -> Self {
+        Self { fds: Vec::new(), cut: false }
+    }
+
     /// All of them.
     ///
     /// # Errors
     /// There were more than were accepted.
     pub(crate) fn whole(self) -> Result<Vec<OwnedFd>, ChannelError> {
         if self.cut { Err(ChannelError::Surplus) } else { Ok(self.fds) }
+    }
+
+    /// The one that there may be.
+    ///
+    /// # Errors
+    /// There were more.
+    pub(crate) fn single(self) -> Result<Option<OwnedFd>, ChannelError> {
+        let mut fds = self.whole()?;
+        match (fds.pop(), fds.is_empty()) {
+            (fd, true) => Ok(fd),
+            (_, false) => Err(ChannelError::Surplus),
+        }
     }
 }
 
