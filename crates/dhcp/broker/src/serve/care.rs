@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use orlop_dhcp_contract::{IfIndex, Notice, Remembered};
+use orlop_dhcp_contract::{Conduct, IfIndex, Notice, Remembered, plan_routes};
 use orlop_machine::Instant;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
@@ -150,7 +150,13 @@ impl Server {
         let remembered =
             remembered.inspect_err(|error| warn!(interface = %name, %error, "the lease of before is not ours")).ok()?;
         if remembered.in_force {
-            our.footprint = observed.footprints().into_iter().find(|footprint| footprint.addr == addr);
+            our.footprint = observed.footprint_of(addr, prefix);
+            // What another route of the same protocol is for is not in the lease, so it is not ours.
+            let planned = plan_routes(&remembered.lease);
+            if let Some(own) = &mut our.footprint {
+                own.routes.retain(|route| planned.contains(route));
+                own.expires_at = remembered.lease.term.expires_at();
+            }
             our.lease = Some(remembered.lease.clone());
         }
         Some(remembered)
@@ -163,7 +169,7 @@ impl Server {
         let Some(lease) = &our.lease else { return };
         let footprint = Footprint::of(&our.accepted(lease), our.route_choice());
         match self.equipment.netlink.apply(index, our.footprint.as_ref(), &footprint, clock::now()) {
-            Ok(_applied) => our.footprint = Some(footprint),
+            Ok(applied) => our.footprint = Some(applied.footprint),
             Err(error) => warn!(interface = %our.link.name, errno = %error.errno, "lease not applied again: {error}"),
         }
     }

@@ -169,6 +169,8 @@ impl Server {
                     Some(Line::Offered { address, server }) => info!(%interface, %address, %server, "offered"),
                     None => {}
                 }
+                    Some(Line::Renewing { server }) => info!(%interface, %server, "renewing the lease"),
+                    Some(Line::Rebinding) => warn!(%interface, "the server of the lease does not answer; asking any"),
             }
             // For the protocol it is a lost packet.
             Err(error) => warn!(interface = %our.link.name, cause = %error.cause, "cannot send"),
@@ -188,13 +190,23 @@ impl Server {
                 return self.notify(&Notice::Refused { link: index, why });
             }
             Ok(applied) => {
-                for (route, errno) in applied.refused_routes {
-                    warn!(interface = %name, destination = %route.destination, prefix = %route.prefix, %errno, "route not taken by the kernel");
+                let refused = &applied.refused_routes;
+                if our.story.refused(refused.iter().map(|(route, _)| *route))
+                    && let Some((route, errno)) = refused.first()
+                {
+                    let first = format_args!("{}/{}", route.destination, route.prefix);
+                    warn!(interface = %name, routes = refused.len(), %first, %errno, "routes not taken by the kernel");
+                }
+                if !applied.footprint.ours
+                    && our.footprint.as_ref().is_none_or(|old| old.ours || old.addr != lease.addr)
+                {
+                    info!(interface = %name, address = %lease.addr, "the interface has this address already, and not from us: it stays as it is");
                 }
             }
         }
         if let (UseMtu::Link, Some(mtu)) = (our.config.use_mtu, lease.mtu)
             && u32::from(mtu.get()) != our.link.mtu
+                our.footprint = Some(applied.footprint);
         {
             match netlink.set_mtu(index, mtu.get()) {
                 Ok(()) => our.own_mtu = our.own_mtu.or(Some(our.link.mtu)),
@@ -211,7 +223,6 @@ impl Server {
             info!(interface = %name, address = %lease.addr, server = %lease.server, seconds, "lease extended");
         }
         self.policy.applied(index, &lease);
-        our.footprint = Some(footprint);
         our.lease = Some(lease);
         our.refused = None;
         our.story.end();
