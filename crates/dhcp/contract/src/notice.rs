@@ -106,6 +106,8 @@ pub enum Refusal {
     },
 }
 
+    /// The policy denies it for now: it comes from a new server that was not asked by its name.
+    NewServer,
 /// What an operator can ask on a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Command {

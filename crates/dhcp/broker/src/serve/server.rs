@@ -133,9 +133,10 @@ impl Server {
                     return Ok(());
                 };
                 warn!(interface = %our.link.name, %denied, "lease denied");
-                our.refused = Some(Refusal::Policy);
+                let why = if denied == Denied::NewServer { Refusal::NewServer } else { Refusal::Policy };
+                our.refused = Some(why);
                 let link = our.index();
-                self.notify(&Notice::Refused { link, why: Refusal::Policy })
+                self.notify(&Notice::Refused { link, why })
             }
         }
     }
@@ -161,6 +162,7 @@ impl Server {
         let sent = self.equipment.transmit.send(&our.link.name, &our.speaker(own_name.as_ref()), transmission);
         match sent {
             Ok(()) => {
+                self.policy.sent(now, transmission);
                 let interface = &our.link.name;
                 debug!(%interface, ask = ?transmission.ask, xid = transmission.xid, "sent");
                 match our.story.sent(transmission.ask, now) {

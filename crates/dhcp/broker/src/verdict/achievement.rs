@@ -234,3 +234,4 @@ pub(crate) fn reason(refusal: Refusal) -> String {
         Refusal::Conflict { addr } => format!("another host uses {addr}"),
     }
 }
+        Refusal::NewServer => "the lease comes from one new server too many".to_owned(),
