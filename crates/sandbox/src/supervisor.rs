@@ -237,13 +237,15 @@ impl Supervisor {
 
 /// The code with which the daemon ends when this signal has come, if that ends it.
 fn told_to_end(signal: c_int, plan: &Plan) -> Option<u8> {
-    match signal {
+    let code = match signal {
         // To be told to end is how a service is done.
-        libc::SIGTERM if plan.lifetime == Lifetime::Service => Some(Exit::Done.code()),
-        libc::SIGTERM => Some(143),
-        libc::SIGINT => Some(130),
-        _ => None,
-    }
+        libc::SIGTERM if plan.lifetime == Lifetime::Service => Exit::Done.code(),
+        libc::SIGTERM => 143,
+        libc::SIGINT => 130,
+        _ => return None,
+    };
+    tracing::info!(signal, "told to end; stopping");
+    Some(code)
 }
 
 /// Gives up what neither the supervisor nor the children it will start need.

@@ -7,7 +7,7 @@ use orlop_machine::Instant;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::packet::open_listener;
-use tracing::{error, info, warn};
+use tracing::{Level, error, info, warn};
 
 use super::equipment::Equipment;
 use super::link::OurLink;
@@ -115,7 +115,8 @@ impl Server {
             return Ok(());
         }
         let OurLink { link, config, .. } = &our;
-        let conduct = config.conduct(link.hardware);
+        let told_as = (self.config.log >= Level::DEBUG).then(|| link.name.clone());
+        let conduct = Conduct { told_as, ..config.conduct(link.hardware) };
         info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "looking after the interface");
         let notice =
             Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, conduct, remembered };

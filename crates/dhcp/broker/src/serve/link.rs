@@ -101,6 +101,8 @@ impl OurLink {
             confirmed: self.is_leased(),
             refused: self.refused,
             naks: self.progress.map_or(0, |progress| progress.naks),
+            unusable: self.progress.and_then(|progress| progress.discards.unusable()),
+            absent: false,
         }
     }
 }

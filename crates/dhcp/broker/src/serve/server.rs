@@ -169,10 +169,10 @@ impl Server {
                     Some(Line::Soliciting) => info!(%interface, "soliciting a lease"),
                     Some(Line::Reclaiming(address)) => info!(%interface, %address, "asking for the address of before"),
                     Some(Line::Offered { address, server }) => info!(%interface, %address, %server, "offered"),
-                    None => {}
-                }
                     Some(Line::Renewing { server }) => info!(%interface, %server, "renewing the lease"),
                     Some(Line::Rebinding) => warn!(%interface, "the server of the lease does not answer; asking any"),
+                    None => {}
+                }
             }
             // For the protocol it is a lost packet.
             Err(error) => warn!(interface = %our.link.name, cause = %error.cause, "cannot send"),
@@ -204,11 +204,11 @@ impl Server {
                 {
                     info!(interface = %name, address = %lease.addr, "the interface has this address already, and not from us: it stays as it is");
                 }
+                our.footprint = Some(applied.footprint);
             }
         }
         if let (UseMtu::Link, Some(mtu)) = (our.config.use_mtu, lease.mtu)
             && u32::from(mtu.get()) != our.link.mtu
-                our.footprint = Some(applied.footprint);
         {
             match netlink.set_mtu(index, mtu.get()) {
                 Ok(()) => our.own_mtu = our.own_mtu.or(Some(our.link.mtu)),

@@ -88,6 +88,7 @@ impl Stage {
             rapid_commit: choice & 1 != 0,
             broadcast: choice & 2 != 0,
             fallback_lease_secs: if choice & 4 != 0 { 600 } else { 0 },
+            told_as: None,
         };
         let remembered = (choice & 8 != 0)
             .then(|| Remembered { lease: remembered(now, choice & 16 != 0), in_force: choice & 32 != 0 });
@@ -141,8 +142,8 @@ impl Stage {
         let event = match self.work.front() {
             None => return,
             Some(Work::Deconfigure) => None,
-            Some(Work::Configure(lease)) => Some(match with % 4 {
             Some(Work::Denied) => Some(Event::Refused(Refusal::NewServer)),
+            Some(Work::Configure(lease)) => Some(match with % 4 {
                 0 | 1 => Event::Applied,
                 2 => Event::Refused(Refusal::Policy),
                 _ => Event::Refused(Refusal::Conflict { addr: lease.addr }),
@@ -221,8 +222,8 @@ impl Stage {
         {
             let seen_to = self.work.iter().any(|work| match work {
                 Work::Deconfigure => true,
-                Work::Configure(newer) => newer.term.expires_at().is_none_or(|end| end > self.now),
                 Work::Denied => false,
+                Work::Configure(newer) => newer.term.expires_at().is_none_or(|end| end > self.now),
             });
             assert!(seen_to, "a lease is in force after its end");
         }
