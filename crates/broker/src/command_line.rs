@@ -15,6 +15,7 @@ use lexopt::Arg;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::verbosity::Verbosity;
+pub use near::nearest;
 use orlop_sandbox::daemon::Daemon;
 
 /// What the help says about the options that [`Arguments`] itself understands. Each has a column of 26 characters.
@@ -130,9 +131,33 @@ impl Arguments {
         }
     }
 
-    /// That `word`, an option or an operand, means nothing to the daemon.
+    /// That `word`, an option or an operand, means nothing to the daemon; with the option that was meant, if it is nearly one.
     pub fn unexpected(&self, word: impl std::fmt::Display) -> Fatal {
-        self.usage(format!("'{word}' has no meaning here"))
+        let word = word.to_string();
+        let help = (self.help)();
+        let options: Vec<&str> = help
+            .split(|letter: char| letter.is_whitespace() || matches!(letter, '`' | ',' | ';' | '.'))
+            .filter(|word| word.starts_with("--"))
+            .collect();
+        let meant =
+            word.strip_prefix("--").and_then(|letters| nearest(letters, &options)).filter(|meant| *meant != word);
+        let problem = format!("'{word}' has no meaning here");
+        match meant {
+            Some(meant) => mistake(
+                problem,
+                format!("did you mean {meant}? {} --help shows what can be asked for", self.daemon.program),
+            ),
+            None => self.usage(problem),
+        }
+    }
+
+    /// The value of the option that came last, if it has one: in the same word, or in the next one if that begins with a digit.
+    pub fn following_value(&mut self) -> Option<OsString> {
+        if let Some(value) = self.words.optional_value() {
+            return Some(value);
+        }
+        let mut following = self.words.try_raw_args()?;
+        following.next_if(|word| word.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
     }
 
     /// Prints this, whatever follows the option that asked for it, if only that has no value in the same word.
@@ -177,7 +202,7 @@ pub fn refuse_mistyped(
     exists: &dyn Fn(&str) -> bool,
     otherwise: &str,
 ) -> Result<(), Fatal> {
-    match near::nearest(word, verbs) {
+    match nearest(word, verbs) {
         Some(verb) if !exists(word) => Err(mistake(
             format!("nothing is called '{word}'"),
             format!("did you mean: {} {verb}? {otherwise}", daemon.program),

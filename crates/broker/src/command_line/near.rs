@@ -1,9 +1,10 @@
-//! Whether a word is a verb with a slip or two.
+//! Whether a word is one of those that are known, with a slip or two.
 
-/// The verb that `word` is nearest to: it, or one slip away from a verb of up to five letters, two from a longer one. A
+/// The verb, option or key that `word` is nearest to: it, or one slip away from a verb of up to five letters, two from a longer one. A
 /// slip is a letter too many, one too few, a wrong one, or two in the wrong order. Dashes before a verb do not count, for
 /// those that are options.
-pub(super) fn nearest<'v>(word: &str, verbs: &[&'v str]) -> Option<&'v str> {
+#[must_use]
+pub fn nearest<'v>(word: &str, verbs: &[&'v str]) -> Option<&'v str> {
     let near = verbs.iter().filter_map(|verb| {
         let letters = verb.trim_start_matches('-');
         let slips = slips(word.as_bytes(), letters.as_bytes());
