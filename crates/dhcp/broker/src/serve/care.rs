@@ -16,7 +16,7 @@ use super::story::Story;
 use crate::config::Pattern;
 use crate::filter;
 use crate::interfaces::{Link, LinkEvent};
-use crate::lease_file;
+use crate::lease_file::{self, LeaseFile};
 use crate::netlink::Footprint;
 use crate::transmit::Port;
 
@@ -43,6 +43,8 @@ impl Server {
                 let old = std::mem::replace(&mut our.link.name, name);
                 let link = our.link.clone();
                 let same_settings = self.config.link(link.name.as_str()) == &our.config;
+                our.lease_file = LeaseFile::of(&link.name);
+                self.equipment.own.attempt(|own| our.lease_file.take_room(own));
                 self.retract(&old);
                 self.forget(&old);
                 self.publish(index);
@@ -98,6 +100,7 @@ impl Server {
         self.left_alone.remove(&index);
         let config = self.config.link(link.name.as_str()).clone();
         let mut our = OurLink {
+            lease_file: LeaseFile::of(&link.name),
             link,
             config,
             _port: port,
@@ -110,6 +113,7 @@ impl Server {
             story: Story::default(),
         };
         let remembered = self.remember(&mut our, now);
+        self.equipment.own.attempt(|own| our.lease_file.take_room(own));
         if let Err(denied) = self.policy.adopt(now, index, our.lease.as_ref()) {
             error!(interface = %our.link.name, %denied, "the interface is left alone");
             return Ok(());
@@ -143,6 +147,8 @@ impl Server {
         our.footprint = observed.footprints().into_iter().next();
         let handover = lease_file::load(own.folder()?, &name).unwrap_or_else(|error| {
             warn!(interface = %name, %error, "the lease of before is lost; starting afresh");
+            // It is written over and not cut, and this one may have any length.
+            own.attempt(|own| lease_file::forget(own, &name));
             None
         })?;
         let (addr, prefix) = (handover.lease.addr, handover.lease.prefix);
@@ -182,6 +188,9 @@ impl Server {
         self.left_alone.remove(&index);
         let Some(our) = self.links.remove(&index) else { return Ok(()) };
         info!(interface = %our.link.name, "no longer looking after the interface");
+        if our.lease.is_none() {
+            self.forget(&our.link.name);
+        }
         self.retract(&our.link.name);
         self.notify(&Notice::LinkRemoved { link: index })
     }

@@ -256,7 +256,8 @@ impl Server {
             }
         }
         self.policy.withdrawn(index);
-        self.forget(&name);
+        let lease_file = &mut our.lease_file;
+        self.equipment.own.attempt(|own| lease_file.clear(own));
         self.retract(&name);
     }
 

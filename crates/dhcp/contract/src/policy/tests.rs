@@ -155,6 +155,9 @@ fn a_server_that_was_asked_by_its_name_is_its_own_witness_and_not_for_long() {
     );
 }
 
+/// What happened before.
+type Before<'b> = &'b dyn Fn(&mut Policy);
+
 #[test]
 fn only_the_address_of_a_lease_that_is_not_in_force_is_declined_once() {
     let not = Err(Denied::NotConfigured);
@@ -176,7 +179,7 @@ fn only_the_address_of_a_lease_that_is_not_in_force_is_declined_once() {
         let bad = Lease { prefix: PrefixLen::new(7).unwrap(), ..lease(unicast(9), at(1)) };
         verdict(policy, at(1), configure(&bad)).unwrap_err();
     };
-    let cases: [(&str, &dyn Fn(&mut Policy), Request, Result<(), Denied>); 8] = [
+    let cases: [(&str, Before<'_>, Request, Result<(), Denied>); 8] = [
         ("nothing was ever leased", &|_| {}, decline(9, 1), not),
         ("only asked for", &asked, decline(9, 1), not),
         ("a lease that the policy denied", &refused, decline(9, 1), not),
