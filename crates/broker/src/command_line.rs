@@ -143,6 +143,15 @@ impl Arguments {
         }
     }
 
+    /// The value of the option that came last, if it has one: in the same word, or in the next one if that begins with a digit.
+    pub fn following_value(&mut self) -> Option<OsString> {
+        if let Some(value) = self.words.optional_value() {
+            return Some(value);
+        }
+        let mut following = self.words.try_raw_args()?;
+        following.next_if(|word| word.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
+    }
+
     /// Prints this, whatever follows the option that asked for it, if only that has no value in the same word.
     fn print(&mut self, text: String) -> Result<Option<Part>, Fatal> {
         match self.words.next() {

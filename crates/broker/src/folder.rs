@@ -120,7 +120,10 @@ fn writable(path: &Path) -> io::Result<()> {
 /// What the image's YAML needs, so that the folder at `path` is there and can be written.
 pub(crate) fn help(path: &Path) -> String {
     let name = path.display();
-    format!("binds: [\"{name}:{name}\"] and runtime: {{mkdir: [\"{name}\"]}}")
+    format!(
+        "in the LinuxKit YAML, add \"{name}:{name}\" to its binds: (where it has none: binds.add: [\"{name}:{name}\"]); \
+         the folder is made by runtime: {{mkdir: [\"{name}\"]}}"
+    )
 }
 
 #[cfg(test)]

@@ -146,6 +146,37 @@ fn a_file_system_that_is_full_later_does_not_cost_the_name_servers() {
     eventually("name servers", SOON, named).unwrap_or_else(|error| panic!("{error:#}: {}", daemon.text()));
 }
 
+/// Who fills the folder of the leases, closes it or holds its files after the daemon has begun does not keep a lease from the next process.
+#[test]
+fn a_folder_that_is_full_or_held_later_does_not_cost_the_lease() {
+    let Some(_) = testbed(&["dnsmasq", "perl"]) else { return };
+    // Fcntl: F_SETLEASE is 1024, F_RDLCK is 0.
+    let hold = "perl -e \"open my $f, q(<), q(/run/orlop/dhcp/lease.eth0) or die; \
+                fcntl $f, 1024, 0; sleep 1000\" </dev/null >/dev/null 2>&1 &";
+    for (what, fault) in [
+        ("no room", "head -c 200000 /dev/zero >/run/orlop/dhcp/filler || true"),
+        ("no inodes", "for n in $(seq 20); do touch /run/orlop/dhcp/$n 2>/dev/null || true; done"),
+        ("neither", "for n in $(seq 20); do head -c 9000 /dev/zero >/run/orlop/dhcp/$n || true; done 2>/dev/null"),
+        ("read and search only", "chmod 0500 /run/orlop/dhcp"),
+        ("a reader's lease on the file", hold),
+    ] {
+        let scene = Scene::new().unwrap();
+        scene.client.shell("mount -t tmpfs -o size=64k,nr_inodes=12 none /run/orlop/dhcp").unwrap();
+        let mut daemon = dhcp().start(&scene.client).unwrap();
+        daemon.wait_for("soliciting", SOON).unwrap();
+        scene.client.shell(fault).unwrap();
+        let _dnsmasq = scene.dnsmasq().unwrap();
+        leased(&scene.client).unwrap();
+        let kept = || Ok(scene.client.read("/run/orlop/dhcp/lease.eth0")?.contains("192.0.2.77/24").then_some(()));
+        eventually("the lease", SOON, kept).unwrap_or_else(|error| panic!("{what}: {error:#}: {}", daemon.text()));
+        daemon.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+        daemon.wait_exit(SOON).unwrap();
+        let next = dhcp().start(&scene.client).unwrap();
+        next.wait_for("asking for the address of before", SOON)
+            .unwrap_or_else(|error| panic!("{what}: {error:#}: {}", next.text()));
+    }
+}
+
 /// What can lie in the place of a configuration: the name for the test, and how it comes there.
 const NO_FILES: [(&str, &str); 4] = [
     ("a pipe that nobody writes to", "mkfifo $C"),

@@ -66,6 +66,20 @@ discards! {
     Excess = "excess",
 }
 
+impl Discard {
+    /// Whether it is of a part of a message, whose rest is used.
+    #[must_use]
+    pub const fn is_of_a_part(self) -> bool {
+        matches!(self, Self::BadOption | Self::Excess)
+    }
+
+    /// Whether it is of an answer to our own message that could not be used: what a server did wrong, and not noise.
+    #[must_use]
+    pub const fn is_of_an_answer(self) -> bool {
+        matches!(self, Self::BadOptions | Self::WrongType | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime)
+    }
+}
+
 /// How often each [`Discard`] happened. Saturates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, MaxSize)]
 #[serde(transparent)]
@@ -89,6 +103,12 @@ impl Counters {
     #[must_use]
     pub fn total(&self) -> u32 {
         self.0.iter().fold(0, |sum: u32, n| sum.saturating_add(*n))
+    }
+
+    /// Of answers to our own messages, what most could not be used for.
+    #[must_use]
+    pub fn unusable(&self) -> Option<(Discard, u32)> {
+        self.iter().filter(|(discard, count)| discard.is_of_an_answer() && *count > 0).max_by_key(|(_, count)| *count)
     }
 
     /// Each with its number, in order.
@@ -115,6 +135,20 @@ mod tests {
             assert_eq!(counters.iter().filter(|(_, n)| *n == 1).map(|(d, _)| d).collect::<Vec<_>>(), [*one]);
             assert!(Discard::ALL.iter().skip(at + 1).all(|other| other.name() != one.name()), "{one}");
         }
+    }
+
+    #[test]
+    fn only_answers_to_us_that_could_not_be_used_are_unusable() {
+        let mut counters = Counters::default();
+        for noise in [Discard::WrongXid, Discard::WrongChaddr, Discard::BadUdp, Discard::Unexpected, Discard::BadOption]
+        {
+            counters.count(noise);
+            assert_eq!(counters.unusable(), None, "{noise}");
+        }
+        counters.count(Discard::BadOptions);
+        counters.count(Discard::BadLeaseTime);
+        counters.count(Discard::BadLeaseTime);
+        assert_eq!(counters.unusable(), Some((Discard::BadLeaseTime, 2)));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use orlop_machine::Instant;
-use orlop_wire::{Bounded, MaxSize};
+use orlop_wire::{Bounded, InterfaceName, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{HardwareAddr, IfIndex, Lease, UnicastAddr};
@@ -65,6 +65,8 @@ pub struct Conduct {
     pub broadcast: bool,
     /// For an OFFER or ACK without option 51, in seconds.
     pub fallback_lease_secs: u32,
+    /// What the link is called, when the log shall tell of every message that comes.
+    pub told_as: Option<InterfaceName>,
 }
 
 impl Conduct {
@@ -104,6 +106,8 @@ pub enum Refusal {
         /// Which address.
         addr: UnicastAddr,
     },
+    /// The policy denies it for now: it comes from a new server that was not asked by its name.
+    NewServer,
 }
 
 /// What an operator can ask on a link.

@@ -43,6 +43,6 @@ const OWN: &[Rule] = &[
     Rule::any(syscall!(SYS_accept4), "a user connects to the control socket"),
     Rule::when(syscall!(SYS_getsockopt), PEER, "who that user is"),
     Rule::any(syscall!(SYS_pwrite64), "resolv.conf in place, in one piece"),
-    Rule::any(syscall!(SYS_ftruncate), "resolv.conf became shorter"),
+    Rule::any(syscall!(SYS_ftruncate), "a resolv.conf of before us that is longer than any of ours"),
     Rule::any(syscall!(SYS_flock), "who owns resolv.conf"),
 ];
