@@ -33,6 +33,10 @@ const SECONDS_FOR_TESTS: &str = "30";
 /// The largest package compiles in a minute. What takes this long is a compiler that a mutant sent into a loop.
 const SECONDS_FOR_BUILD: &str = "600";
 
+/// What is left out: flags are joined with `|`, have no bit in common, and so are the same joined with `^`. Where bits are not
+/// flags, `&` in place of `|` still has to be noticed.
+const FLAGS: &str = r"replace \|=? with \^=? ";
+
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// Only these, as `orlop-wire`; without any, those that a change touches
@@ -107,7 +111,7 @@ fn tried(workspace: &Workspace, folder: &Path, chosen: &[Subject], jobs: NonZero
         fs::remove_dir_all(&output).with_context(|| format!("cannot remove {}", output.display()))?;
     }
     let mut cargo = workspace.cargo("mutants");
-    cargo.args(["--no-config", "--cargo-arg=--locked"]);
+    cargo.args(["--no-config", "--cargo-arg=--locked", "--exclude-re", FLAGS]);
     cargo.arg(format!("--jobs={jobs}")).arg("--output").arg(folder);
     cargo.args(["--minimum-test-timeout", SECONDS_FOR_TESTS, "--build-timeout", SECONDS_FOR_BUILD]);
     for subject in chosen {
