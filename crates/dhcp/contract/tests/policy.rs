@@ -1,4 +1,5 @@
 //! The edges of the policy: the last request that is permitted and the first that is not, of each rule.
+#![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use core::time::Duration;
 

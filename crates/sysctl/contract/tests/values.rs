@@ -1,4 +1,5 @@
 //! What the values of the contract say of themselves: lines that are written, problems that are told, settings that hold.
+#![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use orlop_sysctl_contract::{
     Class, Directory, Key, KeyError, Lock, MAX_TEXT, Name, Origin, Policy, Prefix, Problem, Refused, Rules, Skipped,
