@@ -157,4 +157,15 @@ mod tests {
         counters.count(Discard::WrongXid);
         assert_eq!((counters.of(Discard::WrongXid), counters.total()), (u32::MAX, u32::MAX));
     }
+
+    #[test]
+    fn the_total_is_that_of_all_counters() {
+        let mut counters = Counters::default();
+        for (discard, times) in [(Discard::BadIpHeader, 2), (Discard::WrongXid, 1), (Discard::Excess, 3)] {
+            (0..times).for_each(|_| counters.count(discard));
+            assert_eq!(counters.of(discard), times, "{discard}");
+        }
+        assert_eq!(counters.total(), 6);
+        assert_eq!((Discard::WrongXid.name(), Discard::Excess.to_string().as_str()), ("wrong-xid", "excess"));
+    }
 }

@@ -118,3 +118,25 @@ pub enum Command {
     /// Give the lease back and stay without one until `Renew`.
     Release,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PrefixLen, Term};
+
+    #[test]
+    fn a_remembered_lease_is_valid_until_it_ends() {
+        let at = Instant::from_nanos;
+        let until_five = Term::Finite { acquired: at(1), renew_at: at(2), rebind_at: at(3), expires_at: at(5) };
+        for (what, term, now, want) in [
+            ("before its end", until_five, 4, true),
+            ("at its end", until_five, 5, false),
+            ("after its end", until_five, 6, false),
+            ("it has none", Term::Infinite { acquired: at(1) }, u64::MAX, true),
+        ] {
+            let addr = UnicastAddr::new([192, 0, 2, 9].into()).unwrap();
+            let lease = Lease::bare(addr, PrefixLen::HOST, addr, term);
+            assert_eq!(Remembered { lease, in_force: false }.is_valid_at(at(now)), want, "{what}");
+        }
+    }
+}
