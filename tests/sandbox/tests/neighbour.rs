@@ -80,10 +80,10 @@ trait Subject {
     fn end(&mut self, what: &str);
 }
 
-fn subject(daemon: &Daemon) -> Box<dyn Subject> {
+fn subject(daemon: &'static Daemon) -> Box<dyn Subject> {
     match daemon.name {
         "dhcp" => Box::new(Dhcp::new()),
-        "sysctl" => Box::new(Sysctl(Host::new("sysctl").unwrap())),
+        "sysctl" => Box::new(Sysctl(Host::new(daemon.name).unwrap(), daemon.program)),
         other => panic!("this suite does not know how {other} is seen to work"),
     }
 }
@@ -135,7 +135,7 @@ impl Subject for Dhcp {
 }
 
 /// It runs once: to begin is all that it does.
-struct Sysctl(Host);
+struct Sysctl(Host, &'static str);
 
 impl Subject for Sysctl {
     fn host(&self) -> &Host {
@@ -144,9 +144,8 @@ impl Subject for Sysctl {
 
     fn begin(&mut self, what: &str) {
         self.0.shell("sysctl -q -w net.ipv4.conf.lo.log_martians=0").unwrap();
-        let program = binaries::paths(&["orlop-sysctl"]).remove(0);
-        let mut command = self.0.command(program);
-        let mut run = self.0.spawn("orlop-sysctl", command.arg("net.ipv4.conf.lo.log_martians=1")).unwrap();
+        let mut command = self.0.command(binaries::paths(&[self.1]).remove(0));
+        let mut run = self.0.spawn(self.1, command.arg("net.ipv4.conf.lo.log_martians=1")).unwrap();
         assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(0), "{what}: {}", run.text());
         assert_eq!(self.0.shell("sysctl -n net.ipv4.conf.lo.log_martians").unwrap().trim(), "1", "{what}");
     }
@@ -179,7 +178,8 @@ fn is_own(folder: &str) -> bool {
 #[test]
 fn whatever_a_neighbour_does_in_a_shared_folder_the_daemon_works_and_begins_anew() {
     let needed = ["dnsmasq", "unshare", "setpriv", "perl", "flock"];
-    let ours = binaries::paths(&["orlop-sysctl", "orlop-sysctl-worker"]);
+    let programs: Vec<&str> = orlop_fleet::ALL.iter().flat_map(|daemon| daemon.programs()).collect();
+    let ours = binaries::paths(&programs);
     let needed: Vec<&str> = needed.into_iter().chain(ours.iter().map(String::as_str)).collect();
     let Some(_) = testbed(&needed) else { return };
     let (mut done, mut refused) = (0, 0);
