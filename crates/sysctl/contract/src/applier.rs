@@ -67,3 +67,20 @@ pub enum Wrote {
     /// The kernel refused, with this `errno`.
     Refused(i32),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_open_for_it_is_written() {
+        use Access::{MountedReadOnly, ReadOnly, ReadWrite, WriteOnly};
+        let may = [ReadWrite, ReadOnly, MountedReadOnly, WriteOnly].map(Access::may_write);
+        assert_eq!(may, [true, false, false, true]);
+    }
+
+    #[test]
+    fn what_is_longer_than_any_value_shows() {
+        assert!(MAX_READING > MAX_VALUE, "else a list that goes on could pass for one that ends");
+    }
+}

@@ -231,3 +231,67 @@ impl Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_one_line() {
+        let exactly = |value: &str| Want::Exactly(Value::new(value).unwrap());
+        for (want, line) in [
+            (exactly("1 2"), "1 2\n"),
+            (exactly(""), "\n"),
+            (Want::AtLeast(0), "0\n"),
+            (Want::AtLeast(u64::MAX), "18446744073709551615\n"),
+        ] {
+            assert_eq!(want.line(), line, "{want:?}");
+        }
+    }
+
+    #[test]
+    fn a_problem_is_an_error_or_a_hint_and_may_be_about_another_line() {
+        let other = Origin { source: 1, line: 7 };
+        let key = Key::new("net/ipv4/ip_forward").unwrap();
+        for (problem, is_error, says) in [
+            (Problem::NotText, true, "the line is not UTF-8"),
+            (Problem::LongLine, true, "the line is longer than 69632 bytes"),
+            (Problem::NoAssignment, true, "the line is neither a comment nor a setting: it has no '='"),
+            (Problem::Key(KeyError::Empty), true, "the key is empty"),
+            (Problem::Value(ValueError::TooLong), true, "the value is longer than 65536 bytes"),
+            (Problem::Pattern, true, "the pattern cannot be understood"),
+            (Problem::NotANumber, true, "'at-least' needs a single number"),
+            (Problem::Directive(Str::truncated("x")), true, "the directive \"x\" is not known; there is only at-least"),
+            (Problem::TooMany, true, "there are more settings than a plan can hold, or more folders to look through"),
+            (Problem::CommentInValue, false, "' #' does not begin a comment here: it is part of the value"),
+            (Problem::NoMatch, false, "no setting matches the pattern"),
+            (Problem::SetByName(other), false, "an exclusion is for patterns: the line about the key itself counts"),
+            (Problem::did_you_mean(&key), false, "there is no such key; did you mean net.ipv4.ip_forward?"),
+        ] {
+            assert_eq!((problem.is_error(), problem.to_string().as_str()), (is_error, says), "{problem:?}");
+            let about = matches!(problem, Problem::SetByName(_)).then_some(other);
+            assert_eq!(problem.other(), about, "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_setting_has_room_in_a_request() {
+        let step = Step {
+            key: Key::new(&"k".repeat(255)).unwrap(),
+            want: Want::Exactly(Value::new(&"v".repeat(MAX_VALUE)).unwrap()),
+            origin: Origin { source: u16::MAX, line: u32::MAX },
+            replaces: Some(Origin { source: u16::MAX, line: u32::MAX }),
+            lenient: true,
+            by_pattern: true,
+        };
+        let short = Step { want: Want::AtLeast(1), ..step.clone() };
+        let batches = Batch::pack([short.clone(), step, short], STEPS_AT_ONCE);
+        assert_eq!(batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(), [1, 1, 1], "it is alone");
+        for steps in batches {
+            let request = Request::Steps(steps);
+            let mut buffer = vec![0; orlop_wire::max_size::<Request>()];
+            let frame = orlop_wire::encode(&request, &mut buffer).unwrap();
+            assert_eq!(orlop_wire::decode::<Request>(frame), Ok(request));
+        }
+    }
+}
