@@ -5,8 +5,6 @@
 //! the same value. Help and version are printed whatever follows them. A word that is nearly a verb is an error and starts
 //! no daemon: see [`refuse_mistyped`].
 
-mod near;
-
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::path::PathBuf;
@@ -15,8 +13,8 @@ use lexopt::Arg;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::verbosity::Verbosity;
-pub use near::nearest;
 use orlop_sandbox::daemon::Daemon;
+use orlop_sandbox::near::nearest;
 
 /// What the help says about the options that [`Arguments`] itself understands. Each has a column of 26 characters.
 pub const OPTIONS: &str = "      \

@@ -16,7 +16,7 @@ mod value;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
-use orlop_broker::command_line::nearest;
+use orlop_sandbox::near::nearest;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;

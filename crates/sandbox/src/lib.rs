@@ -30,6 +30,7 @@ pub mod fatal;
 pub mod landlock;
 mod limits;
 pub mod log;
+pub mod near;
 pub mod packet;
 pub mod posture;
 pub mod privileges;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use orlop_broker::command_line::nearest;
+use orlop_sandbox::near::nearest;
 
 use crate::settings;
 use Means::{File, Help, Leaves, OneShot, Ready, Says, Version};

@@ -1,6 +1,6 @@
 //! Whether a word is one of those that are known, with a slip or two.
 
-/// The verb, option or key that `word` is nearest to: it, or one slip away from a verb of up to five letters, two from a longer one. A
+/// The verb, option or key that `word` is nearest to: it, or one slip away from one of up to five letters, two from a longer one. A
 /// slip is a letter too many, one too few, a wrong one, or two in the wrong order. Dashes before a verb do not count, for
 /// those that are options.
 #[must_use]
