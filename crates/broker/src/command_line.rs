@@ -14,7 +14,6 @@ use orlop_sandbox::fatal::{Exit, Fatal, nearest};
 
 use crate::verbosity::Verbosity;
 use orlop_sandbox::daemon::Daemon;
-use orlop_sandbox::fatal::nearest;
 
 /// What the help says about the options that [`Arguments`] itself understands. Each has a column of 26 characters.
 pub const OPTIONS: &str = "      \
