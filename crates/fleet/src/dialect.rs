@@ -33,6 +33,13 @@ pub const ALL: &[Dialect] = &[
         accepts: accepts::<orlop_ntp_contract::Request>,
     },
     Dialect {
+        processes: &["ntp-lookup"],
+        // The first name does not exist.
+        good: &[2, 0, 0],
+        not_canonical: &[2, 0, 0x80, 0x00],
+        accepts: accepts::<orlop_lookup_contract::Request>,
+    },
+    Dialect {
         processes: &["sysctl-worker"],
         // Done, and nothing was left unsaid; in front, as of each message that may be longer than a frame, its length.
         good: &[2, 0, 0, 0, 3, 0],

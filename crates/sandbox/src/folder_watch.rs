@@ -22,8 +22,13 @@ impl FolderWatch {
     /// There is no such folder, or the kernel has no watch to give.
     pub fn new(path: &Path) -> io::Result<Self> {
         let watch: OwnedFd = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        // A file is written whole under another name and then renamed, or removed; or written in its place.
-        add_watch(&watch, path, WatchFlags::MOVED_TO | WatchFlags::CLOSE_WRITE | WatchFlags::DELETE)?;
+        // A file is written whole under another name and then renamed, or removed; or written in its place, by somebody who
+        // keeps it open.
+        add_watch(
+            &watch,
+            path,
+            WatchFlags::MOVED_TO | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE | WatchFlags::DELETE,
+        )?;
         Ok(Self(Watched::new(watch, Interest::READABLE)?))
     }
 

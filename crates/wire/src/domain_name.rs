@@ -150,10 +150,10 @@ mod tests {
         let name = DomainName::new("a.example.").unwrap();
         assert_eq!((name.to_string(), format!("{name:?}")), ("a.example".to_owned(), "\"a.example\"".to_owned()));
         let frame = b"\x09a.example";
-        assert_eq!(orlop_wire::encode(&name, &mut [0; 16]), Ok(&frame[..]));
-        assert_eq!(orlop_wire::decode(frame), Ok(name));
+        assert_eq!(crate::encode(&name, &mut [0; 16]), Ok(&frame[..]));
+        assert_eq!(crate::decode(frame), Ok(name));
         for (what, frame) in [("a final dot", &b"\x0aa.example."[..]), ("a space", b"\x03a b"), ("nothing", b"\x00")] {
-            assert!(orlop_wire::decode::<DomainName>(frame).is_err(), "{what}");
+            assert!(crate::decode::<DomainName>(frame).is_err(), "{what}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
 
 mod equipment;
+mod names;
 mod requests;
 mod server;
 
@@ -24,6 +25,7 @@ use crate::facts;
 use crate::settings::{Mode, Run, Settings};
 use crate::{OWN_FOLDER, state_file};
 use equipment::Equipment;
+use names::Names;
 use server::{Begun, Server};
 
 /// Serves until a one-shot run has its outcome, or something ends it. Whoever waits until the daemon is ready hears that the
@@ -37,8 +39,10 @@ pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
         let mut broker = Broker::start(&DAEMON, &BROKER)?;
         let begun = Begun { started: birth.started, restarts: birth.restarts, ready: Ready::of(&mut broker) };
         let equipment = Equipment::open(run.mode, &run.settings)?;
-        let Confined { channel, postures, narrow: _narrow } = narrow(broker, &run.settings, &config).await?;
-        Server::new(run, config, begun, equipment, postures, channel).serve().await
+        let watch = names::watch();
+        let Confined { channel, postures, narrow } = narrow(broker, &run.settings, &config).await?;
+        let names = Names::new(&narrow, watch);
+        Server::new(run, config, begun, equipment, postures, (channel, names)).serve().await
     })
 }
 
@@ -62,7 +66,7 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let own = Path::new(OWN_FOLDER);
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
     let keep = Keep {
-        read: &[Path::new(facts::FOLDER)],
+        read: &[facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new),
         adjust: &[],
         write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],
         require_landlock: config.require_landlock,

@@ -1,18 +1,22 @@
 use orlop_sandbox::base;
 use orlop_sandbox::capability::Capability;
-use orlop_sandbox::profile::{Pin, Profile, Rule, Value, join};
+use orlop_sandbox::profile::{BROKER_SLOTS, Pin, Profile, Rule, Slot, Value, join, request_slot};
 use orlop_sandbox::seccomp::{BROKER_BASE, BROKER_ORDERS};
 use orlop_sandbox::sys::numbers;
 use orlop_sandbox::syscall;
 
 /// The process that owns the clock. It reads no byte from the network and links no parser of one.
 pub const BROKER: Profile =
-    Profile { name: "ntp-broker", keep: &[Capability::SysTime], syscalls: &SYSCALLS, ..base::BROKER };
+    Profile { name: "ntp-broker", keep: &[Capability::SysTime], slots: &SLOTS, syscalls: &SYSCALLS, ..base::BROKER };
+
+/// One more, to ask for the worker that looks up names.
+const SLOTS: [Slot; BROKER_SLOTS.len() + 1] = join(&[&BROKER_SLOTS, &[request_slot(0)]]);
 
 const INTERNET: u32 = numbers::AF_INET.cast_unsigned();
 const INTERNET_6: u32 = numbers::AF_INET6.cast_unsigned();
 /// `SOCK_DGRAM`, non-blocking and not inherited: nothing else is opened after narrowing.
 const DATAGRAM: u32 = (numbers::SOCK_DGRAM | numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC).cast_unsigned();
+const STREAM: u32 = (numbers::SOCK_STREAM | numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC).cast_unsigned();
 const SOCKET: u32 = numbers::SOL_SOCKET.cast_unsigned();
 const TIMES: u32 = numbers::SO_TIMESTAMPNS.cast_unsigned();
 const WALL: u32 = numbers::CLOCK_REALTIME.cast_unsigned();
@@ -32,8 +36,10 @@ const OWN: &[Rule] = &[
         &[
             &[Pin::new(0, Value::Int(INTERNET)), Pin::new(1, Value::Int(DATAGRAM))],
             &[Pin::new(0, Value::Int(INTERNET_6)), Pin::new(1, Value::Int(DATAGRAM))],
+            &[Pin::new(0, Value::Int(INTERNET)), Pin::new(1, Value::Int(STREAM))],
+            &[Pin::new(0, Value::Int(INTERNET_6)), Pin::new(1, Value::Int(STREAM))],
         ],
-        "a server gets a socket of its own",
+        "a server gets a socket of its own, a name server of long answers two",
     ),
     Rule::when(
         syscall!(SYS_setsockopt),

@@ -1,16 +1,18 @@
 //! The NTP client as data: [`DAEMON`], with the sandbox profiles of its processes, shared by them, by its image, and by the
 //! tests that attack them.
 //!
-//! [`WORKER`] speaks with servers, through sockets that are connected to one each, and cannot touch the clock; [`BROKER`] owns
-//! the clock and hears no server. Nothing here parses anything, so a broker may depend on it.
+//! [`WORKER`] speaks with servers, through sockets that are connected to one each, and cannot touch the clock; [`LOOKUP`] asks
+//! name servers where those of a name are; [`BROKER`] owns the clock and hears nobody. Nothing here parses anything, so a broker may depend on it.
 #![forbid(unsafe_code)]
 
 mod broker;
+mod lookup;
 mod worker;
 
 use orlop_sandbox::daemon::{Bind, Daemon, Grant, Processes, Service, Worker};
 
 pub use broker::BROKER;
+pub use lookup::LOOKUP;
 pub use worker::WORKER;
 
 /// The NTP client.
@@ -35,8 +37,13 @@ pub const DAEMON: Daemon = Daemon {
     processes: Processes::Own,
 };
 
-const WORKERS: [Worker; 1] =
-    [Worker { program: "orlop-ntp-worker", profile: &WORKER, service: Service::Vital, grants: &[Grant::Connected] }];
+const WORKERS: [Worker; 2] = [
+    Worker { program: "orlop-ntp-worker", profile: &WORKER, service: Service::Vital, grants: &[Grant::Connected] },
+    Worker { program: "orlop-ntp-lookup", profile: &LOOKUP, service: Service::Optional, grants: &[Grant::Connected] },
+];
+
+/// The place of the worker that looks up names, which is started when there is a name.
+pub const LOOKUP_WORKER: usize = 1;
 
 #[cfg(test)]
 mod tests {
@@ -49,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_tables_stay_small() {
-        for (profile, most) in [(WORKER, 18), (BROKER, 34)] {
+        for (profile, most) in [(WORKER, 18), (LOOKUP, 18), (BROKER, 34)] {
             assert!(profile.syscalls.len() <= most, "{} allows {}", profile.name, profile.syscalls.len());
         }
     }

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::server::{Server, worker_ended};
 use crate::status::Stepped;
 
-impl Server {
+impl Server<'_> {
     /// Decides one request, and does it or says why not.
     pub(super) fn request(&mut self, now: Instant, request: Request) -> Result<(), Fatal> {
         let what = asked(&request);

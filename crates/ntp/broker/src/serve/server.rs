@@ -11,15 +11,18 @@ use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    self as contract, Conduct, Frequency, Notice, Occasion, PeerId, Phase, Policy, Request, Rules, ServerAddr, State,
+    self as contract, Conduct, Frequency, MAX_ADDRESSES, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
+    ServerAddr, SourceId, State,
 };
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_wire::Bounded;
 use tracing::{info, warn};
 
 use super::equipment::Equipment;
+use super::names::{Heard, Names};
 use crate::config::{Config, Place};
 use crate::control::Order;
 use crate::floor;
@@ -28,12 +31,13 @@ use crate::sources::{Asked, Change, Sources, chosen};
 use crate::status::{Outcome, Status, Stepped};
 
 /// A broker at work.
-pub(super) struct Server {
+pub(super) struct Server<'n> {
     run: Run,
     config: Config,
     pub(super) equipment: Equipment,
     pub(super) policy: Policy,
     pub(super) channel: BrokerChannel<Notice, Request>,
+    names: Names<'n>,
     sources: Sources,
     /// Where each server is that the worker has a socket to.
     pub(super) peers: BTreeMap<PeerId, ServerAddr>,
@@ -75,14 +79,14 @@ const KEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How long before its deadline a one-shot run takes a single answer.
 const LAST_RESORT: Duration = Duration::from_secs(1);
 
-impl Server {
+impl<'n> Server<'n> {
     pub(super) fn new(
         run: Run,
         config: Config,
         begun: Begun,
         mut equipment: Equipment,
         postures: Postures,
-        channel: BrokerChannel<Notice, Request>,
+        (channel, names): (BrokerChannel<Notice, Request>, Names<'n>),
     ) -> Self {
         let now = clock::now();
         let State { drift, last_good, account } = equipment.state.load();
@@ -98,6 +102,7 @@ impl Server {
             equipment,
             policy,
             channel,
+            names,
             sources: Sources::default(),
             peers: BTreeMap::new(),
             started,
@@ -149,6 +154,11 @@ impl Server {
                     changed.map_err(|cause| Fatal::os("cannot watch what the network says", cause))?;
                     self.choose_sources()?;
                 }
+                heard = self.names.next() => match heard? {
+                    Heard::Found(source, servers) => self.found(source, servers)?,
+                    Heard::Came(name, posture) => self.postures.insert(name, posture),
+                    Heard::Nothing => {}
+                },
                 call = next_order(control) => {
                     let Call { order, caller } = call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     let reply = self.order(order)?;
@@ -184,6 +194,7 @@ impl Server {
         for change in self.sources.become_these(wanted) {
             match change {
                 Change::Removed(source) => {
+                    self.names.forget(source);
                     self.policy.forget(source);
                     self.notify(&Notice::SourceGone { source })?;
                 }
@@ -192,19 +203,24 @@ impl Server {
                     info!(source = %place, ?origin, "asking");
                     self.notify(&Notice::Source { source, conduct })?;
                     match place {
-                        Place::Address(server) => {
-                            let servers = [server].into_iter().collect();
-                            self.policy.learn(source, [server].into_iter().collect());
-                            self.notify(&Notice::Addresses { source, servers })?;
-                        }
-                        Place::Name(name, _port) => {
-                            warn!(name, "names are not looked up yet; write an address");
+                        Place::Address(server) => self.found(source, vec![server])?,
+                        Place::Name(name, port) => {
+                            if !self.names.want(source, &name, port) {
+                                warn!(name, "this name cannot be looked up");
+                            }
                         }
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Where the servers of a source are.
+    fn found(&mut self, source: SourceId, servers: Vec<ServerAddr>) -> Result<(), Fatal> {
+        let servers: Bounded<ServerAddr, MAX_ADDRESSES> = servers.into_iter().take(MAX_ADDRESSES).collect();
+        self.policy.learn(source, servers.clone());
+        self.notify(&Notice::Addresses { source, servers })
     }
 
     fn addresses_changed(&mut self, now: Instant, online: bool) -> Result<(), Fatal> {
@@ -233,6 +249,7 @@ impl Server {
     fn catch_up(&mut self, now: Instant) -> Result<Option<Exit>, Fatal> {
         if self.online_at.is_some_and(|at| at <= now) {
             self.online_at = None;
+            self.names.refresh();
             self.notify(&Notice::Online)?;
         }
         if self.keep_at <= now {
