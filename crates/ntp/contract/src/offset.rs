@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 /// means that the clock is behind.
 ///
 /// It reaches 292 years either way, which is the distance of any two [`Utc`](crate::Utc). Arithmetic saturates.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, MaxSize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, MaxSize)]
 #[serde(transparent)]
 pub struct Offset(i64);
 

@@ -235,8 +235,7 @@ impl Policy {
         if catching_up && offset.is_backwards() {
             return Err(Refusal::Backwards);
         }
-        let smallest =
-            if why.occasion().is_some() { Self::SMALLEST_STEP } else { Self::SMALLEST_CATCH_UP };
+        let smallest = if why.occasion().is_some() { Self::SMALLEST_STEP } else { Self::SMALLEST_CATCH_UP };
         if offset.size() <= smallest {
             return Err(Refusal::TooSmall);
         }
@@ -355,9 +354,11 @@ impl Request {
     pub const fn rate(&self) -> Option<Frequency> {
         match self {
             Self::Frequency { drift, slew } => drift.plus(*slew),
-            Self::Step(_) | Self::Synchronised { .. } | Self::Unsynchronised | Self::Connect { .. } | Self::Report(_) => {
-                None
-            }
+            Self::Step(_)
+            | Self::Synchronised { .. }
+            | Self::Unsynchronised
+            | Self::Connect { .. }
+            | Self::Report(_) => None,
         }
     }
 }

@@ -124,7 +124,9 @@ impl Read {
                 once(&mut self.settled, known.then_some(value == "yes"), "settled")
             }
             "steps-spent" => once(&mut self.steps, value.parse().ok().map(Duration::from_nanos), "steps-spent"),
-            "forwards-spent" => once(&mut self.forwards, value.parse().ok().map(Duration::from_nanos), "forwards-spent"),
+            "forwards-spent" => {
+                once(&mut self.forwards, value.parse().ok().map(Duration::from_nanos), "forwards-spent")
+            }
             _ => Ok(()),
         }
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, Frequency, LastStep, Notice, Offset, PeerId, Request, ServerAddr, SourceId, Status,
-    Utc,
+    Asked, Conduct, Counters, Discard, Frequency, LastStep, Notice, Offset, PeerId, Request, ServerAddr, SourceId,
+    Status, Utc,
 };
 
 use crate::discipline::Discipline;

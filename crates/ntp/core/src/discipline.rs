@@ -111,7 +111,15 @@ impl Discipline {
     /// Forgets everything but its sources. The clock runs at `drift`, without a slew, from now on.
     pub(crate) fn restart(&mut self, drift: Frequency) {
         let clock = Recorder::new(drift);
-        let mut fresh = Self { controller: controller(&clock), clock, sources: BTreeMap::new(), zero: self.zero, drift, slew_until: None, last: None };
+        let mut fresh = Self {
+            controller: controller(&clock),
+            clock,
+            sources: BTreeMap::new(),
+            zero: self.zero,
+            drift,
+            slew_until: None,
+            last: None,
+        };
         for (peer, source) in core::mem::take(&mut self.sources) {
             fresh.add(peer, source.polls);
             fresh.usable(peer, source.usable);

@@ -69,9 +69,9 @@ impl Sources {
 
     /// Whether somebody could take the place of this server.
     pub(crate) fn has_another(&self, source: SourceId, used: &[(SourceId, ServerAddr)]) -> bool {
-        self.0.get(&source).is_some_and(|source| {
-            source.good().any(|server| !used.iter().any(|(_, other)| other == server))
-        })
+        self.0
+            .get(&source)
+            .is_some_and(|source| source.good().any(|server| !used.iter().any(|(_, other)| other == server)))
     }
 
     /// It was tried, and is bad.

@@ -69,7 +69,16 @@ mod tests {
         let (millis, zero) = (Duration::from_millis, Duration::ZERO);
         let at = Instant::from_nanos(0);
         let offset = Offset::from_nanos(nanos);
-        Sample { at, offset, delay: millis(20), stratum: 2, leap: Leap::None, root_delay: millis(10), root_dispersion: millis(5), precision: zero }
+        Sample {
+            at,
+            offset,
+            delay: millis(20),
+            stratum: 2,
+            leap: Leap::None,
+            root_delay: millis(10),
+            root_dispersion: millis(5),
+            precision: zero,
+        }
     }
 
     #[test]

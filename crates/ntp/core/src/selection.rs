@@ -53,9 +53,11 @@ pub fn judge(votes: &[Vote], configured: usize) -> Verdict {
         return Verdict::TooFew;
     }
     // The largest crowd is found at the beginning of somebody's interval. Of several as large, the most certain one counts.
-    let crowd = votes.iter().map(|vote| vote.interval().0).map(|point| Crowd::around(votes, point)).max_by_key(|crowd| {
-        (crowd.0.len(), core::cmp::Reverse(crowd.0.iter().map(|vote| vote.distance).min()))
-    });
+    let crowd = votes
+        .iter()
+        .map(|vote| vote.interval().0)
+        .map(|point| Crowd::around(votes, point))
+        .max_by_key(|crowd| (crowd.0.len(), core::cmp::Reverse(crowd.0.iter().map(|vote| vote.distance).min())));
     let crowd = crowd.map(|Crowd(crowd)| crowd).unwrap_or_default();
     if crowd.len() < needed || crowd.len().saturating_mul(2) <= votes.len() {
         return Verdict::Split;

@@ -36,10 +36,6 @@ impl Account {
         let Self { boot: ours, at, settled, steps, forwards } = self;
         let same = ours == boot;
         let ago = if same { now.since(*at) } else { Duration::ZERO };
-        Past {
-            settled: same && *settled,
-            steps: steps.saturating_sub(ago),
-            forwards: forwards.saturating_sub(ago),
-        }
+        Past { settled: same && *settled, steps: steps.saturating_sub(ago), forwards: forwards.saturating_sub(ago) }
     }
 }

@@ -113,7 +113,14 @@ fn backwards_needs_an_occasion_that_allows_it() {
         ("suspend", false, true, Some(Occasion::Suspend), majority(Occasion::Suspend), Ok(())),
         ("restore", false, true, Some(Occasion::Restore), majority(Occasion::Restore), Ok(())),
         ("the operator", false, true, Some(Occasion::Operator), majority(Occasion::Operator), Ok(())),
-        ("a suspend that calls itself an operator", false, true, Some(Occasion::Suspend), majority(Occasion::Operator), Err(Refusal::NoOccasion)),
+        (
+            "a suspend that calls itself an operator",
+            false,
+            true,
+            Some(Occasion::Suspend),
+            majority(Occasion::Operator),
+            Err(Refusal::NoOccasion),
+        ),
         ("no reason", false, false, None, StepReason::FellBehind, Err(Refusal::Backwards)),
         ("the policy's own reason", false, false, None, StepReason::BelowFloor, Err(Refusal::NoOccasion)),
     ] {
@@ -136,7 +143,8 @@ fn an_occasion_is_good_for_one_step() {
 
 #[test]
 fn who_vouches_for_the_clock_has_used_the_occasion_unless_he_cannot_have_heard_of_it() {
-    let fine = || Request::Synchronised { est_error: Duration::ZERO, max_error: Duration::from_secs(1), leap: Leap::None };
+    let fine =
+        || Request::Synchronised { est_error: Duration::ZERO, max_error: Duration::from_secs(1), leap: Leap::None };
     let mut policy = fresh();
     let _ = policy.arise(at(100), Occasion::Suspend);
     verdict(&mut policy, at(104), clock(FLOOR), fine()).unwrap();

@@ -15,7 +15,8 @@ pub(crate) const BEGINNINGS: [u64; 7] =
     [0, FLOOR, FLOOR + 86_400, 2_085_978_495, 2_147_483_647, 4_070_908_800, i64::MAX.unsigned_abs() / 1_000_000_000];
 
 /// Occasions, by number.
-pub(crate) const OCCASIONS: [Occasion; 4] = [Occasion::Suspend, Occasion::Restore, Occasion::Operator, Occasion::Suspend];
+pub(crate) const OCCASIONS: [Occasion; 4] =
+    [Occasion::Suspend, Occasion::Restore, Occasion::Operator, Occasion::Suspend];
 
 /// The clock of one machine, over restarts of everything but the machine.
 pub(crate) struct Driven {
@@ -33,8 +34,15 @@ pub(crate) struct Driven {
 impl Driven {
     pub(crate) fn new(begins: u64, one_shot: bool) -> Self {
         let (now, shown) = (Instant::from_nanos(0), Utc::from_secs(begins));
-        let mut driven =
-            Self { policy: policy(now, one_shot, None), now, shown, one_shot, occasions: 1, forwards: Duration::ZERO, made: 0 };
+        let mut driven = Self {
+            policy: policy(now, one_shot, None),
+            now,
+            shown,
+            one_shot,
+            occasions: 1,
+            forwards: Duration::ZERO,
+            made: 0,
+        };
         if let Some(permitted) = driven.policy.first_step(shown, None) {
             driven.apply(permitted.into_request());
         }

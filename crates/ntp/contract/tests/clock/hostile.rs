@@ -20,7 +20,14 @@ fn request() -> impl Strategy<Value = Request> {
         -400_000_000_000_000_i64..400_000_000_000_000,
         power.prop_map(|(bits, ahead, more)| ((1 << bits) + more) * if ahead { -1_000_000_000 } else { 1_000_000_000 }),
     ];
-    let occasions = [Occasion::Boot, Occasion::Restart, Occasion::OneShot, Occasion::Suspend, Occasion::Restore, Occasion::Operator];
+    let occasions = [
+        Occasion::Boot,
+        Occasion::Restart,
+        Occasion::OneShot,
+        Occasion::Suspend,
+        Occasion::Restore,
+        Occasion::Operator,
+    ];
     let reasons = occasions.iter().flat_map(|o| [StepReason::Majority(*o), StepReason::LoneAnswer(*o)]);
     let reasons: Vec<StepReason> = reasons.chain([StepReason::FellBehind, StepReason::BelowFloor]).collect();
     let rate = || (-32_768_000..=32_768_000).prop_map(|scaled| Frequency::new(scaled).unwrap());

@@ -52,9 +52,8 @@ fn conversations() -> Vec<(&'static str, Vec<u8>, u32)> {
     let restart = || vec![1, 0];
     let wait = |tens: u8| vec![0, tens];
     let floor = i64::try_from(FLOOR).unwrap();
-    let settled = |leap| {
-        asked(&Request::Synchronised { est_error: Duration::ZERO, max_error: Duration::from_millis(20), leap })
-    };
+    let settled =
+        |leap| asked(&Request::Synchronised { est_error: Duration::ZERO, max_error: Duration::from_millis(20), leap });
     let vouched = settled(Leap::None);
     let ppm = |ppm: i32| Frequency::new(ppm << 16).unwrap();
     let small = [wait(100), step(900 * SECOND, behind), restart(), connect.clone()].concat();
@@ -69,13 +68,29 @@ fn conversations() -> Vec<(&'static str, Vec<u8>, u32)> {
         ("2 to the 30 s and back", begins(1, &[step(SECOND << 30, boot), step(-SECOND << 30, boot)]), 1),
         ("2 to the 31 s and back", begins(1, &[step(SECOND << 31, boot), step(-SECOND << 31, boot)]), 1),
         ("small steps and restarts (CVE-2015-5300)", begins(1, &[vouched.clone(), small.repeat(40)]), 40),
-        ("small steps, then a big one (CVE-2015-5300)", begins(1, &[vouched.clone(), small.repeat(40), step(5 * 86_400 * SECOND, behind)]), 40),
-        ("back after a restart", begins(2, &[wait(1), vouched.clone(), restart(), connect.clone(), step(-60 * SECOND, boot)]), 0),
-        ("back after a suspend", begins(2, &[wait(1), vouched, vec![2, 0], step(-60 * SECOND, StepReason::Majority(Occasion::Suspend))]), 1),
+        (
+            "small steps, then a big one (CVE-2015-5300)",
+            begins(1, &[vouched.clone(), small.repeat(40), step(5 * 86_400 * SECOND, behind)]),
+            40,
+        ),
+        (
+            "back after a restart",
+            begins(2, &[wait(1), vouched.clone(), restart(), connect.clone(), step(-60 * SECOND, boot)]),
+            0,
+        ),
+        (
+            "back after a suspend",
+            begins(2, &[wait(1), vouched, vec![2, 0], step(-60 * SECOND, StepReason::Majority(Occasion::Suspend))]),
+            1,
+        ),
         ("a leap second in November", begins(1, &[settled(Leap::Insert)]), 0),
         ("faster than allowed", begins(1, &[asked(&Request::Frequency { drift: ppm(400), slew: ppm(101) })]), 0),
         ("as fast as allowed", begins(1, &[asked(&Request::Frequency { drift: ppm(400), slew: ppm(100) })]), 0),
-        ("a socket to a stranger", begins(1, &[asked(&Request::Connect { peer: PeerId::new(1).unwrap(), source, server: server(9) })]), 0),
+        (
+            "a socket to a stranger",
+            begins(1, &[asked(&Request::Connect { peer: PeerId::new(1).unwrap(), source, server: server(9) })]),
+            0,
+        ),
         ("nobody agreed", vec![vec![1], step(60 * SECOND, boot)].concat(), 0),
         ("no message", vec![1, 7, 3, 9, 9, 9], 0),
         ("a number that is too long", vec![1, 7, 3, 0x83, 0x00, 0], 0),
@@ -84,7 +99,10 @@ fn conversations() -> Vec<(&'static str, Vec<u8>, u32)> {
 }
 
 const STATES: &[(&str, &str)] = &[
-    ("whole", "orlop-ntp-state 1\ndrift -131072\ngood 1793500000000000000\nboot 0d8a-ff\nat 5000\nsettled yes\nsteps-spent 600\nforwards-spent 0\n"),
+    (
+        "whole",
+        "orlop-ntp-state 1\ndrift -131072\ngood 1793500000000000000\nboot 0d8a-ff\nat 5000\nsettled yes\nsteps-spent 600\nforwards-spent 0\n",
+    ),
     ("only a title", "orlop-ntp-state 1\n"),
     ("drift beyond 500 ppm", "orlop-ntp-state 1\ndrift -34275328\n"),
     ("twice", "orlop-ntp-state 1\ndrift 1\ndrift 2\n"),

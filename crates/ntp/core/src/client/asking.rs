@@ -77,7 +77,12 @@ impl Client {
     }
 
     /// Stops asking those who are meant.
-    pub(super) fn drop_peers(&mut self, now: Instant, actions: &mut Vec<Action>, is_meant: impl Fn(&Peer, &Sources) -> bool) {
+    pub(super) fn drop_peers(
+        &mut self,
+        now: Instant,
+        actions: &mut Vec<Action>,
+        is_meant: impl Fn(&Peer, &Sources) -> bool,
+    ) {
         let sources = &self.sources;
         let gone: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| is_meant(peer, sources)).map(|(id, _)| *id).collect();
@@ -109,7 +114,9 @@ impl Client {
             peer.sent(at);
         }
         // While a step is on its way, nobody knows on which side of it this is; the question ends with it.
-        if !matches!(self.stage, Stage::Stepping(_)) && let Some(by) = self.wall.look(now, at) {
+        if !matches!(self.stage, Stage::Stepping(_))
+            && let Some(by) = self.wall.look(now, at)
+        {
             let question = self.peers.get(&peer).and_then(|peer| peer.question);
             self.meddled(now, by, actions);
             // This one was sent after whatever it was.

@@ -1,10 +1,12 @@
 //! What the time is: ballots, steps, and whom the clock follows.
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Conduct, Frequency, LastStep, Leap, Occasion, Offset, PeerId, PeerState, Policy, Request, Step, StepReason, Utc};
+use orlop_ntp_contract::{
+    Conduct, Frequency, LastStep, Leap, Occasion, Offset, PeerId, PeerState, Policy, Request, Step, StepReason, Utc,
+};
 
-use super::stage::{Ballot, COMPANY, DOUBT, Following, Stage, Stepping};
 use super::rate::Rate;
+use super::stage::{Ballot, COMPANY, DOUBT, Following, Stage, Stepping};
 use super::{Action, Client};
 use crate::discipline::{Discipline, LARGEST};
 use crate::peer::Peer;

@@ -17,7 +17,8 @@ impl Client {
     pub fn status(&self, now: Instant) -> Status {
         let chosen: Vec<&PeerId> = self.chosen().iter().filter(|id| self.peers.contains_key(id)).collect();
         let sample = |id: &&PeerId| self.peers.get(id)?.latest(Instant::from_nanos(0)).copied();
-        let best = chosen.iter().copied().filter_map(|id| Some((id, sample(&id)?))).min_by_key(|(_, s)| s.distance(now));
+        let best =
+            chosen.iter().copied().filter_map(|id| Some((id, sample(&id)?))).min_by_key(|(_, s)| s.distance(now));
         let jitter = |id: &&PeerId| self.peers.get(id).map(|peer| sample::jitter(peer.samples()));
         let offset = |(id, sample): (&PeerId, sample::Sample)| {
             self.discipline.offset(*id).unwrap_or_else(|| self.offset(now, sample.offset))

@@ -50,7 +50,8 @@ fn an_answer_is_a_measurement() {
 #[test]
 fn what_is_not_the_answer_is_refused_and_only_the_server_ends_the_question() {
     let field = |bytes: &[u8]| [&answer()[..], bytes].concat();
-    let short = |from: usize, value: u32| with(move |bytes| bytes[from..from + 4].copy_from_slice(&value.to_be_bytes()));
+    let short =
+        |from: usize, value: u32| with(move |bytes| bytes[from..from + 4].copy_from_slice(&value.to_be_bytes()));
     let stranger = |why| Err(NoAnswer { why, final_word: false });
     let server = |why| Err(NoAnswer { why, final_word: true });
     for (what, bytes, want) in [
@@ -68,24 +69,68 @@ fn what_is_not_the_answer_is_refused_and_only_the_server_ends_the_question() {
         ("version 5", with(|b| b[0] = 0x2c), stranger(Discard::WrongVersion)),
         ("origin 0 (CVE-2015-8138)", with(at(24, 0)), stranger(Discard::WrongOrigin)),
         ("origin of before", with(at(24, NONCE - 1)), stranger(Discard::WrongOrigin)),
-        ("origin is its own receive time (CVE-2016-1548)", with(at(24, Timestamp::of(utc(5)).bits())), stranger(Discard::WrongOrigin)),
-        ("kiss of a stranger (CVE-2015-7704)", with(|b| { b[1] = 0; b[12..16].copy_from_slice(b"RATE"); at(24, 0)(b); }), stranger(Discard::WrongOrigin)),
+        (
+            "origin is its own receive time (CVE-2016-1548)",
+            with(at(24, Timestamp::of(utc(5)).bits())),
+            stranger(Discard::WrongOrigin),
+        ),
+        (
+            "kiss of a stranger (CVE-2015-7704)",
+            with(|b| {
+                b[1] = 0;
+                b[12..16].copy_from_slice(b"RATE");
+                at(24, 0)(b);
+            }),
+            stranger(Discard::WrongOrigin),
+        ),
         ("crypto-NAK (CVE-2016-4953)", field(&[0; 4]), stranger(Discard::Mac)),
         ("code of an unknown key", field(&[7; 20]), stranger(Discard::Mac)),
         ("longer code", field(&[7; 24]), stranger(Discard::Mac)),
-        ("leap 3 at stratum 1 (CVE-2016-4954)", with(|b| { b[0] |= 0xc0; b[1] = 1; }), server(Discard::Unsynchronised)),
+        (
+            "leap 3 at stratum 1 (CVE-2016-4954)",
+            with(|b| {
+                b[0] |= 0xc0;
+                b[1] = 1;
+            }),
+            server(Discard::Unsynchronised),
+        ),
         ("stratum 16", with(|b| b[1] = 16), server(Discard::Unsynchronised)),
         ("stratum 255", with(|b| b[1] = 255), server(Discard::Unsynchronised)),
         ("never received", with(at(32, 0)), server(Discard::BadTimestamp)),
         ("never sent", with(at(40, 0)), server(Discard::BadTimestamp)),
         ("sent before it was received", with(at(40, Timestamp::of(utc(4)).bits())), server(Discard::BadTimestamp)),
-        ("before the floor", with(|b| { at(32, Timestamp::of(utc(0)).bits() - 2)(b); at(40, Timestamp::of(utc(0)).bits() - 1)(b); }), server(Discard::BeforeFloor)),
-        ("in 1970", with(|b| { at(32, 0x83aa_7e80_0000_0000)(b); at(40, 0x83aa_7e80_0000_0000)(b); }), server(Discard::BeforeFloor)),
-        ("the round trip is shorter than nothing", with(at(40, Timestamp::of(utc(15)).bits())), server(Discard::BadDelay)),
+        (
+            "before the floor",
+            with(|b| {
+                at(32, Timestamp::of(utc(0)).bits() - 2)(b);
+                at(40, Timestamp::of(utc(0)).bits() - 1)(b);
+            }),
+            server(Discard::BeforeFloor),
+        ),
+        (
+            "in 1970",
+            with(|b| {
+                at(32, 0x83aa_7e80_0000_0000)(b);
+                at(40, 0x83aa_7e80_0000_0000)(b);
+            }),
+            server(Discard::BeforeFloor),
+        ),
+        (
+            "the round trip is shorter than nothing",
+            with(at(40, Timestamp::of(utc(15)).bits())),
+            server(Discard::BadDelay),
+        ),
         ("root dispersion above a second", short(8, 0x0001_0001), server(Discard::Distant)),
         ("root delay above 3 s", short(4, 0x0003_0001), server(Discard::Distant)),
         ("root delay without end", short(4, u32::MAX), server(Discard::Distant)),
-        ("a clock that reads whole seconds", with(|b| { b[3] = 0x7f; b[4..8].copy_from_slice(&[0, 1, 0, 1]); }), server(Discard::Distant)),
+        (
+            "a clock that reads whole seconds",
+            with(|b| {
+                b[3] = 0x7f;
+                b[4..8].copy_from_slice(&[0, 1, 0, 1]);
+            }),
+            server(Discard::Distant),
+        ),
     ] {
         assert_eq!(taken(&bytes), want, "{what}");
     }

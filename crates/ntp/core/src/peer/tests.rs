@@ -18,7 +18,16 @@ fn chance() -> Chance {
 
 fn sample(at: Instant) -> Sample {
     let zero = Duration::ZERO;
-    Sample { at, offset: Offset::ZERO, delay: zero, stratum: 1, leap: Leap::None, root_delay: zero, root_dispersion: zero, precision: zero }
+    Sample {
+        at,
+        offset: Offset::ZERO,
+        delay: zero,
+        stratum: 1,
+        leap: Leap::None,
+        root_delay: zero,
+        root_dispersion: zero,
+        precision: zero,
+    }
 }
 
 /// Asks `times` times, each time when it is due; whole seconds between the questions.

@@ -45,7 +45,12 @@ fn a_majority_is_more_than_half_and_two_where_there_are_several() {
         ("56 years", &[(YEARS, 10), (YEARS + 2, 10)], 2, Ok((YEARS, vec![0, 1]))),
         ("they touch", &[(0, 10), (20, 10)], 2, Ok((0, vec![0, 1]))),
         ("the narrowest gives the offset", &[(0, 50), (20, 30), (15, 3)], 3, Ok((15, vec![0, 1, 2]))),
-        ("a wide one agrees with either side, the more certain side wins", &[(0, 5), (100, 4), (50, 60)], 3, Ok((100, vec![1, 2]))),
+        (
+            "a wide one agrees with either side, the more certain side wins",
+            &[(0, 5), (100, 4), (50, 60)],
+            3,
+            Ok((100, vec![1, 2])),
+        ),
     ] {
         assert_eq!(verdict(votes, configured), want, "{what}");
     }

@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use orlop_ntp_contract::{Leap, Offset, Phase, Poll, PollRange};
 
+use crate::scene::{Scene, Server};
 use crate::weather::Weather;
-use crate::world::{Scene, Server, World};
+use crate::world::World;
 
 /// One clock, three servers that are asked every 64 s, 40 000 s of which the first tenth does not count: what the bench does
 /// with chronyd.
@@ -28,7 +29,12 @@ fn the_steady_error_is_what_the_network_allows() {
     ] {
         let rms: Vec<f64> = (0..8).map(|seed| bench(&server, seed).rms(4000.0)).collect();
         let mean = rms.iter().sum::<f64>() / 8.0;
-        println!("{what}: RMS {:.1} µs on average, from {:.1} to {:.1}", mean * 1e6, rms.iter().copied().fold(1.0, f64::min) * 1e6, rms.iter().copied().fold(0.0, f64::max) * 1e6);
+        println!(
+            "{what}: RMS {:.1} µs on average, from {:.1} to {:.1}",
+            mean * 1e6,
+            rms.iter().copied().fold(1.0, f64::min) * 1e6,
+            rms.iter().copied().fold(0.0, f64::max) * 1e6
+        );
         assert!(mean < bound, "{what}: {mean} s");
     }
 }

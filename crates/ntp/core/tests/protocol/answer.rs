@@ -39,7 +39,18 @@ impl Answer {
 
     /// The datagram.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let Self { flags, stratum, precision, root_delay, root_dispersion, reference_id, origin, receive, transmit, rest } = self;
+        let Self {
+            flags,
+            stratum,
+            precision,
+            root_delay,
+            root_dispersion,
+            reference_id,
+            origin,
+            receive,
+            transmit,
+            rest,
+        } = self;
         let mut bytes = vec![*flags, *stratum, 6, precision.to_be_bytes()[0]];
         bytes.extend(root_delay.to_be_bytes());
         bytes.extend(root_dispersion.to_be_bytes());

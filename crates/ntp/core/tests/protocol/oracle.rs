@@ -49,7 +49,10 @@ fn compare(datagram: &[u8]) -> Result<(), TestCaseError> {
         NtpLeapIndicator::Unknown | NtpLeapIndicator::Unsynchronized => None,
     };
     prop_assert_eq!((ours.mode, ours.leap), (mode, leap));
-    prop_assert_eq!((ours.stratum, ours.precision, ours.poll), (other.stratum(), other.precision(), other.poll().as_log()));
+    prop_assert_eq!(
+        (ours.stratum, ours.precision, ours.poll),
+        (other.stratum(), other.precision(), other.poll().as_log())
+    );
     prop_assert!(is_same_length(ours.root_delay, other.root_delay()), "{:?} {:?}", ours, other);
     prop_assert!(is_same_length(ours.root_dispersion, other.root_dispersion()), "{:?} {:?}", ours, other);
     prop_assert!(is_close(ours.receive, other.receive_timestamp()), "{:?} {:?}", ours, other);

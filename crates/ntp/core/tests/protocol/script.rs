@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use orlop_machine::{Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, BootId, Conduct, Frequency, Kind, Notice, Occasion, Offset, PeerId, Policy, Poll, PollRange, Refusal, Request, Rules,
-    ServerAddr, SourceConduct, SourceId, Utc,
+    Asked, BootId, Conduct, Frequency, Kind, Notice, Occasion, Offset, PeerId, Policy, Poll, PollRange, Refusal,
+    Request, Rules, ServerAddr, SourceConduct, SourceId, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
 use orlop_wire::{Bounded, decode, encode, max_size};
 
 use crate::answer::{Answer, nonce};
-use crate::world::{BEGIN, FLOOR, address};
+use crate::place::{BEGIN, FLOOR, address};
 
 /// Steps per script: enough for a few ballots, and a bound on the time of one run.
 const MAX_STEPS: usize = 300;
@@ -160,7 +160,9 @@ impl Stage {
         let Some(Some((question, asked))) = self.sockets.get(&peer).copied() else { return };
         self.wait(Duration::from_millis(10));
         let ago = Offset::from_span(self.now.since(asked) / 2);
-        let shows = self.truth.saturating_shifted(Offset::from_nanos(ERRORS[usize::from(error % 8)] * 1_000_000_000).minus(ago));
+        let shows = self
+            .truth
+            .saturating_shifted(Offset::from_nanos(ERRORS[usize::from(error % 8)] * 1_000_000_000).minus(ago));
         let mut bytes = Answer::new(question, shows, shows).bytes();
         if let Some((place, byte)) = spoilt {
             bytes.resize(bytes.len().max(place / 2), byte);
@@ -230,7 +232,8 @@ impl Stage {
                 // what was true until just now; but it never asks for what it knows to be forbidden.
                 let late = [Refusal::NoOccasion, Refusal::UnknownServer];
                 let honest = [Refusal::TooOften, Refusal::Budget, Refusal::TooManyDenials, late[0], late[1]];
-                let strange = [Refusal::BelowFloor, Refusal::OutOfRange].contains(&why) && self.wall < Utc::from_secs(FLOOR);
+                let strange =
+                    [Refusal::BelowFloor, Refusal::OutOfRange].contains(&why) && self.wall < Utc::from_secs(FLOOR);
                 assert!(honest.contains(&why) || strange, "{what:?} was refused: {why}");
                 self.tell(Notice::Refused { what, why });
             }
@@ -250,7 +253,8 @@ impl Stage {
                 self.servers.insert(peer, server);
                 self.tell(Notice::Connected { peer, server });
             }
-            Request::Frequency { .. } | Request::Synchronised { .. } | Request::Unsynchronised | Request::Report(_) => {}
+            Request::Frequency { .. } | Request::Synchronised { .. } | Request::Unsynchronised | Request::Report(_) => {
+            }
         }
     }
 }

@@ -5,17 +5,17 @@ use core::time::Duration;
 use orlop_harness::seeds::{self, Seed, Target};
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, Frequency, Kind, LastStep, Leap, Notice, Occasion, Offset, PeerId, PeerState, PeerStatus,
-    Phase, Poll, PollRange, Refusal, Request, SourceConduct, SourceId, Status, Step, StepReason, Utc,
+    Asked, Conduct, Counters, Discard, Frequency, Kind, LastStep, Leap, Notice, Occasion, Offset, PeerId, PeerState,
+    PeerStatus, Phase, Poll, PollRange, Refusal, Request, SourceConduct, SourceId, Status, Step, StepReason, Utc,
 };
 use orlop_ntp_core::exchange::{Answer as Taken, Kiss};
 use orlop_wire::{MaxSize, encode, max_size};
 use serde::Serialize;
 
 use crate::answer::Answer;
-use crate::targets::{self, NONCE};
-use crate::world::{BEGIN, FLOOR, address};
+use crate::place::{BEGIN, FLOOR, address};
 use crate::script;
+use crate::targets::{self, NONCE};
 
 /// The fuzz targets of this package, and what each does with a seed.
 const TARGETS: [Target; 4] = [
@@ -32,7 +32,8 @@ fn every_committed_seed_is_replayed() {
 
 #[test]
 fn every_seed_that_is_made_here_is_committed() {
-    let mut all: Vec<Seed> = packets().into_iter().map(|(name, bytes, _)| Seed::new("ntp_packet", name, bytes)).collect();
+    let mut all: Vec<Seed> =
+        packets().into_iter().map(|(name, bytes, _)| Seed::new("ntp_packet", name, bytes)).collect();
     all.extend(scripts().into_iter().map(|(name, bytes, _)| Seed::new("ntp_machine", name, bytes)));
     all.extend(requests().into_iter().map(|(name, request)| Seed::new("ntp_ipc_from_worker", name, encoded(&request))));
     all.extend(notices().into_iter().map(|(name, notice)| Seed::new("ntp_ipc_from_broker", name, encoded(&notice))));
@@ -84,13 +85,20 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Result<&'static str, Discard>)> {
         let shows = now.saturating_shifted(Offset::from_nanos(secs * 1_000_000_000));
         Answer::new(NONCE, shows, shows).bytes()
     };
-    let field = |kind: u16, length: u16, bytes: usize| [&kind.to_be_bytes()[..], &length.to_be_bytes(), &vec![7; bytes - 4]].concat();
-    let unsolicited = [field(0x0104, 36, 36), field(0x0204, 104, 104), field(0x0304, 104, 104), field(0x0404, 40, 40)].concat();
+    let field = |kind: u16, length: u16, bytes: usize| {
+        [&kind.to_be_bytes()[..], &length.to_be_bytes(), &vec![7; bytes - 4]].concat()
+    };
+    let unsolicited =
+        [field(0x0104, 36, 36), field(0x0204, 104, 104), field(0x0304, 104, 104), field(0x0404, 40, 40)].concat();
     let second = 1 << 16;
     vec![
         ("a plain answer", with(&|_| ()), Ok("sample")),
         ("origin zero (CVE-2015-8138)", with(&|answer| answer.origin = 0), Err(Discard::WrongOrigin)),
-        ("origin of an older question (CVE-2015-8138)", with(&|answer| answer.origin = NONCE - 1), Err(Discard::WrongOrigin)),
+        (
+            "origin of an older question (CVE-2015-8138)",
+            with(&|answer| answer.origin = NONCE - 1),
+            Err(Discard::WrongOrigin),
+        ),
         ("kiss RATE with origin zero (CVE-2015-7704)", kiss(b"RATE", 0), Err(Discard::WrongOrigin)),
         ("kiss DENY with origin zero (CVE-2015-7704)", kiss(b"DENY", 0), Err(Discard::WrongOrigin)),
         ("kiss RSTR of an older question (CVE-2015-7705)", kiss(b"RSTR", NONCE - 1), Err(Discard::WrongOrigin)),
@@ -102,10 +110,18 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Result<&'static str, Discard>)> {
         ("crypto-NAK (CVE-2016-4953)", rest(&[0; 4]), Err(Discard::Mac)),
         ("MAC of an unknown key (CVE-2016-4955)", rest(&[9; 20]), Err(Discard::Mac)),
         ("longer MAC of an unknown key (CVE-2016-1567)", rest(&[9; 24]), Err(Discard::Mac)),
-        ("kiss with a crypto-NAK (CVE-2016-4953)", with(&|answer| {
-            (answer.stratum, answer.reference_id, answer.rest) = (0, *b"DENY", vec![0; 4]);
-        }), Err(Discard::Mac)),
-        ("leap 3 (CVE-2016-4954)", with(&|answer| (answer.flags, answer.stratum) = (0xe4, 1)), Err(Discard::Unsynchronised)),
+        (
+            "kiss with a crypto-NAK (CVE-2016-4953)",
+            with(&|answer| {
+                (answer.stratum, answer.reference_id, answer.rest) = (0, *b"DENY", vec![0; 4]);
+            }),
+            Err(Discard::Mac),
+        ),
+        (
+            "leap 3 (CVE-2016-4954)",
+            with(&|answer| (answer.flags, answer.stratum) = (0xe4, 1)),
+            Err(Discard::Unsynchronised),
+        ),
         ("leap 1", with(&|answer| answer.flags = 0x64), Ok("sample")),
         ("mode 0", mode(0), Err(Discard::WrongMode)),
         ("mode 1 (CVE-2015-1853)", mode(1), Err(Discard::WrongMode)),
@@ -116,10 +132,18 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Result<&'static str, Discard>)> {
         ("mode 7 private", mode(7), Err(Discard::WrongMode)),
         ("version 3", with(&|answer| answer.flags = 0x1c), Err(Discard::WrongVersion)),
         ("version 5", with(&|answer| answer.flags = 0x2c), Err(Discard::WrongVersion)),
-        ("interleaved: origin is the server's receive time (CVE-2016-1548)", with(&|answer| answer.origin = answer.receive), Err(Discard::WrongOrigin)),
+        (
+            "interleaved: origin is the server's receive time (CVE-2016-1548)",
+            with(&|answer| answer.origin = answer.receive),
+            Err(Discard::WrongOrigin),
+        ),
         ("transmit 0 (CVE-2015-5219)", with(&|answer| answer.transmit = 0), Err(Discard::BadTimestamp)),
         ("receive 0", with(&|answer| answer.receive = 0), Err(Discard::BadTimestamp)),
-        ("sent before received (CVE-2015-5219)", with(&|answer| answer.transmit -= 1 << 10), Err(Discard::BadTimestamp)),
+        (
+            "sent before received (CVE-2015-5219)",
+            with(&|answer| answer.transmit -= 1 << 10),
+            Err(Discard::BadTimestamp),
+        ),
         ("precision -128 (CVE-2015-5219)", with(&|answer| answer.precision = -128), Ok("sample")),
         ("precision 127 (CVE-2015-5219)", with(&|answer| answer.precision = 127), Ok("sample")),
         ("root delay of 18 hours (CVE-2015-5219)", with(&|answer| answer.root_delay = u32::MAX), Err(Discard::Distant)),
@@ -137,7 +161,11 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Result<&'static str, Discard>)> {
         ("2 to the 30 s and one ahead", at((1 << 30) + 1), Ok("sample")),
         ("2 to the 31 s ahead", at(1 << 31), Ok("sample")),
         ("2 to the 31 s and one ahead", at((1 << 31) + 1), Ok("sample")),
-        ("the day before the build", at(i64::try_from(FLOOR).unwrap() - i64::try_from(BEGIN).unwrap() - 86_400), Err(Discard::BeforeFloor)),
+        (
+            "the day before the build",
+            at(i64::try_from(FLOOR).unwrap() - i64::try_from(BEGIN).unwrap() - 86_400),
+            Err(Discard::BeforeFloor),
+        ),
         ("1970", at(-i64::try_from(BEGIN).unwrap()), Err(Discard::BeforeFloor)),
         ("the next era", at(2_085_978_500 - i64::try_from(BEGIN).unwrap()), Ok("sample")),
         ("longer there than away", with(&|answer| answer.transmit += 1 << 29), Err(Discard::BadDelay)),
@@ -173,13 +201,26 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
 fn requests() -> Vec<(&'static str, Request)> {
     let (peer, source) = (PeerId::new(3).unwrap(), SourceId::new(2).unwrap());
     let ppm = |ppm: i32| Frequency::new(ppm << 16).unwrap();
-    let step = |why| Request::Step(Step { offset: Offset::from_nanos(1_795_305_601_090_000_000), why, agreed: [peer].into_iter().collect() });
+    let step = |why| {
+        Request::Step(Step {
+            offset: Offset::from_nanos(1_795_305_601_090_000_000),
+            why,
+            agreed: [peer].into_iter().collect(),
+        })
+    };
     vec![
         ("step by a majority", step(StepReason::Majority(Occasion::Boot))),
         ("step by a single answer", step(StepReason::LoneAnswer(Occasion::OneShot))),
         ("step because it fell behind", step(StepReason::FellBehind)),
         ("frequency", Request::Frequency { drift: ppm(-20), slew: ppm(400) }),
-        ("synchronised", Request::Synchronised { est_error: Duration::from_micros(100), max_error: Duration::from_millis(20), leap: Leap::Insert }),
+        (
+            "synchronised",
+            Request::Synchronised {
+                est_error: Duration::from_micros(100),
+                max_error: Duration::from_millis(20),
+                leap: Leap::Insert,
+            },
+        ),
         ("unsynchronised", Request::Unsynchronised),
         ("connect", Request::Connect { peer, source, server: address(7) }),
         ("report", Request::Report(status())),

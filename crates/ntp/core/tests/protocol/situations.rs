@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use orlop_ntp_contract::{Asked, Leap, Notice, Occasion, Offset, PeerState, Phase, Policy, Refusal, StepReason, Utc};
 
-use crate::world::{BEGIN, FLOOR, Scene, Server, Twist, World};
+use crate::place::{BEGIN, FLOOR};
+use crate::scene::{Scene, Server, Twist};
+use crate::world::World;
 
 const HOUR: i64 = 3600;
 
@@ -48,7 +50,11 @@ fn a_wrong_clock_is_right_after_one_round_trip_and_stays_right() {
         ("2^30 s behind", BEGIN, secs(1 << 30)),
         ("2^30 s ahead", BEGIN, secs(-(1 << 30))),
         ("2^31 s ahead", BEGIN, secs(-(1 << 31))),
-        ("the floor itself, and the clock shows the end", FLOOR, secs(i64::try_from(FLOOR).unwrap() - i64::MAX / 1_000_000_000)),
+        (
+            "the floor itself, and the clock shows the end",
+            FLOOR,
+            secs(i64::try_from(FLOOR).unwrap() - i64::MAX / 1_000_000_000),
+        ),
     ] {
         let scene = Scene { truth: Utc::from_secs(truth), ..Scene::new(three()) }.behind(behind);
         let world = scene.run(7200);
@@ -74,7 +80,9 @@ fn a_clock_that_is_almost_right_is_not_set() {
 #[test]
 fn the_ends_of_the_first_era_and_of_31_bits_are_seconds_like_others() {
     for truth in [2_085_978_496, 2_147_483_648] {
-        let world = Scene { truth: Utc::from_secs(truth - 4000), shown: Utc::from_secs(truth - 4000), ..Scene::new(three()) }.run(8000);
+        let world =
+            Scene { truth: Utc::from_secs(truth - 4000), shown: Utc::from_secs(truth - 4000), ..Scene::new(three()) }
+                .run(8000);
         assert_eq!(world.steps, []);
         assert!(world.worst(2000.0) < 0.002, "{} s", world.worst(2000.0));
     }
@@ -88,7 +96,11 @@ fn liars_are_not_believed_as_long_as_they_are_few() {
         ("one of four", vec![Server::wan(), Server::wan(), liar(), Server::wan()], 1),
         ("two of five", vec![liar(), Server::wan().ahead(-5), Server::wan(), Server::wan(), Server::wan()], 2),
         ("two of five who agree", vec![liar(), liar(), Server::wan(), Server::wan(), Server::wan()], 2),
-        ("one who says 1970", vec![Server::wan().ahead(-i64::try_from(BEGIN).unwrap()), Server::wan(), Server::wan()], 0),
+        (
+            "one who says 1970",
+            vec![Server::wan().ahead(-i64::try_from(BEGIN).unwrap()), Server::wan(), Server::wan()],
+            0,
+        ),
     ] {
         let world = Scene::new(servers).behind(secs(HOUR)).run(7200);
         assert_eq!(reasons(&world), [BOOT], "{what}");
@@ -114,7 +126,11 @@ fn a_single_answer_of_several_counts_in_the_end_unless_only_a_majority_does() {
     assert!(world.worst(1800.0) < 0.005, "and is followed: {} s", world.worst(1800.0));
     let strict = Scene { lone_answer_after: None, ..scene() }.run(3600);
     assert_eq!((strict.steps.len(), phase(&strict)), (0, Phase::Asking));
-    assert_eq!(reasons(&Scene::new(vec![Server::wan()]).behind(secs(HOUR)).run(10)), [BOOT], "the only one that there is");
+    assert_eq!(
+        reasons(&Scene::new(vec![Server::wan()]).behind(secs(HOUR)).run(10)),
+        [BOOT],
+        "the only one that there is"
+    );
 }
 
 #[test]
@@ -130,8 +146,18 @@ fn when_the_network_comes_late_a_majority_is_given_its_chance() {
 fn a_machine_that_was_stopped_catches_up() {
     for (what, twists, within, want) in [
         ("and nobody says so", vec![Twist::Paused(3600)], 300.0, StepReason::FellBehind),
-        ("and the kernel says so", vec![Twist::Paused(3600), Twist::Occasion(Occasion::Restore)], 4.0, StepReason::Majority(Occasion::Restore)),
-        ("a suspend", vec![Twist::Paused(30), Twist::Occasion(Occasion::Suspend)], 4.0, StepReason::Majority(Occasion::Suspend)),
+        (
+            "and the kernel says so",
+            vec![Twist::Paused(3600), Twist::Occasion(Occasion::Restore)],
+            4.0,
+            StepReason::Majority(Occasion::Restore),
+        ),
+        (
+            "a suspend",
+            vec![Twist::Paused(30), Twist::Occasion(Occasion::Suspend)],
+            4.0,
+            StepReason::Majority(Occasion::Suspend),
+        ),
     ] {
         let script: Vec<_> = twists.into_iter().map(|twist| (5000, twist)).collect();
         let stopped = if want == StepReason::Majority(Occasion::Suspend) { 30.0 } else { 3600.0 };
@@ -204,7 +230,8 @@ fn a_leap_second_needs_a_majority_and_the_right_day() {
         ("one of each kind", vec![insert(), none(), with(Leap::Delete)], day, Leap::None),
         ("all, a day early", vec![insert(), insert(), insert()], day - 86_400, Leap::None),
     ] {
-        let world = Scene { truth: Utc::from_secs(truth), shown: Utc::from_secs(truth), ..Scene::new(servers) }.run(3000);
+        let world =
+            Scene { truth: Utc::from_secs(truth), shown: Utc::from_secs(truth), ..Scene::new(servers) }.run(3000);
         assert_eq!(world.vouched.map(|(leap, _)| leap), Some(want), "{what}");
         assert_eq!(world.refusals, [], "{what}");
     }
@@ -226,7 +253,9 @@ fn kisses_are_obeyed() {
 
 #[test]
 fn servers_that_fall_silent_are_missed_and_welcomed_back() {
-    let all = |secs, server: &Server| (0..3).map(move |n| (secs, Twist::Server(n, Box::new(server.clone())))).collect::<Vec<_>>();
+    let all = |secs, server: &Server| {
+        (0..3).map(move |n| (secs, Twist::Server(n, Box::new(server.clone())))).collect::<Vec<_>>()
+    };
     let gone = all(5000, &Server { silent: true, ..Server::wan() });
     let script = [gone.clone(), all(30_000, &Server::wan())].concat();
     let lost = Scene { script: gone, ..Scene::new(three()) }.run(30_000);
@@ -262,7 +291,12 @@ fn a_preferred_server_is_followed_and_its_error_with_it() {
     let ms = |server: Server| Server { error: Offset::from_nanos(4_000_000), ..server };
     let prefer = ms(Server { prefer: true, ..Server::wan() });
     let world = Scene::new(vec![Server::wan(), prefer, Server::wan()]).run(20_000);
-    let mean = world.errors.iter().filter(|(at, _)| *at > 10_000.0).map(|(_, error)| error + 0.004).fold(0.0, |a: f64, b| a.max(b.abs()));
+    let mean = world
+        .errors
+        .iter()
+        .filter(|(at, _)| *at > 10_000.0)
+        .map(|(_, error)| error + 0.004)
+        .fold(0.0, |a: f64, b| a.max(b.abs()));
     assert!(mean < 0.002, "{mean} s from the preferred server's time");
     assert_eq!(opinions(&world), [PeerState::Spare, PeerState::Selected, PeerState::Spare]);
 }
@@ -272,7 +306,11 @@ fn a_one_sided_way_costs_half_of_its_side_and_no_more() {
     let one_sided = || Server { ways: (0.050, 0.010), ..Server::wan() };
     let world = Scene::new(vec![one_sided(), one_sided(), one_sided()]).run(20_000);
     assert!((0.018..0.023).contains(&world.worst(10_000.0)), "{} s", world.worst(10_000.0));
-    assert!(world.vouched.is_some_and(|(_, max)| max.as_secs_f64() >= world.worst(10_000.0)), "and it is said: {:?}", world.vouched);
+    assert!(
+        world.vouched.is_some_and(|(_, max)| max.as_secs_f64() >= world.worst(10_000.0)),
+        "and it is said: {:?}",
+        world.vouched
+    );
 }
 
 #[test]
