@@ -248,7 +248,12 @@ impl Peer {
         }
     }
 
-    /// What was measured before says nothing any more.
+    /// What was measured before that says nothing any more.
+    pub(crate) fn forget_before(&mut self, since: Instant) {
+        self.samples.retain(|sample| sample.at >= since);
+    }
+
+    /// Whatever was measured says nothing any more.
     pub(crate) fn forget(&mut self) {
         self.samples.clear();
     }

@@ -22,6 +22,8 @@ pub(crate) struct Server {
     pub(crate) root_dispersion: u32,
     pub(crate) prefer: bool,
     pub(crate) silent: bool,
+    /// Each of its answers arrives twice.
+    pub(crate) twice: bool,
     /// It answers with this kiss.
     pub(crate) kiss: Option<[u8; 4]>,
 }
@@ -38,6 +40,7 @@ impl Server {
             root_dispersion: 0x40,
             prefer: false,
             silent: false,
+            twice: false,
             kiss: None,
         }
     }
@@ -79,6 +82,8 @@ pub(crate) enum Twist {
     Paused(u64),
     /// Something that the broker has seen, and tells.
     Occasion(Occasion),
+    /// A leap second is inserted, by everybody.
+    LeapSecond,
     /// Somebody else sets the clock.
     Meddled(Offset),
     /// A server changes.

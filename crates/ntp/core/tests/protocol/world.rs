@@ -186,6 +186,11 @@ impl World {
             Happening::Twist(n) => match self.scene.script.get(n).map(|(_, twist)| twist.clone()).unwrap() {
                 Twist::Paused(secs) => self.truth += secs * 1_000_000_000,
                 Twist::Meddled(by) => self.crystal.step(by),
+                Twist::LeapSecond => {
+                    let back = Offset::from_nanos(-1_000_000_000);
+                    self.crystal.step(back);
+                    self.scene.truth = self.scene.truth.saturating_shifted(back);
+                }
                 Twist::Server(n, server) => self.scene.servers[n] = *server,
                 Twist::Told(notice) => self.tell(notice),
                 Twist::Occasion(occasion) => {
@@ -310,6 +315,9 @@ impl World {
         };
         if let Some(code) = server.kiss {
             (answer.stratum, answer.reference_id) = (0, code);
+        }
+        if server.twice {
+            self.later(forth + 20_000 + back + 3_000_000, Happening::Arrives(peer, socket, answer.bytes()));
         }
         self.later(forth + 20_000 + back, Happening::Arrives(peer, socket, answer.bytes()));
     }
