@@ -7,7 +7,6 @@ use crate::{Frequency, MAX_PEERS, Occasion, Offset, PeerId, ServerAddr, SourceId
 
 /// Everything a worker can ask for. Each variant is one effect of the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-#[expect(clippy::large_enum_variant, reason = "one exists at a time, on the stack of a loop")]
 pub enum Request {
     /// Set the clock. Answered by `Stepped` or `Refused`.
     Step(Step),

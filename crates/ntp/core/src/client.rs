@@ -90,6 +90,8 @@ pub struct Client {
     /// Until then no step is asked for: one was refused.
     no_step_before: Instant,
     last_step: Option<LastStep>,
+    /// When to end a slew whose end was refused.
+    slew_ends: Option<Instant>,
     /// The likely error of the clock, as the filter sees it.
     error: Option<Duration>,
     /// When the broker was last told that the clock is right; `None` when it was told that it is not.
@@ -121,6 +123,7 @@ impl Client {
             stage: Stage::Idle,
             no_step_before: start,
             last_step: None,
+            slew_ends: None,
             error: None,
             vouched_at: None,
             discards: Counters::default(),
@@ -252,7 +255,7 @@ impl Machine for Client {
     fn deadline(&self) -> Option<Instant> {
         self.conduct?;
         let asking = if self.online { self.peers.values().filter_map(Peer::due).min() } else { None };
-        let deadlines = [asking, self.stage.deadline(), self.discipline.deadline(), self.report_due()];
+        let deadlines = [asking, self.stage.deadline(), self.discipline.deadline(), self.slew_ends, self.report_due()];
         deadlines.into_iter().flatten().min()
     }
 }

@@ -162,6 +162,20 @@ impl Discipline {
         Some(Offset::saturating(i128::from(secs).saturating_mul(1_000_000_000).saturating_add(i128::from(nanos))))
     }
 
+    /// A sample of before the filter began, of this source and later than all before: it is known from now on, but nothing is
+    /// wished about the past.
+    pub(crate) fn remember(&mut self, wall: Utc, peer: PeerId, sample: &Sample) {
+        let usable: Vec<PeerId> = self.sources.iter().filter(|(_, source)| source.usable).map(|(id, _)| *id).collect();
+        for peer in &usable {
+            self.usable(*peer, false);
+        }
+        let wishes = self.sample(sample.at, wall, peer, sample);
+        debug_assert_eq!(wishes, Wishes::default(), "nobody is believed");
+        for peer in usable {
+            self.usable(peer, true);
+        }
+    }
+
     /// A sample of this source, at a moment that is later than all before. `wall` is what the clock shows at that moment.
     pub(crate) fn sample(&mut self, at: Instant, wall: Utc, peer: PeerId, sample: &Sample) -> Wishes {
         if sample.offset.size() > LARGEST || self.last.is_some_and(|last| at <= last) {

@@ -6,7 +6,7 @@ use orlop_machine::Instant;
 use orlop_ntp_contract::{Discard, Offset, Policy, Timestamp, Utc};
 
 use crate::packet::{self, HEADER, Packet, VERSION};
-use crate::sample::Sample;
+use crate::sample::{Sample, part};
 
 /// Mode of an answer.
 const SERVER: u8 = 4;
@@ -150,7 +150,7 @@ fn measured(now: Instant, packet: &Packet<'_>, sent: Utc, received: Utc, floor: 
     if delay > MAX_DELAY {
         return Err(Discard::BadDelay);
     }
-    let distance = (packet.root_delay / 2).saturating_add(packet.root_dispersion).saturating_add(precision);
+    let distance = part(packet.root_delay, 2).saturating_add(packet.root_dispersion).saturating_add(precision);
     if distance > MAX_DISTANCE || packet.root_dispersion > MAX_DISPERSION {
         return Err(Discard::Distant);
     }

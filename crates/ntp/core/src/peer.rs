@@ -8,7 +8,7 @@ use orlop_ntp_contract::{Offset, PeerState, Poll, PollRange, ServerAddr, SourceI
 
 use crate::exchange::{Kiss, Question};
 use crate::packet::HEADER;
-use crate::sample::Sample;
+use crate::sample::{Sample, part};
 
 /// Questions of a burst, at the start and whenever the time is uncertain: as many as the filter wants before it trusts a
 /// server.
@@ -155,7 +155,7 @@ impl Peer {
         }
         // Nobody asks at the same moments as all others that were started together, or that were switched on together.
         let pause = self.pause();
-        self.due = now.after(chance.duration(pause..=pause.saturating_add(pause / 16)));
+        self.due = now.after(chance.duration(pause..=pause.saturating_add(part(pause, 16))));
         packet
     }
 
@@ -248,7 +248,12 @@ impl Peer {
         }
     }
 
-    /// What was measured before says nothing any more.
+    /// What was measured before that says nothing any more.
+    pub(crate) fn forget_before(&mut self, since: Instant) {
+        self.samples.retain(|sample| sample.at >= since);
+    }
+
+    /// Whatever was measured says nothing any more.
     pub(crate) fn forget(&mut self) {
         self.samples.clear();
     }

@@ -34,8 +34,8 @@ impl Sample {
     /// it (the root synchronisation distance of RFC 5905 section 11.2).
     #[must_use]
     pub fn distance(&self, now: Instant) -> Duration {
-        let worsened = now.since(self.at).saturating_mul(WORSENING_PPM) / 1_000_000;
-        let round_trips = self.root_delay.saturating_add(self.delay) / 2;
+        let worsened = part(now.since(self.at).saturating_mul(WORSENING_PPM), 1_000_000);
+        let round_trips = part(self.root_delay.saturating_add(self.delay), 2);
         round_trips.saturating_add(self.root_dispersion).saturating_add(self.precision).saturating_add(worsened)
     }
 
@@ -44,6 +44,11 @@ impl Sample {
     pub fn shifted(self, by: Offset) -> Self {
         Self { offset: self.offset.minus(by), ..self }
     }
+}
+
+/// One of `of` equal parts of a span.
+pub(crate) fn part(span: Duration, of: u32) -> Duration {
+    span.checked_div(of).unwrap_or_default()
 }
 
 /// How much neighbouring measurements differ (root mean square, RFC 5905 section 10), the latest one last.

@@ -91,7 +91,7 @@ fn conversations() -> Vec<(&'static str, Vec<u8>, u32)> {
             begins(1, &[asked(&Request::Connect { peer: PeerId::new(1).unwrap(), source, server: server(9) })]),
             0,
         ),
-        ("nobody agreed", vec![vec![1], step(60 * SECOND, boot)].concat(), 0),
+        ("nobody agreed", [vec![1], step(60 * SECOND, boot)].concat(), 0),
         ("no message", vec![1, 7, 3, 9, 9, 9], 0),
         ("a number that is too long", vec![1, 7, 3, 0x83, 0x00, 0], 0),
         ("cut", vec![1, 7, 200, 0], 0),

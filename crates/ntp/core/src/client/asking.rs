@@ -114,11 +114,9 @@ impl Client {
             peer.sent(at);
         }
         // While a step is on its way, nobody knows on which side of it this is; the question ends with it.
-        if !matches!(self.stage, Stage::Stepping(_))
-            && let Some(by) = self.wall.look(now, at)
-        {
+        if !matches!(self.stage, Stage::Stepping(_)) && self.wall.look(now, at).is_some() {
             let question = self.peers.get(&peer).and_then(|peer| peer.question);
-            self.meddled(now, by, actions);
+            self.meddled(now, actions);
             // This one was sent after whatever it was.
             if let Some(peer) = self.peers.get_mut(&peer) {
                 peer.question = question;

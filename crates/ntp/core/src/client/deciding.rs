@@ -2,7 +2,7 @@
 
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    Conduct, Frequency, LastStep, Leap, Occasion, Offset, PeerId, PeerState, Policy, Request, Step, StepReason, Utc,
+    Conduct, LastStep, Leap, Occasion, Offset, PeerId, PeerState, Policy, Request, Step, StepReason, Utc,
 };
 
 use super::rate::Rate;
@@ -33,14 +33,8 @@ impl Client {
         if self.conduct.is_none() {
             return;
         }
-        self.end_questions();
-        for peer in self.peers.values_mut() {
-            peer.forget();
-        }
-        // A slew that was going on corrects what may no longer be there.
-        self.set_rate(now, self.rate.drift, Frequency::ZERO, actions);
-        self.discipline.restart(self.rate.drift);
         self.unvouch(actions);
+        self.forget(now, actions);
         self.open_ballot(now, Some(occasion));
     }
 
@@ -52,31 +46,43 @@ impl Client {
             Stage::Following(following) => following.chosen.clone(),
             Stage::Idle | Stage::Ballot(_) | Stage::Stepping(_) => Vec::new(),
         };
-        self.stage = Stage::Ballot(Ballot { occasion, opened: now, closes, overdue: false, before });
+        self.stage =
+            Stage::Ballot(Ballot { occasion, opened: now, closes, overdue: false, anew: occasion.is_some(), before });
         self.hurry(now);
     }
 
-    /// Somebody else has set the clock. What was measured is known to be off by that much, but not why.
-    pub(super) fn meddled(&mut self, now: Instant, by: Offset, actions: &mut Vec<Action>) {
-        self.end_questions();
-        self.shift_samples(by);
-        self.rebuild(now);
+    /// Somebody else has set the clock, or a leap second has: how far off it is now, nobody knows.
+    pub(super) fn meddled(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.forget(now, actions);
         if matches!(self.stage, Stage::Following(_)) {
             self.open_ballot(now, None);
         }
-        self.decide(now, actions);
+        if let Stage::Ballot(ballot) = &mut self.stage {
+            ballot.anew = true;
+        }
+    }
+
+    /// What was measured, and what is on its way, says nothing any more.
+    fn forget(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.end_questions();
+        for peer in self.peers.values_mut() {
+            peer.forget();
+        }
+        self.rebuild(now, actions);
     }
 
     /// The clock was set.
     pub(super) fn stepped(&mut self, now: Instant, by: Offset, actions: &mut Vec<Action>) {
         self.wall.shift(by);
         let Stage::Stepping(Stepping { step, majority }) = &self.stage else {
-            return self.meddled(now, by, actions);
+            return self.meddled(now, actions);
         };
         self.last_step = Some(LastStep { at: now, by, why: step.why });
         let majority = Majority { offset: majority.offset.minus(by), ..majority.clone() };
         self.end_questions();
-        self.shift_samples(by);
+        for peer in self.peers.values_mut() {
+            peer.shift(by);
+        }
         self.follow(now, &majority, true, actions);
     }
 
@@ -136,9 +142,7 @@ impl Client {
             Stage::Idle | Stage::Stepping(_) => {}
             Stage::Following(following) => {
                 following.slewing_until = None;
-                let drift = self.rate.drift;
-                self.set_rate(now, drift, Frequency::ZERO, actions);
-                self.rebuild(now);
+                self.rebuild(now, actions);
                 self.reconsider(now, actions);
             }
             Stage::Ballot(ballot) => {
@@ -176,7 +180,10 @@ impl Client {
         };
         let allowed = backwards || !offset.is_backwards();
         if offset.size() <= smallest || !allowed || now < self.no_step_before {
-            return self.follow(now, &majority, ballot.occasion.is_some(), actions);
+            return self.follow(now, &majority, ballot.anew, actions);
+        }
+        for peer in self.peers.values_mut() {
+            peer.forget_before(ballot.opened);
         }
         let step = Step { offset, why, agreed: majority.agreed.iter().copied().collect() };
         actions.push(Action::Ask(Request::Step(step.clone())));
@@ -188,7 +195,7 @@ impl Client {
         self.stage = Stage::Following(Following { chosen: majority.chosen.clone(), ..Following::default() });
         self.judge_peers(majority);
         if anew {
-            self.rebuild(now);
+            self.rebuild(now, actions);
         }
         self.catch_up(now, majority.offset, actions);
         self.vouch(now, actions);
@@ -267,11 +274,5 @@ impl Client {
         let most = |leap| chosen.iter().filter(|other| **other == leap).count().saturating_mul(2) > chosen.len();
         let may_be = self.wall.at(now).is_some_and(Utc::is_leap_day);
         [Leap::Insert, Leap::Delete].into_iter().find(|leap| may_be && most(*leap)).unwrap_or(Leap::None)
-    }
-
-    fn shift_samples(&mut self, by: Offset) {
-        for peer in self.peers.values_mut() {
-            peer.shift(by);
-        }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Ballot {
     pub(super) closes: Option<Instant>,
     /// That moment has passed, and nobody had answered: whoever does is given company for a moment, and then counts.
     pub(super) overdue: bool,
+    /// Whether the filter has nothing to go by any more.
+    pub(super) anew: bool,
     /// Whom the clock followed before.
     pub(super) before: Vec<PeerId>,
 }

@@ -14,6 +14,9 @@ use crate::sample::{self, Sample};
 /// A clock that is slewed because it may not be set is given to the filter when this much is left.
 const LEFT: Duration = Duration::from_millis(500);
 
+/// How long to wait when the broker refuses to end a slew.
+const REFUSED: Duration = Duration::from_secs(10);
+
 /// Time between two assurances that the clock is right, while nothing else changes.
 const VOUCH_EVERY: Duration = Duration::from_secs(2);
 
@@ -23,6 +26,10 @@ const FASTEST: u128 = 2000;
 impl Client {
     /// What the filter has to do because of the time.
     pub(super) fn steer(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.slew_ends.is_some_and(|ends| now >= ends) {
+            self.slew_ends = None;
+            self.set_rate(now, self.rate.drift, Frequency::ZERO, actions);
+        }
         if let Some(wall) = self.wall.at(now) {
             let wishes = self.discipline.advance(now, wall);
             self.fulfil(now, wishes, actions);
@@ -55,14 +62,22 @@ impl Client {
         }
     }
 
-    /// The broker does not change the rate. The filter believes that it did, so it begins again.
+    /// The broker does not change the rate. The filter believes that it did, so it begins again. A slew that should have ended
+    /// is ended a little later.
     pub(super) fn rate_refused(&mut self, now: Instant) {
         self.rate.refused(now);
-        self.rebuild(now);
+        self.relearn(now);
+        self.slew_ends = (self.rate.slew != Frequency::ZERO).then(|| now.after(REFUSED));
     }
 
-    /// A filter that knows nothing but the samples that there are, as they would look had the clock always been as it is now.
-    pub(super) fn rebuild(&mut self, now: Instant) {
+    /// Ends a slew, and gives the filter nothing but the samples that there are.
+    pub(super) fn rebuild(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.set_rate(now, self.rate.drift, Frequency::ZERO, actions);
+        self.relearn(now);
+    }
+
+    /// A filter that knows the samples that there are, as they would look had the clock always been as it is now.
+    fn relearn(&mut self, now: Instant) {
         self.discipline.restart(self.rate.drift);
         self.error = None;
         let mut samples: Vec<(PeerId, Sample)> = Vec::new();
@@ -72,9 +87,7 @@ impl Client {
         samples.sort_by_key(|(_, sample)| sample.at);
         for (id, stored) in samples {
             let Some(wall) = self.wall.at(stored.at) else { return };
-            let sample = Sample { offset: self.offset(now, stored.offset), ..stored };
-            // What it wishes about the past is of no interest: it wishes it again at the next answer.
-            let _ = self.discipline.sample(stored.at, wall, id, &sample);
+            self.discipline.remember(wall, id, &Sample { offset: self.offset(now, stored.offset), ..stored });
         }
     }
 

@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use orlop_ntp_contract::{Leap, Offset, Phase, Poll, PollRange};
 
+use crate::scene::{Scene, Server};
 use crate::weather::Weather;
-use crate::world::{Scene, Server, World};
+use crate::world::World;
 
 /// One clock, three servers that are asked every 64 s, 40 000 s of which the first tenth does not count: what the bench does
 /// with chronyd.

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::answer::Answer;
+use crate::place::BEGIN;
 use crate::targets::{self, NONCE};
-use crate::world::BEGIN;
 use orlop_ntp_contract::{Offset, Utc};
 
 proptest! {

@@ -13,7 +13,7 @@ use orlop_ntp_core::client::{Action, Client, Event};
 use orlop_wire::{Bounded, decode, encode, max_size};
 
 use crate::answer::{Answer, nonce};
-use crate::world::{BEGIN, FLOOR, address};
+use crate::place::{BEGIN, FLOOR, address};
 
 /// Steps per script: enough for a few ballots, and a bound on the time of one run.
 const MAX_STEPS: usize = 300;

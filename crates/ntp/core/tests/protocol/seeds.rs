@@ -13,9 +13,9 @@ use orlop_wire::{MaxSize, encode, max_size};
 use serde::Serialize;
 
 use crate::answer::Answer;
+use crate::place::{BEGIN, FLOOR, address};
 use crate::script;
 use crate::targets::{self, NONCE};
-use crate::world::{BEGIN, FLOOR, address};
 
 /// The fuzz targets of this package, and what each does with a seed.
 const TARGETS: [Target; 4] = [

@@ -2,9 +2,13 @@
 
 use core::time::Duration;
 
-use orlop_ntp_contract::{Asked, Leap, Notice, Occasion, Offset, PeerState, Phase, Policy, Refusal, StepReason, Utc};
+use orlop_ntp_contract::{
+    Asked, Discard, Leap, Notice, Occasion, Offset, PeerState, Phase, Policy, Refusal, StepReason, Utc,
+};
 
-use crate::world::{BEGIN, FLOOR, Scene, Server, Twist, World};
+use crate::place::{BEGIN, FLOOR};
+use crate::scene::{Scene, Server, Twist};
+use crate::world::World;
 
 const HOUR: i64 = 3600;
 
@@ -317,4 +321,41 @@ fn a_step_is_asked_for_with_those_who_agreed() {
     let agreed: Vec<u8> = world.steps[0].agreed.iter().map(|peer| u8::from(*peer)).collect();
     assert_eq!(agreed, [0, 2]);
     assert!(world.steps[0].offset.size() > Policy::SMALLEST_CATCH_UP);
+}
+
+#[test]
+fn a_leap_second_passes_without_a_step_of_ours() {
+    let insert = || Server { leap: Leap::Insert, ..Server::wan() };
+    let begin = Utc::from_secs(1_798_761_600 - 10_000);
+    let scene = Scene { truth: begin, shown: begin, ..Scene::new(vec![insert(), insert(), insert()]) };
+    let world = Scene { script: vec![(10_001, Twist::LeapSecond)], ..scene }.run(20_000);
+    assert_eq!(world.steps, []);
+    assert!(world.worst(3600.0) < 0.003, "{} s", world.worst(3600.0));
+    assert_eq!((phase(&world), world.vouched.map(|(leap, _)| leap)), (Phase::Steady, Some(Leap::None)));
+}
+
+#[test]
+fn an_answer_counts_once() {
+    let world = Scene::new(vec![Server { twice: true, ..Server::wan() }]).run(600);
+    let discards = world.status.unwrap().discards;
+    assert_eq!(discards.total(), discards.of(Discard::Unasked));
+    assert!(discards.of(Discard::Unasked) + 1 >= world.questions, "{discards:?}, {} questions", world.questions);
+}
+
+#[test]
+fn what_was_measured_before_a_stop_does_not_spoil_the_jitter() {
+    let world = Scene { script: vec![(5000, Twist::Paused(3600))], ..Scene::new(three()) }.run(10_000);
+    assert_eq!(reasons(&world), [StepReason::FellBehind]);
+    let jitter = world.status.unwrap().jitter;
+    assert!(jitter < Duration::from_millis(10), "{jitter:?}");
+}
+
+#[test]
+fn a_step_in_the_middle_of_a_slew_ends_it() {
+    // 9 ms are slewed for 22 s, and at 20 s the machine is restored from a snapshot of an hour ago.
+    let script = vec![(20, Twist::Meddled(secs(-HOUR))), (20, Twist::Occasion(Occasion::Restore))];
+    let world = Scene { script, ..Scene::new(three()) }.behind(Offset::from_nanos(9_000_000)).run(7200);
+    assert_eq!(reasons(&world), [StepReason::Majority(Occasion::Restore)]);
+    assert!(world.worst(40.0) < 0.010, "{} s", world.worst(40.0));
+    assert!(world.worst(3600.0) < 0.003, "{} s", world.worst(3600.0));
 }

@@ -9,7 +9,7 @@ use orlop_wire::{MaxSize, decode, encode, max_size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::world::{BEGIN, FLOOR};
+use crate::place::{BEGIN, FLOOR};
 
 /// The random bits of the question that a packet may answer.
 pub(crate) const NONCE: u64 = 0x0102_0304_0506_0708;

@@ -8,99 +8,16 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use orlop_machine::{Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Account, Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, PollRange,
-    Refusal, Request, Rules, ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
+    Account, Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, Refusal, Request,
+    Rules, SourceConduct, SourceId, Status, Step, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
 
 use crate::answer::{Answer, nonce};
 use crate::crystal::Crystal;
+use crate::place::{FLOOR, address};
+use crate::scene::{Scene, Twist};
 use crate::weather::Weather;
-
-/// 2026-11-01, the time of the build.
-pub(crate) const FLOOR: u64 = 1_793_491_200;
-/// When most of these worlds begin: a month later.
-pub(crate) const BEGIN: u64 = FLOOR + 30 * 86_400;
-
-/// A server and the way to it.
-#[derive(Debug, Clone)]
-pub(crate) struct Server {
-    /// How far its clock is ahead of the truth.
-    pub(crate) error: Offset,
-    /// Seconds to it and back without any traffic.
-    pub(crate) ways: (f64, f64),
-    /// What traffic adds to each way, on average.
-    pub(crate) jitter: f64,
-    /// How many of a hundred packets are lost on each way.
-    pub(crate) loss: u8,
-    pub(crate) leap: Leap,
-    pub(crate) root_dispersion: u32,
-    pub(crate) prefer: bool,
-    pub(crate) silent: bool,
-    /// It answers with this kiss.
-    pub(crate) kiss: Option<[u8; 4]>,
-}
-
-impl Server {
-    /// 20 ms away, as servers on the Internet are.
-    pub(crate) fn wan() -> Self {
-        Self {
-            error: Offset::ZERO,
-            ways: (0.020, 0.020),
-            jitter: 0.001,
-            loss: 0,
-            leap: Leap::None,
-            root_dispersion: 0x40,
-            prefer: false,
-            silent: false,
-            kiss: None,
-        }
-    }
-
-    /// In the same building.
-    pub(crate) fn lan() -> Self {
-        Self { ways: (0.000_1, 0.000_1), jitter: 0.000_02, ..Self::wan() }
-    }
-
-    /// A liar.
-    pub(crate) fn ahead(self, secs: i64) -> Self {
-        Self { error: Offset::from_nanos(secs * 1_000_000_000), ..self }
-    }
-}
-
-/// How a world begins.
-#[derive(Debug, Clone)]
-pub(crate) struct Scene {
-    pub(crate) servers: Vec<Server>,
-    /// The truth at the beginning, and what the clock shows instead.
-    pub(crate) truth: Utc,
-    pub(crate) shown: Utc,
-    /// How much too fast the crystal is.
-    pub(crate) ppm: f64,
-    /// How its rate wanders: standard deviation after a second.
-    pub(crate) wander: f64,
-    pub(crate) occasion: Occasion,
-    pub(crate) lone_answer_after: Option<Duration>,
-    pub(crate) polls: PollRange,
-    pub(crate) seed: u64,
-    /// Strange things, each a number of seconds after the beginning.
-    pub(crate) script: Vec<(u64, Twist)>,
-}
-
-/// Something that happens.
-#[derive(Debug, Clone)]
-pub(crate) enum Twist {
-    /// The machine is stopped for so many seconds, and nobody says so.
-    Paused(u64),
-    /// Something that the broker has seen, and tells.
-    Occasion(Occasion),
-    /// Somebody else sets the clock.
-    Meddled(Offset),
-    /// A server changes.
-    Server(usize, Box<Server>),
-    /// The broker tells this.
-    Told(Notice),
-}
 
 /// What became of it.
 #[derive(Debug)]
@@ -138,37 +55,6 @@ enum Happening {
 }
 
 const TICK: u64 = 8_000_000_000;
-
-impl Scene {
-    pub(crate) fn new(servers: Vec<Server>) -> Self {
-        let truth = Utc::from_secs(BEGIN);
-        Self {
-            servers,
-            truth,
-            shown: truth,
-            ppm: 20.0,
-            wander: 1e-9,
-            occasion: Occasion::Boot,
-            lone_answer_after: Some(Duration::from_secs(20)),
-            polls: PollRange::USUAL,
-            seed: 1,
-            script: Vec::new(),
-        }
-    }
-
-    /// The clock begins with this much too little.
-    pub(crate) fn behind(self, offset: Offset) -> Self {
-        let shown = self.truth.saturating_shifted(Offset::ZERO.minus(offset));
-        Self { shown, ..self }
-    }
-
-    /// Lets it run for so many seconds.
-    pub(crate) fn run(self, secs: u64) -> World {
-        let mut world = World::new(self);
-        world.run(secs);
-        world
-    }
-}
 
 impl World {
     pub(crate) fn new(scene: Scene) -> Self {
@@ -300,6 +186,11 @@ impl World {
             Happening::Twist(n) => match self.scene.script.get(n).map(|(_, twist)| twist.clone()).unwrap() {
                 Twist::Paused(secs) => self.truth += secs * 1_000_000_000,
                 Twist::Meddled(by) => self.crystal.step(by),
+                Twist::LeapSecond => {
+                    let back = Offset::from_nanos(-1_000_000_000);
+                    self.crystal.step(back);
+                    self.scene.truth = self.scene.truth.saturating_shifted(back);
+                }
                 Twist::Server(n, server) => self.scene.servers[n] = *server,
                 Twist::Told(notice) => self.tell(notice),
                 Twist::Occasion(occasion) => {
@@ -425,6 +316,9 @@ impl World {
         if let Some(code) = server.kiss {
             (answer.stratum, answer.reference_id) = (0, code);
         }
+        if server.twice {
+            self.later(forth + 20_000 + back + 3_000_000, Happening::Arrives(peer, socket, answer.bytes()));
+        }
         self.later(forth + 20_000 + back, Happening::Arrives(peer, socket, answer.bytes()));
     }
 }
@@ -434,9 +328,4 @@ fn past(occasion: Occasion) -> Option<Account> {
     let (at, zero) = (Instant::from_nanos(0), Duration::ZERO);
     let account = Account { boot: BootId::new("b0").unwrap(), at, settled: true, steps: zero, forwards: zero };
     (occasion == Occasion::Restart).then_some(account)
-}
-
-/// Where the server of this number is.
-pub(crate) fn address(n: usize) -> ServerAddr {
-    ServerAddr::new([192, 0, 2, u8::try_from(n + 1).unwrap()].into(), 123).unwrap()
 }
