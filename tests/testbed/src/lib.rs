@@ -26,7 +26,7 @@
 //! happens to the caller, SIGKILL included, its hosts end with every process in them (see [`host`]).
 #![forbid(unsafe_code)]
 
-mod background;
+pub mod background;
 pub mod binaries;
 pub mod capture;
 pub mod client;
