@@ -51,6 +51,7 @@ pub mod script;
 pub mod server;
 pub mod state;
 pub mod table;
+pub mod unpacked;
 pub mod wire;
 
 pub use capture::{Capture, Seen};
