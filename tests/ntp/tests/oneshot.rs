@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use orlop_test_ntp::{Chrony, Clock, Lie, SOON, Scene, ntp, testbed};
+use orlop_test_ntp::script::{Packet, Reply};
+use orlop_test_ntp::{Chrony, Clock, Lie, SOON, Scene, Scripted, ntp, testbed};
 use orlop_testbed::Running;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -35,6 +36,27 @@ fn a_wrong_clock_is_right_after_a_oneshot_run() {
         assert_eq!(status["last_step"]["why"] == "one-shot", steps, "{what}: {status:#}");
         assert!(run.text().contains("the clock is right"), "{what}: {}", run.text());
     }
+}
+
+// With one question each: whatever costs a server its first answer costs two seconds.
+#[test]
+fn servers_a_tenth_of_a_second_away_set_the_clock_within_a_second() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::of_1970()).unwrap();
+    let slow = |question: &[u8]| {
+        let received = Packet::answer(question, 0);
+        std::thread::sleep(Duration::from_millis(100));
+        // On the way back, all of it: half of it is then the error.
+        vec![Reply::Direct(received.encode())]
+    };
+    let servers: Vec<Scripted> = (1121..1124).map(|port| Scripted::on(&scene.host, port, slow).unwrap()).collect();
+    let begun = Instant::now();
+    let mut run = scene.oneshot(&ntp().args(Scene::SERVERS)).unwrap();
+    let took = begun.elapsed();
+    assert_eq!(exit(&mut run), Some(0), "{}", run.text());
+    assert!(took < Duration::from_secs(1), "it took {took:?}: {}", run.text());
+    assert!(servers.iter().all(|server| server.asked().len() == 1), "{}", run.text());
+    assert!(scene.clock().unwrap().error().abs() < 2 * RIGHT, "{}", run.text());
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub(super) struct Server {
     pub(super) said: Option<contract::Status>,
     pub(super) last_step: Option<Stepped>,
     pub(super) refused: Option<String>,
+    /// Whether the addresses were listed once: what comes after that is a change.
+    listed: bool,
     /// When the worker is told that the addresses changed: shortly after, because routes come after addresses.
     online_at: Option<Instant>,
     /// When the state is written again.
@@ -109,6 +111,7 @@ impl Server {
             said: None,
             last_step: None,
             refused: None,
+            listed: false,
             online_at: None,
             keep_at: now.after(KEEP_EVERY),
         }
@@ -209,7 +212,9 @@ impl Server {
         let local =
             |asked: &Asked| matches!(asked.place, Place::Address(server) if server.socket_addr().ip().is_loopback());
         let online = online || self.sources.iter().any(|(_, asked)| local(asked));
-        self.online_at = online.then(|| now.after(SETTLE));
+        // The first list says only what is there already. New sockets would cost each server its first answer.
+        let listed_before = std::mem::replace(&mut self.listed, true);
+        self.online_at = (online && listed_before).then(|| now.after(SETTLE));
         if online { Ok(()) } else { self.notify(&Notice::Offline) }
     }
 
