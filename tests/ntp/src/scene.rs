@@ -129,8 +129,9 @@ impl Scene {
             let status = self.status()?;
             Ok(wanted(&status).then_some(status))
         };
-        eventually(what, SOON, look)
-            .with_context(|| format!("status: {:#}\nthe daemon says:\n{}", self.status().unwrap_or_default(), daemon.text()))
+        eventually(what, SOON, look).with_context(|| {
+            format!("status: {:#}\nthe daemon says:\n{}", self.status().unwrap_or_default(), daemon.text())
+        })
     }
 
     /// The clock that the daemon keeps.
@@ -155,7 +156,8 @@ impl Scene {
     /// When it says nothing of it.
     #[must_use]
     pub fn server<'s>(status: &'s Value, address: &str) -> &'s Value {
-        let servers = status["sources"].as_array().into_iter().flatten().flat_map(|source| source["servers"].as_array());
+        let servers =
+            status["sources"].as_array().into_iter().flatten().flat_map(|source| source["servers"].as_array());
         let found = servers.flatten().find(|server| server["address"] == address);
         found.unwrap_or_else(|| panic!("{address} is not in {:#}", status["sources"]))
     }
