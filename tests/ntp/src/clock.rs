@@ -69,6 +69,12 @@ impl Clock {
         host.write(CLOCK, format!("{machine} {shown} {rate}\n")).context("no clock for the daemon")
     }
 
+    /// How much faster than the machine's it runs, in 2^-16 ppm.
+    #[must_use]
+    pub fn rate(&self) -> i128 {
+        self.rate
+    }
+
     /// What it has to be set by in order to show what the machine's clock shows; the daemon's own arithmetic, done again.
     #[must_use]
     pub fn error(&self) -> i128 {

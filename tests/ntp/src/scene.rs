@@ -112,6 +112,19 @@ impl Scene {
         Ok(running)
     }
 
+    /// Our program by this name, as a daemon for the machine's own clock, which it must not get: without the capability to
+    /// set it. To its end.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn powerless(&self, name: &str, args: &[&str]) -> Result<Running> {
+        let mut command = self.host.command("setpriv");
+        command.args(["--bounding-set=-sys_time", "--", "bash", "-c", r#"exec -a "$0" "$@""#, name]);
+        let mut running = self.host.spawn(name, command.arg(bare().binary()).args(args))?;
+        running.wait_exit(SOON)?;
+        Ok(running)
+    }
+
     /// `status.json`.
     ///
     /// # Errors
@@ -132,6 +145,16 @@ impl Scene {
         eventually(what, SOON, look).with_context(|| {
             format!("status: {:#}\nthe daemon says:\n{}", self.status().unwrap_or_default(), daemon.text())
         })
+    }
+
+    /// One value of the state file, as a number.
+    ///
+    /// # Errors
+    /// When there is no such file, or no such line in it.
+    pub fn kept(&self, key: &str) -> Result<i128> {
+        let state = self.host.read("/var/lib/orlop/ntp/state")?;
+        let value = state.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        Ok(value.with_context(|| format!("no {key} in\n{state}"))?.parse()?)
     }
 
     /// The clock that the daemon keeps.
