@@ -26,6 +26,13 @@ pub const ALL: &[Dialect] = &[
         accepts: |message| decode::<orlop_dhcp_contract::Request>(message).is_ok(),
     },
     Dialect {
+        processes: &["ntp-worker"],
+        // Let the clock run as its crystal does.
+        good: &[1, 0, 0],
+        not_canonical: &[1, 0x80, 0x00, 0],
+        accepts: |message| decode::<orlop_ntp_contract::Request>(message).is_ok(),
+    },
+    Dialect {
         processes: &["sysctl-worker"],
         // Done, and nothing was left unsaid.
         good: &[3, 0],

@@ -100,7 +100,7 @@ pub fn open_connected(peer: SocketAddr) -> io::Result<OwnedFd> {
 }
 
 /// With the call that every worker is allowed for its channel, so that a profile needs no rule for its sockets.
-fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<SocketAddrV4>)> {
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<SocketAddrV4>)> {
     let mut none = RecvAncillaryBuffer::default();
     let received = recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut none, RecvFlags::DONTWAIT)?;
     let from = received.address.and_then(|from| SocketAddrV4::try_from(from).ok());

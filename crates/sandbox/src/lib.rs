@@ -12,7 +12,7 @@
 //! Where one capability is worth as much as root, the broker does without it and forks an [`applier`] for it.
 //!
 //! Start at [`daemon`] and [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
-//! [`timer`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is the only unsafe code of the daemons.
+//! [`connection`], [`timer`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is the only unsafe code of the daemons.
 //!
 //! Promises: no layer that a profile requires is missing without the process ending with exit code 77, and none
 //! that it prefers is missing without a warning and a field of the posture. Nothing is decided by kernel version.
@@ -23,6 +23,7 @@ pub mod broker;
 pub mod capability;
 pub mod channel;
 pub mod clock;
+pub mod connection;
 pub mod daemon;
 pub mod datagram;
 pub mod device_program;

@@ -34,9 +34,14 @@ struct Stderr {
     level: LevelFilter,
 }
 
+/// Libraries that tell every step of theirs as news: their warnings are enough.
+const TALKATIVE: [&str; 1] = ["ntp_proto"];
+
 impl Subscriber for Stderr {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.level
+        let library = metadata.target().split("::").next().unwrap_or_default();
+        let quiet = TALKATIVE.contains(&library) && *metadata.level() > Level::WARN;
+        *metadata.level() <= self.level && !quiet
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

@@ -4,7 +4,8 @@
 //! refuses trailing bytes and every non-minimal spelling. Message types hold no `Vec`, no `String` and no
 //! recursion; [`MaxSize`] makes that a compile-time property, because only types with a largest size implement it.
 //!
-//! [`InterfaceName`] is here because brokers, and readers of what they publish, must agree on it.
+//! [`InterfaceName`], [`DomainName`] and [`HostAddr`] are here because several daemons, and readers of what they publish, must
+//! agree on them.
 //!
 //! Start at [`decode`]. Never allocates in proportion to its input beyond the bound in the type.
 //!
@@ -24,12 +25,16 @@ mod batch;
 mod bounded;
 mod codec;
 mod discards;
+mod domain_name;
+mod host_addr;
 mod interface_name;
 mod text;
 
 pub use batch::Batch;
 pub use bounded::Bounded;
 pub use codec::{DecodeError, EncodeError, decode, encode, max_size};
+pub use domain_name::{DomainName, NameError};
+pub use host_addr::{HostAddr, NotAHost};
 pub use interface_name::{InterfaceName, NotAnInterfaceName};
 pub use postcard::experimental::max_size::MaxSize;
 pub use text::Str;

@@ -43,14 +43,18 @@ fn of(daemon: &'static Daemon) -> impl Iterator<Item = Target> {
         profile,
         dialect: dialect::of(profile).expect("a test of the fleet"),
         grants,
-        otherwise: if profile.role == Role::Applier { APPLIERS_OTHERWISE.to_vec() } else { otherwise(profile) },
+        otherwise: if profile.role == Role::Applier { APPLIERS_OTHERWISE.to_vec() } else { otherwise(profile, grants) },
     })
 }
 
-/// Where a worker that is granted nothing differs: it reads nothing but its channel.
-fn otherwise(profile: &Profile) -> Vec<(&'static str, End)> {
+/// Where workers differ: one that is granted nothing reads nothing but its channel, one with connected sockets speaks to
+/// their peers.
+fn otherwise(profile: &Profile, grants: &[Grant]) -> Vec<(&'static str, End)> {
     let reads = profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
-    if reads { Vec::new() } else { vec![("leaked-file", End::Refused(libc::ENOSYS))] }
+    let deaf = (!reads).then_some(("leaked-file", End::Refused(libc::ENOSYS)));
+    let speaks =
+        grants.contains(&Grant::Connected).then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
+    deaf.into_iter().chain(speaks).collect()
 }
 
 /// Where appliers differ: they read and write what they are handed, and nobody looks at what they end with.
@@ -109,7 +113,7 @@ impl Target {
     /// Whether UDP sockets are among what it is granted.
     #[must_use]
     pub fn hears_datagrams(&self) -> bool {
-        self.grants.contains(&Grant::Datagram)
+        self.grants.contains(&Grant::Datagram) || self.grants.contains(&Grant::Connected)
     }
 
     /// Whether it is granted anything: what is no longer needed has to be let go.

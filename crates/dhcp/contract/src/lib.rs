@@ -18,7 +18,6 @@
 mod address;
 mod discard;
 mod lease;
-mod name;
 mod notice;
 mod policy;
 mod progress;
@@ -28,8 +27,8 @@ mod routing;
 pub use address::{HardwareAddr, IfIndex, NotUnicast, PrefixLen, TooLong, UnicastAddr};
 pub use discard::{Counters, Discard};
 pub use lease::{BadRoute, Ipv4Broadcast, Lease, Mtu, Route, SmallMtu, Term};
-pub use name::{DomainName, NameError};
 pub use notice::{Command, Conduct, Notice, Refusal, Remembered};
+pub use orlop_wire::{DomainName, NameError};
 pub use policy::{Denied, Permitted, Policy};
 pub use progress::{Phase, Progress};
 pub use request::{Ask, Request, Transmission, Withdrawal};

@@ -8,7 +8,7 @@ use orlop_config::ConfigError;
 use orlop_ntp_contract::{Kind, MAX_SOURCES, SourceConduct};
 use orlop_sandbox::fatal::Fatal;
 
-use crate::config::{Config, Loaded, Place, Source};
+use crate::config::{Config, DEFAULT_PATH, Loaded, Place, Source};
 
 /// Where openntpd keeps its configuration.
 pub const DEFAULT_CONF: &str = "/etc/ntpd.conf";
@@ -70,7 +70,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Wish, Fatal> {
     Ok(if check { Wish::Check(conf) } else { Wish::Run { conf, verbose } })
 }
 
-/// Reads openntpd's configuration at `path`, or the usual one, which may be absent.
+/// Reads openntpd's configuration at `path`, or the usual one; where that is absent, ours.
 ///
 /// # Errors
 /// It cannot be read, or a line is none of openntpd's.
@@ -79,7 +79,7 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     match orlop_config::read(at) {
         Ok(text) => understand(&text, at),
         Err(ConfigError::Open { source, .. }) if path.is_none() && source.kind() == std::io::ErrorKind::NotFound => {
-            Ok(Config::default().into())
+            Config::load(Path::new(DEFAULT_PATH), false).map(Loaded::from)
         }
         Err(error) => Err(error),
     }

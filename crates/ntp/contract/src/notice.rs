@@ -33,6 +33,8 @@ pub enum Notice {
     Connected {
         /// Whose socket it is.
         peer: PeerId,
+        /// To which server it is connected: the peer may be another one by now.
+        server: ServerAddr,
     },
     /// The clock was set, as the last `Step` asked, or by somebody else.
     Stepped {

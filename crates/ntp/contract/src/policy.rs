@@ -6,8 +6,7 @@ use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootId, Frequency, Leap, MAX_ADDRESSES, Occasion, Offset, PeerId, Request, ServerAddr, SourceId, Step, StepReason,
-    Utc,
+    BootId, Frequency, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step, StepReason, Utc,
 };
 
 mod account;
@@ -18,7 +17,7 @@ pub use account::Account;
 /// well-typed request, so each is held against what this machine has lived through and against how often it may happen.
 ///
 /// What a lying worker can then still do: what lying servers could, which is to set the clock to anything from the floor to
-/// 100 years after it, once for each occasion that the broker itself has seen; to let it go 500 ppm wrong; and to set it
+/// 2106, once for each occasion that the broker itself has seen; to let it go 500 ppm wrong; and to set it
 /// forwards, in steps of more than a second, by four days at once and as fast again as time goes by. What it cannot: set it
 /// before the floor, or backwards without an occasion, or any of it often, or more of it by dying.
 #[derive(Debug)]
@@ -65,9 +64,9 @@ pub struct Rules {
 }
 
 impl Policy {
-    /// How far after the floor a time is believed: 100 years. A timestamp repeats after 136, so that what a server says of
-    /// the time before the floor would look like the years after this.
-    pub const HORIZON: Duration = Duration::from_secs(36_525 * 86_400);
+    /// No time from here on is believed: 2106-02-07, when timestamps of 1970 come again. A server that says 1970, or anything
+    /// before the floor, seems to speak of the years after this.
+    pub const HORIZON: Utc = Utc::from_parts(1 << 32, 0);
     /// At an occasion the clock is set when it is further off than this, and slewed when it is not.
     pub const SMALLEST_STEP: Duration = Duration::from_millis(10);
     /// Without an occasion it is set forwards when it is further behind than this.
@@ -240,10 +239,13 @@ impl Policy {
         if offset.size() <= smallest {
             return Err(Refusal::TooSmall);
         }
-        if catching_up && !self.forwards.spend(now, offset.size()) {
+        let (mut steps, mut forwards) = (self.steps, self.forwards);
+        take(&mut steps, now)?;
+        if catching_up && !forwards.spend(now, offset.size()) {
             return Err(Refusal::Budget);
         }
-        take(&mut self.steps, now)?;
+        // What is refused costs nothing of either.
+        (self.steps, self.forwards) = (steps, forwards);
         if why.occasion().is_some() {
             self.occasion = None;
         }
@@ -283,11 +285,10 @@ impl Policy {
     }
 
     fn in_range(&self, time: Utc) -> Result<(), Refusal> {
-        let horizon = self.floor.saturating_shifted(Offset::from_span(Self::HORIZON));
         if time < self.floor {
             return Err(Refusal::BelowFloor);
         }
-        if time > horizon { Err(Refusal::OutOfRange) } else { Ok(()) }
+        if time >= Self::HORIZON { Err(Refusal::OutOfRange) } else { Ok(()) }
     }
 }
 
@@ -302,7 +303,7 @@ pub enum Refusal {
     /// The clock would show a time before the floor.
     #[error("a time before the floor")]
     BelowFloor,
-    /// The clock would show a time more than 100 years after the floor, or the numbers make no sense.
+    /// The clock would show a time after 2106 or before 1970, or the numbers make no sense.
     #[error("out of range")]
     OutOfRange,
     /// The clock would go backwards, and nothing has happened that allows it.

@@ -14,7 +14,7 @@ use crate::Offset;
 #[serde(try_from = "i64", into = "i64")]
 pub struct Utc(i64);
 
-const NANOS: i128 = 1_000_000_000;
+const NANOS: i64 = 1_000_000_000;
 const DAY: u64 = 86_400;
 
 impl Utc {
@@ -25,9 +25,9 @@ impl Utc {
 
     /// Whole seconds and nanoseconds, as the kernel gives them. What lies before 1970 or after 2262 is the end of the range.
     #[must_use]
-    pub fn from_parts(secs: i64, nanos: u32) -> Self {
-        let total = i128::from(secs).saturating_mul(NANOS).saturating_add(i128::from(nanos));
-        Self(Offset::saturating(total).nanos().max(0))
+    pub const fn from_parts(secs: i64, nanos: u32) -> Self {
+        let total = secs.saturating_mul(NANOS).saturating_add(nanos as i64);
+        Self(if secs < 0 { 0 } else { total })
     }
 
     /// This many seconds after the beginning of 1970.

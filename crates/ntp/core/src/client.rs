@@ -79,6 +79,8 @@ pub struct Client {
     online: bool,
     sources: Sources,
     peers: BTreeMap<PeerId, Peer>,
+    /// Servers that are no longer asked, and when they were: they may come back under another name at once.
+    left: Vec<(ServerAddr, Instant)>,
     /// When a bad server was last replaced.
     replaced_at: Option<Instant>,
     wall: Wall,
@@ -111,6 +113,7 @@ impl Client {
             online: true,
             sources: Sources::default(),
             peers: BTreeMap::new(),
+            left: Vec::new(),
             replaced_at: None,
             wall: Wall::default(),
             rate: Rate::new(start, Frequency::ZERO),
@@ -180,9 +183,11 @@ impl Client {
                 self.sources.resolve(source, &servers);
                 self.drop_peers(now, actions, |peer, sources| !sources.lists(peer.source, peer.server));
             }
-            Notice::Connected { peer } => {
-                if let Some(peer) = self.peers.get_mut(&peer).filter(|peer| peer.socket == Socket::Ordered) {
-                    peer.opened(now);
+            Notice::Connected { peer: id, server } => {
+                let awaits = |peer: &&mut Peer| peer.socket == Socket::Ordered && peer.server == server;
+                match self.peers.get_mut(&id).filter(awaits) {
+                    Some(peer) => peer.opened(now),
+                    None => actions.push(Action::Close { peer: id }),
                 }
             }
             Notice::Stepped { by } => self.stepped(now, by, actions),
@@ -196,7 +201,7 @@ impl Client {
             // The next answer asks again, with newer numbers.
             Notice::Refused { what: Asked::Synchronised | Asked::Report, why: _ } => {}
             Notice::Occasion(occasion) => self.arise(now, occasion, actions),
-            Notice::Online => self.came_online(now),
+            Notice::Online => self.came_online(now, actions),
             Notice::Offline => self.went_offline(),
             // Whoever reads the clock has to know.
             Notice::MockClock(_) => {}

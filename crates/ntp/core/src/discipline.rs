@@ -8,6 +8,8 @@
 //! - Its conversion to seconds is wrong by 2.3e-10, so it sees offsets of a second at most.
 //! - It ignores what is not later than what it knows. Every sample gets the time at which it is handed over, a little later
 //!   than the last one at least.
+//! - Of a source with fewer than eight samples it knows no rate, but takes one into account all the same when there are
+//!   several of them: the rate jumps from one end to the other. A source counts from its eighth sample on.
 //! - Round trips that are all the same make its noise zero, and zero variances become NaN, on which its selection panics. A
 //!   server that shows round trips below nothing makes them the same. Each round trip gets a few hundred nanoseconds more or
 //!   less, which is below what it can measure.
@@ -37,8 +39,15 @@ pub(crate) const LARGEST: Duration = Duration::from_secs(1);
 /// 495 ppm. A tenth of a second takes four minutes.
 const SLEW: f64 = 400e-6;
 
+/// How much a crystal's rate wanders, to begin with; the filter finds out, but slowly. A third of ntp-proto's own: crystals of
+/// machines are that good, and the error on the Internet becomes a fifth less, also with one that is three times worse.
+const WANDER: f64 = 3e-9;
+
 /// Sources less certain than this are left out. Who may be believed has been decided before: this is beyond all of that.
 const UNCERTAIN: f64 = 4.0;
+
+/// Samples from which on the filter knows what it is talking about.
+const KNOWN: u32 = 8;
 
 /// Round trips that differ by this much each time are never all the same.
 const DITHER: Duration = Duration::from_nanos(100);
@@ -137,7 +146,7 @@ impl Discipline {
     pub(crate) fn usable(&mut self, peer: PeerId, usable: bool) {
         if let Some(source) = self.sources.get_mut(&peer) {
             source.usable = usable;
-            self.controller.source_update(peer, usable);
+            self.controller.source_update(peer, usable && source.samples >= KNOWN);
         }
     }
 
@@ -175,6 +184,7 @@ impl Discipline {
             leap: NtpLeapIndicator::NoWarning,
             precision: 0,
         };
+        self.controller.source_update(peer, source.usable && source.samples >= KNOWN);
         let Some(message) = source.controller.handle_measurement(measurement) else { return Wishes::default() };
         let update = self.controller.source_message(peer, message);
         self.take(at, update)
@@ -236,6 +246,7 @@ fn controller(clock: &Recorder) -> KalmanClockController<Recorder, PeerId> {
         // A server's own dispersion decides whether it is believed, and is no noise of its answers: taken as such, it would
         // leave offsets of several milliseconds as they are.
         ignore_server_dispersion: true,
+        initial_wander: WANDER,
         ..AlgorithmConfig::default()
     };
     match KalmanClockController::new(clock.clone(), synchronization, algorithm) {

@@ -133,8 +133,7 @@ fn measured(now: Instant, packet: &Packet<'_>, sent: Utc, received: Utc, floor: 
         return Err(Discard::BadTimestamp);
     }
     let (arrived, left) = (packet.receive.after(floor), packet.transmit.after(floor));
-    let horizon = floor.saturating_shifted(Offset::from_span(Policy::HORIZON));
-    if arrived > horizon || left > horizon {
+    if arrived >= Policy::HORIZON || left >= Policy::HORIZON {
         return Err(Discard::BeforeFloor);
     }
     if left < arrived {

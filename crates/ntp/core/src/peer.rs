@@ -41,7 +41,7 @@ pub(crate) struct Peer {
     pub(crate) question: Option<Question>,
     /// When to ask next, or, without a socket, when to ask for one.
     due: Instant,
-    asked_at: Option<Instant>,
+    pub(crate) asked_at: Option<Instant>,
     /// The last eight questions, the latest in the lowest bit: 1 was answered.
     reach: u8,
     /// Unanswered questions in a row.
@@ -267,6 +267,11 @@ impl Peer {
     /// Whether a new socket is worth a try: the old one may belong to an address that we no longer have.
     pub(crate) fn is_silent(&self) -> bool {
         self.silence > 0 && self.silence.is_multiple_of(SILENT)
+    }
+
+    /// Whether it has just become clear that it no longer answers.
+    pub(crate) const fn was_lost(&self) -> bool {
+        self.reach == 0 && self.silence == BAD
     }
 
     pub(crate) const fn reach(&self) -> u8 {

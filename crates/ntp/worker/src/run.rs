@@ -78,7 +78,7 @@ impl Asking {
                 self.wall.set(*mock);
                 return Ok(Vec::new());
             }
-            (Notice::Connected { peer }, Some(socket)) => self.peers.open(*peer, socket).map_err(Ended::Grant)?,
+            (Notice::Connected { peer, .. }, Some(socket)) => self.peers.open(*peer, socket).map_err(Ended::Grant)?,
             (Notice::Connected { .. }, None) => {
                 return Err(Ended::Grant(io::Error::other("a server without its socket")));
             }

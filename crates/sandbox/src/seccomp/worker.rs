@@ -43,7 +43,7 @@ const OWN: &[Rule] = &rules(
 );
 
 const SPEAKING_OWN: &[Rule] = &rules(
-    &[&[Pin::new(3, Value::Int(PLAIN)), Pin::new(4, Value::Null)]],
+    &[&[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)], &[Pin::new(3, Value::Int(PLAIN)), Pin::new(4, Value::Null)]],
     &[&[Pin::fd(STDERR)], &[Pin::fd(WAKE_FD)]],
     &[&[Pin::new(0, Value::AtLeast(WAKE_FD.cast_unsigned() + 1))]],
 );

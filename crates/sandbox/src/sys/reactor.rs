@@ -42,6 +42,20 @@ impl Watched {
         }
     }
 
+    /// As [`Watched::poll_read`], when the descriptor is writable.
+    pub(crate) fn poll_write<R>(
+        &self,
+        context: &mut Context<'_>,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            let mut ready = ready!(self.0.poll_write_ready(context))?;
+            if let Ok(result) = ready.try_io(|fd| operation(fd.as_fd())) {
+                return Poll::Ready(result);
+            }
+        }
+    }
+
     /// Waits until `operation` no longer fails with `WouldBlock`, trying it when the descriptor is writable.
     pub(crate) async fn write<R>(&self, mut operation: impl FnMut(BorrowedFd<'_>) -> io::Result<R>) -> io::Result<R> {
         self.0.async_io(Interest::WRITABLE, |fd| operation(fd.as_fd())).await

@@ -39,7 +39,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("contract", &["machine", "wire"]),
     ("core", &["contract", "machine", "wire"]),
     ("profiles", &["sandbox"]),
-    ("worker", &["core", "contract", "profiles", "machine", "wire", "sandbox"]),
+    // A worker that looks up names is the one of `crates/lookup`, in a program of its daemon.
+    ("worker", &["worker", "core", "contract", "profiles", "machine", "wire", "sandbox"]),
     ("broker", &["contract", "profiles", "machine", "wire", "netfacts", "sandbox", "wholefile", "brokers", "config"]),
     // It speaks of errors and capabilities as daemons do, and is part of none; and process 1 knows what it would not start.
     ("image", &["sandbox", "init"]),
@@ -63,9 +64,9 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     ("netfacts", &["thiserror"]),
     // Messages are derived, and their maximum size with them.
     ("contract", &["postcard", "serde", "thiserror"]),
-    // DHCP: one canonical option at a time, and IPv4/UDP headers; both behind our length checks. NTP: the clock filter alone,
-    // behind one module; packets are read by ours.
-    ("core", &["dhcproto", "ntp-proto", "smoltcp", "thiserror"]),
+    // DHCP: one canonical option at a time, and IPv4/UDP headers. DNS: compressed names. All behind our length checks. NTP: the
+    // clock filter alone, behind one module; packets are read by ours.
+    ("core", &["dhcproto", "hickory-proto", "ntp-proto", "smoltcp", "thiserror"]),
 ];
 
 /// Crates that read bytes from the network: no broker links one. A trailing `-` stands for a family.
@@ -124,7 +125,9 @@ fn direct(package: &Package, role: &Role, roles: &HashMap<&str, Role>) -> Vec<Fi
 fn is_allowed(from: &Role, to: &Role) -> bool {
     let same_daemon = match (from.daemon(), to.daemon()) {
         (Some(ours), Some(theirs)) => ours == theirs,
-        _ => true,
+        // A part that several daemons share is none of one.
+        (None, Some(_)) => !matches!(from, Role::Contract(_) | Role::Core(_) | Role::Worker(_)),
+        (_, None) => true,
     };
     let targets = ALLOWED.iter().find(|(word, _)| *word == from.word()).map_or(&[][..], |(_, targets)| targets);
     same_daemon && targets.contains(&to.word())

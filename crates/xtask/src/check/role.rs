@@ -7,7 +7,7 @@ pub(crate) enum Role {
     Shared(String),
     /// `crates/broker` and `crates/config`: what brokers have in common, and nobody else may link
     ForBrokers(String),
-    /// `crates/DAEMON/contract`
+    /// `crates/DAEMON/contract`; `crates/lookup` has the same folders as a daemon, and is a part of several
     Contract(String),
     /// `crates/DAEMON/core`
     Core(String),
@@ -55,6 +55,7 @@ impl Role {
     /// The daemon it belongs to, `None` for what several share.
     pub(crate) fn daemon(&self) -> Option<&str> {
         match self {
+            Self::Contract(part) | Self::Core(part) | Self::Worker(part) if part == "lookup" => None,
             Self::Contract(daemon)
             | Self::Core(daemon)
             | Self::Profiles(daemon)

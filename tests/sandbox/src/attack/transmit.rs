@@ -10,6 +10,9 @@ use crate::syscall::{Attempt, call, empty_message};
 /// A call whose descriptor or address is outside the rule's pins.
 const OUTSIDE_PIN: End = UNKNOWN;
 
+/// The flags with which a worker sends that may.
+const PLAIN: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
 /// The attacks of this topic.
 pub(super) const ATTACKS: &[Attack] = &[
     wire("packet-write", "write(2) on the packet listener", OUTSIDE_PIN, |s| write(s.grants.packet, s)),
@@ -57,13 +60,27 @@ pub(super) const ATTACKS: &[Attack] = &[
     wire("udp-send", "sendto(2) without address on a connected UDP socket", OUTSIDE_PIN, |s| {
         call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, 0, 0, 0)
     }),
+    wire(
+        "udp-send-plain",
+        "sendto(2) without address on a connected UDP socket, as a worker that may speak does",
+        OUTSIDE_PIN,
+        |s| call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, PLAIN, 0, 0),
+    ),
     wire("udp-sendto", "sendto(2) to a chosen address on an unconnected UDP socket", OUTSIDE_PIN, |s| {
         let address = internet(NEIGHBOUR, 9);
-        call!(libc::SYS_sendto, s.grants.open_udp, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+        call!(
+            libc::SYS_sendto,
+            s.grants.open_udp,
+            frame(s).as_slice(),
+            FRAME_LEN,
+            PLAIN,
+            &address,
+            size_of_val(&address)
+        )
     }),
     wire("udp-sendto-other", "sendto(2) away from the peer a UDP socket is connected to", OUTSIDE_PIN, |s| {
         let address = internet(NEIGHBOUR, 9);
-        call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+        call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, PLAIN, &address, size_of_val(&address))
     }),
     wire("udp-sendmsg", "sendmsg(2) to a chosen address on an unconnected UDP socket", Killed, |s| {
         sendmsg(s.grants.open_udp, &frame(s), Some(&mut internet(NEIGHBOUR, 9)))
@@ -78,7 +95,15 @@ pub(super) const ATTACKS: &[Attack] = &[
     wire("udp-splice", "splice(2) from a granted pipe into a UDP socket", Killed, |s| splice(s.grants.udp, s)),
     wire("udp-sendto-loopback", "reach a service on the loopback from an unconnected UDP socket", OUTSIDE_PIN, |s| {
         let address = internet([127, 0, 0, 1], 9);
-        call!(libc::SYS_sendto, s.grants.open_udp, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+        call!(
+            libc::SYS_sendto,
+            s.grants.open_udp,
+            frame(s).as_slice(),
+            FRAME_LEN,
+            PLAIN,
+            &address,
+            size_of_val(&address)
+        )
     }),
     attack("pipe-vmsplice", "vmsplice(2) own memory into a granted pipe", Killed, |s| {
         let mark = s.mark();

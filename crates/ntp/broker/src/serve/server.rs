@@ -50,7 +50,7 @@ pub(super) struct Server {
     pub(super) said: Option<contract::Status>,
     pub(super) last_step: Option<Stepped>,
     pub(super) refused: Option<String>,
-    /// Whether the addresses were listed once: what comes after that is a change.
+    /// Whether the addresses that were there at the start are known.
     listed: bool,
     /// When the worker is told that the addresses changed: shortly after, because routes come after addresses.
     online_at: Option<Instant>,
@@ -214,9 +214,9 @@ impl Server {
         let local =
             |asked: &Asked| matches!(asked.place, Place::Address(server) if server.socket_addr().ip().is_loopback());
         let online = online || self.sources.iter().any(|(_, asked)| local(asked));
-        // The first list says only what is there already. New sockets would cost each server its first answer.
-        let listed_before = std::mem::replace(&mut self.listed, true);
-        self.online_at = (online && listed_before).then(|| now.after(SETTLE));
+        // The worker begins as if there were a network: the first list is no change.
+        let was_told = std::mem::replace(&mut self.listed, true);
+        self.online_at = (online && was_told).then(|| now.after(SETTLE));
         if online { Ok(()) } else { self.notify(&Notice::Offline) }
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Discard, PeerId, Request, SourceId, Utc};
+use orlop_ntp_contract::{Discard, PeerId, Poll, Request, SourceId, Utc};
 
 use super::{Action, Client, Stage};
 use crate::peer::{Peer, Socket};
@@ -22,6 +22,7 @@ impl Client {
         self.take_on(now);
         let due: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| peer.due().is_some_and(|due| due <= now)).map(|(id, _)| *id).collect();
+        let mut lost = false;
         for id in due {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             if peer.socket == Socket::Open && peer.is_silent() && peer.question.is_some() {
@@ -30,7 +31,10 @@ impl Client {
                 actions.push(Action::Close { peer: id });
             }
             match peer.socket {
-                Socket::Open => actions.push(Action::Send { peer: id, packet: peer.ask(now, &mut self.chance) }),
+                Socket::Open => {
+                    actions.push(Action::Send { peer: id, packet: peer.ask(now, &mut self.chance) });
+                    lost |= peer.was_lost();
+                }
                 Socket::Missing => {
                     peer.socket = Socket::Ordered;
                     let (source, server) = (peer.source, peer.server);
@@ -39,6 +43,10 @@ impl Client {
                 Socket::Ordered => {}
             }
         }
+        if lost {
+            self.news = true;
+            self.decide(now, actions);
+        }
     }
 
     /// Servers that should be asked and are not.
@@ -46,7 +54,9 @@ impl Client {
         for (source, server) in self.sources.missing(&self.used()) {
             let Some(conduct) = self.sources.conduct(source) else { continue };
             let Some(free) = PeerId::all().find(|id| !self.peers.contains_key(id)) else { return };
-            self.peers.insert(free, Peer::new(now, source, server, conduct.prefer, conduct.polls));
+            let mut peer = Peer::new(now, source, server, conduct.prefer, conduct.polls);
+            peer.asked_at = self.left.iter().find(|(left, _)| *left == server).map(|(_, at)| *at);
+            self.peers.insert(free, peer);
             self.discipline.add(free, conduct.polls);
         }
     }
@@ -76,8 +86,13 @@ impl Client {
         let sources = &self.sources;
         let gone: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| is_meant(peer, sources)).map(|(id, _)| *id).collect();
+        // Who was asked longer ago may be asked at once.
+        self.left.retain(|(_, at)| now.since(*at) < Poll::MIN.interval());
         for id in gone {
-            self.peers.remove(&id);
+            if let Some((server, at)) = self.peers.remove(&id).and_then(|peer| Some((peer.server, peer.asked_at?))) {
+                self.left.retain(|(left, _)| *left != server);
+                self.left.push((server, at));
+            }
             self.discipline.remove(id);
             actions.push(Action::Close { peer: id });
         }
@@ -120,10 +135,13 @@ impl Client {
     }
 
     /// Addresses of ours have changed, or the network is there at last: every socket is replaced.
-    pub(super) fn came_online(&mut self, now: Instant) {
+    pub(super) fn came_online(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.online = true;
-        for peer in self.peers.values_mut() {
-            peer.reconnect(now);
+        for (id, peer) in &mut self.peers {
+            if peer.socket == Socket::Open {
+                peer.reconnect(now);
+                actions.push(Action::Close { peer: *id });
+            }
             peer.hurry(now);
         }
     }

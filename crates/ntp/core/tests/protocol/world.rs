@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use orlop_machine::{Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, PollRange, Refusal,
-    Request, Rules, ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
+    Account, Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, PollRange,
+    Refusal, Request, Rules, ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
 
@@ -122,8 +122,9 @@ pub(crate) struct World {
     pub(crate) status: Option<Status>,
     /// The last that the kernel was told: leap second, largest error; `None` when it was told that nobody knows.
     pub(crate) vouched: Option<(Leap, Duration)>,
-    /// When each server was asked, in nanoseconds of truth.
-    pub(crate) asked: Vec<(u64, PeerId)>,
+    /// When each server was asked last, by the boot clock.
+    asked: BTreeMap<PeerId, u64>,
+    pub(crate) questions: u32,
     pub(crate) rate: Frequency,
     /// Seconds of truth at which the error was below 10 ms for the first time.
     pub(crate) right_at: Option<f64>,
@@ -181,7 +182,7 @@ impl World {
         seed[..8].copy_from_slice(&scene.seed.to_be_bytes());
         let mut world = Self {
             client: Client::new(Seed::from_bytes(seed)),
-            policy: Policy::new(boot, BootId::new("b0").unwrap(), rules, None),
+            policy: Policy::new(boot, BootId::new("b0").unwrap(), rules, past(scene.occasion).as_ref()),
             crystal: Crystal::new(scene.shown, scene.ppm),
             truth: 0,
             weather: Weather::new(scene.seed),
@@ -193,7 +194,8 @@ impl World {
             refusals: Vec::new(),
             status: None,
             vouched: None,
-            asked: Vec::new(),
+            asked: BTreeMap::new(),
+            questions: 0,
             rate: Frequency::ZERO,
             right_at: None,
             scene,
@@ -306,9 +308,6 @@ impl World {
                 }
             },
         }
-        if self.right_at.is_none() && self.error().abs() < 0.010 {
-            self.right_at = Some(self.truth as f64 * 1e-9);
-        }
     }
 
     fn tell(&mut self, notice: Notice) {
@@ -339,6 +338,9 @@ impl World {
                 },
             };
             actions.extend(more);
+        }
+        if self.right_at.is_none() && self.error().abs() < 0.010 {
+            self.right_at = Some(self.truth as f64 * 1e-9);
         }
     }
 
@@ -384,7 +386,7 @@ impl World {
                 assert_eq!(server, address(usize::from(u8::from(source))));
                 self.count += 1;
                 self.sockets.insert(peer, usize::try_from(self.count).unwrap() * 16 + usize::from(u8::from(source)));
-                Some(Notice::Connected { peer })
+                Some(Notice::Connected { peer, server })
             }
             Request::Report(status) => {
                 self.status = Some(status);
@@ -395,7 +397,11 @@ impl World {
 
     /// A question goes its way, and its answer comes back, if nothing is lost.
     fn send(&mut self, peer: PeerId, packet: [u8; 48]) {
-        self.asked.push((self.truth, peer));
+        let boot = self.crystal.boot();
+        if let Some(before) = self.asked.insert(peer, boot) {
+            assert!(boot - before >= 2_000_000_000, "{peer} was asked twice within two seconds");
+        }
+        self.questions += 1;
         let Some(socket) = self.sockets.get(&peer).copied() else { panic!("{peer} was asked without a socket") };
         let server = self.scene.servers[socket % 16].clone();
         let mut way = |base: f64| ((base + self.weather.exponential(server.jitter)) * 1e9) as u64;
@@ -421,6 +427,13 @@ impl World {
         }
         self.later(forth + 20_000 + back, Happening::Arrives(peer, socket, answer.bytes()));
     }
+}
+
+/// What an earlier process has left: for a restart, a clock that was set before.
+fn past(occasion: Occasion) -> Option<Account> {
+    let (at, zero) = (Instant::from_nanos(0), Duration::ZERO);
+    let account = Account { boot: BootId::new("b0").unwrap(), at, settled: true, steps: zero, forwards: zero };
+    (occasion == Occasion::Restart).then_some(account)
 }
 
 /// Where the server of this number is.

@@ -42,9 +42,16 @@ fn the_shape_of_design_is_allowed() {
         ("crates/wire", "orlop-wire", &["serde"]),
         ("crates/some/contract", "orlop-some-contract", &["orlop-wire", "serde"]),
         ("crates/some/core", "orlop-some-core", &["orlop-some-contract", "dhcproto"]),
-        ("crates/some/worker", "orlop-some-worker", &["orlop-some-core", "tokio"]),
+        ("crates/lookup/contract", "orlop-lookup-contract", &["orlop-wire"]),
+        ("crates/lookup/core", "orlop-lookup-core", &["orlop-lookup-contract", "hickory-proto"]),
+        ("crates/lookup/worker", "orlop-lookup-worker", &["orlop-lookup-core", "tokio"]),
+        ("crates/some/worker", "orlop-some-worker", &["orlop-some-core", "orlop-lookup-worker", "tokio"]),
         ("crates/broker", "orlop-broker", &["orlop-wire", "lexopt"]),
-        ("crates/some/broker", "orlop-some", &["orlop-some-contract", "orlop-broker", "rtnetlink"]),
+        (
+            "crates/some/broker",
+            "orlop-some",
+            &["orlop-some-contract", "orlop-lookup-contract", "orlop-broker", "rtnetlink"],
+        ),
     ];
     assert_eq!(problems(shape), Vec::<String>::new());
 }
@@ -72,6 +79,12 @@ fn each_forbidden_direction_is_found() {
         ("a core on the harness", ("crates/some/core", "orlop-some-core"), harness),
         ("a tool on the harness", ("crates/xtask", "xtask"), harness),
         ("a package of tests on the harness, other than for its tests", ("tests/some", "orlop-test-some"), harness),
+        ("a part of several daemons on one of them", ("crates/lookup/worker", "orlop-lookup-worker"), contract),
+        (
+            "a broker on the core of such a part",
+            ("crates/some/broker", "orlop-some"),
+            ("crates/lookup/core", "orlop-lookup-core", &[]),
+        ),
         ("a broker on the list of daemons", ("crates/some/broker", "orlop-some"), fleet),
         ("a tool for users on the list of daemons", ("crates/image", "orlop-image"), fleet),
     ] {

@@ -1,7 +1,11 @@
+//! Host and domain names.
+
 use core::fmt;
 
-use orlop_wire::{MaxSize, Str};
+use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
+
+use crate::Str;
 
 /// Longest host or domain name as text (RFC 1035 section 2.3.4: 255 octets on the wire, 253 written out).
 const MAX_NAME: usize = 253;

@@ -1,0 +1,88 @@
+//! How right a clock is kept: whole days in virtual time, in all kinds of weather.
+
+use core::time::Duration;
+
+use orlop_ntp_contract::{Leap, Offset, Phase, Poll, PollRange};
+
+use crate::weather::Weather;
+use crate::world::{Scene, Server, World};
+
+/// One clock, three servers that are asked every 64 s, 40 000 s of which the first tenth does not count: what the bench does
+/// with chronyd.
+fn bench(server: &Server, seed: u64) -> World {
+    let polls = PollRange::new(Poll::new(6).unwrap(), Poll::new(6).unwrap()).unwrap();
+    let servers = vec![server.clone(), server.clone(), server.clone()];
+    let scene = Scene { polls, seed, ..Scene::new(servers) }.behind(Offset::from_nanos(5_000_000_000));
+    scene.run(40_000)
+}
+
+#[test]
+fn the_steady_error_is_what_the_network_allows() {
+    let wan = |jitter| Server { jitter, ..Server::wan() };
+    let cell = Server { ways: (0.080, 0.080), jitter: 0.030, ..Server::wan() };
+    for (what, server, bound) in [
+        ("LAN, 20 µs", Server::lan(), 8e-6),
+        ("WAN, 1 ms", wan(0.001), 110e-6),
+        ("WAN, 10 ms", wan(0.010), 700e-6),
+        ("cell, 30 ms", cell, 2.2e-3),
+    ] {
+        let rms: Vec<f64> = (0..8).map(|seed| bench(&server, seed).rms(4000.0)).collect();
+        let mean = rms.iter().sum::<f64>() / 8.0;
+        println!(
+            "{what}: RMS {:.1} µs on average, from {:.1} to {:.1}",
+            mean * 1e6,
+            rms.iter().copied().fold(1.0, f64::min) * 1e6,
+            rms.iter().copied().fold(0.0, f64::max) * 1e6
+        );
+        assert!(mean < bound, "{what}: {mean} s");
+    }
+}
+
+/// A world of this seed: servers, network and crystal as chance has them, liars in the minority. Returns what its error may
+/// be after the first two hours, too.
+fn any_world(seed: u64) -> (Scene, f64) {
+    let mut weather = Weather::new(seed ^ 0x5eed);
+    let mut pick = |from: f64, to: f64| from + (to - from) * weather.even();
+    let count = pick(3.0, 6.999) as usize;
+    let jitter = 10_f64.powf(pick(-5.0, -2.0));
+    let mut worst: f64 = 0.0;
+    let mut servers = Vec::new();
+    for _ in 0..count {
+        let way = 10_f64.powf(pick(-4.0, -1.0));
+        let one_sided = way * pick(0.0, 0.3);
+        worst = worst.max(one_sided / 2.0);
+        servers.push(Server {
+            ways: (way + one_sided, way),
+            jitter,
+            loss: pick(0.0, 20.0) as u8,
+            root_dispersion: pick(0.0, 2000.0) as u32,
+            ..Server::wan()
+        });
+    }
+    let liars = pick(0.0, (count as f64 - 1.0) / 2.0) as usize;
+    for server in servers.iter_mut().take(liars) {
+        server.error = Offset::from_nanos(pick(-1e13, 1e13) as i64);
+        server.leap = Leap::Delete;
+    }
+    let scene = Scene { seed, ppm: pick(-200.0, 200.0), wander: 10_f64.powf(pick(-10.0, -8.5)), ..Scene::new(servers) };
+    let scene = scene.behind(Offset::from_nanos(pick(-1e16, 1e16) as i64));
+    (scene, 1.2 * worst + 6.0 * jitter + 0.000_1)
+}
+
+#[test]
+fn any_weather_leaves_the_clock_within_its_bounds() {
+    let mut close: f64 = 0.0;
+    for seed in 0..200 {
+        let (scene, bound) = any_world(seed);
+        // Some for a whole day, and the others for long enough.
+        let world = scene.run(if seed < 16 { 86_400 } else { 4 * 3600 });
+        let worst = world.worst(7200.0);
+        close = close.max(worst / bound);
+        assert!(worst < bound, "seed {seed}: {worst} s, bound {bound} s");
+        assert_eq!(world.status.as_ref().map(|status| status.phase), Some(Phase::Steady), "seed {seed}");
+        assert_eq!((world.steps.len(), world.refusals.len()), (1, 0), "seed {seed}: {:?}", world.refusals);
+        let said = world.vouched.map(|(_, max)| max).unwrap_or(Duration::ZERO);
+        assert!(said.as_secs_f64() >= world.error().abs(), "seed {seed}: says {said:?}, is {}", world.error());
+    }
+    println!("the closest came to {:.0} % of its bound", close * 100.0);
+}
