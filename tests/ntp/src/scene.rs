@@ -14,6 +14,9 @@ use crate::daemon::{WORKER_ARGV0, bare};
 /// Far longer than anything here takes, so that only a defect and not a busy machine uses it up.
 pub const SOON: Duration = Duration::from_secs(30);
 
+/// How right a right clock has to be, in nanoseconds, on a machine whose processors are all busy.
+pub const RIGHT: i128 = 50_000_000;
+
 const STATUS: &str = "/run/orlop/ntp/status.json";
 
 /// A machine of its own.
@@ -184,4 +187,10 @@ impl Scene {
         let found = servers.flatten().find(|server| server["address"] == address);
         found.unwrap_or_else(|| panic!("{address} is not in {:#}", status["sources"]))
     }
+}
+
+/// How often a daemon says that it has set the clock.
+#[must_use]
+pub fn steps(daemon: &Running) -> usize {
+    daemon.text().matches("clock set").count()
 }

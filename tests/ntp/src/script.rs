@@ -40,7 +40,8 @@ pub struct Packet {
 pub fn timestamp(off: i64) -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let secs = since.as_secs().wrapping_add(TO_1970).wrapping_add_signed(off);
-    secs << 32 | (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    (secs << 32) | fraction
 }
 
 impl Packet {
@@ -74,7 +75,7 @@ impl Packet {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         // Poll 6 and a precision of 2^-23 s.
-        let mut bytes = vec![self.leap << 6 | self.version << 3 | self.mode, self.stratum, 6, 0xe9];
+        let mut bytes = vec![(self.leap << 6) | (self.version << 3) | self.mode, self.stratum, 6, 0xe9];
         bytes.extend(self.root_delay.to_be_bytes());
         bytes.extend(self.root_dispersion.to_be_bytes());
         bytes.extend(self.reference_id);

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use orlop_test_ntp::script::{Packet, Reply, timestamp};
-use orlop_test_ntp::{Clock, SOON, Scene, Scripted, ntp, testbed};
+use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, Scripted, ntp, testbed};
 use orlop_testbed::{Host, eventually};
 
 /// How far off what hostile servers say is: believed, it would be seen.
 const LIE: i64 = 7200;
-const RIGHT: i128 = 50_000_000;
 /// The first of the ports that hostile servers listen at.
 const FIRST: u16 = 2100;
 

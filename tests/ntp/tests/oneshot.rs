@@ -4,12 +4,10 @@
 use std::time::{Duration, Instant};
 
 use orlop_test_ntp::script::{Packet, Reply};
-use orlop_test_ntp::{Chrony, Clock, Lie, SOON, Scene, Scripted, ntp, testbed};
+use orlop_test_ntp::{Chrony, Clock, Lie, RIGHT, SOON, Scene, Scripted, ntp, testbed};
 use orlop_testbed::Running;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// How right a right clock has to be, on a machine whose processors are all busy.
-const RIGHT: i128 = 50_000_000;
 
 fn exit(run: &mut Running) -> Option<i32> {
     run.wait_exit(SOON).unwrap().code()

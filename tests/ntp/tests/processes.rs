@@ -8,19 +8,14 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::signal::Signal;
-use orlop_test_ntp::{Clock, SOON, Scene, ntp, testbed};
+use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, ntp, steps, testbed};
 use orlop_testbed::processes::{alive, murder};
 use orlop_testbed::{Launch, Running, eventually};
 
-const RIGHT: i128 = 50_000_000;
 const SECOND: i128 = 1_000_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
 /// 500 ppm in 2^-16 ppm: as fast as a clock is slewed.
 const FULL_SLEW: i128 = 500 << 16;
-
-fn steps(daemon: &Running) -> usize {
-    daemon.text().matches("clock set").count()
-}
 
 /// A service of the three honest servers.
 fn daemon() -> Launch {
