@@ -10,7 +10,7 @@ use nix::libc;
 use nix::sys::signal::Signal;
 use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, ntp, steps, testbed};
 use orlop_testbed::processes::{alive, murder};
-use orlop_testbed::{Launch, Running, eventually};
+use orlop_testbed::{Launch, eventually};
 
 const SECOND: i128 = 1_000_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
