@@ -5,14 +5,12 @@
 //! the same value. Help and version are printed whatever follows them. A word that is nearly a verb is an error and starts
 //! no daemon: see [`refuse_mistyped`].
 
-mod near;
-
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use lexopt::Arg;
-use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::fatal::{Exit, Fatal, nearest};
 
 use crate::verbosity::Verbosity;
 use orlop_sandbox::daemon::Daemon;
@@ -130,9 +128,28 @@ impl Arguments {
         }
     }
 
-    /// That `word`, an option or an operand, means nothing to the daemon.
+    /// That `word`, an option or an operand, means nothing to the daemon. An option that the help names and that is spelled
+    /// almost like it is what the user most likely meant.
     pub fn unexpected(&self, word: impl std::fmt::Display) -> Fatal {
-        self.usage(format!("'{word}' has no meaning here"))
+        let (word, help) = (word.to_string(), (self.help)());
+        let options = help.split_whitespace().map(|word| word.trim_matches(['[', ']', ',', '(', ')']));
+        let options: Vec<&str> = options.filter(|word| word.starts_with("--")).collect();
+        let problem = format!("'{word}' has no meaning here");
+        match nearest(&word, &options).filter(|_| word.starts_with("--")) {
+            // It exists, but not in this place.
+            Some(option) if option == word => self.usage(problem),
+            Some(option) => mistake(problem, format!("did you mean: {} {option}?", self.daemon.program)),
+            None => self.usage(problem),
+        }
+    }
+
+    /// The value of the option that came last, if it has one: in the same word, or in the next one if that begins with a digit.
+    pub fn following_value(&mut self) -> Option<OsString> {
+        if let Some(value) = self.words.optional_value() {
+            return Some(value);
+        }
+        let mut following = self.words.try_raw_args()?;
+        following.next_if(|word| word.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
     }
 
     /// Prints this, whatever follows the option that asked for it, if only that has no value in the same word.
@@ -177,7 +194,7 @@ pub fn refuse_mistyped(
     exists: &dyn Fn(&str) -> bool,
     otherwise: &str,
 ) -> Result<(), Fatal> {
-    match near::nearest(word, verbs) {
+    match nearest(word, verbs) {
         Some(verb) if !exists(word) => Err(mistake(
             format!("nothing is called '{word}'"),
             format!("did you mean: {} {verb}? {otherwise}", daemon.program),

@@ -1,7 +1,8 @@
 //! From a process that has opened what it needs to a broker and a worker that hold nothing else.
 
-use orlop_sandbox::broker::{Attested, Broker, Keep, Narrow};
+use orlop_sandbox::broker::{Attested, Broker, Keep, Narrow, take_account};
 use orlop_sandbox::channel::{BrokerChannel, Message};
+use orlop_sandbox::daemon::Daemon;
 use orlop_sandbox::fatal::Fatal;
 
 use crate::posture::Postures;
@@ -35,11 +36,12 @@ pub async fn confine<Out: Message, In: Message>(
     Ok(Confined { narrow, channel, postures })
 }
 
-/// Serves in a loop of its own until there is a result. The process ends after it.
+/// Serves as the broker of `daemon`, in a loop of its own, until there is a result. The process ends after it.
 ///
 /// # Errors
 /// What `serve` ends with, or that there can be no loop.
-pub fn in_a_loop<T>(serve: impl Future<Output = Result<T, Fatal>>) -> Result<T, Fatal> {
+pub fn in_a_loop<T>(daemon: &Daemon, serve: impl Future<Output = Result<T, Fatal>>) -> Result<T, Fatal> {
+    take_account(daemon)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     let runtime = runtime.map_err(|cause| Fatal::os("cannot build the loop", cause))?;
     let result = runtime.block_on(serve);

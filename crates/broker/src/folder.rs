@@ -10,21 +10,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use orlop_sandbox::fatal::{Exit, Fatal};
-use rustix::fs::{Access, CWD, Mode, OFlags, openat};
+use orlop_sandbox::fatal::Fatal;
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat};
 use tracing::{info, warn};
 
 /// Opens the folder at `path` for writing; it is made when it is missing.
 ///
 /// # Errors
-/// Files cannot be made there: [`Exit::Permission`] on a read-only file system, where trying again is of no use, else
-/// [`Exit::Os`]. The help is what the image's YAML needs. A daemon that works without the folder makes a warning of it.
+/// Files cannot be made there: as [`Fatal::os`]. The help is what the image's YAML needs. A daemon that works without the folder
+/// makes a warning of it.
 pub fn open(path: &Path) -> Result<OwnedFd, Fatal> {
     let made = std::fs::create_dir_all(path).and_then(|()| File::open(path));
-    made.and_then(|folder| writable(path).map(|()| folder.into())).map_err(|cause| {
-        let exit = if cause.kind() == io::ErrorKind::ReadOnlyFilesystem { Exit::Permission } else { Exit::Os };
-        Fatal::new(exit, format!("cannot write to the folder {}", path.display())).cause(cause).help(help(path))
-    })
+    made.and_then(|folder| writable(path).map(|()| folder.into()))
+        .map_err(|cause| Fatal::os(format!("cannot write to the folder {}", path.display()), cause).help(help(path)))
 }
 
 /// Makes the folder at `path` its owner's alone, and makes it when it is missing: the runtime makes the folders of a label
@@ -115,17 +113,22 @@ impl Output {
 }
 
 fn writable(path: &Path) -> io::Result<()> {
-    rustix::fs::access(path, Access::WRITE_OK).map_err(io::Error::from)
+    // Asked for the user that it acts as: its real one is only an account.
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).map_err(io::Error::from)
 }
 
 /// What the image's YAML needs, so that the folder at `path` is there and can be written.
 pub(crate) fn help(path: &Path) -> String {
     let name = path.display();
-    format!("binds: [\"{name}:{name}\"] and runtime: {{mkdir: [\"{name}\"]}}")
+    format!(
+        "in the LinuxKit YAML, add \"{name}:{name}\" to its binds: (where it has none: binds.add: [\"{name}:{name}\"]); \
+         the folder is made by runtime: {{mkdir: [\"{name}\"]}}"
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use orlop_sandbox::fatal::Exit;
     use orlop_testbed::Folder;
 
     use super::*;
@@ -138,7 +141,10 @@ mod tests {
         std::fs::write(folder.0.join("file"), "").unwrap();
         let path = folder.0.join("file/own");
         let fatal = open(&path).unwrap_err();
-        assert_eq!((fatal.exit, fatal.problem), (Exit::Os, format!("cannot write to the folder {}", path.display())));
+        assert_eq!(
+            (fatal.exit, fatal.problem),
+            (Exit::Config, format!("cannot write to the folder {}", path.display()))
+        );
         assert!(fatal.help.unwrap().contains("runtime: {mkdir: ["));
     }
 

@@ -43,8 +43,7 @@ pub fn armed<T>(limit: Duration, late: impl FnOnce() + Send + 'static, first: im
 /// A capability is missing, a worker's program is not there, or nothing is open at the descriptor `ready`.
 pub fn supervise(daemon: &'static Daemon, level: Level, lifetime: Lifetime, ready: Option<RawFd>) -> Result<u8, Fatal> {
     let ready = ready.map(inherited).transpose()?;
-    // Once in a process, and needed until it ends.
-    log::init(String::leak(format!("{}-supervisor", daemon.name)), LevelFilter::from_level(level));
+    log::init_supervisor(daemon.name, LevelFilter::from_level(level));
     let broker_args = std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok()).collect();
     Supervisor::open(daemon)?.run(Plan { daemon, broker_args, lifetime, ready })
 }

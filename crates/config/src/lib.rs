@@ -16,6 +16,7 @@ mod value;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
+use orlop_sandbox::fatal::nearest;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
@@ -44,10 +45,23 @@ pub fn load<File: DeserializeOwned>(path: &Path, must_exist: bool) -> Result<Opt
 /// It says something that cannot be, and where.
 pub fn parse<File: DeserializeOwned>(text: &str, path: &Path) -> Result<File, ConfigError> {
     toml::from_str(text).map_err(|error| {
-        let message = error.message().trim().replace('\n', "; ");
+        let message = with_meant(error.message().trim().replace('\n', "; "));
         let line = error.span().map(|span| line_at(text, span.start));
         ConfigError::Wrong { path: path.to_owned(), line, message }
     })
+}
+
+/// What is wrong with a key or a value that is none of those that are known, and which of them was meant.
+fn with_meant(message: String) -> String {
+    let Some((problem, expected)) = message.split_once(", expected ") else { return message };
+    let quoted = |text: &'_ str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let known = quoted(expected);
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let typed = if problem.starts_with("unknown ") { quoted(problem).pop() } else { None };
+    match typed.and_then(|typed| nearest(&typed, &known).map(str::to_owned)) {
+        Some(meant) => format!("{problem}, did you mean `{meant}`? Expected {expected}"),
+        None => message,
+    }
 }
 
 /// Reads a whole configuration file, as bounded text. For every format that a configuration can have.

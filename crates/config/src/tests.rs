@@ -36,6 +36,51 @@ fn what_is_wrong_is_named_with_its_line_and_with_what_to_do() {
     }
 }
 
+/// Keys, a value, and tables, as daemons have them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only to be written in these tests")]
+struct Keys {
+    deny_interfaces: Option<bool>,
+    use_dns: Option<Choice>,
+    log: Option<bool>,
+    table: Option<Inner>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only to be written in these tests")]
+struct Inner {
+    fallback_lease: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Choice {
+    Always,
+    IfDefault,
+}
+
+#[test]
+fn a_key_or_value_that_is_nearly_one_is_told_which_was_meant() {
+    for (what, text, meant) in [
+        ("two letters in the wrong order", "use-dsn = 'always'", Some("use-dns")),
+        ("a letter too few", "deny-interface = true", Some("deny-interfaces")),
+        ("another dash", "deny_interfaces = true", Some("deny-interfaces")),
+        ("a short one", "lgo = true", Some("log")),
+        ("in a table", "[table]\nfalback-lease = 3", Some("fallback-lease")),
+        ("the name of a table", "[tabel]\nfallback-lease = 3", Some("table")),
+        ("a value", "use-dns = 'alwyas'", Some("always")),
+        ("another word", "colour = 3", None),
+        ("a key of the table outside it", "fallback-lease = 3", None),
+        ("nothing unknown", "log = 3", None),
+    ] {
+        let error = parse::<Keys>(text, Path::new("test.toml")).unwrap_err().fatal("orlop-test").to_string();
+        let said = error.split_once("did you mean `").map(|(_, rest)| rest.split('`').next().unwrap());
+        assert_eq!(said, meant, "{what}: {error}");
+    }
+}
+
 #[test]
 fn a_file_is_read_whole_or_not_at_all() {
     let folder = TestFolder::new("config");
@@ -112,4 +157,18 @@ fn a_file_that_another_process_holds_a_lease_on_is_not_waited_for() {
     assert!(waited < std::time::Duration::from_secs(5), "{waited:?}");
     assert_eq!((fatal.exit, fatal.problem), (Exit::Config, format!("{} is held by another process", path.display())));
     assert!(load::<File>(&path, true).is_ok(), "the control: nobody holds it any more");
+}
+
+#[test]
+fn a_slip_in_a_key_is_answered_with_the_key_that_was_meant() {
+    for (what, text, want) in [
+        ("a slip", "deadline = 3\nplaec = \"/run\"", Some("did you mean `place`?")),
+        ("another", "deadlin = 3", Some("did you mean `deadline`?")),
+        ("no slip", "interface = 3", None),
+        ("no key", "deadline = \"`plaec`\"", None),
+    ] {
+        let said = parse::<File>(text, Path::new("test.toml")).unwrap_err().fatal("orlop-test").to_string();
+        assert_eq!(said.contains("did you mean"), want.is_some(), "{what}: {said}");
+        assert!(want.is_none_or(|want| said.contains(want)), "{what}: {said}");
+    }
 }

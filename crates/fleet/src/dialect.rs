@@ -1,7 +1,7 @@
 //! What processes say on their channels, for tests that speak in their place.
 
+use orlop_sandbox::channel::accepts;
 use orlop_sandbox::profile::Profile;
-use orlop_wire::decode;
 
 /// What some processes may say to their broker.
 #[derive(Debug, Clone, Copy)]
@@ -23,28 +23,28 @@ pub const ALL: &[Dialect] = &[
         // Withdraw the lease of interface 1, because of a NAK.
         good: &[2, 1, 1],
         not_canonical: &[2, 0x81, 0x00, 1],
-        accepts: |message| decode::<orlop_dhcp_contract::Request>(message).is_ok(),
+        accepts: accepts::<orlop_dhcp_contract::Request>,
     },
     Dialect {
         processes: &["ntp-worker"],
         // Let the clock run as its crystal does.
         good: &[1, 0, 0],
         not_canonical: &[1, 0x80, 0x00, 0],
-        accepts: |message| decode::<orlop_ntp_contract::Request>(message).is_ok(),
+        accepts: accepts::<orlop_ntp_contract::Request>,
     },
     Dialect {
         processes: &["sysctl-worker"],
-        // Done, and nothing was left unsaid.
-        good: &[3, 0],
-        not_canonical: &[3, 0x80, 0x00],
-        accepts: |message| decode::<orlop_sysctl_contract::Request>(message).is_ok(),
+        // Done, and nothing was left unsaid; in front, as of each message that may be longer than a frame, its length.
+        good: &[2, 0, 0, 0, 3, 0],
+        not_canonical: &[3, 0, 0, 0, 3, 0x80, 0x00],
+        accepts: accepts::<orlop_sysctl_contract::Request>,
     },
     Dialect {
         processes: &["sysctl-root", "sysctl-net", "sysctl-admin", "sysctl-rawio", "sysctl-resource", "sysctl-ptrace"],
         // Nothing read, nothing written.
-        good: &[0, 0, 0],
-        not_canonical: &[0, 0x80, 0x00, 0],
-        accepts: |message| decode::<orlop_sysctl_contract::Trial>(message).is_ok(),
+        good: &[3, 0, 0, 0, 0, 0, 0],
+        not_canonical: &[4, 0, 0, 0, 0, 0x80, 0x00, 0],
+        accepts: accepts::<orlop_sysctl_contract::Trial>,
     },
 ];
 

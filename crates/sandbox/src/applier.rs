@@ -80,6 +80,8 @@ pub struct Applier<In, Out> {
     posture: Posture,
     status: File,
     socket: Blocking,
+    /// Jobs that it has not answered.
+    under_way: usize,
     types: PhantomData<fn(In) -> Out>,
 }
 
@@ -123,13 +125,16 @@ impl<In: Message, Out: Message> Applier<In, Out> {
         Ok(Forked { profile, status, socket, types: PhantomData })
     }
 
-    /// Hands it a job, and the descriptor that this is about, if there is room for them now.
+    /// Hands it a job, and the descriptor that this is about, if there is room for them now. For a job of several frames there
+    /// is room when no other is under way.
     ///
     /// # Errors
     /// [`ChannelError::Full`] when there is no room: nothing was sent then, and once an answer has been received there
     /// is some. After any other error the conversation is over.
     pub fn send(&mut self, job: &In, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
-        self.socket.try_send(job, fd)
+        self.socket.try_send(job, fd, self.under_way == 0)?;
+        self.under_way += 1;
+        Ok(())
     }
 
     /// Waits for the answer to the oldest job.
@@ -138,7 +143,9 @@ impl<In: Message, Out: Message> Applier<In, Out> {
     /// [`ChannelError::PeerGone`] when it has ended, [`ChannelError::Silent`] when it takes too long. The conversation
     /// is over after any error.
     pub fn recv(&mut self) -> Result<Out, ChannelError> {
-        self.socket.recv(false).map(|Received { message, fd: _ }| message)
+        let Received { message, fd: _ } = self.socket.recv(false)?;
+        self.under_way = self.under_way.saturating_sub(1);
+        Ok(message)
     }
 
     /// What it is restricted by: claimed by it, and as far as the kernel shows it, observed.
@@ -177,7 +184,7 @@ impl<In: Message, Out: Message> Forked<In, Out> {
         broker::attest(profile.name, &posture, &observed, profile)?;
         let need = if require_landlock { Need::Require } else { profile.landlock.need };
         posture.landlock.judge(need, profile.name)?;
-        Ok(Applier { posture, status, socket, types })
+        Ok(Applier { posture, status, socket, under_way: 0, types })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::channel::{BrokerChannel, Message, Received, Socket};
 use crate::daemon::Daemon;
 use crate::fatal::{Exit, Fatal};
 use crate::landlock::{self, Paths};
-use crate::posture::{Posture, Status};
+use crate::posture::{Gap, Gaps, Posture, Status};
 use crate::privileges;
 use crate::profile::{FIRST_REQUEST_SLOT, Landlock, Layers, Need, Profile, READY_SLOT, ROSTER_SLOT};
 use crate::relay::Relay;
@@ -95,6 +95,15 @@ pub struct Keep<'p> {
     pub require_landlock: bool,
 }
 
+/// Has the kernel count what this process uses up in the name of its daemon's [account](Daemon::account), not of root. For a
+/// broker, before it builds its loop; what it has forked by then, its appliers, stays as it is.
+///
+/// # Errors
+/// [`Exit::Permission`] when the process may not change its user.
+pub fn take_account(daemon: &Daemon) -> Result<(), Fatal> {
+    if daemon.broker.layers == Layers::UNPRIVILEGED { Ok(()) } else { privileges::charge_to(daemon.account()) }
+}
+
 impl Broker {
     /// Takes the slots of a broker of `daemon`, which runs under `profile`: the daemon's own for it, or one that keeps more of
     /// what the daemon is lent. Must be called inside a tokio runtime, before the process opens anything else.
@@ -156,6 +165,7 @@ impl Broker {
             privileges::bound(kept)?;
             privileges::lock_secure_bits()?;
             privileges::become_user(profile.ids)?;
+            privileges::charge_to(daemon.account())?;
         }
         privileges::hold(kept, kept)?;
         privileges::forbid_new_privileges()?;
@@ -183,10 +193,10 @@ impl Broker {
         let mut narrow =
             Narrow { daemon, posture, own, supervisor, roster, requests, deadline, hellos, require_landlock };
         narrow.posture.status = narrow.observe_own()?;
-        narrow
-            .posture
-            .meets(profile)
-            .map_err(|gaps| Fatal::new(Exit::Permission, "the broker is not confined").cause(gaps))?;
+        let [real, ..] = narrow.posture.status.uids;
+        let is_charged = profile.layers == Layers::UNPRIVILEGED || real == daemon.account();
+        let met = narrow.posture.meets(profile).and(if is_charged { Ok(()) } else { Err(Gaps(vec![Gap::Ids])) });
+        met.map_err(|gaps| Fatal::new(Exit::Permission, "the broker is not confined").cause(gaps))?;
         Ok(narrow)
     }
 }
@@ -317,11 +327,14 @@ async fn within<T>(deadline: &BootTimer, limit: Duration, future: impl Future<Ou
     deadline.set(Some(clock::now().after(limit))).map_err(os)?;
     let mut future = pin!(future);
     let mut late = pin!(deadline.expired());
-    Ok(core::future::poll_fn(|context| match future.as_mut().poll(context) {
+    let value = core::future::poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
         Poll::Pending => late.as_mut().poll(context).map(|_| None),
     })
-    .await)
+    .await;
+    // Nobody waits for it any more, and it would wake a broker that sleeps.
+    deadline.set(None).map_err(os)?;
+    Ok(value)
 }
 
 /// Believes a process that is what it claims, as far as the kernel shows it, and what its profile requires.

@@ -1,21 +1,18 @@
 //! Typed messages between broker and worker, over one end each of a `SOCK_SEQPACKET` pair.
 //!
-//! One frame is one message in its only encoding ([`orlop_wire`]). Anything else, a frame that is too long
+//! One frame is one message in its only encoding ([`orlop_wire`]); a message of a type that may be longer than a frame
+//! says its length first, and takes as many frames as it needs ([`pieces`]). Anything else, a frame that is too long
 //! included, ends the conversation: the peer is broken or hostile. Descriptors go one way, from
 //! [`BrokerChannel`] to [`WorkerChannel`]; what a worker attaches to a message is dropped by the kernel.
 
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use orlop_wire::{DecodeError, MaxSize, decode, encode};
+use orlop_wire::{DecodeError, MaxSize};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags,
-};
+use rustix::net::{RecvFlags, SendFlags};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::Interest;
@@ -25,9 +22,15 @@ use crate::sys::Watched;
 
 mod blocking;
 mod frames;
+mod one_frame;
+mod pieces;
 
 pub(crate) use blocking::Blocking;
 use frames::Frames;
+pub(crate) use one_frame::{Descriptors, receive, transmit};
+pub use pieces::accepts;
+pub(crate) use pieces::message_of;
+use pieces::{Pieces, fits_a_frame, frame_of_size, frame_size, frames_of};
 
 /// What may pass through a channel: bounded, and with one encoding.
 pub trait Message: Serialize + DeserializeOwned + MaxSize {}
@@ -49,6 +52,9 @@ pub enum ChannelError {
         /// Bytes of the longest message.
         max: usize,
     },
+    /// A message of several frames, one of which is neither full nor the last.
+    #[error("a piece of a message that ends too soon")]
+    Uneven,
     /// A frame that is no message.
     #[error("a malformed frame: {0}")]
     Malformed(#[from] DecodeError),
@@ -160,6 +166,14 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
         self.end.recv(false).await
     }
 
+    /// As [`BrokerChannel::recv`], for a loop that waits for several things at once.
+    ///
+    /// # Errors
+    /// As [`BrokerChannel::recv`].
+    pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Received<In>, ChannelError>> {
+        self.end.socket.poll_recv(context, false)
+    }
+
     /// Sends a message, waiting while the worker has too many unread.
     ///
     /// # Errors
@@ -190,6 +204,8 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
 pub(crate) struct Socket {
     watched: Watched,
     frames: Frames,
+    /// What has arrived of a message that is not complete: to stop waiting for the rest loses nothing.
+    pieces: Pieces,
 }
 
 impl Socket {
@@ -197,7 +213,7 @@ impl Socket {
     /// runtime.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         let watched = Watched::new(fd, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { watched, frames: Frames::default() })
+        Ok(Self { watched, frames: Frames::default(), pieces: Pieces::default() })
     }
 
     /// Waits for one message of type `In`, and for a descriptor with it if one is `accepted`.
@@ -209,10 +225,15 @@ impl Socket {
     }
 
     async fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
-        let receive =
-            |socket: BorrowedFd<'_>| receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into);
-        let (len, fds) = self.watched.read(receive).await?;
-        understand(frame, len, fds)
+        loop {
+            let receive = |socket: BorrowedFd<'_>| {
+                receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into)
+            };
+            let (len, fds) = self.watched.read(receive).await?;
+            if let Some(received) = self.pieces.add(frame, len, fds)? {
+                return Ok(received);
+            }
+        }
     }
 
     /// As [`Socket::recv`], for a loop that waits for several things at once.
@@ -222,35 +243,57 @@ impl Socket {
         accepted: bool,
     ) -> Poll<Result<Received<In>, ChannelError>> {
         let mut buffer = self.frames.take(frame_size::<In>());
-        let frame = frame_of_size::<In>(&mut buffer);
-        let receive =
-            |socket: BorrowedFd<'_>| receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into);
-        let received = self.watched.poll_read(context, receive).map_err(ChannelError::from);
-        let received = received.map_ok(|(len, fds)| understand(frame_of_size::<In>(&mut buffer), len, fds));
+        let received = self.poll_recv_into(context, frame_of_size::<In>(&mut buffer), accepted);
         self.frames.give(buffer);
-        received.map(|received| received.and_then(|received| received))
+        received
+    }
+
+    fn poll_recv_into<In: Message>(
+        &self,
+        context: &mut Context<'_>,
+        frame: &mut [u8],
+        accepted: bool,
+    ) -> Poll<Result<Received<In>, ChannelError>> {
+        loop {
+            let receive = |socket: BorrowedFd<'_>| {
+                receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into)
+            };
+            let (len, fds) = ready!(self.watched.poll_read(context, receive))?;
+            if let Some(received) = self.pieces.add(frame, len, fds)? {
+                return Poll::Ready(Ok(received));
+            }
+        }
     }
 
     pub(crate) async fn send<Out: Message>(&self, message: &Out) -> Result<(), ChannelError> {
-        let mut buffer = self.frames.take(frame_size::<Out>());
-        let sent = self.send_frame(frame_of(message, &mut buffer)).await;
+        let mut buffer = Vec::new();
+        let sent = match frames_of(message, &self.frames, &mut buffer) {
+            Ok(frames) => self.send_frames(frames).await,
+            Err(error) => Err(error),
+        };
         self.frames.give(buffer);
         sent
     }
 
-    async fn send_frame(&self, frame: Result<&[u8], ChannelError>) -> Result<(), ChannelError> {
-        let frame = frame?;
-        // Tried before waiting: there almost always is room.
-        match transmit(self.watched.as_fd(), frame, &[], SendFlags::DONTWAIT) {
-            Err(Errno::AGAIN) => {}
-            result => return result.map_err(|errno| io::Error::from(errno).into()),
+    async fn send_frames(&self, frames: impl Iterator<Item = &[u8]>) -> Result<(), ChannelError> {
+        for frame in frames {
+            // Tried before waiting: there almost always is room.
+            match transmit(self.watched.as_fd(), frame, &[], SendFlags::DONTWAIT) {
+                Err(Errno::AGAIN) => {
+                    let send = |socket: BorrowedFd<'_>| transmit(socket, frame, &[], SendFlags::DONTWAIT);
+                    self.watched.write(|socket| send(socket).map_err(Into::into)).await?;
+                }
+                result => result.map_err(io::Error::from)?,
+            }
         }
-        Ok(self.watched.write(|socket| transmit(socket, frame, &[], SendFlags::DONTWAIT).map_err(Into::into)).await?)
+        Ok(())
     }
 
     fn try_send<Out: Message>(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
-        let mut buffer = self.frames.take(frame_size::<Out>());
-        let sent = frame_of(message, &mut buffer).and_then(|frame| {
+        const { assert!(fits_a_frame::<Out>(), "of a message of several frames some may be sent and others not") };
+        let mut buffer = Vec::new();
+        let sent = frames_of(message, &self.frames, &mut buffer).and_then(|mut frames| {
+            let frame = frames.next().unwrap_or_default();
             transmit(self.watched.as_fd(), frame, fd.as_slice(), SendFlags::DONTWAIT)
                 .map_err(|errno| io::Error::from(errno).into())
         });
@@ -281,118 +324,6 @@ impl<Out: Message, In: Message> End<Out, In> {
     fn try_send(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
         self.socket.try_send(message, fd)
     }
-}
-
-/// Bytes of the largest frame. At least one: a message of no bytes would look like the end.
-fn frame_size<T: MaxSize>() -> usize {
-    const {
-        assert!(T::POSTCARD_MAX_SIZE > 0, "a message of no bytes cannot be told from the end of the channel");
-        assert!(T::POSTCARD_MAX_SIZE <= MAX_FRAME, "a message this large belongs into chunks");
-    }
-    orlop_wire::max_size::<T>()
-}
-
-/// As much of a buffer as a message of type `T` may have: one that is longer must not fit.
-fn frame_of_size<T: MaxSize>(buffer: &mut [u8]) -> &mut [u8] {
-    let size = frame_size::<T>().min(buffer.len());
-    buffer.split_at_mut(size).0
-}
-
-/// Far below what a socket takes as one frame (212 kB by default), and enough for every request of a daemon: the largest
-/// are 16 KiB of a text, with where they belong.
-const MAX_FRAME: usize = 17 << 10;
-
-fn frame_of<'b, T: Message>(message: &T, buffer: &'b mut [u8]) -> Result<&'b [u8], ChannelError> {
-    // The buffer has the type's own maximum; a type whose maximum is wrong is a bug that must not send half a frame.
-    encode(message, buffer).map_err(|error| ChannelError::Io(io::Error::other(error)))
-}
-
-/// Makes a message of the first `len` bytes of `frame` and the descriptor that came with them.
-fn understand<In: Message>(frame: &[u8], len: usize, fds: Descriptors) -> Result<Received<In>, ChannelError> {
-    let message = message_of(frame, len)?;
-    let mut fds = fds.whole()?;
-    match (fds.pop(), fds.is_empty()) {
-        (fd, true) => Ok(Received { message, fd }),
-        (_, false) => Err(ChannelError::Surplus),
-    }
-}
-
-/// Makes a message of the first `len` bytes of `frame`.
-pub(crate) fn message_of<In: Message>(frame: &[u8], len: usize) -> Result<In, ChannelError> {
-    let max = frame.len();
-    if len == 0 {
-        // A frame of no bytes cannot be told from the end, and no message has no bytes.
-        return Err(ChannelError::PeerGone);
-    }
-    let Some(frame) = frame.get(..len) else { return Err(ChannelError::Oversize { len, max }) };
-    Ok(decode(frame)?)
-}
-
-/// The descriptors that came with a frame.
-#[derive(Debug)]
-pub(crate) struct Descriptors {
-    fds: Vec<OwnedFd>,
-    /// There were more than were accepted.
-    cut: bool,
-}
-
-impl Descriptors {
-    /// All of them.
-    ///
-    /// # Errors
-    /// There were more than were accepted.
-    pub(crate) fn whole(self) -> Result<Vec<OwnedFd>, ChannelError> {
-        if self.cut { Err(ChannelError::Surplus) } else { Ok(self.fds) }
-    }
-}
-
-/// More descriptors than this never come with a frame.
-const MAX_DESCRIPTORS: usize = 3;
-
-/// Receives one frame and returns its real length. Of its descriptors about `accepted` are taken, and at least as many;
-/// without a control buffer the kernel drops them.
-pub(crate) fn receive(
-    socket: BorrowedFd<'_>,
-    frame: &mut [u8],
-    accepted: usize,
-    flags: RecvFlags,
-) -> Result<(usize, Descriptors), Errno> {
-    // TRUNC as an input makes the kernel return the length of the whole frame.
-    let flags = flags | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-    let room = match accepted {
-        0 => 0,
-        1 => rustix::cmsg_space!(ScmRights(1)),
-        _ => space.len(),
-    };
-    let mut control = RecvAncillaryBuffer::new(space.split_at_mut(room).0);
-    let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(frame)], &mut control, flags)?;
-    let fds = control
-        .drain()
-        .filter_map(|message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None })
-        .flatten()
-        .collect();
-    let cut = accepted > 0 && received.flags.contains(ReturnFlags::CTRUNC);
-    Ok((received.bytes, Descriptors { fds, cut }))
-}
-
-/// Sends one frame with at most [`MAX_DESCRIPTORS`] descriptors.
-pub(crate) fn transmit(
-    socket: BorrowedFd<'_>,
-    frame: &[u8],
-    fds: &[BorrowedFd<'_>],
-    flags: SendFlags,
-) -> Result<(), Errno> {
-    let flags = flags | SendFlags::NOSIGNAL;
-    if fds.is_empty() {
-        // `send` and not `sendmsg`: the only way out that a worker's filter leaves.
-        return rustix::net::send(socket, frame, flags).map(|_whole| ());
-    }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let fits = control.push(SendAncillaryMessage::ScmRights(fds));
-    debug_assert!(fits, "there is room for {MAX_DESCRIPTORS} descriptors");
-    rustix::net::sendmsg(socket, &[IoSlice::new(frame)], &mut control, flags).map(|_whole| ())
 }
 
 #[cfg(test)]

@@ -92,6 +92,9 @@ pub enum Processes {
 /// A broker keeps a timer for each, and its supervisor an eventfd.
 pub const MAX_WORKERS: usize = 8;
 
+/// How far a daemon's [account](Daemon::account) is from the user of its first worker.
+const ACCOUNTS: u32 = 500;
+
 impl Bind {
     /// A folder that the daemon writes to.
     #[must_use]
@@ -133,6 +136,14 @@ impl Daemon {
     #[must_use]
     pub fn published(&self, file: &str) -> String {
         format!("/run/orlop/{}/{file}", self.name)
+    }
+
+    /// The user in whose name the kernel counts what its supervisor and broker use up. Nobody runs as that user, but both have it
+    /// as their real one: the kernel counts descriptors under way and what loops watch by the real user, and refuses more when
+    /// all processes of that user together have too many. As root they would share these counts with every other container.
+    #[must_use]
+    pub fn account(&self) -> u32 {
+        self.workers.first().map_or(0, |first| first.profile.ids.uid).saturating_add(ACCOUNTS)
     }
 
     /// What is missing for it to be started, or `None` when it is whole.

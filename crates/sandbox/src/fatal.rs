@@ -1,9 +1,17 @@
 //! The errors that end a process, and the exit code each one ends it with.
 
+mod near;
+
+use core::any::Any;
 use core::fmt;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use rustix::io::Errno;
+
+use crate::log;
+pub use near::nearest;
 
 /// How a process ended: one table for every daemon (numbers of `sysexits.h` where one fits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +48,17 @@ impl Exit {
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8
+    }
+
+    /// What a process ends with that the kernel refused something with this errno: [`Exit::Os`] where trying again may help, also
+    /// where it needs somebody to make room first; else the code of what somebody has to change.
+    #[must_use]
+    pub const fn of_errno(errno: Errno) -> Self {
+        match errno {
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => Self::Permission,
+            Errno::NOTDIR | Errno::ISDIR | Errno::LOOP | Errno::NAMETOOLONG => Self::Config,
+            _ => Self::Os,
+        }
     }
 
     /// Whether it is the result of a run that came to its end. Such a code is final for a one-shot run, and never for
@@ -139,14 +158,19 @@ impl Fatal {
     /// Tells the user on stderr, and gives what the process ends with. Unlike `eprintln!` it does not panic when nobody
     /// reads that any more: the broker may be gone before its worker is.
     pub fn report(&self) -> Exit {
+        log::tell_what_was_left_out();
         // In one piece, so that nothing comes between its lines.
         let _unread = io::stderr().write_all(format!("{self}\n").as_bytes());
         self.exit
     }
 
-    /// The kernel refused `what`, which needs nothing that a user could grant.
-    pub fn os(what: impl Into<String>, cause: impl fmt::Display) -> Self {
-        Self::new(Exit::Os, what).cause(cause)
+    /// The kernel refused `what`. What the process ends with is [by errno](Exit::of_errno), where the cause is an error of the
+    /// kernel's, and [`Exit::Os`] where it is anything else.
+    pub fn os(what: impl Into<String>, cause: impl fmt::Display + 'static) -> Self {
+        let any: &dyn Any = &cause;
+        let errno = any.downcast_ref::<io::Error>().and_then(Errno::from_io_error);
+        let exit = errno.or_else(|| any.downcast_ref().copied()).map_or(Exit::Os, Exit::of_errno);
+        Self::new(exit, what).cause(cause)
     }
 }
 
@@ -178,6 +202,28 @@ mod tests {
             }
         }
         assert_eq!((0..=u8::MAX).filter_map(Exit::from_code).count(), 12, "the table has twelve rows");
+    }
+
+    #[test]
+    fn what_cannot_get_better_is_final_and_what_may_is_not() {
+        for (errno, want) in [
+            (Errno::ACCESS, Exit::Permission),
+            (Errno::PERM, Exit::Permission),
+            (Errno::ROFS, Exit::Permission),
+            (Errno::NOTDIR, Exit::Config),
+            (Errno::ISDIR, Exit::Config),
+            (Errno::LOOP, Exit::Config),
+            (Errno::NOSPC, Exit::Os),
+            (Errno::MFILE, Exit::Os),
+            (Errno::NOMEM, Exit::Os),
+            (Errno::ADDRINUSE, Exit::Os),
+            (Errno::NOENT, Exit::Os),
+        ] {
+            assert_eq!(Fatal::os("it", errno).exit, want, "{errno}");
+            assert_eq!(Fatal::os("it", io::Error::from(errno)).exit, want, "{errno}, as the standard library has it");
+            assert_eq!(want.is_final(), want != Exit::Os);
+        }
+        assert_eq!(Fatal::os("it", "Permission denied").exit, Exit::Os, "words are no errno");
     }
 
     #[test]

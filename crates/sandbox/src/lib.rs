@@ -12,7 +12,8 @@
 //! Where one capability is worth as much as root, the broker does without it and forks an [`applier`] for it.
 //!
 //! Start at [`daemon`] and [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
-//! [`connection`], [`timer`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is the only unsafe code of the daemons.
+//! [`connection`], [`timer`], [`multicast`], [`folder_watch`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is
+//! the only unsafe code of the daemons.
 //!
 //! Promises: no layer that a profile requires is missing without the process ending with exit code 77, and none
 //! that it prefers is missing without a warning and a field of the posture. Nothing is decided by kernel version.
@@ -32,6 +33,7 @@ pub mod folder_watch;
 pub mod landlock;
 mod limits;
 pub mod log;
+pub mod multicast;
 pub mod packet;
 pub mod posture;
 pub mod privileges;

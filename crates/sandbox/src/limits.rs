@@ -16,6 +16,32 @@ pub(crate) fn apply(limits: Limits) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// Raises the limits with which this process was started as far as it may, which is as far as it may pass them on; what it will
+/// itself set for each process is at most that. What stays low is told in one line: the daemon may fail for it.
+pub(crate) fn raise_inherited() {
+    let mut low = String::new();
+    for (name, resource, enough) in INHERITED {
+        let Rlimit { maximum, .. } = getrlimit(resource);
+        // To raise it no further than it may be raised cannot fail.
+        let _raised = setrlimit(resource, Rlimit { current: maximum, maximum });
+        if let Some(most) = maximum.filter(|most| *most < enough) {
+            low = format!("{low}{}{name} {most}", if low.is_empty() { "" } else { ", " });
+        }
+    }
+    if !low.is_empty() {
+        tracing::warn!(limits = %low, "started with limits that a daemon may need more than, and that it cannot raise");
+    }
+}
+
+/// Limits that end or hinder a process, by their names for `prlimit`, and what is enough for every daemon.
+const INHERITED: [(&str, Resource, u64); 5] = [
+    ("fsize", Resource::Fsize, 64 << 20),
+    ("nofile", Resource::Nofile, Limits::BROKER.open_files),
+    ("as", Resource::As, Limits::BROKER.address_space),
+    ("data", Resource::Data, Limits::BROKER.address_space),
+    ("cpu", Resource::Cpu, Limits::NONE),
+];
+
 /// Takes `/proc/PID/mem` and `ptrace` away from processes of the same user.
 pub(crate) fn refuse_debuggers() -> Result<(), Fatal> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)

@@ -2,14 +2,25 @@
 //!
 //! `LEVEL role message key=value …`, without the time, which the init system adds. What comes from a peer is
 //! escaped, so no value can start a line or move the cursor. Needs no system call but `write`.
+//!
+//! A daemon writes a burst at most and then 50 MB a day, whatever its peers do (`log/volume.rs`). Outside of that is only what a
+//! process says when it ends: an error that ends it ([`Fatal::report`](crate::fatal::Fatal::report)), and a panic.
 
 use core::fmt::{self, Write as _};
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::clock;
+
+mod volume;
+
+pub(crate) use volume::Kind;
+use volume::{LeftOut, Verdict, Volume};
 
 /// The longest line, its end included. A log that an init system splits is a log that can be forged.
 pub const MAX_LINE: usize = 1024;
@@ -21,12 +32,70 @@ pub fn init(role: &'static str, level: LevelFilter) {
     if tracing::subscriber::set_global_default(Stderr { role, level }).is_err() {
         return;
     }
+    log().role = role;
     std::panic::set_hook(Box::new(move |panic| {
         let mut line = Line::new();
         let _whole = write!(line, "ERROR {role} ");
         let _cut = write!(line.escaped(), "{panic}");
-        line.emit();
+        put(&line.finish());
     }));
+}
+
+/// As [`init`], for the supervisor of the daemon `name`, which may write less than the others.
+pub fn init_supervisor(name: &str, level: LevelFilter) {
+    log().volume = Volume::supervisor();
+    // Once in a process, and needed until it ends.
+    init(String::leak(format!("{name}-supervisor")), level);
+}
+
+/// This process takes the place of one that has failed: its first burst is a short one.
+pub(crate) fn begin_anew() {
+    log().volume = Volume::anew();
+}
+
+/// What this process may still write, and what it is called.
+struct Log {
+    role: &'static str,
+    volume: Volume,
+}
+
+static LOG: Mutex<Log> = Mutex::new(Log { role: "", volume: Volume::first() });
+
+fn log() -> MutexGuard<'static, Log> {
+    // Poisoned only by a panic, which ends the process.
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes a line if there is room for it, and says whether there was.
+pub(crate) fn emit(kind: Kind, line: &[u8]) -> bool {
+    let mut log = log();
+    match log.volume.take(kind, line.len(), clock::now()) {
+        Verdict::LeaveOut => return false,
+        Verdict::WriteAfter(left_out) => put(&told(log.role, left_out)),
+        Verdict::Write => {}
+    }
+    put(line);
+    true
+}
+
+/// Says what was left out until now: when the process ends.
+pub(crate) fn tell_what_was_left_out() {
+    let mut log = log();
+    let untold = log.volume.untold();
+    if untold.lines > 0 {
+        put(&told(log.role, untold));
+    }
+}
+
+fn told(role: &str, LeftOut { lines, bytes }: LeftOut) -> Vec<u8> {
+    let mut line = Line::new();
+    let _whole = write!(line, "WARN {role} lines were left out: the log is limited lines={lines} bytes={bytes}");
+    line.finish()
+}
+
+fn put(line: &[u8]) {
+    // Nobody to tell when the log itself is gone.
+    let _lost = rustix::io::write(io::stderr(), line);
 }
 
 struct Stderr {
@@ -50,7 +119,8 @@ impl Subscriber for Stderr {
 
     fn event(&self, event: &Event<'_>) {
         // What a library we use says is not ours to keep within bounds of meaning, only of form.
-        format(self.role, event).emit();
+        let kind = if *event.metadata().level() == Level::ERROR { Kind::Error } else { Kind::Ordinary };
+        emit(kind, &format(self.role, event).finish());
     }
 
     // Spans are not used: a process has one role, and an event carries its fields.
@@ -153,11 +223,6 @@ impl Line {
         }
         self.bytes.push(b'\n');
         self.bytes
-    }
-
-    pub(crate) fn emit(self) {
-        // Nobody to tell when the log itself is gone.
-        let _lost = rustix::io::write(io::stderr(), &self.finish());
     }
 }
 

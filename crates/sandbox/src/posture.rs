@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::CapabilitySet;
 use crate::landlock::Enforced;
-use crate::profile::{Layers, Need, Profile, Root};
+use crate::profile::{Layers, Need, Profile, Role, Root};
 
 /// What a process is restricted by.
 ///
@@ -98,12 +98,15 @@ impl Status {
         let Layers { ids, capabilities, bounding, no_new_privs, denied, allowed, root: _, limits: _, close_others: _ } =
             profile.layers;
         let (uid, gid, keep) = (profile.ids.uid, profile.ids.gid, profile.capabilities());
+        let [real, others @ ..] = self.uids;
+        // A broker's real user is the account of its daemon, of which a profile knows nothing; it looks at that itself.
+        let is_user = others == [uid; 3] && (real == uid || profile.role == Role::Broker);
         let always = |need| if need == Need::Off { Need::Off } else { Need::Require };
         let filters = [denied, allowed].into_iter().filter(|need| *need == Need::Require).count();
         let held = [self.permitted, self.effective];
         let lent = [self.inheritable, self.ambient];
         let checks = [
-            (ids, self.uids != [uid; 4] || self.gids != [gid; 4], Gap::Ids),
+            (ids, !is_user || self.gids != [gid; 4], Gap::Ids),
             (ids, self.groups != 0, Gap::Groups),
             // Preferred is only that they cannot come back: none may be held all the same.
             (always(capabilities), held != [keep; 2] || lent != [CapabilitySet::EMPTY; 2], Gap::Capabilities),
@@ -159,8 +162,8 @@ impl fmt::Display for Posture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, allowed, denied, landlock, empty_root, limited, open_files } = self;
         let Status { uids, gids, groups, permitted, bounding, no_new_privs, filtered, filters, threads, .. } = status;
-        let [uid, ..] = uids;
-        let [gid, ..] = gids;
+        let [_, uid, ..] = uids;
+        let [_, gid, ..] = gids;
         let yes = |is: bool| if is { "yes" } else { "NO" };
         write!(f, "uid={uid} gid={gid} groups={groups} capabilities={permitted} bounding={bounding} ")?;
         write!(f, "no_new_privs={} filtered={} filters={filters} ", yes(*no_new_privs), yes(*filtered))?;

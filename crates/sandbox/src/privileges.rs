@@ -41,9 +41,19 @@ pub fn require(needed: &[Capability]) -> Result<(), Fatal> {
     if missing.is_empty() {
         return Ok(());
     }
-    let all: Vec<&str> = needed.iter().map(|one| one.name()).collect();
-    Err(Fatal::new(Exit::Permission, format!("this process lacks {}", missing.join(", ")))
-        .help(format!("in the LinuxKit YAML, give it:  capabilities: [{}]", all.join(", "))))
+    Err(Fatal::new(Exit::Permission, format!("this process lacks {}", missing.join(", "))).help(grant(needed, have)))
+}
+
+/// A line for the image's YAML that works when it is pasted in the place of the one that is there: it takes nothing away that
+/// any of our processes could use. (`capabilities.add:` has no effect beside a `capabilities:`.)
+fn grant(needed: &[Capability], have: CapabilitySet) -> String {
+    let besides = Capability::ALL.into_iter().filter(|one| !needed.contains(one));
+    let besides = besides.filter(|one| have.contains([*one].into_iter().collect()));
+    let all: Vec<&str> = needed.iter().copied().chain(besides).map(Capability::name).collect();
+    format!(
+        "in the LinuxKit YAML, instead of its capabilities: line, if it has one:  capabilities: [{}]",
+        all.join(", ")
+    )
 }
 
 /// Becomes `ids`, for ever and with no other group.
@@ -55,6 +65,20 @@ pub(crate) fn become_user(ids: Ids) -> Result<(), Fatal> {
     rustix::thread::set_thread_res_gid(gid, gid, gid)
         .map_err(|errno| missing("change the group", Capability::Setgid, errno))?;
     rustix::thread::set_thread_res_uid(uid, uid, uid).map_err(failed("change the user"))
+}
+
+/// Has the kernel count what this process uses up in the name of `user` from now on. Nothing else depends on its real user.
+pub(crate) fn charge_to(user: u32) -> Result<(), Fatal> {
+    rustix::thread::set_thread_res_uid(Uid::from_raw(user), None, None)
+        .map_err(|errno| missing("change the real user", Capability::Setuid, errno))
+}
+
+/// Does `act` with `user` as the real user of this process, and changes back.
+pub(crate) fn charged_to<T>(user: u32, act: impl FnOnce() -> T) -> Result<T, Fatal> {
+    let own = rustix::process::getuid().as_raw();
+    charge_to(user)?;
+    let done = act();
+    charge_to(own).map(|()| done)
 }
 
 /// Shrinks the bounding set to `keep`, so that no program this process could start would have more.
@@ -143,5 +167,29 @@ mod tests {
         let fatal = missing("change the user", Capability::Setuid, Errno::PERM);
         assert_eq!(fatal.exit, Exit::Permission);
         assert!(fatal.help.as_deref().is_some_and(|help| help.contains("CAP_SETUID")), "{fatal}");
+    }
+
+    #[test]
+    fn the_line_that_is_to_be_pasted_takes_nothing_away() {
+        use Capability::{Kill, NetAdmin, NetRaw, SysAdmin, SysTime};
+        let chown = CapabilitySet::from_bits(1);
+        for (what, have, want) in [
+            ("nothing there", CapabilitySet::EMPTY, "[CAP_NET_ADMIN, CAP_KILL]"),
+            (
+                "LinuxKit's dhcpcd",
+                [NetAdmin, SysAdmin].into_iter().collect(),
+                "[CAP_NET_ADMIN, CAP_KILL, CAP_SYS_ADMIN]",
+            ),
+            (
+                "only others",
+                [SysTime, NetRaw].into_iter().collect(),
+                "[CAP_NET_ADMIN, CAP_KILL, CAP_NET_RAW, CAP_SYS_TIME]",
+            ),
+            ("what no process of ours uses", chown, "[CAP_NET_ADMIN, CAP_KILL]"),
+            ("all but one", [NetAdmin].into_iter().collect(), "[CAP_NET_ADMIN, CAP_KILL]"),
+        ] {
+            let line = grant(&[NetAdmin, Kill], have);
+            assert!(line.ends_with(&format!("  capabilities: {want}")), "{what}: {line}");
+        }
     }
 }

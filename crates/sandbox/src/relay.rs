@@ -2,10 +2,11 @@
 //!
 //! What a worker writes may be written by an intruder. It arrives in the log as lines that are marked as the
 //! worker's, escaped, cut to [`MAX_LINE`] and limited in number; it can neither forge a
-//! line of the broker nor fill a disk.
+//! line of the broker nor fill a disk. Its last words, which say why it ends, are written whatever it wrote before.
 
 use core::fmt::Write as _;
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,13 +15,16 @@ use orlop_machine::Instant;
 use tokio::io::Interest;
 
 use crate::clock;
-use crate::log::{Line, MAX_LINE};
+use crate::log::{self, Kind, Line, MAX_LINE};
 use crate::sys::Watched;
 
 /// Lines that a worker may write at once, after a silence.
 const BURST: u32 = 50;
 /// How long until it may write one more: 20 a second.
 const PER_LINE: Duration = Duration::from_millis(50);
+
+/// Lines of an error that ends a worker: problem, cause, help.
+const LAST_WORDS: usize = 3;
 
 /// Reads that empty a pipe, which has 64 KiB: a worker that goes on writing is not waited for.
 const FULL_PIPE: usize = (64 << 10) / MAX_LINE;
@@ -71,12 +75,21 @@ impl Relay {
     fn pass_on(&self, bytes: &[u8]) {
         // Once for all of it: a worker that floods should not cost us more than itself.
         let (now, mut lines) = (clock::now(), self.lines());
-        bytes.iter().filter_map(|byte| lines.take(*byte, now)).for_each(Line::emit);
+        for byte in bytes {
+            if let Some(line) = lines.take(*byte, now) {
+                lines.write(&line);
+            }
+        }
     }
 
+    /// The worker writes nothing more.
     fn end(&self) {
-        if let Some(line) = self.lines().end(clock::now()) {
-            line.emit();
+        let mut lines = self.lines();
+        if let Some(line) = lines.end(clock::now()) {
+            lines.write(&line);
+        }
+        for line in lines.last_words() {
+            log::emit(Kind::Error, &line);
         }
     }
 
@@ -103,6 +116,10 @@ struct Lines {
     suppressed: u64,
     /// Since the last line that was let through.
     unreported: u64,
+    /// What the last line that was let through was made of.
+    passed: Vec<u8>,
+    /// What the last ones were made of that were not let through since then, for the case that nothing comes after them.
+    last: VecDeque<Vec<u8>>,
 }
 
 impl Lines {
@@ -114,11 +131,48 @@ impl Lines {
             refilled: now,
             suppressed: 0,
             unreported: 0,
+            passed: Vec::new(),
+            last: VecDeque::with_capacity(LAST_WORDS),
         }
     }
 
+    /// Writes a line that was let through, if the log has room for it.
+    fn write(&mut self, line: &[u8]) {
+        if !log::emit(Kind::Relayed, line) {
+            let passed = core::mem::take(&mut self.passed);
+            self.keep(passed);
+        }
+    }
+
+    fn keep(&mut self, text: Vec<u8>) {
+        if self.last.len() == LAST_WORDS {
+            self.last.pop_front();
+        }
+        self.last.push_back(text);
+    }
+
+    /// What the worker wrote last, if it was not let through, after how much else was not.
+    fn last_words(&mut self) -> Vec<Vec<u8>> {
+        let more = self.unreported.saturating_sub(self.last.len() as u64);
+        self.unreported = 0;
+        let count = (more > 0).then(|| self.line(more, b""));
+        let last = core::mem::take(&mut self.last);
+        count.into_iter().chain(last.iter().map(|text| self.line(0, text))).collect()
+    }
+
+    /// A line of the log made of what a worker wrote, which tells how many were suppressed before it.
+    fn line(&self, suppressed: u64, text: &[u8]) -> Vec<u8> {
+        let mut line = Line::new();
+        let _whole = write!(line, "{}| ", self.role);
+        if suppressed > 0 {
+            let _whole = write!(line, "({suppressed} lines suppressed) ");
+        }
+        line.escaped().push_bytes(text);
+        line.finish()
+    }
+
     /// Takes one byte; gives a line when it ended one that is let through.
-    fn take(&mut self, byte: u8, now: Instant) -> Option<Line> {
+    fn take(&mut self, byte: u8, now: Instant) -> Option<Vec<u8>> {
         if byte != b'\n' {
             // The rest of a line that is too long is dropped: it is not the start of another.
             if self.partial.len() < MAX_LINE {
@@ -130,26 +184,23 @@ impl Lines {
     }
 
     /// Ends the line under way, if there is one.
-    fn end(&mut self, now: Instant) -> Option<Line> {
+    fn end(&mut self, now: Instant) -> Option<Vec<u8>> {
         if self.partial.is_empty() {
             return None;
         }
         self.refill(now);
+        let text = core::mem::replace(&mut self.partial, Vec::with_capacity(MAX_LINE));
         let Some(left) = self.allowance.checked_sub(1) else {
-            self.partial.clear();
             self.suppressed += 1;
             self.unreported += 1;
+            self.keep(text);
             return None;
         };
         self.allowance = left;
-        let mut line = Line::new();
-        let _whole = write!(line, "{}| ", self.role);
-        if self.unreported > 0 {
-            let _whole = write!(line, "({} lines suppressed) ", self.unreported);
-            self.unreported = 0;
-        }
-        line.escaped().push_bytes(&self.partial);
-        self.partial.clear();
+        self.last.clear();
+        let suppressed = core::mem::take(&mut self.unreported);
+        let line = self.line(suppressed, &text);
+        self.passed = text;
         Some(line)
     }
 
@@ -174,10 +225,7 @@ mod tests {
     }
 
     fn feed(lines: &mut Lines, text: &[u8], now: Instant) -> Vec<String> {
-        text.iter()
-            .filter_map(|byte| lines.take(*byte, now))
-            .map(|line| String::from_utf8(line.finish()).unwrap())
-            .collect()
+        text.iter().filter_map(|byte| lines.take(*byte, now)).map(|line| String::from_utf8(line).unwrap()).collect()
     }
 
     #[test]
@@ -215,5 +263,23 @@ mod tests {
         assert_eq!(lines.suppressed, 950 + 980);
         let next = feed(&mut lines, b"y\n", at(1050));
         assert_eq!(next, ["worker| (980 lines suppressed) y\n"]);
+    }
+
+    #[test]
+    fn the_last_words_are_not_lost_in_a_flood() {
+        let mut lines = Lines::new("worker", at(0));
+        feed(&mut lines, &b"x\n".repeat(100), at(0));
+        feed(&mut lines, b"error: it is over\n  caused by: a bug\n  help: report it\n", at(0));
+        let words: Vec<String> = lines.last_words().into_iter().map(|line| String::from_utf8(line).unwrap()).collect();
+        let want = [
+            "worker| (50 lines suppressed) \n",
+            "worker| error: it is over\n",
+            "worker|   caused by: a bug\n",
+            "worker|   help: report it\n",
+        ];
+        assert_eq!(words, want);
+        assert!(lines.last_words().is_empty(), "once");
+        feed(&mut lines, b"spoken\n", at(1000));
+        assert!(lines.last_words().is_empty(), "what came through is not said twice");
     }
 }

@@ -24,6 +24,7 @@ use crate::sys;
 mod aarch64;
 mod applier;
 mod broker;
+mod clocks;
 mod denied;
 mod memory;
 mod worker;
@@ -35,7 +36,7 @@ use aarch64::LEGACY_UNTIL_CONFINED;
 #[cfg(target_arch = "aarch64")]
 pub use aarch64::{EPOLL_WAIT, LEGACY};
 pub use applier::BASE as APPLIER_BASE;
-pub use broker::{BASE as BROKER_BASE, ORDERS as BROKER_ORDERS};
+pub use broker::{BASE as BROKER_BASE, ORDERS as BROKER_ORDERS, PEER};
 pub use denied::{APPLIER_DENIED, BROKER_DENIED, EVERYWHERE, IN_APPLIERS, IN_WORKERS, WORKER_DENIED};
 pub use memory::MEMORY;
 pub use worker::{

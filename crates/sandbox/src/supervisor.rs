@@ -17,7 +17,7 @@ use crate::capability::{Capability, CapabilitySet, SUPERVISOR};
 use crate::daemon::Daemon;
 use crate::fatal::{Exit, Fatal};
 use crate::profile::Layers;
-use crate::{clock, privileges, seccomp, sys};
+use crate::{clock, limits, privileges, seccomp, sys};
 
 mod birth;
 mod ready;
@@ -104,6 +104,7 @@ pub struct Supervisor {
 pub fn hold_signals() -> Result<(), Fatal> {
     // Who started us may ignore it, which is inherited, and children that nobody asks about are never heard of.
     sys::default_child_signal();
+    sys::ignore_limits();
     sys::block_signals(&SIGNALS).map_err(|cause| Fatal::os("cannot block signals", cause))
 }
 
@@ -131,6 +132,8 @@ impl Supervisor {
         if let Some(what) = daemon.incomplete() {
             return Err(Fatal::new(Exit::Software, format!("the daemon {} is incomplete: {what}", daemon.name)));
         }
+        // First of all: one of these limits is how many descriptors may be open.
+        limits::raise_inherited();
         let open = |path: &Path, flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
         let worker = |path: PathBuf| {
             open(&path, OFlags::PATH).map_err(|cause| {
@@ -200,7 +203,7 @@ impl Supervisor {
                 Verdict::Restart => backoff.after(clock::now().since(born)),
             };
             tracing::warn!(broker = %ended.broker(), worker = %ended.worker(), again_in = ?wait, "broker and worker have ended");
-            if let Some(code) = self.pause(wait, plan, &sleep)? {
+            if let Some(code) = self.pause(wait, ended, plan, &sleep)? {
                 return Ok(code);
             }
         }
@@ -208,13 +211,14 @@ impl Supervisor {
         Err(Fatal::new(Exit::Software, "started anew too often"))
     }
 
-    /// Waits before a restart. Gives the exit code when a signal or the hard stop ends the daemon meanwhile.
-    fn pause(&self, wait: Duration, plan: &Plan, sleep: &Sleep) -> Result<Option<u8>, Fatal> {
+    /// Waits before a restart, after all have `ended`. Gives the exit code when a signal or the hard stop ends the daemon meanwhile.
+    fn pause(&self, wait: Duration, ended: Ended, plan: &Plan, sleep: &Sleep) -> Result<Option<u8>, Fatal> {
         let until = clock::now().after(wait);
         while clock::now() < until {
             while sys::reap().is_some() {}
             if self.is_over(plan) {
-                return Ok(Some(Exit::Unconfigured.code()));
+                tracing::error!(after = ?plan.lifetime.hard_stop(), last = %ended.broker(), "time is over, and no try came to an end");
+                return Ok(Some(ended.code()));
             }
             let wake = [Some(until), self.end(plan)].into_iter().flatten().min();
             let woken = sleep.until(wake, &[]).map_err(|cause| Fatal::os("cannot wait", cause))?;
@@ -235,15 +239,17 @@ impl Supervisor {
     }
 }
 
-/// The code with which the daemon ends when this signal has come, if that ends it.
+/// The code with which the daemon ends when this signal has come, if that ends it; that it stops is said.
 fn told_to_end(signal: c_int, plan: &Plan) -> Option<u8> {
-    match signal {
+    let (name, code) = match signal {
         // To be told to end is how a service is done.
-        libc::SIGTERM if plan.lifetime == Lifetime::Service => Some(Exit::Done.code()),
-        libc::SIGTERM => Some(143),
-        libc::SIGINT => Some(130),
-        _ => None,
-    }
+        libc::SIGTERM if plan.lifetime == Lifetime::Service => ("SIGTERM", Exit::Done.code()),
+        libc::SIGTERM => ("SIGTERM", 143),
+        libc::SIGINT => ("SIGINT", 130),
+        _ => return None,
+    };
+    tracing::info!(signal = name, "stopping: told to end");
+    Some(code)
 }
 
 /// Gives up what neither the supervisor nor the children it will start need.

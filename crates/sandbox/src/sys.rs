@@ -18,7 +18,7 @@ pub use libc as numbers;
 pub(crate) use inherited::{open_files, take_inherited, with_descriptor};
 pub(crate) use process::{
     Spawn, Waited, block_signals, close_from, default_child_signal, default_fault_signals, drop_bounding, fork,
-    install_filter, is_bounding, reap, set_name, signal_descriptor, spawn, wait_for_child,
+    ignore_limits, install_filter, is_bounding, reap, set_name, signal_descriptor, spawn, wait_for_child,
 };
 #[doc(hidden)]
 pub use program::Instruction;

@@ -36,7 +36,7 @@ use crate::posture::Posture;
 use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Kind, Need, Profile, Slot};
 use crate::seccomp::Filters;
 use crate::timer::BootTimer;
-use crate::{rungs, sys};
+use crate::{privileges, rungs, sys};
 
 /// A worker process on one rung of the ladder.
 #[derive(Debug)]
@@ -136,6 +136,10 @@ impl Worker<Opened> {
             sys::close_from(profile.last_slot() + 1).map_err(|errno| Fatal::os("cannot close descriptors", errno))?;
         }
         sys::set_name(profile.name);
+        if profile.layers.ids != Need::Off {
+            // What its loop watches is counted for its own user from the start, not for root and all who share that user.
+            privileges::charge_to(profile.ids.uid)?;
+        }
         sys::default_fault_signals();
         sys::protect_relocated().map_err(|errno| Fatal::os("cannot make relocated data read-only", errno))?;
         let channel = sys::take_inherited(CHANNEL_SLOT).map_err(|cause| Fatal::os("there is no channel", cause))?;

@@ -1,13 +1,18 @@
 //! Small files that readers see whole: the old content or the new, never a part.
 //!
-//! What brokers leave for others: status, metrics, leases, audits. Start at [`replace`].
+//! What brokers leave for others: status, metrics, audits. Start at [`replace`]; a file that must not be replaced, or must be
+//! written when the file system is full, is [`InPlace`].
 #![forbid(unsafe_code)]
+
+mod in_place;
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, unlinkat};
 use rustix::io::Errno;
+
+pub use in_place::{BLOCK, Content, InPlace, InPlaceError};
 
 /// Puts `content` at `name` in the folder `dir`, by way of a file that nobody else looks at.
 ///

@@ -3,11 +3,11 @@ use core::marker::PhantomData;
 use core::ops::Deref;
 
 use postcard::experimental::max_size::MaxSize;
-use postcard::experimental::serialized_size;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bounded::varint_size;
+use crate::encoded_size;
 
 /// Values of `T` that take at most `BYTES` bytes together in their encoding: as many as one frame has room for. Where the
 /// largest value is much larger than the usual one, this holds more of them than a [`Bounded`](crate::Bounded) of the
@@ -16,15 +16,14 @@ use crate::bounded::varint_size;
 pub struct Batch<T, const BYTES: usize>(Vec<T>);
 
 impl<T: Serialize + MaxSize, const BYTES: usize> Batch<T, BYTES> {
-    /// All values, in order, in few batches, of which none is empty.
-    pub fn pack(values: impl IntoIterator<Item = T>) -> Vec<Self> {
+    /// All values, in order, in few batches, of which none is empty, and none of several values has more than `usual` bytes.
+    pub fn pack(values: impl IntoIterator<Item = T>, usual: usize) -> Vec<Self> {
         const {
             assert!(T::POSTCARD_MAX_SIZE <= BYTES, "a batch that may have no room for a single value");
         }
         let (mut batches, mut room) = (Vec::<Self>::new(), 0_usize);
         for value in values {
-            // Encoding to nowhere cannot fail; the largest size is never too little.
-            let size = serialized_size(&value).unwrap_or(T::POSTCARD_MAX_SIZE);
+            let size = encoded_size(&value);
             match (batches.last_mut(), room.checked_sub(size)) {
                 (Some(last), Some(left)) => {
                     last.0.push(value);
@@ -32,7 +31,7 @@ impl<T: Serialize + MaxSize, const BYTES: usize> Batch<T, BYTES> {
                 }
                 (Some(_) | None, _) => {
                     batches.push(Self(vec![value]));
-                    room = BYTES.saturating_sub(size);
+                    room = usual.min(BYTES).saturating_sub(size);
                 }
             }
         }
@@ -122,10 +121,16 @@ mod tests {
             ("one byte more", &["aaaaaa", "bbbbbb", "cc"], &[2, 1]),
             ("a small one after a large one does not go back", &["aaaaaa", "bbbbbb", "cccccc", "d"], &[2, 2]),
         ] {
-            let batches = Words::pack(words(list));
+            let batches = Words::pack(words(list), usize::MAX);
             assert_eq!(batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(), want, "{what}");
             assert_eq!(batches.into_iter().flat_map(Batch::into_vec).collect::<Vec<_>>(), words(list), "{what}");
         }
+    }
+
+    #[test]
+    fn a_value_of_more_than_the_usual_bytes_is_alone() {
+        let batches = Words::pack(words(&["a", "bbbbbb", "c", "d", "e"]), 4);
+        assert_eq!(batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(), [1, 1, 2, 1]);
     }
 
     #[test]
@@ -145,7 +150,7 @@ mod tests {
         #[test]
         fn every_batch_fits_into_its_frame_and_arrives(list in prop::collection::vec("[a-z]{0,6}", 0..40)) {
             let list: Vec<&str> = list.iter().map(String::as_str).collect();
-            for batch in Words::pack(words(&list)) {
+            for batch in Words::pack(words(&list), usize::MAX) {
                 let mut buffer = [0; max_size::<Words>()];
                 let frame = encode(&batch, &mut buffer).unwrap();
                 prop_assert_eq!(decode::<Words>(frame), Ok(batch));

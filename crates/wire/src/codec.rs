@@ -1,4 +1,5 @@
 use postcard::experimental::max_size::MaxSize;
+use postcard::experimental::serialized_size;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -6,6 +7,13 @@ use serde::de::DeserializeOwned;
 #[must_use]
 pub const fn max_size<T: MaxSize>() -> usize {
     T::POSTCARD_MAX_SIZE
+}
+
+/// Bytes that `value` takes.
+#[must_use]
+pub fn encoded_size<T: Serialize + MaxSize>(value: &T) -> usize {
+    // Encoding to nowhere cannot fail; the largest size is never too little.
+    serialized_size(value).unwrap_or(T::POSTCARD_MAX_SIZE)
 }
 
 /// Writes `value` into `buffer` and returns the part it used.

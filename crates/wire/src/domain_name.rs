@@ -132,6 +132,7 @@ mod tests {
             ("two dots", "a..b", Err(NameError::EmptyLabel)),
             ("long label", &long, Err(NameError::LongLabel)),
             ("leading hyphen, an option to many programs", "-rf.example", Err(NameError::Hyphen)),
+            ("final hyphen", "a.example-", Err(NameError::Hyphen)),
             ("shell", "a;`id`", Err(NameError::Character)),
             ("substitution", "$(id)", Err(NameError::Character)),
             ("second line", "a\nnameserver 192.0.2.66", Err(NameError::Character)),
@@ -141,6 +142,18 @@ mod tests {
             ("not ASCII", "müller", Err(NameError::Character)),
         ] {
             assert_eq!(DomainName::new(text).as_ref().map(DomainName::as_str), want.as_ref().copied(), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_shown_and_sent_as_it_is_and_arrives_checked() {
+        let name = DomainName::new("a.example.").unwrap();
+        assert_eq!((name.to_string(), format!("{name:?}")), ("a.example".to_owned(), "\"a.example\"".to_owned()));
+        let frame = b"\x09a.example";
+        assert_eq!(orlop_wire::encode(&name, &mut [0; 16]), Ok(&frame[..]));
+        assert_eq!(orlop_wire::decode(frame), Ok(name));
+        for (what, frame) in [("a final dot", &b"\x0aa.example."[..]), ("a space", b"\x03a b"), ("nothing", b"\x00")] {
+            assert!(orlop_wire::decode::<DomainName>(frame).is_err(), "{what}");
         }
     }
 

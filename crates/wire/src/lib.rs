@@ -32,7 +32,7 @@ mod text;
 
 pub use batch::Batch;
 pub use bounded::Bounded;
-pub use codec::{DecodeError, EncodeError, decode, encode, max_size};
+pub use codec::{DecodeError, EncodeError, decode, encode, encoded_size, max_size};
 pub use domain_name::{DomainName, NameError};
 pub use host_addr::{HostAddr, NotAHost};
 pub use interface_name::{InterfaceName, NotAnInterfaceName};

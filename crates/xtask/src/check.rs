@@ -18,6 +18,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::command;
+use crate::mutants;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
@@ -116,6 +117,10 @@ fn rules() -> Vec<Rule> {
         ("fuzz targets and their seeds", |workspace| {
             let fuzzing = fuzz_targets::Fuzzing::read(workspace, TARGET)?;
             Ok(Judgement { seen: fuzzing.targets.len(), what: "targets", findings: fuzzing.findings() })
+        }),
+        ("mutants that are known to survive", |workspace| {
+            let (seen, findings) = mutants::list_findings(workspace, TARGET)?;
+            Ok(Judgement { seen, what: "packages that are mutated", findings })
         }),
         ("daemons named in their own places only", |workspace| {
             let daemons: Vec<_> = orlop_fleet::ALL.iter().map(|daemon| daemon.name).collect();

@@ -5,7 +5,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
 use crate::{
-    bench, build, check, demo, emulate, fresh, fuzz, harden, remains, reproduce, setup, soak, symbols, test, vm,
+    bench, build, check, demo, emulate, fresh, fuzz, harden, mutants, remains, reproduce, setup, soak, symbols, test,
+    vm,
 };
 
 const AFTER_HELP: &str = "\
@@ -43,6 +44,8 @@ enum Task {
     Bench(bench::Options),
     /// Fuzz every target in turn from the committed seeds (nightly Rust)
     Fuzz(fuzz::Options),
+    /// Change the code, one operator or value at a time, and see whether the tests of that package notice
+    Mutants(mutants::Options),
     /// Build the static release binaries and print their sizes
     Build(build::Task),
     /// Search the release binaries: no parser of network bytes in a broker, and (control) one in each worker
@@ -77,6 +80,7 @@ impl Cli {
             Task::Check(options) => check::run(&workspace, &options),
             Task::Bench(options) => bench::run(&workspace, &options),
             Task::Fuzz(options) => fuzz::run(&workspace, &options),
+            Task::Mutants(options) => mutants::run(&workspace, &options),
             Task::Build(task) => build::task(&workspace, &task),
             Task::Symbols(options) => symbols::run(&workspace, &options),
             Task::Harden(options) => harden::run(&workspace, &options),

@@ -1,7 +1,7 @@
 //! Running other programs: printed before they run, and their failure named with what was typed.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -33,12 +33,20 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn run_shown_as(words: &str, command: &mut Command) -> Result<()> {
-    println!("  $ {words}");
-    let status = command.status().with_context(|| format!("cannot start `{words}`"))?;
+    let status = ended(words, command)?;
     if !status.success() {
         bail!("`{words}` ended with {status}");
     }
     Ok(())
+}
+
+/// The same for a command whose exit code says more than that it failed.
+///
+/// # Errors
+/// When it cannot be started.
+pub(crate) fn ended(words: &str, command: &mut Command) -> Result<ExitStatus> {
+    println!("  $ {words}");
+    command.status().with_context(|| format!("cannot start `{words}`"))
 }
 
 /// Runs `command` and returns its standard output; its standard error goes to our terminal.

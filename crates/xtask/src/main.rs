@@ -14,6 +14,7 @@ mod emulate;
 mod fresh;
 mod fuzz;
 mod harden;
+mod mutants;
 mod remains;
 mod reproduce;
 mod room;

@@ -27,6 +27,8 @@ pub(crate) enum Need {
     Bench,
     /// cargo-fuzz and the nightly toolchain.
     Fuzz,
+    /// cargo-mutants.
+    Mutants,
     /// The musl target of this machine's architecture.
     Musl,
     /// 64-bit ARM, and a program that runs its binaries.
@@ -53,6 +55,7 @@ struct CargoTool {
 const CARGO_TOOLS: &[CargoTool] = &[
     CargoTool { name: "cargo-deny", version: "0.20.2", needs: &[Need::Tests, Need::Fresh] },
     CargoTool { name: "cargo-fuzz", version: "0.13.2", needs: &[Need::Fuzz] },
+    CargoTool { name: "cargo-mutants", version: "27.1.0", needs: &[Need::Mutants] },
 ];
 
 #[derive(Debug, Clone, clap::Args)]
@@ -69,6 +72,9 @@ pub(crate) struct Options {
     /// What `cargo xtask fuzz` needs
     #[arg(long)]
     fuzz: bool,
+    /// What `cargo xtask mutants` needs
+    #[arg(long)]
+    mutants: bool,
     /// The musl target of this machine's architecture: rustup's if it is installed, else made once from Debian's packages
     #[arg(long)]
     musl: bool,
@@ -94,12 +100,13 @@ pub(crate) struct Options {
 /// # Errors
 /// When something is missing and cannot be installed.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let Options { demo, tests, bench, fuzz, musl, aarch64, machines, images, fresh, simulate } = *options;
+    let Options { demo, tests, bench, fuzz, mutants, musl, aarch64, machines, images, fresh, simulate } = *options;
     let chosen = [
         (demo, Need::Demo),
         (tests, Need::Tests),
         (bench, Need::Bench),
         (fuzz, Need::Fuzz),
+        (mutants, Need::Mutants),
         (musl, Need::Musl),
         (aarch64, Need::Aarch64),
         (musl && aarch64, Need::Aarch64Musl),
@@ -193,6 +200,7 @@ fn target(need: Need) -> Option<Target> {
         | Need::Tests
         | Need::Bench
         | Need::Fuzz
+        | Need::Mutants
         | Need::Images
         | Need::Machines
         | Need::ArmMachines

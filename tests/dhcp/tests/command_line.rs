@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, dhcp, lease_of, leased, testbed, unleased};
 use orlop_testbed::{Capture, Kind, Phase, Running, Script, eventually};
@@ -243,4 +244,108 @@ fn a_configuration_that_is_not_read_is_warned_of() {
         let said = run.text().matches("/etc/orlop/dhcp.toml is not read").count();
         assert_eq!(said, usize::from(warned), "{name}: {}", run.text());
     }
+}
+
+/// The daemon called `dhcpcd`, with a line that is not LinuxKit's.
+fn as_dhcpcd(scene: &Scene, line: &str) -> orlop_testbed::Running {
+    dhcp().called("/sbin/dhcpcd").args(line.split_whitespace()).start(&scene.client).unwrap()
+}
+
+fn remains(scene: &Scene) -> bool {
+    scene.client.processes().unwrap().iter().any(|(_, words)| words.contains("dhcp-worker"))
+}
+
+#[test]
+fn as_dhcpcd_the_process_that_was_started_ends_when_dhcpcds_would_and_leaves_a_service() {
+    let Some(_) = testbed(&[]) else { return };
+    // Line, whether there is a server, the code, whether a service remains, and within how many seconds it must all have ended.
+    for (line, served, code, stays, within) in [
+        ("eth0", true, 0, true, 8),
+        ("", true, 0, true, 8),
+        ("-b eth0", false, 0, true, 2),
+        ("-t 2 eth0", false, 69, false, 8),
+        ("-t 2", false, 0, true, 8),
+        ("-t 2 eth7", false, 69, false, 8),
+    ] {
+        let scene = Scene::new().unwrap();
+        let script = if served { Script::serve(&lease_of(20).times(2, 15)) } else { Script::silent() };
+        let rogue = scene.rogue(script).unwrap();
+        let mut caller = as_dhcpcd(&scene, line);
+        let ended = caller.wait_exit(Duration::from_secs(within));
+        let ended = ended.unwrap_or_else(|error| panic!("dhcpcd {line}: {error:#}: {}", caller.text()));
+        assert_eq!(ended.code(), Some(code), "dhcpcd {line}: {}", caller.text());
+        if served {
+            assert_eq!(scene.client.addresses("eth0").unwrap()[0].address, ADDRESS, "dhcpcd {line}: bound by then");
+            rogue.wait_for(Phase::Renewing, 1, SOON).unwrap_or_else(|error| panic!("dhcpcd {line}: {error:#}"));
+        } else if stays {
+            rogue.set(Script::serve(&lease_of(600)));
+            assert_eq!(leased(&scene.client).unwrap().address, ADDRESS, "dhcpcd {line}");
+        }
+        assert_eq!(remains(&scene), stays, "dhcpcd {line}: {:?}", scene.client.processes());
+        if stays {
+            let mut second = as_dhcpcd(&scene, "eth0");
+            assert_eq!(second.wait_exit(SOON).unwrap().code(), Some(73), "dhcpcd {line}: {}", second.text());
+        }
+    }
+}
+
+#[test]
+fn as_the_first_process_of_a_container_dhcpcd_says_that_nobody_renews_its_lease() {
+    let Some(_) = testbed(&["unshare"]) else { return };
+    for (line, served, code, leased) in
+        [("eth0", true, 0, true), ("-t 2 eth0", false, 69, false), ("-b eth0", true, 0, false)]
+    {
+        let scene = Scene::new().unwrap();
+        let script = if served { Script::serve(&lease_of(600)) } else { Script::silent() };
+        let _rogue = scene.rogue(script).unwrap();
+        let daemon = format!("exec -a dhcpcd {} {line}", dhcp().binary().display());
+        let mut unshare = scene.client.command("unshare");
+        let line = ["--pid", "--fork", "--mount-proc", "bash", "-c", &daemon];
+        let mut run = scene.client.spawn("dhcpcd", unshare.args(line)).unwrap();
+        assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(code), "{daemon}: {}", run.text());
+        assert_eq!(run.text().matches("nobody renews this lease").count(), 1, "{daemon}: {}", run.text());
+        assert_eq!(!scene.client.addresses("eth0").unwrap().is_empty(), leased, "{daemon}: {}", run.text());
+        assert!(!remains(&scene), "{daemon}");
+    }
+}
+
+#[test]
+fn a_named_interface_that_there_is_not_is_mentioned() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    for (what, args, code, absent) in [
+        ("beside one that there is", &["--oneshot", "eth0", "eth7"][..], 75, &["eth7"][..]),
+        ("two of them", &["--oneshot", "eth7", "eth0", "wan8"], 75, &["eth7", "wan8"]),
+        ("alone", &["--oneshot", "eth7"], 69, &["eth7"]),
+        ("a pattern names none", &["--oneshot", "eth0", "wlan*"], 0, &[]),
+    ] {
+        let (got, run) = command(&scene, args);
+        assert_eq!(got, Some(code), "{what}: {}", run.text());
+        let said = run.text();
+        let told: Vec<&str> =
+            said.split("there is no ").skip(1).map(|rest| rest.split([';', '\n']).next().unwrap()).collect();
+        assert_eq!(told, absent, "{what}: {said}");
+    }
+}
+
+#[test]
+fn renew_waits_until_a_server_has_answered() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let rogue = scene.rogue(Script::serve(&lease_of(600))).unwrap();
+    let _daemon = scene.service(&dhcp()).unwrap();
+    for args in [&["renew", "--wait"][..], &["renew", "--wait", "5", "eth0"], &["renew", "eth0", "--wait=5"]] {
+        let renewals = rogue.count(Phase::Renewing);
+        let (code, run) = command(&scene, args);
+        assert_eq!(code, Some(0), "{args:?}: {}", run.text());
+        assert!(run.stdout().contains("renewed: eth0 has 192.0.2.77/24 from 192.0.2.1"), "{args:?}: {}", run.text());
+        assert!(rogue.count(Phase::Renewing) > renewals, "{args:?}: the server was asked");
+    }
+    let (code, run) = command(&scene, &["renew", "--wait", "1", "eth9"]);
+    assert_eq!(code, Some(76), "not one of its interfaces: {}", run.text());
+    rogue.set(Script::silent());
+    let (code, run) = command(&scene, &["renew", "--wait", "1"]);
+    assert_eq!(code, Some(69), "{}", run.text());
+    assert!(run.text().contains("not renewed within 1 s: eth0"), "{}", run.text());
 }

@@ -1,32 +1,13 @@
-//! What another container can do that shares a folder with the daemon: it is uid 0 without capabilities.
+//! What another container can do that shares a folder with the daemon: it is uid 0 without capabilities. What holds for every daemon
+//! and every folder is tested in `tests/sandbox/tests/neighbour.rs`; here is what only this daemon does.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use orlop_test_dhcp::{ADDRESS, SERVER, SOON, Scene, dhcp, leased, testbed};
-use orlop_testbed::{Running, eventually};
+use orlop_testbed::eventually;
+use orlop_testbed::neighbour::{self, Access};
 
 /// The folders that other containers bind.
 const SHARED: [&str; 4] = ["/run/orlop/dhcp", "/run/orlop/netfacts", "/run/orlop/metrics", "/run/resolvconf"];
-
-/// Runs `script` in a container that shares `folders` of the client with `access` (`ro` or `rw`), and nothing else below `/run`.
-fn neighbour(scene: &Scene, folders: &[&str], access: &str, script: &str) -> (Option<i32>, Running) {
-    let binds: Vec<String> = folders
-        .iter()
-        .map(|folder| {
-            format!(
-                "mkdir -p /mnt{folder}; mount --bind {folder} /mnt{folder}; mount -o remount,bind,{access} /mnt{folder}"
-            )
-        })
-        .collect();
-    let script = format!(
-        "mount -t tmpfs none /mnt\n{}\nmount --rbind /mnt/run /run\n
-         exec setpriv --bounding-set=-all --inh-caps=-all sh -c '{script}'",
-        binds.join("\n")
-    );
-    let mut unshare = scene.client.command("unshare");
-    let mut run = scene.client.spawn("neighbour", unshare.args(["--mount", "bash", "-ec", &script])).unwrap();
-    let code = run.wait_exit(SOON).unwrap().code();
-    (code, run)
-}
 
 #[test]
 fn who_shares_what_the_daemon_publishes_cannot_give_it_orders() {
@@ -36,9 +17,10 @@ fn who_shares_what_the_daemon_publishes_cannot_give_it_orders() {
     let _daemon = scene.service(&dhcp()).unwrap();
     let program = dhcp().binary();
     for folder in SHARED {
-        for access in ["ro", "rw"] {
-            let (code, run) = neighbour(&scene, &[folder], access, &format!("{} release eth0", program.display()));
-            assert_eq!(code, Some(69), "{folder}, {access}: {}", run.text());
+        for access in [Access::ReadOnly, Access::Writable] {
+            let order = format!("{} release eth0", program.display());
+            let (code, run) = neighbour::run(&scene.client, &[folder], access, &order).unwrap();
+            assert_eq!(code, Some(69), "{folder}, {access:?}: {}", run.text());
         }
         let sockets = scene.client.shell(&format!("find {folder} -type s")).unwrap();
         assert_eq!(sockets, "", "nothing to connect to in {folder}");
@@ -47,8 +29,8 @@ fn who_shares_what_the_daemon_publishes_cannot_give_it_orders() {
     let mode = scene.client.shell("stat -c %a /run/orlop/control/dhcp /run/orlop/control/dhcp/control").unwrap();
     assert_eq!(mode.split_whitespace().collect::<Vec<_>>(), ["700", "600"]);
     // The control: who has the folder of the socket may give orders.
-    let (code, run) =
-        neighbour(&scene, &["/run/orlop/control/dhcp"], "ro", &format!("{} renew eth0", program.display()));
+    let order = format!("{} renew eth0", program.display());
+    let (code, run) = neighbour::run(&scene.client, &["/run/orlop/control/dhcp"], Access::ReadOnly, &order).unwrap();
     assert_eq!(code, Some(0), "{}", run.text());
 }
 
@@ -162,6 +144,37 @@ fn a_file_system_that_is_full_later_does_not_cost_the_name_servers() {
     let named =
         || Ok(scene.client.read("/run/resolvconf/resolv.conf")?.contains("nameserver 192.0.2.53").then_some(()));
     eventually("name servers", SOON, named).unwrap_or_else(|error| panic!("{error:#}: {}", daemon.text()));
+}
+
+/// Who fills the folder of the leases, closes it or holds its files after the daemon has begun does not keep a lease from the next process.
+#[test]
+fn a_folder_that_is_full_or_held_later_does_not_cost_the_lease() {
+    let Some(_) = testbed(&["dnsmasq", "perl"]) else { return };
+    // Fcntl: F_SETLEASE is 1024, F_RDLCK is 0.
+    let hold = "perl -e \"open my $f, q(<), q(/run/orlop/dhcp/lease.eth0) or die; \
+                fcntl $f, 1024, 0; sleep 1000\" </dev/null >/dev/null 2>&1 &";
+    for (what, fault) in [
+        ("no room", "head -c 200000 /dev/zero >/run/orlop/dhcp/filler || true"),
+        ("no inodes", "for n in $(seq 20); do touch /run/orlop/dhcp/$n 2>/dev/null || true; done"),
+        ("neither", "for n in $(seq 20); do head -c 9000 /dev/zero >/run/orlop/dhcp/$n || true; done 2>/dev/null"),
+        ("read and search only", "chmod 0500 /run/orlop/dhcp"),
+        ("a reader's lease on the file", hold),
+    ] {
+        let scene = Scene::new().unwrap();
+        scene.client.shell("mount -t tmpfs -o size=64k,nr_inodes=12 none /run/orlop/dhcp").unwrap();
+        let mut daemon = dhcp().start(&scene.client).unwrap();
+        daemon.wait_for("soliciting", SOON).unwrap();
+        scene.client.shell(fault).unwrap();
+        let _dnsmasq = scene.dnsmasq().unwrap();
+        leased(&scene.client).unwrap();
+        let kept = || Ok(scene.client.read("/run/orlop/dhcp/lease.eth0")?.contains("192.0.2.77/24").then_some(()));
+        eventually("the lease", SOON, kept).unwrap_or_else(|error| panic!("{what}: {error:#}: {}", daemon.text()));
+        daemon.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+        daemon.wait_exit(SOON).unwrap();
+        let next = dhcp().start(&scene.client).unwrap();
+        next.wait_for("asking for the address of before", SOON)
+            .unwrap_or_else(|error| panic!("{what}: {error:#}: {}", next.text()));
+    }
 }
 
 /// What can lie in the place of a configuration: the name for the test, and how it comes there.

@@ -4,7 +4,7 @@ use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
 /// Both programs must be of the same build: which conversation they speak. It grows with every change of a message.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// What a worker asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -18,6 +18,22 @@ pub enum Request {
 pub enum Notice {
     /// Comes with the socket that numbers arrive at.
     Listen,
+}
+
+/// What the optional worker is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Question {
+    /// Is this number prime?
+    Prime(u64),
+}
+
+/// What the optional worker answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct Answer {
+    /// The number that was asked about: the sum may have grown since.
+    pub number: u64,
+    /// Whether it is prime.
+    pub prime: bool,
 }
 
 /// Largest number that is added: a worker that somebody has taken over should not decide the sum alone.

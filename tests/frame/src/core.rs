@@ -12,9 +12,24 @@ pub fn number(datagram: &[u8]) -> Option<u32> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
+/// Whether a number is prime.
+#[must_use]
+pub fn is_prime(number: u64) -> bool {
+    number >= 2 && (2..).take_while(|part| part <= &(number / part)).all(|part| !number.is_multiple_of(part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prime_has_no_parts() {
+        for (number, want) in
+            [(0, false), (1, false), (2, true), (4, false), (25, false), (4999, true), (9_999_991 * 2, false)]
+        {
+            assert_eq!(is_prime(number), want, "{number}");
+        }
+    }
 
     #[test]
     fn only_digits_are_a_number() {

@@ -9,6 +9,7 @@
 //! | [`core`] | `crates/NAME/core` | hostile bytes to values, and what to do about them |
 //! | [`profiles`] | `crates/NAME/profiles` | `DAEMON`: the daemon as data |
 //! | [`worker`] | `crates/NAME/worker` | the ladder, and a loop |
+//! | [`prime`] | another `[[bin]]` of `crates/NAME/worker` | a worker that the daemon can do without |
 //! | [`broker`] | `crates/NAME/broker` | command line, and one module per effect |
 //!
 //! The steps are in `crates/README.md`, "A new daemon".
@@ -17,5 +18,6 @@
 pub mod broker;
 pub mod contract;
 pub mod core;
+pub mod prime;
 pub mod profiles;
 pub mod worker;

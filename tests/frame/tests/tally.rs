@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use orlop_testbed::processes::{Trio, murder};
+use orlop_testbed::processes::{Trio, alive, murder};
 use orlop_testbed::running::Running;
 use orlop_testbed::{Host, Testbed, eventually};
 use serde_json::Value;
@@ -147,6 +147,66 @@ fn who_dies_is_back_and_the_status_says_how_often() {
     assert!(anew.worker != trio.worker && anew.broker != trio.broker);
     send(&host, "3");
     sum(&host, 3);
+}
+
+/// The optional worker, by the name that it is called by.
+fn prime(host: &Host) -> u32 {
+    let there =
+        || Ok(host.processes()?.into_iter().find(|(_, words)| words.starts_with("tally-prime")).map(|(pid, _)| pid));
+    eventually("the optional worker", SOON, there).unwrap()
+}
+
+fn is_prime(host: &Host, sum: u64, want: bool) {
+    let there = || Ok(status(host).filter(|status| status["sum"] == sum && status["prime"] == want));
+    eventually(&format!("that {sum} is prime: {want}"), SOON, there).unwrap();
+}
+
+#[test]
+fn an_optional_worker_comes_when_there_is_something_to_do_and_its_end_costs_what_it_does() {
+    let Some(host) = host() else { return };
+    let (running, trio) = service(&host);
+    assert!(host.processes().unwrap().iter().all(|(_, words)| !words.starts_with("tally-prime")), "nobody has asked");
+    send(&host, "7");
+    is_prime(&host, 7, true);
+    send(&host, "2");
+    is_prime(&host, 9, false);
+    assert_eq!(status(&host).unwrap()["posture"]["tally-prime"]["status"]["uids"][0], 64_091);
+    murder(prime(&host)).unwrap();
+    send(&host, "2");
+    is_prime(&host, 11, true);
+    assert!(
+        running.text().contains("an optional worker is lost; all else goes on worker=\"tally-prime\""),
+        "{}",
+        running.text()
+    );
+    for pid in [trio.supervisor, trio.broker, trio.worker] {
+        assert!(alive(pid), "nobody else was started anew: {}", running.text());
+    }
+}
+
+/// One that never says what it is restricted by is given up after five seconds, and costs nobody else a moment.
+#[test]
+fn an_optional_worker_that_says_nothing_does_not_hold_the_broker_up() {
+    let Some(host) = host() else { return };
+    host.shell(&format!("mkdir /run/bin; cp {TALLY} {WORKER} /run/bin; cp /usr/bin/yes /run/bin/orlop-tally-prime"))
+        .unwrap();
+    let running = host.spawn("orlop-tally", &mut host.command("/run/bin/orlop-tally")).unwrap();
+    Trio::find(&host, running.pid(), "tally-worker", SOON).unwrap();
+    sum(&host, 0);
+    let begun = std::time::Instant::now();
+    send(&host, "7");
+    prime(&host);
+    for more in 1..=4 {
+        send(&host, "1");
+        let before = std::time::Instant::now();
+        sum(&host, 7 + more);
+        assert!(before.elapsed() < Duration::from_secs(2), "{:?}: {}", before.elapsed(), running.text());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "all of it was before it is given up");
+    running.wait_for("nothing heard for 5s", SOON).unwrap();
+    send(&host, "1");
+    sum(&host, 12);
+    assert!(!running.text().contains("have ended"), "{}", running.text());
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn posture_is_complete(engine: Engine, status: &Value) {
     let (root, net) = (serde_json::json!([0, 0, 0, 0]), serde_json::json!([64106, 64106, 64106, 64106]));
     for (what, process, uids, capabilities) in [
         ("worker", &posture["sysctl-worker"], &serde_json::json!([64105, 64105, 64105, 64105]), &[][..]),
-        ("broker", &posture["sysctl-broker"], &root, &[]),
+        ("broker", &posture["sysctl-broker"], &serde_json::json!([64605, 0, 0, 0]), &[]),
         ("root applier", &posture["sysctl-root"], &root, &[]),
         ("net applier", &posture["sysctl-net"], &net, &["CAP_NET_ADMIN"]),
         ("admin applier", &posture["sysctl-admin"], &root, &["CAP_SYS_ADMIN"]),

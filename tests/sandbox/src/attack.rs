@@ -11,6 +11,7 @@ mod kernel;
 mod landing;
 mod memory;
 mod neighbours;
+mod onlookers;
 mod processes;
 mod sockets;
 mod transmit;
@@ -103,6 +104,7 @@ pub fn all() -> impl Iterator<Item = &'static Attack> {
         landing::ATTACKS,
         processes::ATTACKS,
         neighbours::ATTACKS,
+        onlookers::ATTACKS,
         identity::ATTACKS,
         kernel::ATTACKS,
         memory::ATTACKS,

@@ -42,6 +42,7 @@ pub mod malformed;
 pub mod memory;
 pub mod monitor;
 pub mod needs;
+pub mod neighbour;
 pub mod packet;
 pub mod processes;
 pub mod relay;

@@ -4,6 +4,7 @@ mod help;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use orlop_broker::command_line::{Arguments, Common, Part, mistake, once, refuse_mistyped};
 use orlop_broker::verbosity::Verbosity;
@@ -11,10 +12,10 @@ use orlop_config::Seconds;
 use orlop_sandbox::fatal::Fatal;
 use orlop_wire::{InterfaceName, NotAnInterfaceName};
 
-use crate::config::{EXAMPLE, Pattern};
+use crate::config::{Config, EXAMPLE, Pattern};
 use crate::control::{Order, Target};
 use crate::dhcpcd::command_line::{self as dhcpcd, Wish};
-use crate::settings::{Mode, Overrides, Run, Settings, Source};
+use crate::settings::{Leaves, Mode, Overrides, Run, Settings, Source};
 use crate::status::View;
 use orlop_dhcp_profiles::DAEMON;
 
@@ -36,6 +37,8 @@ pub enum Invocation {
     Status(View),
     /// Tell the running daemon to do something.
     Control(Order),
+    /// Tell it to renew, and wait for as long until that is done.
+    RenewAndWait(Target, Duration),
     /// Write this text to standard output.
     Print(String),
 }
@@ -94,9 +97,17 @@ fn finish(mut command: Invocation, mut arguments: Arguments) -> Result<Invocatio
             (Part::Operand(name), Invocation::Status(view @ View { interface: None, .. })) => {
                 view.interface = Some(interface(&name)?);
             }
+            (Part::Option(option), Invocation::Control(Order::Renew(target))) if option == "--wait" => {
+                let target = std::mem::replace(target, Target::All);
+                command = Invocation::RenewAndWait(target, patience(&mut arguments)?);
+            }
+            (Part::Option(option), Invocation::RenewAndWait(..)) if option == "--wait" => {
+                return Err(mistake("--wait is there twice", "leave one of them out"));
+            }
             (
                 Part::Operand(name),
-                Invocation::Control(Order::Renew(target @ Target::All) | Order::Release(target @ Target::All)),
+                Invocation::Control(Order::Renew(target @ Target::All) | Order::Release(target @ Target::All))
+                | Invocation::RenewAndWait(target @ Target::All, _),
             ) => *target = Target::One(interface(&name)?),
             (Part::Option(option), _) => return Err(arguments.unexpected(option)),
             (Part::Operand(word), _) => return Err(arguments.unexpected(word.display())),
@@ -111,8 +122,18 @@ fn finish(mut command: Invocation, mut arguments: Arguments) -> Result<Invocatio
         | Invocation::Check(_)
         | Invocation::Posture { .. }
         | Invocation::Control(_)
+        | Invocation::RenewAndWait(..)
         | Invocation::Print(_) => Ok(command),
     }
+}
+
+/// How long `--wait` waits: as it says itself, or for as long as a one-shot run takes by default.
+fn patience(arguments: &mut Arguments) -> Result<Duration, Fatal> {
+    let Some(secs) = arguments.following_value() else { return Ok(Config::default().deadline) };
+    let patience = secs.to_str().and_then(|secs| secs.parse().ok()).and_then(Seconds::<1, 3600>::new);
+    let patience = patience.map(Seconds::duration);
+    patience
+        .ok_or_else(|| mistake(format!("--wait {} is no time", secs.display()), "1 to 3600 seconds, as in: --wait 30"))
 }
 
 /// A line without a command, as it was written.
@@ -189,7 +210,7 @@ impl Line {
             (false, true) => Invocation::Posture { settings, json },
             (false, false) => {
                 let mode = if oneshot { Mode::OneShot } else { Mode::Service };
-                Invocation::Run(Run { mode, json, ready, settings })
+                Invocation::Run(Run { mode, leaves: Leaves::Never, json, ready, settings })
             }
         })
     }

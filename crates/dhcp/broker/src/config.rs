@@ -167,6 +167,7 @@ impl LinkConfig {
             rapid_commit: self.rapid_commit,
             broadcast: self.broadcast,
             fallback_lease_secs: self.fallback_lease_secs,
+            told_as: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use orlop_dhcp_contract::DomainName;
 
@@ -10,7 +11,11 @@ use crate::config::SetHostname;
 
 /// The kernel's hostname, through a file that stays open: as uid 0 this needs no CAP_SYS_ADMIN.
 #[derive(Debug)]
-pub struct Hostname(File);
+pub struct Hostname {
+    file: File,
+    /// Why it is open for reading only: the kernel's number for it.
+    read_only: Option<i32>,
+}
 
 /// What became of the name that a server gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,21 +29,20 @@ pub enum Naming {
 }
 
 impl Hostname {
-    /// Opens the file. To be done before the sandbox narrows.
-    ///
-    /// # Errors
-    /// It cannot be opened for writing: not uid 0, or `/proc/sys` is read-only in this container. Open it with
-    /// [`Hostname::open_for_reading`] then.
-    pub fn open() -> io::Result<Self> {
-        OpenOptions::new().read(true).write(true).open(PATH).map(Self)
-    }
-
-    /// Opens the file; [`Hostname::apply`] will fail wherever it would change something.
+    /// Opens the file. To be done before the sandbox narrows. Where it cannot be written (not as uid 0, or `/proc/sys` is mounted
+    /// read-only in this container), [`Hostname::apply`] will say so wherever it would change something.
     ///
     /// # Errors
     /// There is no `/proc`.
-    pub fn open_for_reading() -> io::Result<Self> {
-        File::open(PATH).map(Self)
+    pub fn open() -> io::Result<Self> {
+        Self::open_at(Path::new(PATH))
+    }
+
+    fn open_at(path: &Path) -> io::Result<Self> {
+        match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => Ok(Self { file, read_only: None }),
+            Err(why) => Ok(Self { file: File::open(path)?, read_only: Some(why.raw_os_error().unwrap_or_default()) }),
+        }
     }
 
     /// The name now.
@@ -47,7 +51,7 @@ impl Hostname {
     /// The kernel refuses.
     pub fn current(&self) -> io::Result<String> {
         let mut bytes = [0; MAX_LEN + 1];
-        let length = self.0.read_at(&mut bytes, 0)?;
+        let length = self.file.read_at(&mut bytes, 0)?;
         let name = bytes.get(..length).unwrap_or_default();
         Ok(String::from_utf8_lossy(name).trim_end_matches(['\n', '\0']).to_owned())
     }
@@ -70,8 +74,11 @@ impl Hostname {
         if !wanted {
             return Ok(Naming::Kept);
         }
+        if let Some(why) = self.read_only {
+            return Err(io::Error::from_raw_os_error(why));
+        }
         // In one piece, from the start: the kernel ignores what is written elsewhere.
-        if self.0.write_at(name.as_bytes(), 0)? != name.len() {
+        if self.file.write_at(name.as_bytes(), 0)? != name.len() {
             return Err(io::ErrorKind::WriteZero.into());
         }
         Ok(Naming::Set)
@@ -120,11 +127,22 @@ mod tests {
             let folder = Folder::new("hostname");
             let path = folder.0.join("hostname");
             std::fs::write(&path, current).unwrap();
-            let hostname = Hostname(OpenOptions::new().read(true).write(true).open(&path).unwrap());
+            let hostname = Hostname::open_at(&path).unwrap();
             assert_eq!(hostname.apply(&name("node-7"), when).unwrap(), want, "{what}");
             let written = std::fs::read_to_string(&path).unwrap().starts_with("node-7");
             assert_eq!(written, want != Naming::Kept, "{what}");
         }
+    }
+
+    #[test]
+    fn a_file_that_can_only_be_read_says_why_where_it_would_be_written() {
+        // The kernel lets nobody write it.
+        let hostname = Hostname::open_at(Path::new("/proc/sys/kernel/ostype")).unwrap();
+        assert_eq!(hostname.current().unwrap(), "Linux");
+        let refused = hostname.apply(&name("node-7"), SetHostname::Always).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "and no bad descriptor");
+        assert_eq!(hostname.apply(&name("node-7"), SetHostname::Never).unwrap(), Naming::Kept);
+        assert!(Hostname::open_at(Path::new("/proc/sys/kernel/none")).is_err());
     }
 
     #[test]
@@ -146,7 +164,7 @@ mod tests {
         if orlop_testbed::Testbed::with(&["unshare"]).is_none() {
             return;
         }
-        let before = Hostname::open_for_reading().unwrap().current().unwrap();
+        let before = Hostname::open().unwrap().current().unwrap();
         let output = Command::new("unshare")
             .arg("--uts")
             .arg(std::env::current_exe().unwrap())
@@ -156,7 +174,7 @@ mod tests {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.contains(DONE), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(Hostname::open_for_reading().unwrap().current().unwrap(), before, "this host's own name");
+        assert_eq!(Hostname::open().unwrap().current().unwrap(), before, "this host's own name");
     }
 
     fn rename_this_host() {

@@ -11,11 +11,9 @@ use std::os::fd::BorrowedFd;
 
 use orlop_dhcp_contract::{HardwareAddr, Lease, NameError, Remembered, Term};
 use orlop_machine::Instant;
-use orlop_wire::Str;
-use rustix::fs::Mode;
-
-use orlop_wholefile as whole_file;
+use orlop_wholefile::{self as whole_file, InPlace};
 use orlop_wire::InterfaceName;
+use orlop_wire::Str;
 use stored::Stored;
 
 /// Largest file that is read, in bytes: every list full of the longest entries comes to less than 9,000.
@@ -88,6 +86,7 @@ impl Handover {
 /// It cannot be read, or is not a lease file. Begin afresh then.
 pub fn load(dir: BorrowedFd<'_>, interface: &InterfaceName) -> Result<Option<Handover>, LeaseFileError> {
     match whole_file::read(dir, &name(interface), MAX_FILE) {
+        Ok(text) if text.trim_end() == NOTHING => Ok(None),
         Ok(text) => Handover::parse(&text).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(LeaseFileError::Large),
@@ -96,13 +95,59 @@ pub fn load(dir: BorrowedFd<'_>, interface: &InterfaceName) -> Result<Option<Han
     }
 }
 
-/// Writes the lease file of an interface in the folder `dir`.
-///
-/// # Errors
-/// The kernel refuses.
-pub fn store(dir: BorrowedFd<'_>, handover: &Handover) -> io::Result<()> {
-    whole_file::replace(dir, &name(&handover.interface), handover.render().as_bytes(), Mode::RUSR | Mode::WUSR)
+/// The lease file of an interface, whose room is taken before there is a lease: nobody who fills the folder keeps one from the
+/// next process. A lease with very long lists may need more than
+/// [`orlop_wholefile::BLOCK`].
+#[derive(Debug)]
+pub struct LeaseFile(InPlace);
+
+impl LeaseFile {
+    /// That of this interface.
+    #[must_use]
+    pub fn of(interface: &InterfaceName) -> Self {
+        Self(InPlace::new(name(interface), MODE))
+    }
+
+    /// Opens it in the folder `dir`, and takes its room. What it says stays.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn take_room(&mut self, dir: BorrowedFd<'_>) -> io::Result<()> {
+        self.0.take_room(dir)?;
+        let old = self.0.content(dir, MAX_FILE)?;
+        if old.length == 0 {
+            self.0.put(dir, &old, NOTHING.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a lease in it.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn store(&mut self, dir: BorrowedFd<'_>, handover: &Handover) -> io::Result<()> {
+        self.say(dir, &handover.render())
+    }
+
+    /// The lease is over. The room stays.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn clear(&mut self, dir: BorrowedFd<'_>) -> io::Result<()> {
+        self.say(dir, NOTHING)
+    }
+
+    fn say(&mut self, dir: BorrowedFd<'_>, text: &str) -> io::Result<()> {
+        let old = self.0.content(dir, MAX_FILE)?;
+        self.0.put(dir, &old, text.as_bytes())?;
+        Ok(())
+    }
 }
+
+/// What a file says in which no lease is.
+const NOTHING: &str = "# Written by orlop-dhcp, which has no lease for this interface.";
+/// Nobody else needs to know which addresses a host had.
+const MODE: u32 = 0o600;
 
 /// Removes the lease file of an interface from the folder `dir`.
 ///

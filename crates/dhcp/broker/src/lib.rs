@@ -1,6 +1,7 @@
 //! The privileged half of the DHCP client: command line, supervisor and broker.
 #![forbid(unsafe_code)]
 
+pub mod background;
 pub mod client_id;
 pub mod command_line;
 pub mod config;

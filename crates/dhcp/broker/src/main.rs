@@ -28,6 +28,7 @@ fn run() -> Result<u8, Fatal> {
         (Invocation::Check(settings), _) => verbs::check(&settings)?,
         (Invocation::Status(view), _) => verbs::status(&view)?,
         (Invocation::Control(order), _) => verbs::control(&order)?,
+        (Invocation::RenewAndWait(target, patience), _) => verbs::renew_and_wait(target, patience)?,
         (Invocation::Print(text), _) => print(&text).map(|()| Exit::Done)?,
     };
     Ok(exit.code())

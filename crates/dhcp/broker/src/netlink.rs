@@ -26,7 +26,7 @@ mod observed;
 pub(crate) mod request;
 
 pub use footprint::{Change, Footprint, Plan, RouteChoice};
-pub use observed::Observed;
+pub use observed::{Observed, Owner};
 
 use frame::{Frame, Request};
 
@@ -83,7 +83,8 @@ impl Netlink {
 
     /// Puts `new` in force on `link` in place of `old`, which is what the last call put there.
     ///
-    /// A route that the kernel refuses does not cost the lease: it is left out and named in the result.
+    /// A route that the kernel refuses does not cost the lease: it is left out and named in the result. An address that is there
+    /// for good and that we did not put there stays as it is: the lease is in force with it.
     ///
     /// # Errors
     /// The address was refused. What `old` put there still is.
@@ -94,31 +95,40 @@ impl Netlink {
         new: &Footprint,
         now: Instant,
     ) -> Result<Applied, NetlinkError> {
-        let plan = Plan::replace(old, new, now);
-        let answers = self.changes(link, &plan.put)?;
-        let refused = plan.put.iter().zip(&answers).find_map(|(change, answer)| match change {
-            Change::PutAddress { .. } => answer.err(),
-            Change::PutRoute { .. } | Change::DropRoute { .. } | Change::DropAddress { .. } => None,
-        });
+        let there = self.addresses(link)?;
+        let old = old.map(|old| there.still_ours(old));
+        let old = old.as_ref();
+        let owner = there.owner(new, old);
+        let new = Footprint { ours: owner != Owner::Another, ..new.clone() };
+        let mut applied =
+            Applied { footprint: Footprint { routes: Vec::new(), ..new.clone() }, refused_routes: Vec::new() };
+        let put = Plan::replace(old, &new, owner == Owner::Nobody, now).put;
+        let answers = self.changes(link, &put)?;
+        let refused = applied.note(old, &put, &answers);
         if let Some(errno) = refused {
             // Nothing of it is in force, except routes that could be had without the address.
-            self.restore(link, old, new, now);
+            self.restore(link, old, &applied.footprint, now);
             return Err(NetlinkError { doing: "add the address", errno });
         }
-        let mut applied = Applied { refused_routes: Vec::new() };
-        applied.note(&plan.put, &answers);
-        if !plan.clean.is_empty() {
-            let answers = self.changes(link, &plan.clean)?;
-            applied.note(&plan.clean, &answers);
+        // What must be repeated is not new any more.
+        let new = Footprint { ours: applied.footprint.ours, ..new };
+        let clean = Plan::replace(old, &new, false, now).clean;
+        if !clean.is_empty() {
+            let answers = self.changes(link, &clean)?;
+            let _repeated = applied.note(old, &clean, &answers);
         }
+        // In the order in which they can be added again.
+        applied.footprint.routes.sort_by_key(|route| new.routes.iter().position(|wanted| wanted == route));
         Ok(applied)
     }
 
-    /// After a failure: back to `old`. Best effort, since whatever failed may fail again.
+    /// After a failure: back to `old` from the routes of `new`, whose address was refused. Best effort, since whatever failed
+    /// may fail again.
     fn restore(&mut self, link: IfIndex, old: Option<&Footprint>, new: &Footprint, now: Instant) {
+        let new = &Footprint { ours: false, ..new.clone() };
         let undo = match old {
             Some(old) => {
-                let Plan { put, clean } = Plan::replace(Some(new), old, now);
+                let Plan { put, clean } = Plan::replace(Some(new), old, false, now);
                 [clean, put].concat()
             }
             None => Plan::withdraw(new),
@@ -126,12 +136,13 @@ impl Netlink {
         let _ = self.changes(link, &undo);
     }
 
-    /// Takes `old` out of force. What is gone already is no error.
+    /// Takes `old` out of force. What is gone already is no error; an address that somebody has made his own since stays.
     ///
     /// # Errors
     /// What the kernel said to the first removal that it refused; the others were done all the same.
     pub fn withdraw(&mut self, link: IfIndex, old: &Footprint) -> Result<(), NetlinkError> {
-        let answers = self.changes(link, &Plan::withdraw(old))?;
+        let old = self.addresses(link)?.still_ours(old);
+        let answers = self.changes(link, &Plan::withdraw(&old))?;
         let failed = answers.into_iter().find_map(Result::err);
         failed.map_or(Ok(()), |errno| Err(NetlinkError { doing: "remove the address or a route", errno }))
     }
@@ -141,8 +152,7 @@ impl Netlink {
     /// # Errors
     /// What the kernel says.
     pub fn current(&mut self, link: IfIndex) -> Result<Observed, NetlinkError> {
-        let mut observed = Observed::default();
-        self.dump("read the addresses", request::dump_addresses(), |frame| observed.address(link, frame))?;
+        let mut observed = self.addresses(link)?;
         // A route of ours prefers an address of ours, and the kernel removes it with the address.
         if observed.is_empty() {
             return Ok(observed);
@@ -151,8 +161,14 @@ impl Netlink {
         Ok(observed)
     }
 
+    fn addresses(&mut self, link: IfIndex) -> Result<Observed, NetlinkError> {
+        let mut observed = Observed::default();
+        self.dump("read the addresses", request::dump_addresses(), |frame| observed.address(link, frame))?;
+        Ok(observed)
+    }
+
     /// Makes all changes in as few datagrams as the receive buffer allows, and gives the answer to each. A removal
-    /// of what is not there is a success, and so is the addition of a route that is.
+    /// of what is not there is a success.
     fn changes(&mut self, link: IfIndex, changes: &[Change]) -> Result<Vec<Result<(), Errno>>, NetlinkError> {
         let mut answers = Vec::with_capacity(changes.len());
         for batch in changes.chunks(MAX_BATCH) {
@@ -161,8 +177,6 @@ impl Netlink {
             answers.extend(batch.iter().zip(batch_answers).map(|(change, answer)| match answer {
                 // In this order: no such route, no such address, no such link.
                 Err(Errno::SRCH | Errno::ADDRNOTAVAIL | Errno::NODEV) if change.is_removal() => Ok(()),
-                // The very same route is there.
-                Err(Errno::EXIST) if matches!(change, Change::PutRoute { .. }) => Ok(()),
                 answer => answer,
             }));
         }
@@ -259,18 +273,40 @@ fn outcome(frame: &Frame<'_>) -> Result<(), Errno> {
 /// A lease is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
+    /// What of it is ours: not the address when it was somebody else's already, and not the routes that the kernel refused or that
+    /// were there.
+    pub footprint: Footprint,
     /// Routes that the kernel did not take, with what it said.
     pub refused_routes: Vec<(KernelRoute, Errno)>,
 }
 
 impl Applied {
-    fn note(&mut self, changes: &[Change], answers: &[Result<(), Errno>]) {
+    /// Takes note of the answers to `changes`, made where `old` was in force. Gives what the kernel said when it refused the address.
+    fn note(&mut self, old: Option<&Footprint>, changes: &[Change], answers: &[Result<(), Errno>]) -> Option<Errno> {
+        let mut refused = None;
         for (change, answer) in changes.iter().zip(answers) {
-            if let (Change::PutRoute { route, .. }, Err(errno)) = (change, answer) {
-                // Tried again after a removal: the last answer counts.
-                self.refused_routes.retain(|(refused, _)| refused != route);
-                self.refused_routes.push((*route, *errno));
+            match (change, *answer) {
+                (Change::PutAddress { .. }, Ok(())) => {}
+                // Somebody has put it there since we looked.
+                (Change::PutAddress { anew: true, .. }, Err(Errno::EXIST)) => self.footprint.ours = false,
+                (Change::PutAddress { .. }, Err(errno)) => refused = Some(errno),
+                (Change::PutRoute { route, .. }, answer) => self.note_route(old, route, answer),
+                (Change::DropRoute { .. } | Change::DropAddress { .. }, _) => {}
             }
+        }
+        refused
+    }
+
+    fn note_route(&mut self, old: Option<&Footprint>, route: &KernelRoute, answer: Result<(), Errno>) {
+        // Tried again after a removal: the last answer counts.
+        self.refused_routes.retain(|(refused, _)| refused != route);
+        let before = || old.is_some_and(|old| old.has_route_of(&self.footprint, route));
+        match answer {
+            // The very same route is there, and only what we put there is ours.
+            Err(Errno::EXIST) if !before() => {}
+            Ok(()) | Err(Errno::EXIST) if self.footprint.routes.contains(route) => {}
+            Ok(()) | Err(Errno::EXIST) => self.footprint.routes.push(*route),
+            Err(errno) => self.refused_routes.push((*route, errno)),
         }
     }
 }

@@ -1,10 +1,6 @@
 //! The resolv.conf of this host: who may write it, and how.
 //!
-//! Other containers bind the file, not the folder, so it keeps its inode. It also keeps its length: the new text goes over
-//! the old in one write, filled up with one line of spaces to whole blocks of [`BLOCK`] bytes and to what was there, and is
-//! never cut. The kernel tells a reader the length and the bytes at different moments, so a file whose length changes can be
-//! read with the end of a line, or all of it, missing, however it is written. What remains is a reader in the very copy of
-//! these bytes, who can see the start of the new text with the rest of the old. It is written only when it changes.
+//! Other containers bind the file, not the folder, so it is written [in place](InPlace), and only when it changes.
 //!
 //! Its room is taken, and the file opened for writing, before anything else happens, and it stays open: nobody can take the
 //! room away, or hold a lease (`F_SETLEASE`) on the file, with which any reader could keep others from opening it.
@@ -14,16 +10,17 @@
 //! no reader of resolv.conf comes ([`CLAIMS`]), because whoever can open a file can lock it.
 
 use std::error::Error as _;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use orlop_broker::folder::{self, Output};
 use orlop_netfacts::Facts;
-use rustix::fs::{CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, Stat, fallocate, flock, fstat, openat};
+use orlop_wholefile::{InPlace, InPlaceError};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 use tracing::warn;
 
@@ -37,8 +34,7 @@ pub struct ResolvConf {
     folder: Output,
     /// The folder of the claim; without one nobody can claim the file.
     claims: Option<OwnedFd>,
-    /// The file, once it could be opened.
-    file: Option<File>,
+    file: InPlace,
     /// What it should say; `None` until we have something to say.
     wanted: Option<String>,
     /// What was there before we wrote for the first time, unless we wrote that too.
@@ -71,8 +67,12 @@ impl ResolvConf {
             .inspect_err(|cause| warn!(folder = %claims.display(), %cause, "no resolver can claim resolv.conf"))
             .ok();
         let folder = Output::hold(folder, "name servers in resolv.conf");
-        let mut resolv_conf = Self { folder, claims, file: None, wanted: None, before: None, is_due: false };
-        let room = resolv_conf.file().and_then(|file| take_room(file).map_err(ResolvConfError::Io));
+        let file = InPlace::new(NAME, MODE);
+        let mut resolv_conf = Self { folder, claims, file, wanted: None, before: None, is_due: false };
+        let room = match resolv_conf.folder.folder() {
+            Some(folder) => resolv_conf.file.take_room(folder).map_err(ResolvConfError::from),
+            None => Err(ResolvConfError::NoFolder),
+        };
         resolv_conf.tell(room.as_ref().err());
         resolv_conf
     }
@@ -152,101 +152,16 @@ impl ResolvConf {
         }
     }
 
-    /// The file that has the name now, open. Whoever shares the folder may have put another one in its place.
-    fn file(&mut self) -> Result<&File, ResolvConfError> {
-        let folder = self.folder.folder().ok_or(ResolvConfError::NoFolder)?;
-        let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let kind = match openat(folder, NAME, look, Mode::empty()) {
-            // Not through the C library, which makes another system call for it on each target.
-            Ok(named) => Some(fstat(named).map_err(io::Error::from)?),
-            Err(Errno::NOENT) => None,
-            // The folder is closed to us. The file that is open is the best that there is.
-            Err(errno) if self.file.is_none() => return Err(ResolvConfError::Open(errno)),
-            Err(_) => return self.file.as_ref().ok_or(ResolvConfError::NoFolder),
-        };
-        match kind.map(|kind| FileType::from_raw_mode(kind.st_mode)) {
-            None | Some(FileType::RegularFile) => {}
-            Some(FileType::Symlink) => return Err(ResolvConfError::Link),
-            Some(_) => return Err(ResolvConfError::NotAFile),
-        }
-        let identity = |kind: &Stat| (kind.st_dev, kind.st_ino);
-        let open = self.file.as_ref().and_then(|file| fstat(file).ok());
-        if open.is_none() || open.as_ref().map(identity) != kind.as_ref().map(identity) {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let file = openat(folder, NAME, flags, Mode::from_raw_mode(MODE)).map_err(|errno| match errno {
-                Errno::LOOP => ResolvConfError::Link,
-                errno => ResolvConfError::Open(errno),
-            })?;
-            self.file = Some(file.into());
-        }
-        self.file.as_ref().ok_or(ResolvConfError::NoFolder)
-    }
-
     fn write(&mut self, text: &[u8]) -> Result<Update, ResolvConfError> {
-        self.file()?;
-        let file = self.file.take().ok_or(ResolvConfError::NoFolder)?;
-        let outcome = self.write_into(&file, text);
-        self.file = Some(file);
-        outcome
+        let folder = self.folder.folder().ok_or(ResolvConfError::NoFolder)?;
+        let old = self.file.content(folder, MAX_OLD)?;
+        let whole = old.length == old.bytes.len();
+        if self.before.is_none() && whole && !old.bytes.is_empty() && !old.bytes.starts_with(render::MARK.as_bytes()) {
+            self.before = Some(old.bytes.clone());
+        }
+        let written = self.file.put(folder, &old, text)?;
+        Ok(if written { Update::Written } else { Update::Unchanged })
     }
-
-    fn write_into(&mut self, file: &File, text: &[u8]) -> Result<Update, ResolvConfError> {
-        let kind = fstat(file).map_err(io::Error::from)?;
-        if FileType::from_raw_mode(kind.st_mode) != FileType::RegularFile {
-            return Err(ResolvConfError::NotAFile);
-        }
-        let old_length = usize::try_from(kind.st_size).unwrap_or(usize::MAX);
-        let mut old = vec![0; old_length.min(MAX_OLD)];
-        let read = file.read_at(&mut old, 0)?;
-        old.truncate(read);
-        if self.before.is_none()
-            && !old.is_empty()
-            && old_length <= MAX_OLD
-            && !old.starts_with(render::MARK.as_bytes())
-        {
-            self.before = Some(old.clone());
-        }
-        // Whatever the umask said, and 0600 as LinuxKit's init makes it.
-        if kind.st_mode & 0o7777 != MODE {
-            file.set_permissions(Permissions::from_mode(MODE))?;
-        }
-        let whole = filled(text, old_length.min(MAX_OLD));
-        if old == whole && old_length == whole.len() {
-            return Ok(Update::Unchanged);
-        }
-        if file.write_at(&whole, 0)? != whole.len() {
-            return Err(ResolvConfError::Short);
-        }
-        if old_length > whole.len() {
-            // Nobody's resolv.conf: so long that not all of it was read.
-            file.set_len(u64::try_from(whole.len()).unwrap_or(u64::MAX))?;
-        }
-        Ok(Update::Written)
-    }
-}
-
-/// Takes the room of a whole text, whatever is in the file: a folder that is full later must not leave it empty.
-fn take_room(file: &File) -> io::Result<()> {
-    // Where there is room, even asking for it would change the time of the file.
-    if u64::try_from(fstat(file)?.st_blocks).unwrap_or_default() * SECTOR >= BLOCK as u64 {
-        return Ok(());
-    }
-    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, BLOCK as u64) {
-        // This file system takes no room beforehand.
-        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// `text` and a line of spaces, together as long as whole blocks and at least `least` bytes.
-fn filled(text: &[u8], least: usize) -> Vec<u8> {
-    let length = text.len().next_multiple_of(BLOCK).max(least);
-    let mut whole = text.to_vec();
-    if length > text.len() {
-        whole.resize(length - 1, b' ');
-        whole.push(b'\n');
-    }
-    whole
 }
 
 /// Why resolv.conf is not as it should be.
@@ -276,6 +191,18 @@ pub enum ResolvConfError {
     Io(#[from] io::Error),
 }
 
+impl From<InPlaceError> for ResolvConfError {
+    fn from(error: InPlaceError) -> Self {
+        match error {
+            InPlaceError::Open(errno) => Self::Open(errno),
+            InPlaceError::Link => Self::Link,
+            InPlaceError::NotAFile => Self::NotAFile,
+            InPlaceError::Short => Self::Short,
+            InPlaceError::Io(error) => Self::Io(error),
+        }
+    }
+}
+
 /// The file that a local resolver locks (`flock`, exclusive) for as long as resolv.conf is its own. A resolver should wait
 /// for the lock rather than give up: we hold a shared one for the moment of a write.
 ///
@@ -294,10 +221,6 @@ const NAME: &str = "resolv.conf";
 const MODE: u32 = 0o644;
 /// What a claim grants to nobody but its owner.
 const OF_OTHERS: u32 = 0o077;
-/// The length of the file in bytes, or a multiple of it: more than our text has with three servers and a usual search list.
-const BLOCK: usize = 1024;
-/// What the kernel counts the room of a file in, in bytes.
-const SECTOR: u64 = 512;
 /// Of what was there before, in bytes: more than any resolv.conf that works.
 const MAX_OLD: usize = 64 * 1024;
 

@@ -36,7 +36,7 @@ use server::{Begun, Server};
 /// What ended it.
 pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
     let config = load(&run.settings)?;
-    in_a_loop(async move {
+    in_a_loop(&DAEMON, async move {
         let mut broker = Broker::start(&DAEMON, &BROKER)?;
         let begun = Begun { started: birth.started, restarts: birth.restarts, ready: Ready::of(&mut broker) };
         let mut equipment = Equipment::open(run.mode, &config)?;
@@ -53,7 +53,7 @@ pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
 /// Something that must be in force is not.
 pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
     let config = load(settings)?;
-    in_a_loop(async move {
+    in_a_loop(&DAEMON, async move {
         let broker = Broker::start(&DAEMON, &BROKER)?;
         // Landlock needs the folders to be there.
         let _equipment = Equipment::open(Mode::OneShot, &config)?;

@@ -18,12 +18,26 @@ use orlop_dhcp_profiles::DAEMON;
 pub struct Run {
     /// Once, or for ever.
     pub mode: Mode,
+    /// When the user's process ends, where that is before the daemon does.
+    pub leaves: Leaves,
     /// The outcome of a one-shot run goes to standard output as JSON, too.
     pub json: bool,
     /// The descriptor, of the user's process, through which the first lease in force is told.
     pub ready: Option<RawFd>,
     /// The configuration.
     pub settings: Settings,
+}
+
+/// When the user's process ends and leaves a service behind, as dhcpcd does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Leaves {
+    /// With the daemon.
+    #[default]
+    Never,
+    /// When the first lease is in force, or when a one-shot run would end.
+    WhenBound,
+    /// As soon as the service is started.
+    AtOnce,
 }
 
 /// How long the daemon runs.

@@ -6,6 +6,7 @@
 mod document;
 mod metrics;
 mod show;
+mod standing;
 mod text;
 
 use orlop_broker::moment::Now;
@@ -21,6 +22,7 @@ use orlop_dhcp_profiles::DAEMON;
 
 pub use document::{Body, InterfaceDocument, LeaseDocument};
 pub use show::{Shown, View, show};
+pub use standing::{LeaseStanding, standing};
 
 /// What the daemon does right now.
 #[derive(Debug, Clone, PartialEq, Eq)]

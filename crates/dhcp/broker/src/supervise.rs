@@ -7,10 +7,13 @@ use orlop_broker::instance::Instance;
 use orlop_broker::supervise::{armed, supervise};
 use orlop_dhcp_profiles::DAEMON;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::log;
 use orlop_sandbox::supervisor::{Lifetime, hold_signals};
+use tracing::level_filters::LevelFilter;
 
+use crate::background;
 use crate::config::Config;
-use crate::settings::{Mode, Run, Settings};
+use crate::settings::{Leaves, Mode, Run, Settings};
 
 /// Runs the daemon, and returns its exit code.
 ///
@@ -20,6 +23,12 @@ use crate::settings::{Mode, Run, Settings};
 /// # Errors
 /// A mistake in the configuration, a capability is missing, or another daemon runs already.
 pub fn run(run: &Run) -> Result<u8, Fatal> {
+    if run.leaves != Leaves::Never {
+        // Before signals are held: whoever ends this process while it waits, ends it.
+        let config = run.settings.load()?.config;
+        log::init("dhcp", LevelFilter::from_level(config.log));
+        return background::leave(run, config.deadline);
+    }
     let config = load(&run.settings, run.mode)?;
     // Held by this process until it ends.
     let _only = Instance::claim(&DAEMON)?;

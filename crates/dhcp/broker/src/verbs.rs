@@ -1,6 +1,7 @@
 //! The verbs that only ask: they need no privilege of their own and start nothing.
 
 use std::path::Path;
+use std::time::Duration;
 
 use orlop_broker::control::{self, Reply, send};
 use orlop_broker::print::print;
@@ -8,7 +9,7 @@ use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::OWN_FOLDER;
-use crate::control::Order;
+use crate::control::{Order, Target};
 use crate::settings::Settings;
 use crate::status::{self, View};
 use orlop_dhcp_profiles::DAEMON;
@@ -44,11 +45,45 @@ pub fn status(view: &View) -> Result<Exit, Fatal> {
 /// # Errors
 /// No daemon is running, or it refuses.
 pub fn control(order: &Order) -> Result<Exit, Fatal> {
+    give(order)?;
+    print("done; see: orlop-dhcp status\n")?;
+    Ok(Exit::Done)
+}
+
+fn give(order: &Order) -> Result<(), Fatal> {
     match send(&control::path(&DAEMON), order).map_err(|error| error.fatal(&DAEMON))? {
-        Reply::Done(()) => {
-            print("done; see: orlop-dhcp status\n")?;
-            Ok(Exit::Done)
-        }
+        Reply::Done(()) => Ok(()),
         Reply::Refused(why) => Err(Fatal::new(Exit::Refused, "the daemon refuses").cause(why)),
     }
 }
+
+/// Has the running daemon renew, and waits until its status shows that a server has answered on every interface that `target`
+/// names and that has a carrier.
+///
+/// # Errors
+/// As [`control`]; there is no status to go by, or not all is done when `patience` is over.
+pub fn renew_and_wait(target: Target, patience: Duration) -> Result<Exit, Fatal> {
+    let standing = || status::standing(Path::new(OWN_FOLDER), &target);
+    let before = standing()?;
+    let end = clock::now().after(patience);
+    give(&Order::Renew(target.clone()))?;
+    loop {
+        let now = standing()?;
+        let left: Vec<String> = now.iter().filter(|one| !one.is_renewed_since(&before)).map(|one| one.name()).collect();
+        if left.is_empty() {
+            let all: Vec<String> = now.iter().map(ToString::to_string).collect();
+            print(&format!("renewed: {}\n", all.join("; ")))?;
+            return Ok(Exit::Done);
+        }
+        if clock::now() >= end {
+            let problem = format!("not renewed within {} s: {}", patience.as_secs(), left.join(", "));
+            return Err(
+                Fatal::new(Exit::Unconfigured, problem).help("the daemon goes on trying; see: orlop-dhcp status")
+            );
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// How often the status is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);

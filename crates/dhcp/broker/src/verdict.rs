@@ -8,7 +8,7 @@ mod achievement;
 
 use std::time::Duration;
 
-use orlop_dhcp_contract::{Lease, Refusal};
+use orlop_dhcp_contract::{Discard, Lease, Refusal};
 use orlop_machine::Instant;
 
 pub(crate) use achievement::reason;
@@ -35,6 +35,28 @@ pub struct Standing<'a> {
     pub refused: Option<Refusal>,
     /// How often a server said no (DHCPNAK).
     pub naks: u32,
+    /// Of answers that could not be used, what most were dropped for and how often.
+    pub unusable: Option<(Discard, u32)>,
+    /// There is none of this name, though the user wants it.
+    pub absent: bool,
+}
+
+impl<'a> Standing<'a> {
+    /// An interface that the user named and that there is not, in a run that was started at `started`.
+    #[must_use]
+    pub const fn absent(name: &'a str, started: Instant) -> Self {
+        Self {
+            name,
+            since: started,
+            carrier: false,
+            lease: None,
+            confirmed: false,
+            refused: None,
+            naks: 0,
+            unusable: None,
+            absent: true,
+        }
+    }
 }
 
 /// The times of a one-shot run.
@@ -87,15 +109,19 @@ impl Standing<'_> {
 
     fn fate(&self) -> Fate {
         let network = |lease: &Lease| Network { addr: lease.addr, prefix: lease.prefix };
+        let unusable = |(why, count)| Fate::Refused {
+            why: format!("answers could not be used, {count} of them for {why}; --log debug shows them"),
+        };
         match (self.lease, self.refused) {
             (Some(lease), _) if self.confirmed => Fate::Configured { address: network(lease), server: lease.server },
             (Some(lease), _) => Fate::Kept { address: network(lease) },
+            (None, _) if self.absent => Fate::Absent,
             (None, _) if !self.carrier => Fate::NoCarrier,
             (None, Some(why)) => Fate::Refused { why: reason(why) },
             (None, None) if self.naks > 0 => {
                 Fate::Refused { why: format!("servers refused the address {} times", self.naks) }
             }
-            (None, None) => Fate::NoAnswer,
+            (None, None) => self.unusable.map_or(Fate::NoAnswer, unusable),
         }
     }
 }

@@ -236,6 +236,66 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_network_has_its_first_and_its_last_address() {
+        for (what, addr, bits, network, broadcast) in [
+            ("class C", [192, 0, 2, 9], 24, [192, 0, 2, 0], [192, 0, 2, 255]),
+            ("in the middle of a byte", [10, 1, 99, 7], 19, [10, 1, 96, 0], [10, 1, 127, 255]),
+            ("single host", [192, 0, 2, 9], 32, [192, 0, 2, 9], [192, 0, 2, 9]),
+            ("everything", [192, 0, 2, 9], 0, [0, 0, 0, 0], [255, 255, 255, 255]),
+        ] {
+            let prefix = PrefixLen::new(bits).unwrap();
+            assert_eq!(prefix.network(addr.into()), Ipv4Addr::from(network), "{what}");
+            assert_eq!(prefix.broadcast(addr.into()), Ipv4Addr::from(broadcast), "{what}");
+        }
+        assert_eq!(PrefixLen::new(33), None);
+        assert_eq!((PrefixLen::HOST.bits(), PrefixLen::DEFAULT.bits()), (32, 0));
+    }
+
+    #[test]
+    fn values_are_shown_as_people_write_them() {
+        let addr = UnicastAddr::new([192, 0, 2, 9].into()).unwrap();
+        let hardware = HardwareAddr([0x02, 0x00, 0x5e, 0x10, 0xab, 0x01]);
+        for (shown, want) in [
+            (addr.to_string(), "192.0.2.9"),
+            (format!("{addr:?}"), "192.0.2.9"),
+            (PrefixLen::new(24).unwrap().to_string(), "24"),
+            (hardware.to_string(), "02:00:5e:10:ab:01"),
+            (format!("{hardware:?}"), "02:00:5e:10:ab:01"),
+            (IfIndex::new(7).unwrap().to_string(), "7"),
+        ] {
+            assert_eq!(shown, want);
+        }
+    }
+
+    #[test]
+    fn what_arrives_is_checked_as_what_is_made_and_leaves_as_it_came() {
+        let frames: [(&str, &[u8], bool); 4] = [
+            ("a host", &[192, 0, 2, 9], true),
+            ("loopback", &[127, 0, 0, 1], false),
+            ("multicast", &[224, 0, 0, 1], false),
+            ("half an address", &[192, 0], false),
+        ];
+        for (what, frame, fits) in frames {
+            let addr = orlop_wire::decode::<UnicastAddr>(frame);
+            assert_eq!(addr.is_ok(), fits, "{what}");
+            if let Ok(addr) = addr {
+                assert_eq!(orlop_wire::encode(&addr, &mut [0; 4]), Ok(frame), "{what}");
+                assert_eq!(Ipv4Addr::from(addr).octets(), frame, "{what}");
+            }
+        }
+        assert_eq!(UnicastAddr::try_from(Ipv4Addr::LOCALHOST), Err(NotUnicast));
+        assert_eq!(orlop_wire::decode::<PrefixLen>(&[24]).map(u8::from), Ok(24));
+        assert!(orlop_wire::decode::<PrefixLen>(&[33]).is_err());
+        assert_eq!(PrefixLen::try_from(33), Err(TooLong));
+    }
+
+    #[test]
+    fn no_interface_has_the_index_that_means_any() {
+        assert_eq!(IfIndex::new(0), None);
+        assert_eq!(IfIndex::new(7).map(IfIndex::get), Some(7));
+    }
+
     proptest! {
         #[test]
         fn every_mask_round_trips_or_is_refused(bits: u32) {

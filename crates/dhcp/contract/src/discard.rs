@@ -43,13 +43,71 @@ orlop_wire::discards! {
     Excess = "excess",
 }
 
+impl Discard {
+    /// Whether it is of a part of a message, whose rest is used.
+    #[must_use]
+    pub const fn is_of_a_part(self) -> bool {
+        matches!(self, Self::BadOption | Self::Excess)
+    }
+
+    /// Whether it is of an answer to our own message that could not be used: what a server did wrong, and not noise.
+    #[must_use]
+    pub const fn is_of_an_answer(self) -> bool {
+        matches!(self, Self::BadOptions | Self::WrongType | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime)
+    }
+}
+
+impl Counters {
+    /// Of answers to our own messages, what most could not be used for.
+    #[must_use]
+    pub fn unusable(&self) -> Option<(Discard, u32)> {
+        self.iter().filter(|(discard, count)| discard.is_of_an_answer() && *count > 0).max_by_key(|(_, count)| *count)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_discard_has_its_own_name() {
-        let names: std::collections::BTreeSet<_> = Discard::ALL.iter().map(|discard| discard.name()).collect();
-        assert_eq!(names.len(), Discard::ALL.len());
+    fn each_discard_has_its_own_counter_and_name() {
+        for (at, one) in Discard::ALL.iter().enumerate() {
+            let mut counters = Counters::default();
+            counters.count(*one);
+            assert_eq!(counters.iter().filter(|(_, n)| *n == 1).map(|(d, _)| d).collect::<Vec<_>>(), [*one]);
+            assert!(Discard::ALL.iter().skip(at + 1).all(|other| other.name() != one.name()), "{one}");
+        }
+    }
+
+    #[test]
+    fn only_answers_to_us_that_could_not_be_used_are_unusable() {
+        let mut counters = Counters::default();
+        for noise in [Discard::WrongXid, Discard::WrongChaddr, Discard::BadUdp, Discard::Unexpected, Discard::BadOption]
+        {
+            counters.count(noise);
+            assert_eq!(counters.unusable(), None, "{noise}");
+        }
+        counters.count(Discard::BadOptions);
+        counters.count(Discard::BadLeaseTime);
+        counters.count(Discard::BadLeaseTime);
+        assert_eq!(counters.unusable(), Some((Discard::BadLeaseTime, 2)));
+    }
+
+    #[test]
+    fn a_counter_stops_at_its_end() {
+        let mut counters = Counters([u32::MAX; Discard::ALL.len()]);
+        counters.count(Discard::WrongXid);
+        assert_eq!((counters.of(Discard::WrongXid), counters.total()), (u32::MAX, u32::MAX));
+    }
+
+    #[test]
+    fn the_total_is_that_of_all_counters() {
+        let mut counters = Counters::default();
+        for (discard, times) in [(Discard::BadIpHeader, 2), (Discard::WrongXid, 1), (Discard::Excess, 3)] {
+            (0..times).for_each(|_| counters.count(discard));
+            assert_eq!(counters.of(discard), times, "{discard}");
+        }
+        assert_eq!(counters.total(), 6);
+        assert_eq!((Discard::WrongXid.name(), Discard::Excess.to_string().as_str()), ("wrong-xid", "excess"));
     }
 }

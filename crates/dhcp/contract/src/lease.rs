@@ -303,10 +303,69 @@ mod tests {
             ("ordered", term(1, 2, 3, 4), true),
             ("all at once", term(1, 1, 1, 1), true),
             ("T1 after T2", term(1, 3, 2, 4), false),
+            ("T1 before it was granted", term(2, 1, 3, 4), false),
             ("expired at birth", term(5, 5, 5, 4), false),
             ("infinite", Term::Infinite { acquired: at(1) }, true),
         ] {
             assert_eq!(term.is_ordered(), ok, "{what}");
+        }
+        assert_eq!((term(1, 2, 3, 4).acquired(), term(1, 2, 3, 4).expires_at()), (at(1), Some(at(4))));
+        let infinite = Term::Infinite { acquired: at(5) };
+        assert_eq!((infinite.acquired(), infinite.expires_at()), (at(5), None));
+    }
+
+    fn unicast(last: u8) -> UnicastAddr {
+        UnicastAddr::new([192, 0, 2, last].into()).unwrap()
+    }
+
+    #[test]
+    fn two_leases_configure_the_same_unless_what_is_applied_differs() {
+        let term = |secs| Term::Infinite { acquired: Instant::from_nanos(secs) };
+        let lease = || Lease::bare(unicast(9), PrefixLen::new(24).unwrap(), unicast(1), term(1));
+        let name = |text| DomainName::new(text).unwrap();
+        let route = || Route::new([10, 0, 0, 0].into(), PrefixLen::new(8).unwrap(), None).unwrap();
+        type Change<'c> = &'c dyn Fn(&mut Lease);
+        let changes: [(&str, Change<'_>, bool); 14] = [
+            ("nothing", &|_| (), true),
+            ("another server", &|lease| lease.server = unicast(2), true),
+            ("extended", &|lease| lease.term = term(2), true),
+            ("another address", &|lease| lease.addr = unicast(8), false),
+            ("another mask", &|lease| lease.prefix = PrefixLen::HOST, false),
+            ("a broadcast address", &|lease| lease.broadcast = Some(Ipv4Broadcast([192, 0, 2, 0].into())), false),
+            ("a router", &|lease| lease.routers = [unicast(1)].into_iter().collect(), false),
+            ("a route", &|lease| lease.routes = [route()].into_iter().collect(), false),
+            ("an MTU", &|lease| lease.mtu = Mtu::new(1400), false),
+            ("a name server", &|lease| lease.dns = [unicast(1)].into_iter().collect(), false),
+            ("a time server", &|lease| lease.ntp = [unicast(1)].into_iter().collect(), false),
+            ("a host name", &|lease| lease.hostname = Some(name("a")), false),
+            ("a domain", &|lease| lease.domain = Some(name("example")), false),
+            ("a search domain", &|lease| lease.search = [name("example")].into_iter().collect(), false),
+        ];
+        for (what, change, want) in changes {
+            let mut other = lease();
+            change(&mut other);
+            assert_eq!(lease().same_configuration(&other), want, "{what}");
+            assert_eq!(other.same_configuration(&lease()), want, "{what}, from the other side");
+        }
+    }
+
+    #[test]
+    fn a_route_travels_with_all_it_has_and_arrives_checked() {
+        let eight = PrefixLen::new(8).unwrap();
+        let route = Route::new([10, 0, 0, 0].into(), eight, Some(unicast(1))).unwrap();
+        assert_eq!((route.prefix(), route.gateway()), (eight, Some(unicast(1))));
+        let frame = [10, 0, 0, 0, 8, 1, 192, 0, 2, 1];
+        assert_eq!(orlop_wire::encode(&route, &mut [0; orlop_wire::max_size::<Route>()]), Ok(&frame[..]));
+        assert_eq!(orlop_wire::decode::<Route>(&frame), Ok(route));
+        assert!(orlop_wire::decode::<Route>(&[10, 0, 0, 1, 8, 0]).is_err(), "host bits");
+        assert!(orlop_wire::decode::<Route>(&[127, 0, 0, 0, 8, 0]).is_err(), "loopback");
+    }
+
+    #[test]
+    fn no_lease_makes_the_link_narrower_than_every_host_can_take() {
+        for (bytes, ok) in [(0, false), (575, false), (576, true), (1500, true), (u16::MAX, true)] {
+            assert_eq!(Mtu::new(bytes).map(Mtu::get), ok.then_some(bytes), "{bytes}");
+            assert_eq!(Mtu::try_from(bytes).map(u16::from), if ok { Ok(bytes) } else { Err(SmallMtu) }, "{bytes}");
         }
     }
 }

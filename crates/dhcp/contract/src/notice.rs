@@ -1,5 +1,5 @@
 use orlop_machine::Instant;
-use orlop_wire::{Bounded, MaxSize};
+use orlop_wire::{Bounded, InterfaceName, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{HardwareAddr, IfIndex, Lease, UnicastAddr};
@@ -65,6 +65,8 @@ pub struct Conduct {
     pub broadcast: bool,
     /// For an OFFER or ACK without option 51, in seconds.
     pub fallback_lease_secs: u32,
+    /// What the link is called, when the log shall tell of every message that comes.
+    pub told_as: Option<InterfaceName>,
 }
 
 impl Conduct {
@@ -104,6 +106,8 @@ pub enum Refusal {
         /// Which address.
         addr: UnicastAddr,
     },
+    /// The policy denies it for now: it comes from a new server that was not asked by its name.
+    NewServer,
 }
 
 /// What an operator can ask on a link.
@@ -113,4 +117,26 @@ pub enum Command {
     Renew,
     /// Give the lease back and stay without one until `Renew`.
     Release,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PrefixLen, Term};
+
+    #[test]
+    fn a_remembered_lease_is_valid_until_it_ends() {
+        let at = Instant::from_nanos;
+        let until_five = Term::Finite { acquired: at(1), renew_at: at(2), rebind_at: at(3), expires_at: at(5) };
+        for (what, term, now, want) in [
+            ("before its end", until_five, 4, true),
+            ("at its end", until_five, 5, false),
+            ("after its end", until_five, 6, false),
+            ("it has none", Term::Infinite { acquired: at(1) }, u64::MAX, true),
+        ] {
+            let addr = UnicastAddr::new([192, 0, 2, 9].into()).unwrap();
+            let lease = Lease::bare(addr, PrefixLen::HOST, addr, term);
+            assert_eq!(Remembered { lease, in_force: false }.is_valid_at(at(now)), want, "{what}");
+        }
+    }
 }

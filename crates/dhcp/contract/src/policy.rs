@@ -3,14 +3,21 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Bucket, Instant};
 
-use crate::{Ask, IfIndex, Lease, MAX_LINKS, Request, Term, Transmission, UnicastAddr};
+use crate::{IfIndex, Lease, MAX_LINKS, Request, Transmission};
+
+mod link;
+mod servers;
+
+use link::Link;
 
 /// Decides what a worker may have. The broker believes nobody: a worker that an attacker owns can still write any
-/// well-typed request, so each is held against what this host knows and against how often it may happen.
+/// well-typed request, so each is held against what the broker itself has sent and put in force, and against how often it may
+/// happen. What the worker said earlier counts for nothing.
 ///
-/// What a lying worker can then still do: offer a hostile router or name server, as any server on the link could.
+/// What a lying worker can then still do: offer a hostile router or name server, as any server on the link could, and name a
+/// few servers of its choice, which renewals go to.
 /// What it cannot: touch an interface that is not ours, put an address in force that nobody asked for, send to a
-/// host other than the leasing server, or do any of it often.
+/// host other than the leasing server, decline an address that was not leased to us, or do any of it often.
 #[derive(Debug, Default)]
 pub struct Policy {
     links: BTreeMap<IfIndex, Link>,
@@ -32,26 +39,6 @@ impl Permitted {
     }
 }
 
-#[derive(Debug)]
-struct Link {
-    messages: Bucket,
-    configurations: Bucket,
-    reports: Bucket,
-    /// What the requests since the last lease allow a lease to be.
-    awaited: Awaited,
-    /// Address and server of the lease in force.
-    in_force: Option<(UnicastAddr, UnicastAddr)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaited {
-    Nothing,
-    /// SELECTING names the address; an ACK for another is not an answer.
-    For(UnicastAddr),
-    /// A server may answer INIT-REBOOT, a renewal or a rapid commit with an address of its own choice.
-    ForAny,
-}
-
 impl Policy {
     /// DHCP messages of one link at once, and then one each [`Policy::MESSAGE_EVERY`]: RFC 2131 section 4.1 wants
     /// far fewer; carrier flaps and short leases need the room.
@@ -62,6 +49,22 @@ impl Policy {
     pub const CONFIGURE_BURST: u32 = 8;
     /// See [`Policy::CONFIGURE_BURST`]. The shortest lease we renew lasts about a second.
     pub const CONFIGURE_EVERY: Duration = Duration::from_millis(500);
+    /// DHCPDECLINEs of one link at once, and then one each [`Policy::DECLINE_EVERY`]: `MAX_CONFLICTS` of RFC 5227 section 1.1.
+    pub const DECLINE_BURST: u32 = 10;
+    /// See [`Policy::DECLINE_BURST`]: `RATE_LIMIT_INTERVAL` of RFC 5227.
+    pub const DECLINE_EVERY: Duration = Duration::from_secs(60);
+    /// Servers that one link's leases come from, and may come from again without being new: a pair for failover, and another.
+    pub const KNOWN_SERVERS: usize = 4;
+    /// New servers of one link at once, each asked by its name before it leased, and then one each
+    /// [`Policy::NEW_SERVER_EVERY`]: a machine that is moved from network to network meets a few.
+    pub const NEW_SERVER_BURST: u32 = 8;
+    /// See [`Policy::NEW_SERVER_BURST`].
+    pub const NEW_SERVER_EVERY: Duration = Duration::from_secs(60);
+    /// New servers of one link that were not asked by name, and then one each [`Policy::UNASKED_SERVER_EVERY`]: a rapid commit,
+    /// or another server that extends the lease. Who is refused here finds the server by offer and request.
+    pub const UNASKED_SERVER_BURST: u32 = 1;
+    /// See [`Policy::UNASKED_SERVER_BURST`].
+    pub const UNASKED_SERVER_EVERY: Duration = Duration::from_secs(600);
     /// Reports of one link at once, and then one each [`Policy::REPORT_EVERY`].
     pub const REPORT_BURST: u32 = 64;
     /// See [`Policy::REPORT_BURST`].
@@ -96,14 +99,7 @@ impl Policy {
         if self.links.len() >= MAX_LINKS && !self.links.contains_key(&link) {
             return Err(Denied::TooManyLinks);
         }
-        let fresh = Link {
-            messages: Bucket::new(now, Self::MESSAGE_BURST, Self::MESSAGE_EVERY),
-            configurations: Bucket::new(now, Self::CONFIGURE_BURST, Self::CONFIGURE_EVERY),
-            reports: Bucket::new(now, Self::REPORT_BURST, Self::REPORT_EVERY),
-            awaited: Awaited::Nothing,
-            in_force: in_force.map(|lease| (lease.addr, lease.server)),
-        };
-        self.links.insert(link, fresh);
+        self.links.insert(link, Link::new(now, in_force));
         Ok(())
     }
 
@@ -112,17 +108,24 @@ impl Policy {
         self.links.remove(&link);
     }
 
+    /// The permitted message has left this host.
+    pub fn sent(&mut self, now: Instant, transmission: &Transmission) {
+        if let Some(link) = self.links.get_mut(&transmission.link) {
+            link.sent(now, transmission.ask);
+        }
+    }
+
     /// The permitted lease is in force now.
     pub fn applied(&mut self, link: IfIndex, lease: &Lease) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.in_force = Some((lease.addr, lease.server));
+            link.applied(lease);
         }
     }
 
     /// Nothing is in force on `link` any more.
     pub fn withdrawn(&mut self, link: IfIndex) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.in_force = None;
+            link.withdrawn();
         }
     }
 
@@ -142,7 +145,7 @@ impl Policy {
             Request::Transmit(transmission) => self.link(transmission.link)?.transmit(now, transmission),
             Request::Configure { link, lease } => self.link(*link)?.configure(now, lease),
             Request::Deconfigure { link, why: _ } => self.link(*link)?.deconfigure(),
-            Request::Report { link, progress: _ } => take(&mut self.link(*link)?.reports, now),
+            Request::Report { link, progress: _ } => spend(&mut self.link(*link)?.reports, now),
         }
     }
 
@@ -161,70 +164,7 @@ impl Policy {
     }
 }
 
-impl Link {
-    fn transmit(&mut self, now: Instant, transmission: &Transmission) -> Result<(), Denied> {
-        let Transmission { link: _, xid: _, secs, broadcast: _, ask } = transmission;
-        if *secs == 0 {
-            return Err(Denied::ZeroSecs);
-        }
-        let asked = match *ask {
-            Ask::Discover { rapid_commit: true, requested: _ } | Ask::Reboot { .. } => Awaited::ForAny,
-            // An offer is no lease: a lease still needs a request.
-            Ask::Discover { rapid_commit: false, requested: _ } => self.awaited,
-            Ask::Select { requested, server: _ } => Awaited::For(requested),
-            Ask::Renew { ciaddr, server } => self.holds(ciaddr, Some(server)).map(|()| Awaited::ForAny)?,
-            Ask::Rebind { ciaddr } => self.holds(ciaddr, None).map(|()| Awaited::ForAny)?,
-            Ask::Release { ciaddr, server } => self.holds(ciaddr, Some(server)).map(|()| Awaited::Nothing)?,
-            Ask::Decline { requested, server: _ } => {
-                if self.awaited == Awaited::Nothing || self.awaited == Awaited::For(requested) {
-                    Awaited::Nothing
-                } else {
-                    return Err(Denied::NotAsked);
-                }
-            }
-        };
-        take(&mut self.messages, now)?;
-        self.awaited = asked;
-        Ok(())
-    }
-
-    /// A message with `ciaddr` claims that we have the address, and a unicast one goes where the lease says: a
-    /// worker must not turn us into a sender of packets to hosts of its choice.
-    fn holds(&self, ciaddr: UnicastAddr, to: Option<UnicastAddr>) -> Result<(), Denied> {
-        match self.in_force {
-            Some((addr, server)) if addr == ciaddr && to.is_none_or(|to| to == server) => Ok(()),
-            Some(_) | None => Err(Denied::NotOurLease),
-        }
-    }
-
-    fn configure(&mut self, now: Instant, lease: &Lease) -> Result<(), Denied> {
-        match self.awaited {
-            Awaited::Nothing => return Err(Denied::NotAsked),
-            Awaited::For(addr) if addr != lease.addr => return Err(Denied::NotAsked),
-            Awaited::For(_) | Awaited::ForAny => {}
-        }
-        if lease.prefix.bits() < Policy::MIN_PREFIX || !lease.prefix.has_host(lease.addr.get()) {
-            return Err(Denied::BadPrefix);
-        }
-        let age_ok = lease.term.acquired() <= now && now.since(lease.term.acquired()) <= Policy::MAX_AGE;
-        let alive = match lease.term {
-            Term::Infinite { .. } => true,
-            Term::Finite { expires_at, .. } => expires_at > now,
-        };
-        if !lease.term.is_ordered() || !age_ok || !alive {
-            return Err(Denied::BadTerm);
-        }
-        take(&mut self.configurations, now)?;
-        self.awaited = Awaited::Nothing;
-        Ok(())
-    }
-
-    fn deconfigure(&self) -> Result<(), Denied> {
-        self.in_force.map(|_| ()).ok_or(Denied::NothingInForce)
-    }
-}
-
-fn take(bucket: &mut Bucket, now: Instant) -> Result<(), Denied> {
+fn spend(bucket: &mut Bucket, now: Instant) -> Result<(), Denied> {
     if bucket.take(now) { Ok(()) } else { Err(Denied::TooOften) }
 }
 
@@ -250,6 +190,12 @@ pub enum Denied {
     /// `ciaddr` or the destination does not belong to the lease in force.
     #[error("not the address or the server of the lease in force")]
     NotOurLease,
+    /// A server that was not asked by its name, or one more new server than a network has.
+    #[error("one new server too many")]
+    NewServer,
+    /// The address is not that of a lease that was to be put in force, or it is in force.
+    #[error("not the address of a lease that could not be put in force")]
+    NotConfigured,
     /// No request was sent that this could be the answer to.
     #[error("nobody asked for this lease")]
     NotAsked,

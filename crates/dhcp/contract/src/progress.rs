@@ -74,3 +74,25 @@ impl fmt::Display for Phase {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_called_as_the_rfc_calls_it_and_three_have_a_lease() {
+        for (phase, name, leased) in [
+            (Phase::NoCarrier, "no-carrier", false),
+            (Phase::Init, "init", false),
+            (Phase::Selecting, "selecting", false),
+            (Phase::Requesting, "requesting", false),
+            (Phase::Rebooting, "rebooting", false),
+            (Phase::Bound, "bound", true),
+            (Phase::Renewing, "renewing", true),
+            (Phase::Rebinding, "rebinding", true),
+            (Phase::Released, "released", false),
+        ] {
+            assert_eq!((phase.name(), phase.to_string().as_str(), phase.is_leased()), (name, name, leased));
+        }
+    }
+}

@@ -86,6 +86,8 @@ pub struct Client {
     wish: Option<UnicastAddr>,
     /// Set once unicast answers seem not to arrive.
     broadcast: bool,
+    /// The broker took no lease from a server that was not asked by its name: ask by name, until a lease is in force.
+    by_name: bool,
     /// Refusals in a row, for the back-off.
     strikes: u32,
     /// [`Action::Configure`]s without an answer. Only the answer to the latest says anything about now.
@@ -132,6 +134,7 @@ impl Client {
             carrier: if carrier { Carrier::Up } else { Carrier::Down },
             kept: remembered,
             wish: None,
+            by_name: false,
             strikes: 0,
             unanswered: 0,
             pace: Pace::new(),

@@ -18,7 +18,7 @@
 //! use orlop_wire::Bounded;
 //!
 //! let conduct =
-//!     Conduct { client_id: Bounded::new(), rapid_commit: false, broadcast: false, fallback_lease_secs: 3600 };
+//!     Conduct { client_id: Bounded::new(), rapid_commit: false, broadcast: false, fallback_lease_secs: 3600, told_as: None };
 //! let hardware = HardwareAddr([2, 0, 0, 0, 0, 1]);
 //! let mut client = Client::new(conduct, hardware, None, true, Seed::from_bytes([7; 32]));
 //! let actions = client.handle(Instant::from_nanos(0), Event::Started);

@@ -1,7 +1,7 @@
 use orlop_sandbox::base;
 use orlop_sandbox::capability::Capability;
 use orlop_sandbox::profile::{Limits, Pin, Profile, Rule, Value, join};
-use orlop_sandbox::seccomp::BROKER_BASE;
+use orlop_sandbox::seccomp::{BROKER_BASE, PEER};
 use orlop_sandbox::sys::numbers;
 use orlop_sandbox::syscall;
 
@@ -41,8 +41,8 @@ const OWN: &[Rule] = &[
     Rule::any(syscall!(SYS_setsockopt), "its filter, locked; its device"),
     Rule::any(syscall!(SYS_bind), "the listener to its interface, the other to port 68"),
     Rule::any(syscall!(SYS_accept4), "a user connects to the control socket"),
-    Rule::any(syscall!(SYS_getsockopt), "who that user is"),
+    Rule::when(syscall!(SYS_getsockopt), PEER, "who that user is"),
     Rule::any(syscall!(SYS_pwrite64), "resolv.conf in place, in one piece"),
-    Rule::any(syscall!(SYS_ftruncate), "resolv.conf became shorter"),
+    Rule::any(syscall!(SYS_ftruncate), "a resolv.conf of before us that is longer than any of ours"),
     Rule::any(syscall!(SYS_flock), "who owns resolv.conf"),
 ];

@@ -8,6 +8,7 @@
 
 mod links;
 mod run;
+mod told;
 
 use core::convert::Infallible;
 
@@ -24,7 +25,8 @@ use tracing::level_filters::LevelFilter;
 /// # Errors
 /// Always, in the end: why there is nothing left to do.
 pub fn start() -> Result<Infallible, Fatal> {
-    log::init("dhcp-worker", LevelFilter::INFO);
+    // At `debug` it tells only of links whose messages shall be told.
+    log::init("dhcp-worker", LevelFilter::DEBUG);
     let locked = Worker::open(&WORKER)?
         .prepare(|preparation| Ok((preparation.timer()?, Chance::new(preparation.seed()?))))?
         .drop_user()?

@@ -11,6 +11,9 @@ use orlop_dhcp_core::frame::{MAX_PACKET, PacketInfo};
 use orlop_machine::{Chance, Instant, Machine};
 use orlop_sandbox::clock;
 use orlop_sandbox::packet::{self, PacketSocket};
+use orlop_wire::InterfaceName;
+
+use crate::told::tell;
 
 /// All links, and the one buffer that every packet is read into.
 pub(crate) struct Links {
@@ -22,6 +25,8 @@ pub(crate) struct Links {
 struct Link {
     socket: PacketSocket,
     client: Client,
+    /// What the link is called, when the log shall tell of what comes there.
+    told_as: Option<InterfaceName>,
 }
 
 impl Links {
@@ -48,8 +53,9 @@ impl Links {
                 if self.links.len() >= MAX_LINKS {
                     return Err(io::Error::other("more links than the contract allows"));
                 }
+                let told_as = conduct.told_as.clone();
                 let client = Client::new(conduct, hardware, remembered, carrier, self.chance.seed());
-                self.links.insert(link, Link { socket: PacketSocket::from_fd(fd)?, client });
+                self.links.insert(link, Link { socket: PacketSocket::from_fd(fd)?, client, told_as });
                 (link, Event::Started)
             }
             Notice::LinkRemoved { link } => {
@@ -91,7 +97,12 @@ impl Link {
             return Poll::Ready(Vec::new());
         };
         let info = PacketInfo { checksum_ready, vlan, whole: !truncated };
-        Poll::Ready(self.client.receive(clock::now(), buffer.get(..len).unwrap_or_default(), info))
+        let (packet, before) = (buffer.get(..len).unwrap_or_default(), self.client.progress().discards);
+        let actions = self.client.receive(clock::now(), packet, info);
+        if let Some(name) = &self.told_as {
+            tell(name, packet, info, before, self.client.progress().discards);
+        }
+        Poll::Ready(actions)
     }
 }
 

@@ -9,23 +9,25 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::frames::Frames;
-use super::{ChannelError, Message, Received, frame_of, frame_of_size, frame_size, receive, transmit, understand};
+use super::{ChannelError, Message, Pieces, Received, frame_of_size, frame_size, frames_of, receive, transmit};
 
 /// One end.
 #[derive(Debug)]
 pub(crate) struct Blocking {
     socket: OwnedFd,
     frames: Frames,
+    pieces: Pieces,
 }
 
 impl Blocking {
     /// Takes a blocking socket.
     pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self { socket, frames: Frames::default() }
+        Self { socket, frames: Frames::default(), pieces: Pieces::default() }
     }
 
-    /// From here on receiving fails when the peer says nothing for so long.
+    /// From here on receiving fails when the peer says nothing for so long, and sending when it reads nothing.
     pub(crate) fn expect_answers_within(&self, patience: Duration) -> io::Result<()> {
+        set_socket_timeout(&self.socket, Timeout::Send, Some(patience))?;
         Ok(set_socket_timeout(&self.socket, Timeout::Recv, Some(patience))?)
     }
 
@@ -38,35 +40,50 @@ impl Blocking {
     }
 
     fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
-        let (len, fds) = loop {
-            match receive(self.socket.as_fd(), frame, accepted.into(), RecvFlags::empty()) {
-                Err(Errno::INTR) => {}
+        loop {
+            let (len, fds) = match receive(self.socket.as_fd(), frame, accepted.into(), RecvFlags::empty()) {
+                Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => return Err(ChannelError::Silent),
-                result => break result.map_err(io::Error::from)?,
+                result => result.map_err(io::Error::from)?,
+            };
+            if let Some(received) = self.pieces.add(frame, len, fds)? {
+                return Ok(received);
             }
-        };
-        understand(frame, len, fds)
+        }
     }
 
     /// Sends a message, waiting while the peer has too many unread.
     pub(crate) fn send<Out: Message>(&self, message: &Out) -> Result<(), ChannelError> {
-        self.transmit(message, None, SendFlags::empty())
+        let mut buffer = Vec::new();
+        let sent = frames_of(message, &self.frames, &mut buffer).and_then(|frames| self.send_frames(frames));
+        self.frames.give(buffer);
+        sent
     }
 
-    /// Sends a message, and a descriptor with it, if there is room for it now.
-    pub(crate) fn try_send<Out: Message>(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
-        self.transmit(message, fd, SendFlags::DONTWAIT)
+    fn send_frames<'f>(&self, mut frames: impl Iterator<Item = &'f [u8]>) -> Result<(), ChannelError> {
+        frames.try_for_each(|frame| match transmit(self.socket.as_fd(), frame, &[], SendFlags::empty()) {
+            // It had so much time to read.
+            Err(Errno::AGAIN) => Err(ChannelError::Silent),
+            result => result.map_err(|errno| io::Error::from(errno).into()),
+        })
     }
 
-    fn transmit<Out: Message>(
+    /// Sends a message, and a descriptor with it, if there is room for it now. One of several frames is sent only to a peer that
+    /// is `idle`, and waits until that has read them: two that send to each other could wait for ever.
+    pub(crate) fn try_send<Out: Message>(
         &self,
         message: &Out,
         fd: Option<BorrowedFd<'_>>,
-        flags: SendFlags,
+        idle: bool,
     ) -> Result<(), ChannelError> {
-        let mut buffer = self.frames.take(frame_size::<Out>());
-        let sent = frame_of(message, &mut buffer).and_then(|frame| {
-            transmit(self.socket.as_fd(), frame, fd.as_slice(), flags).map_err(|errno| io::Error::from(errno).into())
+        let mut buffer = Vec::new();
+        let sent = frames_of(message, &self.frames, &mut buffer).and_then(|mut frames| {
+            if frames.len() > 1 && !idle {
+                return Err(ChannelError::Full);
+            }
+            let first = frames.next().unwrap_or_default();
+            transmit(self.socket.as_fd(), first, fd.as_slice(), SendFlags::DONTWAIT).map_err(io::Error::from)?;
+            self.send_frames(frames)
         });
         self.frames.give(buffer);
         sent

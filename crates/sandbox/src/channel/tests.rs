@@ -1,7 +1,9 @@
+use core::mem::MaybeUninit;
+use std::io::IoSlice;
 use std::os::fd::AsFd;
 
 use orlop_wire::Bounded;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SocketFlags, SocketType, socketpair};
 use serde::Deserialize;
 
 use super::*;

@@ -23,7 +23,7 @@ const OWN: &[Rule] = &[
     Rule::when(
         syscall!(SYS_pwrite64),
         &[&[FIRST_GRANTED]],
-        "the new value: whole, and at the beginning; never the log",
+        "the new value, at the beginning, and where the kernel takes a long list in pieces, the next one; never the log",
     ),
     Rule::when(syscall!(SYS_close), &[&[FIRST_GRANTED]], "a job is done; but log and channel keep their numbers"),
     Rule::when(syscall!(SYS_write), &[&[Pin::fd(STDERR)]], "why it ends, if it does"),

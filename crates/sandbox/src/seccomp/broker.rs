@@ -1,7 +1,8 @@
 //! What every broker may do: hear its workers, log, write small files, end.
 
-use super::{EPOLL_WAIT, MEMORY};
-use crate::profile::{Rule, join};
+use super::{EPOLL_WAIT, MEMORY, clocks};
+use crate::profile::{Pin, Rule, Value, join};
+use crate::sys::numbers;
 use crate::syscall;
 
 /// The rules of every broker. A profile appends what its daemon needs. No `exec`, no `fork`, no `ptrace`, no `mount`, no
@@ -24,7 +25,11 @@ const OWN: &[Rule] = &[
     Rule::any(syscall!(SYS_unlinkat), "a file that could not be written whole goes, and one that is not true any more"),
     Rule::any(syscall!(SYS_close), "a file or socket is no longer needed"),
     Rule::any(syscall!(SYS_timerfd_settime), "deadlines"),
-    Rule::any(syscall!(SYS_clock_gettime), "drift: read without a system call, except on some clock sources"),
+    Rule::when(
+        syscall!(SYS_clock_gettime),
+        clocks::PLAIN,
+        "drift: read without a system call, except on some clock sources",
+    ),
     Rule::any(syscall!(SYS_getrandom), "the keys of the first hash map"),
     Rule::any(syscall!(SYS_exit_group), "the end"),
 ];
@@ -33,5 +38,14 @@ const OWN: &[Rule] = &[
 pub const ORDERS: [Rule; 3] = [
     Rule::any(syscall!(SYS_recvfrom), "an order at the control socket"),
     Rule::any(syscall!(SYS_accept4), "a user connects to it"),
-    Rule::any(syscall!(SYS_getsockopt), "who that user is"),
+    Rule::when(
+        syscall!(SYS_getsockopt),
+        PEER,
+        "who that user is: not a handle on its process, which the kernel offers, too",
+    ),
 ];
+
+/// The one question to a connection that takes orders: which user is at its other end.
+pub const PEER: &[&[Pin]] = &[&[Pin::new(1, Value::Int(SOCKET_LEVEL)), Pin::new(2, Value::Int(PEER_CREDENTIALS))]];
+const SOCKET_LEVEL: u32 = numbers::SOL_SOCKET.cast_unsigned();
+const PEER_CREDENTIALS: u32 = numbers::SO_PEERCRED.cast_unsigned();

@@ -130,6 +130,32 @@ fn a_pinned_argument_is_compared_as_wide_as_the_kernel_reads_it() {
         ("protocol error", syscall!(SYS_exit_group), [76, 0, 0, 0, 0, 0], Allow),
         ("no permission", syscall!(SYS_exit_group), [77, 0, 0, 0, 0, 0], NoSuchCall),
         ("negative", syscall!(SYS_exit_group), [u64::MAX, 0, 0, 0, 0, 0], NoSuchCall),
+        ("boot time", syscall!(SYS_clock_gettime), [7, 0x1000, 0, 0, 0, 0], Allow),
+        ("atomic time", syscall!(SYS_clock_gettime), [11, 0x1000, 0, 0, 0, 0], Allow),
+        ("a clock of the future", syscall!(SYS_clock_gettime), [16, 0x1000, 0, 0, 0, 0], NoSuchCall),
+        ("process 1", syscall!(SYS_clock_gettime), [(-14_i64).cast_unsigned(), 0x1000, 0, 0, 0, 0], NoSuchCall),
+        ("process 1, in half", syscall!(SYS_clock_gettime), [0xffff_fff2, 0x1000, 0, 0, 0, 0], NoSuchCall),
+        ("no bit in the low half", syscall!(SYS_clock_gettime), [high, 0x1000, 0, 0, 0, 0], Allow),
+    ] {
+        assert_eq!(ask(&filters, syscall.number, arguments), want, "{what}");
+    }
+}
+
+#[test]
+fn a_broker_asks_only_for_plain_clocks_and_for_the_user_of_its_caller() {
+    const RULES: [Rule; BROKER_BASE.len() + BROKER_ORDERS.len()] = join(&[&BROKER_BASE, &BROKER_ORDERS]);
+    let broker = Profile { role: Role::Broker, syscalls: &RULES, denied: &BROKER_DENIED, ..PROFILE };
+    let filters = Filters::compile(&broker).unwrap();
+    use Answer::{Allow, NoSuchCall};
+    for (what, syscall, arguments, want) in [
+        ("boot time", syscall!(SYS_clock_gettime), [7, 0x1000, 0, 0, 0, 0], Allow),
+        ("process 1", syscall!(SYS_clock_gettime), [(-14_i64).cast_unsigned(), 0x1000, 0, 0, 0, 0], NoSuchCall),
+        ("process 1, in half", syscall!(SYS_clock_gettime), [0xffff_fff2, 0x1000, 0, 0, 0, 0], NoSuchCall),
+        ("a descriptor", syscall!(SYS_clock_gettime), [(-5_i64).cast_unsigned(), 0x1000, 0, 0, 0, 0], NoSuchCall),
+        ("who calls", syscall!(SYS_getsockopt), [7, 1, 17, 0x1000, 0x1000, 0], Allow),
+        ("a handle on who calls", syscall!(SYS_getsockopt), [7, 1, 77, 0x1000, 0x1000, 0], NoSuchCall),
+        ("his groups", syscall!(SYS_getsockopt), [7, 1, 59, 0x1000, 0x1000, 0], NoSuchCall),
+        ("another level", syscall!(SYS_getsockopt), [7, 6, 17, 0x1000, 0x1000, 0], NoSuchCall),
     ] {
         assert_eq!(ask(&filters, syscall.number, arguments), want, "{what}");
     }

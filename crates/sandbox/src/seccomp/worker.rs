@@ -1,6 +1,6 @@
 //! What every worker may do: wait, talk to its broker, manage its memory, end.
 
-use super::{EPOLL_WAIT, MEMORY};
+use super::{EPOLL_WAIT, MEMORY, clocks};
 use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Pin, Rule, Value, join, without};
 use crate::sys::numbers;
 use crate::syscall;
@@ -84,8 +84,9 @@ const fn rules(to: Pins, written: Pins, granted: Pins) -> [Rule; 9] {
             "a granted descriptor is no longer needed; but a number that other rules name must not become free, because \
              the next descriptor to be granted would get it",
         ),
-        Rule::any(
+        Rule::when(
             syscall!(SYS_clock_gettime),
+            clocks::PLAIN,
             "drift: read without a system call, except where the machine's clock source does not allow it",
         ),
         Rule::when(

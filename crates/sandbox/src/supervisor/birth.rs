@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use orlop_machine::Instant;
 
 use crate::fatal::{Exit, Fatal};
+use crate::log;
 
 /// The argument by which a broker knows what it is; its value is the name of the daemon.
 pub(super) const BROKER_OF: &str = "--broker-of";
@@ -50,6 +51,9 @@ impl Started {
             return Err(Fatal::new(Exit::Usage, problem).help("run the daemon without them"));
         };
         line.drain(1..4);
+        if restarts > 0 {
+            log::begin_anew();
+        }
         Ok((Self::AsBroker(Birth { started: Instant::from_nanos(nanos), restarts }), line))
     }
 }

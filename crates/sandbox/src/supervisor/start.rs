@@ -14,7 +14,9 @@ use super::birth::{BROKER_OF, RESTARTS, STARTED_AT};
 use super::seat::Seat;
 use super::{Plan, Supervisor};
 use crate::channel::ChannelError;
-use crate::profile::{CHANNEL_SLOT, FIRST_REQUEST_SLOT, JOINT_SLOT, READY_SLOT, ROSTER_SLOT};
+use crate::fatal::Fatal;
+use crate::privileges;
+use crate::profile::{CHANNEL_SLOT, FIRST_REQUEST_SLOT, JOINT_SLOT, Layers, READY_SLOT, ROSTER_SLOT};
 use crate::roster::Announcer;
 use crate::sys::{self, Spawn};
 
@@ -106,7 +108,12 @@ impl Supervisor {
         let announced = self.status(number).map_err(NotStarted::Refused).and_then(|status| {
             let entry = seat.taken(place, number);
             let descriptors = [ours.as_fd(), log.as_fd(), status.as_fd()];
-            announcer.announce(&entry, descriptors).map_err(NotStarted::Unheard)
+            // Root's account is everybody's: who has more under way there than we may have would keep us from saying it.
+            let said = match self.daemon.broker.layers {
+                Layers::UNPRIVILEGED => announcer.announce(&entry, descriptors),
+                _ => privileges::charged_to(self.daemon.account(), || announcer.announce(&entry, descriptors))?,
+            };
+            said.map_err(NotStarted::Unheard)
         });
         if announced.is_err() {
             kill(pid);
@@ -127,6 +134,9 @@ pub(super) enum NotStarted {
     /// The kernel refused; trying again may help.
     #[error(transparent)]
     Refused(#[from] io::Error),
+    /// It could not be said in the daemon's own name.
+    #[error(transparent)]
+    Uncharged(#[from] Fatal),
     /// The broker does not hear of it: it does not read its roster, or has closed it.
     #[error("the broker does not hear of its workers: {0}")]
     Unheard(#[source] ChannelError),

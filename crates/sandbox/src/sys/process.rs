@@ -122,10 +122,7 @@ fn child(
         // SAFETY: _exit ends the process without running anything of it.
         unsafe { libc::_exit(CANNOT_EXECUTE) };
     }
-    for signal in [libc::SIGPIPE, libc::SIGSEGV, libc::SIGBUS] {
-        // SAFETY: SIG_DFL is a valid disposition for each of these signals.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-    }
+    default_signals();
     let _unblocked = set_blocked(&[], libc::SIG_SETMASK);
     for (source, target) in descriptors {
         // SAFETY: both are descriptor numbers; the source is open. What the target number held is replaced.
@@ -198,6 +195,28 @@ pub(crate) fn default_fault_signals() {
     for signal in [libc::SIGSEGV, libc::SIGBUS] {
         // SAFETY: SIG_DFL is a valid disposition for both.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Takes back, in a child, what this process or whoever started it decided about signals: what is ignored stays so over an exec.
+/// What says that a limit is reached is ignored: see [`ignore_limits`].
+fn default_signals() {
+    for signal in 1..=LAST_SIGNAL {
+        // SAFETY: SIG_DFL is a valid disposition for every signal; where the kernel or the C library allows no change, it refuses.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    ignore_limits();
+}
+
+/// The last signal of the kernel (`_NSIG`).
+const LAST_SIGNAL: c_int = 64;
+
+/// Ignores what says that a limit on the size of files or on processor time is reached: a write that is too long then fails, and
+/// says why, instead of ending who wrote.
+pub(crate) fn ignore_limits() {
+    for signal in [libc::SIGXFSZ, libc::SIGXCPU] {
+        // SAFETY: SIG_IGN is a valid disposition for both.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 

@@ -137,6 +137,10 @@ pub(crate) fn play(role: Role, arguments: &[String]) -> ExitCode {
         }
         Role::Broker(birth) => {
             log::init("broker", LevelFilter::INFO);
+            if let Some(errno) = arguments.iter().find_map(|argument| argument.strip_prefix("--errno=")) {
+                let cause = std::io::Error::from_raw_os_error(errno.parse().unwrap());
+                return Fatal::os("cannot begin", cause).report().into();
+            }
             let appliers = if has("--appliers") { Appliers::fork() } else { Ok(Appliers::default()) };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
             let served = appliers.and_then(|appliers| {
@@ -260,6 +264,13 @@ async fn serve(appliers: Appliers, has: &impl Fn(&str) -> bool) -> Result<Exit, 
         if has(flag) {
             channel.send(&message).await.map_err(lost)?;
         }
+    }
+    if has("--chatter") {
+        for number in 0..20_000 {
+            tracing::info!(number, "a peer makes the broker say this, and the next line, and the one after that");
+        }
+        tracing::error!("this is for somebody who acts");
+        return Err(Fatal::new(Exit::Refused, "it is over"));
     }
     if has("--linger") {
         // Twice as long as a supervisor has patience. It has no system call to sleep with.

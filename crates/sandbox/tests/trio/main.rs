@@ -6,14 +6,21 @@ mod appliers;
 mod cases;
 mod crew;
 mod daemon;
+mod neighbour;
 mod run;
+mod surroundings;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, what] = &arguments[..]
+        && flag == neighbour::FLAG
+    {
+        return neighbour::play(what);
+    }
     match daemon::Role::of(&arguments) {
         Some(role) => daemon::play(role, &arguments),
-        None => run::all(cases::CASES, arguments.get(1).map(String::as_str)),
+        None => run::all(&[cases::CASES, surroundings::CASES].concat(), arguments.get(1).map(String::as_str)),
     }
 }

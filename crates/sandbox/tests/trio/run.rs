@@ -88,6 +88,12 @@ impl Daemon {
         }
     }
 
+    /// All lines, until the daemon ended.
+    pub(crate) fn everything(&mut self) -> &[String] {
+        self.seen.extend(self.lines.iter());
+        &self.seen
+    }
+
     /// The line that is `whole`, and nothing else.
     pub(crate) fn whole_line(&mut self, whole: &str) {
         let until = Instant::now() + PATIENCE;

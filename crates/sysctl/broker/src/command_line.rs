@@ -6,14 +6,15 @@ mod linuxkit;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use orlop_broker::command_line::{Arguments, Common, Part, mistake, once, refuse_mistyped};
 use orlop_broker::verbosity::Verbosity;
-use orlop_sandbox::fatal::Fatal;
+use orlop_sandbox::fatal::{Fatal, nearest};
 use orlop_sysctl_contract::{Dialect, Directory, MAX_PREFIXES, Prefix};
 use tracing::Level;
 
-use crate::sources::{Folders, Input, Wanted};
+use crate::sources::{self, Folders, Input, Wanted};
 use orlop_sysctl_profiles::DAEMON;
 
 /// One thing to do.
@@ -50,6 +51,17 @@ pub struct Run {
     pub require_landlock: bool,
     /// The descriptor, of the user's process, through which it is told that every setting is in force.
     pub ready: Option<RawFd>,
+    /// It stays, as a service.
+    pub follow: Option<Follow>,
+}
+
+/// What a service does about what happens after its first run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Follow {
+    /// How often it looks, whatever happens.
+    pub every: Duration,
+    /// Whether it puts back what somebody else has changed.
+    pub enforce: bool,
 }
 
 /// What to do with the settings.
@@ -98,6 +110,7 @@ impl Default for Run {
             log: Level::INFO,
             require_landlock: false,
             ready: None,
+            follow: None,
         }
     }
 }
@@ -123,6 +136,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fat
     let mut arguments = Arguments::of_run(&DAEMON, help::help, line);
     let mut run = Run::default();
     let (mut mode, mut keys, mut folders) = (None, None, Vec::new());
+    let (mut follow, mut enforce, mut every) = (false, false, None);
     while let Some(part) = arguments.next()? {
         let option = match part {
             Part::Print(text) => return Ok(Invocation::Print(text)),
@@ -144,6 +158,9 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fat
             "--posture" => choose(&mut mode, Mode::Posture)?,
             "--strict" => once("--strict", &mut run.strict, true)?,
             "--lock" => once("--lock", &mut run.lock, true)?,
+            "--follow" => once("--follow", &mut follow, true)?,
+            "--enforce" => once("--enforce", &mut enforce, true)?,
+            "--interval" => once("--interval", &mut every, Some(interval(&arguments.value()?)?))?,
             _ => return Err(arguments.unexpected(option)),
         }
     }
@@ -162,8 +179,42 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fat
         let problem = "--ready-fd has no meaning where nothing is put in force";
         return Err(mistake(problem, format!("leave it out, or --{}", run.mode.name())));
     }
+    if follow {
+        run.follow = Some(Follow { every: every.unwrap_or(LOOK_EVERY), enforce });
+        refuse_what_cannot_be_followed(&run)?;
+    } else if enforce || every.is_some() {
+        let option = if enforce { "--enforce" } else { "--interval" };
+        return Err(mistake(format!("{option} is for a service"), format!("--follow {option}")));
+    }
     refuse_mistyped_modes(&run.wanted)?;
     Ok(Invocation::Run(run))
+}
+
+/// How often a service looks if nobody says otherwise: a change by somebody else is known within a minute, and a few thousand
+/// settings are read in some ten milliseconds.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// At least once a day.
+const MOST_SECONDS: u64 = 86_400;
+
+fn interval(typed: &OsStr) -> Result<Duration, Fatal> {
+    let seconds =
+        typed.to_str().and_then(|typed| typed.parse().ok()).filter(|typed| (1..=MOST_SECONDS).contains(typed));
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        mistake(format!("--interval {} is no time", typed.display()), format!("seconds, from 1 to {MOST_SECONDS}"))
+    })
+}
+
+/// A service that fails is started again, and reads everything again.
+fn refuse_what_cannot_be_followed(run: &Run) -> Result<(), Fatal> {
+    if run.mode != Mode::Apply {
+        let problem = format!("--follow and --{} cannot go together", run.mode.name());
+        return Err(mistake(problem, "one run does one thing"));
+    }
+    if run.wanted.inputs.contains(&Input::Stdin) {
+        return Err(mistake("--follow cannot read standard input a second time", "put the settings in a file"));
+    }
+    Ok(())
 }
 
 /// Sets the one mode of a run.
@@ -245,13 +296,26 @@ const fn swapped(c: char) -> char {
     }
 }
 
+/// What comes with the image.
+const PROFILES: [&str; 2] = ["kspp", "linuxkit"];
+
 fn profile(name: &OsStr) -> Result<String, Fatal> {
     let fits = |name: &&str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
-    name.to_str().filter(fits).map(str::to_owned).ok_or_else(|| {
+    let name = name.to_str().filter(fits).ok_or_else(|| {
         mistake(format!("{} is no name of a profile", name.display()), "orlop-sysctl --help names the profiles")
-    })
+    })?;
+    // One that comes with the image may not be there where only the programs are, which is another mistake.
+    if !PROFILES.contains(&name) && !sources::profile(name).exists() {
+        let all = PROFILES.join(", ");
+        let help = nearest(name, &PROFILES).map_or_else(
+            || format!("those that come with it: {all}"),
+            |meant| format!("did you mean: --profile {meant}? Those that come with it: {all}"),
+        );
+        return Err(mistake(format!("there is no profile '{name}'"), help));
+    }
+    Ok(name.to_owned())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command_line;
+pub mod follow;
 pub mod lint;
 pub mod reading;
 pub mod report;

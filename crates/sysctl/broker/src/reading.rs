@@ -10,9 +10,25 @@ use rustix::io::Errno;
 /// all, it says nothing, as of `vm.stat_refresh`, which is a trigger.
 #[must_use]
 pub fn reading(setting: &impl AsFd) -> Option<Str<MAX_READING>> {
-    let mut bytes = [0; MAX_READING];
-    let len = again(|| rustix::io::pread(setting, &mut bytes, 0)).ok().filter(|len| *len > 0)?;
-    Some(Str::truncated(&String::from_utf8_lossy(bytes.get(..len)?)))
+    let mut page = [0; PAGE];
+    let text = read(setting, &mut page)?;
+    if text.len() < PAGE {
+        return Some(shown(text));
+    }
+    // There may be more. The kernel gives what is before, but not what follows: all of it is read once more.
+    Some(shown(read(setting, &mut vec![0; MAX_READING])?))
+}
+
+/// Almost every value is shorter.
+const PAGE: usize = 4096;
+
+fn read<'b>(setting: &impl AsFd, room: &'b mut [u8]) -> Option<&'b [u8]> {
+    let len = again(|| rustix::io::pread(setting, &mut *room, 0)).ok().filter(|len| *len > 0)?;
+    room.get(..len)
+}
+
+fn shown(bytes: &[u8]) -> Str<MAX_READING> {
+    Str::truncated(&String::from_utf8_lossy(bytes))
 }
 
 /// A call that a signal interrupted has had no effect.

@@ -11,7 +11,8 @@ use orlop_sandbox::fatal::Exit;
 use orlop_sysctl_contract::{Attempt, Finding, Origin, Outcome, Permitted, Problem};
 use tracing::{debug, error, info, warn};
 
-use crate::command_line::{Mode, Run};
+use crate::command_line::{Follow, Mode, Run};
+pub use crate::follow::Followed;
 use crate::sources::Unread;
 
 pub use audit::Audit;
@@ -38,6 +39,10 @@ pub struct Report {
     pub started: Instant,
     /// How long its parts took.
     pub timings: Timings,
+    /// How often the processes of a service were started anew.
+    pub restarts: u32,
+    /// How a service follows what happens, and what it has done since; nothing for a run that ends.
+    pub follow: Option<(Follow, Followed)>,
 }
 
 /// What became of one setting.
@@ -110,6 +115,11 @@ impl Minds {
 }
 
 impl Report {
+    /// Takes down what a service has done so far.
+    pub(crate) fn followed(&mut self, so_far: Followed) {
+        self.follow = self.follow.map(|(follow, _)| (follow, so_far));
+    }
+
     /// What the process ends with: the largest code that applies.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -142,7 +152,7 @@ impl Report {
         if self.exit() == Exit::Done { info!("{summary}") } else { warn!("{summary}") }
     }
 
-    fn log_record(&self, record: &Record) {
+    pub(crate) fn log_record(&self, record: &Record) {
         let (Some(outcome), step) = (record.outcome, record.permitted.step()) else { return };
         let line = format!("{}: {} = {}", self.at(step.origin), step.key, words::wanted(&step.want));
         match words::why(record) {

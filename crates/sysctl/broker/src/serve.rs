@@ -1,9 +1,10 @@
 //! The broker: forks its appliers, reads the texts, narrows itself, has the worker make a plan of them, carries out what
-//! the policy permits, and says what came of it.
+//! the policy permits, and says what came of it. As a service it stays after that.
 
-mod apply;
+pub(crate) mod apply;
 mod crew;
 mod outputs;
+mod service;
 mod talk;
 
 use std::time::Duration;
@@ -16,36 +17,41 @@ use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::supervisor::Birth;
 use orlop_sandbox::{clock, log};
-use orlop_sysctl_contract::{Directory, MAX_NAMES, PROTOCOL, Policy, Prefix, Rules};
+use orlop_sysctl_contract::{Directory, MAX_NAMES, PROTOCOL, Policy, Prefix, Rules, Schedule};
 use orlop_sysctl_profiles::{DAEMON, LINT, LINT_BROKER};
 use tracing::level_filters::LevelFilter;
 
 use crate::command_line::{Mode, Run};
+use crate::follow::{Care, Ears, Followed};
 use crate::lint::{Looker, daemon};
 use crate::report::{Minds, Record, Report, Timings};
 use crate::sources::Sources;
 use crate::tree::{self, Tree};
-pub(crate) use apply::{Writer, Writers};
+pub(crate) use apply::{Writer, Writers, is_refused};
 use crew::{Crew, Forks};
 use outputs::Outputs;
+use service::Service;
 use talk::Said;
 
 /// How long the worker may take to make a plan of what it is told: more than the largest text takes it.
 const PLAN_WITHIN: Duration = Duration::from_secs(40);
 
 /// Does what `run` says. Whoever waits until the daemon is ready hears of it when every setting is
-/// in force.
+/// in force; of a service, when every setting has been tried.
 ///
 /// # Errors
 /// What made it impossible. What became of single settings is no error: it is in the report, and in the exit code.
 pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     log::init("sysctl", LevelFilter::from_level(run.log));
+    // What is measured is this run, not all since a service was started.
+    let begun = if birth.restarts == 0 { birth.started } else { clock::now() };
     // Before anything is open that they would inherit.
-    let forks = if daemon(run.mode)?.appliers.is_empty() { None } else { Some(Forks::all()?) };
-    in_a_loop(serve(run, birth, forks))
+    let daemon = daemon(run.mode)?;
+    let forks = if daemon.appliers.is_empty() { None } else { Some(Forks::all()?) };
+    in_a_loop(daemon, serve(run, birth, begun, forks))
 }
 
-async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, Fatal> {
+async fn serve(run: &Run, birth: &Birth, begun: Instant, forks: Option<Forks>) -> Result<Exit, Fatal> {
     // Without appliers there is nobody who writes, and nothing but reading is asked for.
     let mut broker = match &forks {
         Some(_) => Broker::start(&DAEMON, crew::broker_profile()?)?,
@@ -57,16 +63,13 @@ async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, F
         if run.is_linuxkit() { tree::split(&run.sysctl_dir) } else { (run.sysctl_dir.clone(), Directory::root()) };
     let tree = Tree::open(&settings)?;
     let tree = if forks.is_some() { tree } else { tree.only_looked_at() };
-    if run.mode == Mode::Apply && tree.is_mounted_read_only() {
-        tracing::warn!(
-            "{} is mounted read-only: nothing can be changed; take it out of linux.readonlyPaths of the container's \
-             configuration (podman: --security-opt unmask=/proc/sys, Docker: --security-opt systempaths=unconfined)",
-            settings.display()
-        );
+    if let (Mode::Apply | Mode::Diff, Some(help)) = (run.mode, tree.help_if_mounted_read_only()) {
+        tracing::warn!("{} is mounted read-only: nothing can be changed; {help}", settings.display());
     }
     let sources = texts(run)?;
+    let ears = run.follow.map(|_| Ears::open(&tree)).transpose()?;
     let outputs = Outputs::open(run.mode);
-    let mut timings = Timings { read: since(birth.started), ..Timings::default() };
+    let mut timings = Timings { read: since(begun), ..Timings::default() };
 
     let folder = [settings.as_path()];
     let (read, adjust): (&[_], &[_]) = if forks.is_some() { (&[], &folder) } else { (&folder, &[]) };
@@ -74,7 +77,7 @@ async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, F
     let Confined { narrow, channel, mut postures } = confine(broker, keep, PROTOCOL).await?;
     let mut crew = forks.map(|forks| forks.attest(run.require_landlock)).transpose()?;
     crew.iter().flat_map(Crew::postures).for_each(|(name, posture)| postures.insert(name, posture.clone()));
-    timings.confine = since(birth.started);
+    timings.confine = since(begun);
     if run.mode == Mode::Posture {
         print(&postures.show(run.json))?;
         return Ok(Exit::Done);
@@ -83,15 +86,20 @@ async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, F
     let Sources { texts, unread } = sources;
     // What no key can be spelled outside of, no worker may plan outside of.
     let only = Some(below.clone()).filter(|below| *below != Directory::root()).map(Prefix::new);
-    let rules = Rules { dialect: run.dialect, prefixes: run.prefixes.iter().cloned().chain(only).collect(), below };
+    let rules = Rules {
+        dialect: run.dialect,
+        prefixes: run.prefixes.iter().cloned().chain(only).collect(),
+        below,
+        again: run.follow.is_some(),
+    };
     let mut policy = Policy::new(&rules, run.lock);
     let names: Vec<String> = texts.iter().map(|text| text.name.clone()).collect();
-    let said = talk::plan(&channel, &tree, rules, texts, &mut policy);
+    let said = talk::plan(&channel, &tree, rules.clone(), texts, &mut policy);
     let said = narrow.within(PLAN_WITHIN, said).await?;
     let Said { plan, findings, unsaid } = said.unwrap_or_else(|| Err(talk::too_slow(PLAN_WITHIN)))?;
-    // It has said everything, and ends while we go on.
-    drop(channel);
-    timings.plan = since(birth.started);
+    // But for a service it has said everything, and ends while we go on.
+    let channel = run.follow.map(|_| channel);
+    timings.plan = since(begun);
     if tree.left_out() > 0 {
         tracing::warn!(
             names = tree.left_out(),
@@ -110,17 +118,26 @@ async fn serve(run: &Run, birth: &Birth, forks: Option<Forks>) -> Result<Exit, F
         }
         (Mode::Plan | Mode::Check | Mode::Posture, _) => apply::none(arranged),
     };
-    timings.apply = since(birth.started);
-    // Their ends of the channels close here, so that the appliers end while the report is written.
-    drop(crew);
-    let (mode, minds, started) = (run.mode, Minds::of(run), birth.started);
-    let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings };
+    timings.apply = since(begun);
+    // Where nobody follows, their ends of the channels close here, so that the appliers end while the report is written.
+    let service = run.follow.zip(crew).zip(channel).zip(ears);
+    let (mode, minds, started, restarts) = (run.mode, Minds::of(run), birth.started, birth.restarts);
+    let follow = run.follow.map(|follow| (follow, Followed::default()));
+    let report = Report { mode, minds, names, unread, findings, unsaid, records, started, timings, restarts, follow };
     outputs.write(&report, &postures, run.json)?;
-    let exit = report.exit();
-    if exit == Exit::Done {
-        ready.say();
-    }
-    Ok(exit)
+    let Some((((follow, crew), channel), ears)) = service else {
+        let exit = report.exit();
+        if exit == Exit::Done {
+            ready.say();
+        }
+        return Ok(exit);
+    };
+    ready.say();
+    tracing::info!(every = ?follow.every, enforce = follow.enforce, "following: interfaces, modules, and changes by others");
+    let (lock, now) = (run.lock, clock::now());
+    let (care, schedule) = (Care::new(now, follow.enforce), Schedule::new(now, follow.every));
+    let service = Service { narrow, channel, tree, crew, ears, outputs, postures, rules, lock, report, care, schedule };
+    service.serve().await
 }
 
 /// The texts.

@@ -158,6 +158,12 @@ const STANDARD: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/s
 /// Where our profiles are: in this program's own root, whatever `--root` says.
 const PROFILES: &str = "/usr/lib/orlop/sysctl.d";
 
+/// Where the profile of this name is.
+#[must_use]
+pub fn profile(name: &str) -> PathBuf {
+    Path::new(PROFILES).join(format!("{name}.conf"))
+}
+
 impl Sources {
     /// Reads what is `wanted`. What cannot be read is in [`Sources::unread`], and the rest goes on.
     ///
@@ -167,7 +173,7 @@ impl Sources {
         let place = Place::open(wanted.root.as_deref())?;
         let mut sources = Self::default();
         for profile in &wanted.profiles {
-            let path = Path::new(PROFILES).join(format!("{profile}.conf"));
+            let path = self::profile(profile);
             sources.add(display(&path), Tolerance::None, || read::file(&Place::Own, &path));
         }
         if let Folders::AllOf(folder) = &wanted.folders {

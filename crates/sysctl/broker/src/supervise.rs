@@ -20,6 +20,9 @@ const HARD_STOP: Duration = Duration::from_secs(60);
 /// A capability is missing.
 pub fn run(run: &Run) -> Result<u8, Fatal> {
     hold_signals()?;
+    if run.follow.is_some() {
+        return supervise(daemon(run.mode)?, run.log, Lifetime::Service, run.ready);
+    }
     // Its parts are only reading, and what is in the kernel stays there. Standard input is read by then, at which somebody
     // may be typing.
     let hard_stop = Some(HARD_STOP).filter(|_| !run.wanted.inputs.contains(&Input::Stdin));

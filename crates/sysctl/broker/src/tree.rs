@@ -37,7 +37,7 @@ impl Tree {
     pub fn open(folder: &Path) -> Result<Self, Fatal> {
         let failed = |cause: Errno| {
             let fatal = Fatal::new(Exit::Permission, format!("cannot open {}", folder.display())).cause(cause);
-            fatal.help("mount /proc in the container; with --sysctl-dir, name a folder that exists")
+            fatal.help("mount proc at /proc in the container; with --sysctl-dir, name a folder that exists")
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(folder, flags, Mode::empty()).map_err(failed)?;
@@ -47,8 +47,10 @@ impl Tree {
                 .cause("another file system is mounted there")
                 .help("mount proc at /proc in the container"));
         }
-        // Which capability a key needs, and whether it can be taken back, is known by its whole path.
-        if is_proc && statat(&opened, OSTYPE, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+        // Which capability a key needs, and whether it can be taken back, is known by its whole path. Where something is mounted
+        // over a folder in it, the others are where they belong.
+        let is_there = |path: &str| statat(&opened, path, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        if is_proc && !is_there(OSTYPE) && !(is_there("kernel") && is_there("vm")) {
             return Err(Fatal::new(Exit::Usage, format!("{} is not the folder of all settings", folder.display()))
                 .help("with --sysctl-dir, name /proc/sys, and after it the whole key"));
         }
@@ -61,11 +63,13 @@ impl Tree {
         Self { only_looked_at: true, ..self }
     }
 
-    /// Whether nothing in it can be written, whatever it says about itself: containers that are not LinuxKit's have `/proc/sys`
-    /// mounted like that.
+    /// What helps, if nothing in it can be written, whatever it says about itself: containers that are not LinuxKit's have
+    /// `/proc/sys` mounted like that.
     #[must_use]
-    pub fn is_mounted_read_only(&self) -> bool {
-        fstatvfs(&self.folder).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+    pub fn help_if_mounted_read_only(&self) -> Option<&'static str> {
+        let read_only = fstatvfs(&self.folder).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY));
+        let is_proc = fstatfs(&self.folder).is_ok_and(|found| found.f_type == PROC_SUPER_MAGIC);
+        read_only.then_some(if is_proc { UNMASK } else { "mount it writable: mount -o remount,rw" })
     }
 
     /// What is in `folder`, sorted; nothing when there is no such folder. Names that no setting has are left out, and of
@@ -115,6 +119,7 @@ impl Tree {
         let mut refused = Errno::ACCESS;
         for (flags, access) in ways {
             match self.open_at(key.path(), flags | OFlags::NONBLOCK) {
+                Ok(file) if refused == Errno::ROFS => return whole(file).map(|file| (file, Access::MountedReadOnly)),
                 Ok(file) => return whole(file).map(|file| (file, access)),
                 Err(errno @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => refused = errno,
                 Err(errno) => return Err(errno),
@@ -151,6 +156,11 @@ pub fn split(folder: &Path) -> (PathBuf, Directory) {
     };
     parts().unwrap_or_else(|| (folder.to_owned(), Directory::root()))
 }
+
+/// How to have `/proc/sys` writable in a container, and elsewhere.
+const UNMASK: &str = "take it out of linux.readonlyPaths of the container's configuration (podman: --security-opt \
+                      unmask=/proc/sys, Docker: --security-opt systempaths=unconfined; without a container: mount -o \
+                      remount,rw /proc/sys)";
 
 /// A setting that every kernel has, by which the folder of all of them is known.
 const OSTYPE: &str = "kernel/ostype";

@@ -1,4 +1,4 @@
-//! What an applier does: read a setting, write it in one piece, read it again.
+//! What an applier does: read a setting, write it, read it again.
 //!
 //! It runs in a process that can do nothing else, and has no opinion: the broker judges what it says.
 
@@ -28,7 +28,7 @@ fn tried(job: Job, setting: BorrowedFd<'_>) -> Trial {
     let Job { want, access, dry, insist } = job;
     let before = if access == Access::WriteOnly { None } else { reading(&setting) };
     let in_force = before.as_deref().is_some_and(|now| is_in_force(&want, now));
-    let may_write = !dry && access != Access::ReadOnly && is_comparable(&want, before.as_deref());
+    let may_write = !dry && access.may_write() && is_comparable(&want, before.as_deref());
     if !may_write || (in_force && !insist) {
         return Trial { before, wrote: Wrote::No, after: None };
     }
@@ -38,15 +38,26 @@ fn tried(job: Job, setting: BorrowedFd<'_>) -> Trial {
     Trial { before, wrote, after }
 }
 
-/// All of it in one `write` at the beginning: the kernel would take a second one for a second value.
+/// All of it in one `write` at the beginning: the kernel would take a second one for a second value. Only of a list that is
+/// longer than a page it takes a page at a time, and says so by taking almost a page: `proc_do_large_bitmap` (kernel/sysctl.c)
+/// adds what follows at its place to what it has.
 fn write(setting: BorrowedFd<'_>, want: &Want) -> Wrote {
     let line = want.line();
-    match again(|| rustix::io::pwrite(setting, line.as_bytes(), 0)) {
-        Ok(len) if len == line.len() => Wrote::Whole,
-        Ok(_) => Wrote::Short,
-        Err(errno) => Wrote::Refused(errno.raw_os_error()),
+    let mut at = 0;
+    loop {
+        let rest = line.as_bytes().get(at..).unwrap_or_default();
+        match again(|| rustix::io::pwrite(setting, rest, at as u64)) {
+            Ok(len) if len == rest.len() => return Wrote::Whole,
+            Ok(len) if len >= ALMOST_A_PAGE => at += len,
+            Ok(_) => return Wrote::Short,
+            Err(_) if at > 0 => return Wrote::Short,
+            Err(errno) => return Wrote::Refused(errno.raw_os_error()),
+        }
     }
 }
+
+/// The smallest page, without the numbers of a range that may be cut at its end: they have 22 bytes at most.
+const ALMOST_A_PAGE: usize = 4096 - 32;
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +74,7 @@ mod tests {
     fn open(path: &Path, access: Access) -> Option<OwnedFd> {
         let flags = match access {
             Access::ReadWrite => OFlags::RDWR,
-            Access::ReadOnly => OFlags::RDONLY,
+            Access::ReadOnly | Access::MountedReadOnly => OFlags::RDONLY,
             Access::WriteOnly => OFlags::WRONLY,
         };
         Some(rustix::fs::open(path, flags, Mode::empty()).unwrap())

@@ -1,10 +1,11 @@
 use orlop_wire::{MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-use crate::Want;
+use crate::{MAX_VALUE, Want};
 
-/// Bytes of a value that are read back, at most; what is longer is compared as far as that.
-pub const MAX_READING: usize = 4096;
+/// Bytes of a value that are read back, at most. What is longer is shown as far as that, and is no value that can be wanted: the
+/// kernel spells a list with fewer bytes than whoever writes it, if not with as many.
+pub const MAX_READING: usize = MAX_VALUE + (4 << 10);
 
 /// What a broker asks of an applier, with the open file of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -26,8 +27,21 @@ pub enum Access {
     ReadWrite,
     /// Reading: the kernel's own.
     ReadOnly,
+    /// Reading: its file system is mounted read-only, whatever the setting is.
+    MountedReadOnly,
     /// Writing: triggers, as `vm.drop_caches`.
     WriteOnly,
+}
+
+impl Access {
+    /// Whether a write can be tried.
+    #[must_use]
+    pub const fn may_write(self) -> bool {
+        match self {
+            Self::ReadWrite | Self::WriteOnly => true,
+            Self::ReadOnly | Self::MountedReadOnly => false,
+        }
+    }
 }
 
 /// What an applier saw and did, without an opinion.
@@ -41,15 +55,32 @@ pub struct Trial {
     pub after: Option<Str<MAX_READING>>,
 }
 
-/// What became of the one `write`.
+/// What became of the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Wrote {
     /// There was none: the value is in force already, or we only look, or the file is not writable.
     No,
     /// The kernel took all of it.
     Whole,
-    /// The kernel took a part of it.
+    /// The kernel took a part of it, whether it refused the rest or left it.
     Short,
     /// The kernel refused, with this `errno`.
     Refused(i32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_open_for_it_is_written() {
+        use Access::{MountedReadOnly, ReadOnly, ReadWrite, WriteOnly};
+        let may = [ReadWrite, ReadOnly, MountedReadOnly, WriteOnly].map(Access::may_write);
+        assert_eq!(may, [true, false, false, true]);
+    }
+
+    #[test]
+    fn what_is_longer_than_any_value_shows() {
+        assert!(MAX_READING > MAX_VALUE, "else a list that goes on could pass for one that ends");
+    }
 }

@@ -90,6 +90,15 @@ impl Key {
         folds && !matches!(names.next(), None | Some("all" | "default"))
     }
 
+    /// The interface whose setting it is: one of `net/*/conf` or `net/*/neigh`. `all` and `default` are none.
+    #[must_use]
+    pub fn interface(&self) -> Option<&str> {
+        let mut names = self.names();
+        let folder = [(); 3].map(|()| names.next().unwrap_or_default());
+        let interface = names.next().filter(|_| matches!(folder, ["net", _, "conf" | "neigh"]))?;
+        (names.next().is_some() && !matches!(interface, "all" | "default")).then_some(interface)
+    }
+
     /// The folder it is in.
     #[must_use]
     pub fn parent(&self) -> Directory {
@@ -306,6 +315,23 @@ mod tests {
             ("vm/swappiness", false),
         ] {
             assert_eq!(Key::new(path).unwrap().inherits(), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_an_interface_names_it() {
+        for (path, want) in [
+            ("net/ipv4/conf/eth0/rp_filter", Some("eth0")),
+            ("net/ipv6/neigh/eth0.100/gc_stale_time", Some("eth0.100")),
+            ("net/mpls/conf/wan0/input", Some("wan0")),
+            ("net/ipv4/conf/all/rp_filter", None),
+            ("net/ipv6/conf/default/forwarding", None),
+            ("net/ipv4/conf/eth0", None),
+            ("net/ipv4/vs/eth0/x", None),
+            ("vm/ipv4/conf/eth0/x", None),
+            ("net/core/somaxconn", None),
+        ] {
+            assert_eq!(Key::new(path).unwrap().interface(), want, "{path}");
         }
     }
 

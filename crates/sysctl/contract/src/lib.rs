@@ -20,6 +20,7 @@ mod message;
 mod number;
 mod outcome;
 mod policy;
+mod schedule;
 mod value;
 mod verdict;
 
@@ -33,12 +34,13 @@ pub use message::{
 pub use number::{first_number, numbers};
 pub use outcome::{Outcome, Skipped};
 pub use policy::{Arranged, Permitted, Policy, Refused};
-pub use value::{Value, ValueError};
+pub use schedule::{AFTER_A_MODULE, LEAST_APART, Schedule};
+pub use value::{MAX_VALUE, Value, ValueError};
 pub use verdict::{Attempt, holds, is_comparable, is_in_force, judge};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// Files, argument lists and streams that settings are read from, at most.
 pub const MAX_SOURCES: usize = 1024;
@@ -50,8 +52,8 @@ pub const MAX_SOURCE: usize = 1 << 20;
 /// Bytes of all sources together, at most.
 pub const MAX_TEXT: usize = 4 << 20;
 
-/// Bytes of a line, at most: the longest key and the longest value that are taken have 4351, the rest is room for white space.
-pub const MAX_LINE: usize = 8192;
+/// Bytes of a line, at most: the longest key and the longest value that are taken have 65,791, the rest is room for white space.
+pub const MAX_LINE: usize = 68 << 10;
 
 /// Settings in a plan, at most. A kernel with 128 interfaces has about 10,000 keys.
 pub const MAX_STEPS: usize = 16_384;

@@ -1,7 +1,7 @@
 use orlop_wire::{Batch, Bounded, MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-use crate::{Directory, Key, KeyError, MAX_LINE, Name, Prefix, Value, ValueError};
+use crate::{Directory, Key, KeyError, MAX_LINE, MAX_VALUE, Name, Prefix, Value, ValueError};
 
 /// Bytes of text in one notice.
 pub const TEXT_AT_ONCE: usize = 16 << 10;
@@ -9,14 +9,17 @@ pub const TEXT_AT_ONCE: usize = 16 << 10;
 /// Names in one notice.
 pub const NAMES_AT_ONCE: usize = 32;
 
-/// Bytes of settings in one request: some hundred of the usual ones, and a few of the longest.
+/// Bytes of settings in one request: some hundred of the usual ones. A longer one has a request of its own.
 pub const STEPS_AT_ONCE: usize = 16 << 10;
+
+/// Bytes of one setting, at most: its value, and what else there is about it.
+const LONGEST_STEP: usize = MAX_VALUE + (1 << 10);
 
 /// `--prefix` options, at most.
 pub const MAX_PREFIXES: usize = 32;
 
 /// What a broker tells its worker: first [`Notice::Rules`], then the texts in order, then [`Notice::EndOfTexts`]; after
-/// that only names, when they were asked for.
+/// that only names, when they were asked for, and that it wants the plan again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Notice {
     /// How to read what follows.
@@ -40,6 +43,9 @@ pub enum Notice {
         /// Whether there are no more.
         last: bool,
     },
+    /// After [`Request::Done`]: the plan once more, as it is for the settings that there are now. Only where the rules say that it
+    /// may be asked for, and without findings, which have been said.
+    Again,
 }
 
 /// How a worker reads its texts.
@@ -51,6 +57,8 @@ pub struct Rules {
     pub prefixes: Bounded<Prefix, MAX_PREFIXES>,
     /// The folder that keys are spelled from: below `/proc/sys` only for LinuxKit's sysctl.
     pub below: Directory,
+    /// Whether the plan may be asked for [again](Notice::Again).
+    pub again: bool,
 }
 
 /// Where `.` and `/` differ between the programs whose files we read.
@@ -63,7 +71,8 @@ pub enum Dialect {
     LinuxKit,
 }
 
-/// What a worker asks and tells: any number of lists, findings and steps, then [`Request::Done`].
+/// What a worker asks and tells: any number of lists, findings and steps, then [`Request::Done`]; and so once more, when it is
+/// asked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Request {
     /// What is in this folder? Answered by [`Notice::Names`]. At most one is open.
@@ -71,7 +80,7 @@ pub enum Request {
     /// Something about the text that its author should know.
     Finding(Finding),
     /// The next settings, in the order in which they are applied. No key comes twice.
-    Steps(Batch<Step, STEPS_AT_ONCE>),
+    Steps(Batch<Step, LONGEST_STEP>),
     /// That was all.
     Done {
         /// Findings that there was no room for.
@@ -219,6 +228,70 @@ impl Problem {
             | Self::CommentInValue
             | Self::NoMatch
             | Self::DidYouMean(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_one_line() {
+        let exactly = |value: &str| Want::Exactly(Value::new(value).unwrap());
+        for (want, line) in [
+            (exactly("1 2"), "1 2\n"),
+            (exactly(""), "\n"),
+            (Want::AtLeast(0), "0\n"),
+            (Want::AtLeast(u64::MAX), "18446744073709551615\n"),
+        ] {
+            assert_eq!(want.line(), line, "{want:?}");
+        }
+    }
+
+    #[test]
+    fn a_problem_is_an_error_or_a_hint_and_may_be_about_another_line() {
+        let other = Origin { source: 1, line: 7 };
+        let key = Key::new("net/ipv4/ip_forward").unwrap();
+        for (problem, is_error, says) in [
+            (Problem::NotText, true, "the line is not UTF-8"),
+            (Problem::LongLine, true, "the line is longer than 69632 bytes"),
+            (Problem::NoAssignment, true, "the line is neither a comment nor a setting: it has no '='"),
+            (Problem::Key(KeyError::Empty), true, "the key is empty"),
+            (Problem::Value(ValueError::TooLong), true, "the value is longer than 65536 bytes"),
+            (Problem::Pattern, true, "the pattern cannot be understood"),
+            (Problem::NotANumber, true, "'at-least' needs a single number"),
+            (Problem::Directive(Str::truncated("x")), true, "the directive \"x\" is not known; there is only at-least"),
+            (Problem::TooMany, true, "there are more settings than a plan can hold, or more folders to look through"),
+            (Problem::CommentInValue, false, "' #' does not begin a comment here: it is part of the value"),
+            (Problem::NoMatch, false, "no setting matches the pattern"),
+            (Problem::SetByName(other), false, "an exclusion is for patterns: the line about the key itself counts"),
+            (Problem::did_you_mean(&key), false, "there is no such key; did you mean net.ipv4.ip_forward?"),
+        ] {
+            assert_eq!((problem.is_error(), problem.to_string().as_str()), (is_error, says), "{problem:?}");
+            let about = matches!(problem, Problem::SetByName(_)).then_some(other);
+            assert_eq!(problem.other(), about, "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_setting_has_room_in_a_request() {
+        let step = Step {
+            key: Key::new(&"k".repeat(255)).unwrap(),
+            want: Want::Exactly(Value::new(&"v".repeat(MAX_VALUE)).unwrap()),
+            origin: Origin { source: u16::MAX, line: u32::MAX },
+            replaces: Some(Origin { source: u16::MAX, line: u32::MAX }),
+            lenient: true,
+            by_pattern: true,
+        };
+        let short = Step { want: Want::AtLeast(1), ..step.clone() };
+        let batches = Batch::pack([short.clone(), step, short], STEPS_AT_ONCE);
+        assert_eq!(batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(), [1, 1, 1], "it is alone");
+        for steps in batches {
+            let request = Request::Steps(steps);
+            let mut buffer = vec![0; orlop_wire::max_size::<Request>()];
+            let frame = orlop_wire::encode(&request, &mut buffer).unwrap();
+            assert_eq!(orlop_wire::decode::<Request>(frame), Ok(request));
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn ranges(text: &str) -> Option<Vec<(u32, u32)>> {
 
 fn range(item: &str) -> Option<(u32, u32)> {
     let (low, high) = item.split_once('-').unwrap_or((item, item));
-    let bound = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+    let bound = |text: &str| number(text).and_then(|number| u32::try_from(number).ok());
     let (low, high) = (bound(low)?, bound(high)?);
     (low <= high).then_some((low, high))
 }
@@ -111,6 +111,8 @@ mod tests {
             ("neighbours", "8081,8080", Some(vec![(8080, 8081)])),
             ("overlapping", "1-5,3-9,20", Some(vec![(1, 9), (20, 20)])),
             ("the end of the world", "4294967295,4294967294", Some(vec![(4_294_967_294, 4_294_967_295)])),
+            ("octal and hexadecimal", "010,0x20-0x21", Some(vec![(8, 8), (32, 33)])),
+            ("no octal digit", "08", None),
             ("backwards", "9-1", None),
             ("a hole", "1,,2", None),
             ("a word", "a", None),

@@ -140,8 +140,10 @@ impl Permitted {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::{Directory, Origin, Value};
+    use crate::{Directory, MAX_VALUE, Origin, Value};
 
     fn step(path: &str, value: &str) -> Step {
         Step {
@@ -233,11 +235,119 @@ mod tests {
 
     #[test]
     fn all_values_together_are_no_longer_than_all_texts() {
-        let (mut policy, page) = (Policy::new(&rules(&[]), false), "x".repeat(4096));
-        for number in 0..MAX_TEXT / 4096 {
-            let _permitted = policy.permit(step(&format!("k/{number}"), &page)).unwrap();
+        let (mut policy, longest) = (Policy::new(&rules(&[]), false), "x".repeat(MAX_VALUE));
+        for number in 0..MAX_TEXT / MAX_VALUE {
+            let _permitted = policy.permit(step(&format!("k/{number}"), &longest)).unwrap();
         }
         assert_eq!(policy.permit(step("one/more", "1")), Err(Refused::TooMuch));
         assert!(policy.permit(step("one/more", "")).is_ok(), "what takes no room");
+    }
+
+    #[test]
+    fn a_step_that_is_refused_has_no_effect_at_all() {
+        let most = "x".repeat(MAX_VALUE);
+        let mut policy = Policy::new(&rules(&["k"]), false);
+        for number in 0..MAX_TEXT / MAX_VALUE - 1 {
+            assert!(policy.permit(step(&format!("k/{number}"), &most)).is_ok());
+        }
+        // There is room for one of these, whatever was refused before.
+        for (what, path, value, want) in [
+            ("a key twice", "k/0", most.as_str(), Err(Refused::Twice)),
+            ("outside", "other", &most, Err(Refused::OutsidePrefixes)),
+            ("outside, again", "other", &most, Err(Refused::OutsidePrefixes)),
+            ("the last one", "k/last", &most, Ok(())),
+            ("a byte too much", "k/more", "1", Err(Refused::TooMuch)),
+            ("the same key without it", "k/more", "", Ok(())),
+            ("a key twice, and too much", "k/0", "1", Err(Refused::TooMuch)),
+        ] {
+            assert_eq!(policy.permit(step(path, value)).map(|_| ()), want, "{what}");
+        }
+        let mut number = step("k/number", "");
+        number.want = Want::AtLeast(u64::MAX);
+        assert!(policy.permit(number).is_ok(), "a number takes no room");
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        for (refused, says) in [
+            (Refused::TooMany, "the plan has more than 16384 steps"),
+            (Refused::TooMuch, "the plan has values of more than 4194304 bytes"),
+            (Refused::Twice, "the plan has a key twice"),
+            (Refused::OutsidePrefixes, "the plan has a key that no --prefix covers"),
+        ] {
+            assert_eq!(refused.to_string(), says);
+        }
+    }
+
+    /// Settings and locks, in no order.
+    const PATHS: [&str; 9] = [
+        "kernel/modules_disabled",
+        "kernel/kexec_load_disabled",
+        "kernel/unprivileged_bpf_disabled",
+        "kernel/yama/ptrace_scope",
+        "kernel/sysrq",
+        "net/ipv4/ip_forward",
+        "net/core/bpf_jit_harden",
+        "vm/swappiness",
+        "vmx/swappiness",
+    ];
+
+    /// Which of the locks a setting of this path and value closes, in their order.
+    fn lock_of(path: &str, value: &str) -> Option<usize> {
+        const LOCKS: [(&str, &str); 4] = [
+            ("kernel/kexec_load_disabled", "1"),
+            ("kernel/unprivileged_bpf_disabled", "1"),
+            ("kernel/yama/ptrace_scope", "3"),
+            ("kernel/modules_disabled", "1"),
+        ];
+        LOCKS.iter().position(|lock| *lock == (path, value))
+    }
+
+    proptest! {
+        /// A policy beside another one that is written down here once more, as plainly as it can be.
+        #[test]
+        fn whatever_is_planned_only_what_may_be_is_done_and_in_the_right_order(
+            wishes in prop::collection::vec((prop::sample::select(PATHS.to_vec()), prop::sample::select(vec!["0", "1", "3"])), 0..14),
+            prefixes in prop::sample::subsequence(vec!["kernel", "kernel/yama", "vm", "net/ipv4/ip_forward"], 0..=4),
+            lock: bool,
+            missing: bool,
+        ) {
+            let is_covered = |path: &str| prefixes.is_empty()
+                || prefixes.iter().any(|prefix| path == *prefix || path.starts_with(&format!("{prefix}/")));
+            let mut policy = Policy::new(&rules(&prefixes), lock);
+            let (mut permitted, mut want) = (Vec::new(), Vec::<(&str, &str)>::new());
+            for (path, value) in wishes {
+                let expected = match (is_covered(path), want.iter().any(|(known, _)| *known == path)) {
+                    (false, _) => Err(Refused::OutsidePrefixes),
+                    (true, true) => Err(Refused::Twice),
+                    (true, false) => Ok(()),
+                };
+                let said = policy.permit(step(path, value));
+                prop_assert_eq!(said.as_ref().map(|_| ()).map_err(|refused| *refused), expected);
+                if let Ok(step) = said {
+                    prop_assert_eq!(step.class(), Class::of(&step.step().key));
+                    permitted.push(step);
+                    want.push((path, value));
+                }
+            }
+            let arranged = Policy::arrange(permitted);
+            let shown = |steps: &[Permitted]| steps.iter().map(|step| step.step().key.path().to_owned()).collect::<Vec<_>>();
+            let settings: Vec<&str> = want.iter().filter(|(path, value)| lock_of(path, value).is_none()).map(|(path, _)| *path).collect();
+            prop_assert_eq!(shown(&arranged.settings), settings);
+            prop_assert!(arranged.settings.iter().all(|step| step.hold().is_none() && step.lock().is_none()));
+            let locks = arranged.locks(missing);
+            let mut closed: Vec<(usize, &str)> = want.iter().filter_map(|(path, value)| Some((lock_of(path, value)?, *path))).collect();
+            closed.sort_unstable();
+            prop_assert_eq!(shown(&locks), closed.iter().map(|(_, path)| (*path).to_owned()).collect::<Vec<_>>());
+            for step in &locks {
+                let hold = match (lock, missing && step.step().key.path() == "kernel/modules_disabled") {
+                    (false, _) => Some(Skipped::NeedsLock),
+                    (true, true) => Some(Skipped::KeyMissing),
+                    (true, false) => None,
+                };
+                prop_assert_eq!(step.hold(), hold);
+                prop_assert!(step.lock().is_some());
+            }
+        }
     }
 }

@@ -3,8 +3,8 @@ use core::fmt;
 use orlop_wire::{MaxSize, Str};
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a value, at most: a page, which is what Linux before 5.8 could take in one write.
-const MAX_VALUE: usize = 4096;
+/// Bytes of a value, at most: some ten thousand ports for `net.ipv4.ip_local_reserved_ports`, the longest list that anybody writes.
+pub const MAX_VALUE: usize = 64 << 10;
 
 /// What is written to a setting, without the line end.
 ///
@@ -17,8 +17,8 @@ pub struct Value(Str<MAX_VALUE>);
 /// Why a text is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, MaxSize)]
 pub enum ValueError {
-    /// More than 4096 bytes.
-    #[error("the value is longer than 4096 bytes")]
+    /// More than [`MAX_VALUE`].
+    #[error("the value is longer than {MAX_VALUE} bytes")]
     TooLong,
     /// A NUL or a line end.
     #[error("the value has a NUL or a line end in it")]
@@ -74,12 +74,12 @@ mod tests {
 
     #[test]
     fn a_value_is_one_line() {
-        let (page, longer) = ("x".repeat(4096), "x".repeat(4097));
+        let (longest, longer) = ("x".repeat(65_536), "x".repeat(65_537));
         for (what, text, want) in [
             ("a number", "1", Ok(())),
             ("nothing", "", Ok(())),
             ("with an equals sign", "|/bin/x a=b", Ok(())),
-            ("a page", page.as_str(), Ok(())),
+            ("the longest", longest.as_str(), Ok(())),
             ("more", longer.as_str(), Err(ValueError::TooLong)),
             ("two lines", "1\n2", Err(ValueError::Character)),
             ("NUL", "1\0", Err(ValueError::Character)),
@@ -87,5 +87,6 @@ mod tests {
             assert_eq!(Value::new(text).map(|_| ()), want, "{what}");
         }
         assert!(orlop_wire::decode::<Value>(b"\x01\n").is_err(), "checked when it arrives, too");
+        assert_eq!(ValueError::TooLong.to_string(), "the value is longer than 65536 bytes");
     }
 }

@@ -114,7 +114,7 @@ fn untouched(step: &Permitted, access: Access, before: Option<&str>) -> Outcome 
                 match access {
                     // Without that capability it looks as if nobody could write it.
                     Access::ReadOnly if step.class() == Class::SysResource => denied(step),
-                    Access::ReadOnly => Outcome::ReadOnly,
+                    Access::ReadOnly | Access::MountedReadOnly => Outcome::ReadOnly,
                     Access::ReadWrite | Access::WriteOnly => Outcome::Differs,
                 }
             }
@@ -169,7 +169,7 @@ fn compare(want: &str, now: &str) -> Likeness {
         let usual = [want, now].iter().all(|text| text.split_ascii_whitespace().all(is_as_the_kernel_says));
         return if usual { Likeness::Same } else { Likeness::Spelled };
     }
-    if ranges(want).is_some_and(|set| ranges(now) == Some(set))
+    if (now.split([',', '-']).all(is_as_the_kernel_says) && ranges(want).is_some_and(|set| ranges(now) == Some(set)))
         || words(want).is_some_and(|set| words(now) == Some(set))
         || address(want).is_some_and(|address| self::address(now) == Some(address))
         || (is_padded(now) && groups(want).is_some_and(|groups| self::groups(now) == Some(groups)))

@@ -1,12 +1,14 @@
 //! The machine: notices in, requests out.
 
-use orlop_sysctl_contract::{Finding, MAX_FINDINGS, Notice, Origin, Problem, Request, Rules, Value, Want, numbers};
+use orlop_sysctl_contract::{
+    Finding, MAX_FINDINGS, Notice, Origin, Problem, Request, Rules, STEPS_AT_ONCE, Value, Want, numbers,
+};
 use orlop_wire::Batch;
 
 use crate::line::{Said, Target, read, seems_to_hold_a_comment};
 use crate::lines::{Line, Lines};
 use crate::looking::Looking;
-use crate::settings::{Settings, Wish};
+use crate::settings::{Settings, Sorted, Wish};
 use crate::spelling;
 
 /// Of all findings these may be hints: so that many of them leave room for the errors, which the exit code depends on.
@@ -18,6 +20,8 @@ pub struct Reader {
     rules: Rules,
     said: Findings,
     state: State,
+    /// What the texts say, for whoever wants the plan again.
+    kept: Option<Sorted>,
 }
 
 #[derive(Debug)]
@@ -43,17 +47,24 @@ struct Reading {
 struct Findings {
     said: usize,
     unsaid: u32,
+    /// There was a plan before, and all of this was said with it.
+    known: bool,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { rules: Rules::default(), said: Findings::default(), state: State::Reading(Reading::default()) }
+        Self {
+            rules: Rules::default(),
+            said: Findings::default(),
+            state: State::Reading(Reading::default()),
+            kept: None,
+        }
     }
 }
 
 impl Reader {
     /// Takes what the broker tells, and says what to tell it. A [`Request::List`] is the last of what is said, and nothing more
-    /// is said until it is answered; after [`Request::Done`] nothing is.
+    /// is said until it is answered; after [`Request::Done`] nothing is, unless the plan is wanted again.
     #[must_use]
     pub fn handle(&mut self, notice: Notice) -> Vec<Request> {
         let mut out = Vec::new();
@@ -71,9 +82,17 @@ impl Reader {
                 }
             }
             (State::Reading(reading), Notice::EndOfTexts) => {
-                let settings = core::mem::take(&mut reading.settings);
-                self.state = State::Looking(Box::new(Looking::new(settings.sorted(), &self.rules)));
+                let sorted = core::mem::take(&mut reading.settings).sorted();
+                self.kept = self.rules.again.then(|| sorted.clone());
+                self.state = State::Looking(Box::new(Looking::new(sorted, &self.rules)));
                 self.look(&mut out);
+            }
+            (State::Done, Notice::Again) => {
+                if let Some(sorted) = self.kept.clone() {
+                    self.said.known = true;
+                    self.state = State::Looking(Box::new(Looking::new(sorted, &self.rules)));
+                    self.look(&mut out);
+                }
             }
             (State::Looking(looking), Notice::Names { names, last }) => {
                 if looking.told(names.into_vec(), last) {
@@ -81,8 +100,8 @@ impl Reader {
                 }
             }
             // Nothing that a broker says.
-            (State::Reading(_), Notice::Names { .. })
-            | (State::Looking(_), Notice::Rules(_) | Notice::Text { .. } | Notice::EndOfTexts)
+            (State::Reading(_), Notice::Names { .. } | Notice::Again)
+            | (State::Looking(_), Notice::Rules(_) | Notice::Text { .. } | Notice::EndOfTexts | Notice::Again)
             | (State::Done, Notice::Rules(_) | Notice::Text { .. } | Notice::EndOfTexts | Notice::Names { .. }) => {}
         }
         out
@@ -97,7 +116,7 @@ impl Reader {
             return;
         }
         if let State::Looking(looking) = core::mem::replace(&mut self.state, State::Done) {
-            out.extend(Batch::pack(looking.into_steps()).into_iter().map(Request::Steps));
+            out.extend(Batch::pack(looking.into_steps(), STEPS_AT_ONCE).into_iter().map(Request::Steps));
         }
         out.push(Request::Done { unsaid: self.said.unsaid });
     }
@@ -163,6 +182,9 @@ fn at_least_number(value: &Value) -> Option<u64> {
 
 impl Findings {
     fn say(&mut self, finding: Finding) -> Option<Request> {
+        if self.known {
+            return None;
+        }
         let room = if finding.problem.is_error() { MAX_FINDINGS } else { MAX_HINTS };
         if self.said >= room {
             self.unsaid = self.unsaid.saturating_add(1);

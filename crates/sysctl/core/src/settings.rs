@@ -38,7 +38,7 @@ pub(crate) enum Wish {
 }
 
 /// Everything that was said, in the form in which it is carried out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sorted {
     pub(crate) keys: BTreeMap<Key, Entry>,
     /// Patterns with a value, in order.
@@ -118,7 +118,7 @@ impl Wish {
 
 #[cfg(test)]
 mod tests {
-    use orlop_sysctl_contract::Value;
+    use orlop_sysctl_contract::{MAX_VALUE, Value};
 
     use super::*;
 
@@ -184,9 +184,9 @@ mod tests {
         assert_eq!(settings.say(key("one/more"), set("1", false), at(1)), Err(Problem::TooMany));
         assert_eq!(settings.say(key("k/7"), set("2", false), at(1)), Ok(()), "what replaces another has its room");
 
-        let (mut settings, page) = (Settings::default(), "x".repeat(4096));
-        for number in 0..MAX_TEXT / 4096 {
-            settings.say(key(&format!("k/{number}")), set(&page, false), at(1)).unwrap();
+        let (mut settings, longest) = (Settings::default(), "x".repeat(MAX_VALUE));
+        for number in 0..MAX_TEXT / MAX_VALUE {
+            settings.say(key(&format!("k/{number}")), set(&longest, false), at(1)).unwrap();
         }
         assert_eq!(settings.say(key("one/more"), set("1", false), at(1)), Err(Problem::TooMany));
         assert_eq!(settings.say(key("k/7"), set("2", false), at(1)), Ok(()));

@@ -34,6 +34,6 @@ const RESOURCE: Ids = Ids { uid: 64_107, gid: 64_107 };
 /// What it has from the start, one setting at a time, and slack.
 const OPEN_FILES: u64 = 16;
 
-/// A value and its line end fit. The kernel does not look at this for a setting, but it does for a file in a tree that
-/// is only shaped like `/proc/sys`.
-const FILE_SIZE: u64 = 8 << 10;
+/// The longest value and its line end fit. The kernel does not look at this for a setting, but it does for a file in a tree
+/// that is only shaped like `/proc/sys`.
+const FILE_SIZE: u64 = 65 << 10;

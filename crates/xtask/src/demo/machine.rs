@@ -165,7 +165,7 @@ fn posture(daemon: &str, status: &Value) -> String {
             .map_or_else(|| format!("Landlock {}", of["landlock"]), |abi| format!("Landlock in full (ABI {abi})"));
         format!(
             "{daemon:>7}  {name:<16} uid {:<6} {landlock}, {root}, {} system calls allowed, {} files open\n",
-            of["status"]["uids"][0], of["allowed"], of["open_files"]
+            of["status"]["uids"][1], of["allowed"], of["open_files"]
         )
     };
     all.map(row).collect()

@@ -46,8 +46,8 @@ pub(super) const DEBIAN_PACKAGES: &[DebianPackage] = &[
     },
     DebianPackage {
         name: "util-linux",
-        programs: &["unshare", "nsenter", "setpriv"],
-        why: "unshare, nsenter, setpriv: hold the namespaces",
+        programs: &["unshare", "nsenter", "setpriv", "flock"],
+        why: "unshare, nsenter, setpriv: hold the namespaces; flock: locks of neighbour containers",
         needs: NETWORKS,
     },
     DebianPackage {
@@ -135,6 +135,12 @@ pub(super) const DEBIAN_PACKAGES: &[DebianPackage] = &[
         programs: &["busybox"],
         why: "rival: sysctl; part of what an image's size is compared with",
         needs: WITH_BUSYBOX,
+    },
+    DebianPackage {
+        name: "perl-base",
+        programs: &["perl"],
+        why: "perl: leases on files, in the tests of neighbour containers",
+        needs: &[Need::Tests],
     },
     DebianPackage {
         name: "strace",

@@ -9,6 +9,7 @@ use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::control::{Call, Reply, Server, next_order};
 use orlop_broker::folder::Output;
 use orlop_broker::moment::Now;
+use orlop_broker::optional::{News, Optional};
 use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
@@ -26,8 +27,8 @@ use super::OWN_FOLDER;
 use super::command_line::Run;
 use super::orders::Order;
 use super::status::{Status, Tally};
-use crate::contract::{Notice, PROTOCOL, Request, permit};
-use crate::profiles::{BROKER, DAEMON};
+use crate::contract::{Answer, Notice, PROTOCOL, Question, Request, permit};
+use crate::profiles::{BROKER, DAEMON, PRIME_WORKER};
 
 /// How long a one-shot run waits for a number.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -51,7 +52,7 @@ pub fn supervise(run: &Run) -> Result<u8, Fatal> {
 /// What ended it.
 pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     log::init("tally", LevelFilter::from_level(level(run)));
-    in_a_loop(async {
+    in_a_loop(&DAEMON, async {
         let mut broker = Broker::start(&DAEMON, &BROKER)?;
         let ready = Ready::of(&mut broker);
         let os = |what: &'static str| move |cause: std::io::Error| Fatal::os(what, cause);
@@ -70,8 +71,9 @@ pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         // Only now: its worker's posture is known.
         channel.send_with(&Notice::Listen, socket.as_fd()).map_err(worker_ended)?;
         let status = status(run, birth, postures);
-        let mut server =
-            Serving { own, metrics: all_metrics, control, channel, ready, status, writer: Writer::new(&DAEMON), timer };
+        let prime = Optional::new(&narrow, PROTOCOL);
+        let writer = Writer::new(&DAEMON);
+        let mut server = Serving { own, metrics: all_metrics, control, channel, prime, ready, status, writer, timer };
         if !run.oneshot {
             return server.serve(false).await;
         }
@@ -91,18 +93,19 @@ fn status(run: &Run, birth: &Birth, postures: Postures) -> Status {
 }
 
 /// A broker at work.
-struct Serving {
+struct Serving<'n> {
     own: Output,
     metrics: Output,
     control: Option<Server<Order>>,
     channel: BrokerChannel<Notice, Request>,
+    prime: Optional<'n, Question, Answer>,
     ready: Ready,
     status: Status,
     writer: Writer<Status>,
     timer: BootTimer,
 }
 
-impl Serving {
+impl Serving<'_> {
     async fn serve(&mut self, oneshot: bool) -> Result<Exit, Fatal> {
         loop {
             self.status.over = oneshot && self.status.tally.numbers > 0;
@@ -122,10 +125,27 @@ impl Serving {
                         control.answer(caller, &Reply::Done(()));
                     }
                 }
+                news = self.prime.next() => match news? {
+                    News::Came { index, name, posture } => {
+                        self.status.postures.insert(name, posture);
+                        self.question(index);
+                    }
+                    News::Said { message: Answer { number, prime }, .. } if number == self.status.tally.sum => {
+                        self.status.tally.prime = Some(prime);
+                    }
+                    // The sum has grown since it was asked.
+                    News::Said { index, .. } => self.question(index),
+                    News::Gone { .. } => {}
+                },
                 // There is news that it was too early to write.
                 expired = self.timer.expired() => expired.map_err(|cause| Fatal::os("the timer failed", cause))?,
             }
         }
+    }
+
+    /// Asks about the sum, if the optional worker is there.
+    fn question(&self, index: usize) {
+        let _when_it_comes = self.prime.send(index, &Question::Prime(self.status.tally.sum));
     }
 
     fn request(&mut self, request: Request) {
@@ -135,7 +155,11 @@ impl Serving {
                 let Request::Add(number) = permitted.into_request();
                 tally.sum = tally.sum.saturating_add(number.into());
                 tally.numbers = tally.numbers.saturating_add(1);
+                tally.prime = None;
                 std::mem::take(&mut self.ready).say();
+                // The first time it comes, and asks then.
+                self.prime.ask(PRIME_WORKER);
+                self.question(PRIME_WORKER);
             }
             Err(too_large) => {
                 tally.denied = tally.denied.saturating_add(1);

@@ -35,6 +35,8 @@ pub struct Tally {
     pub numbers: u64,
     /// How many the policy denied.
     pub denied: u64,
+    /// Whether the sum is prime; nothing until the optional worker has said so.
+    pub prime: Option<bool>,
 }
 
 impl Status {

@@ -19,7 +19,8 @@ Usage: orlop-dhcp [OPTIONS] [IFACE]...
 Commands, to the daemon that runs:
   status [IFACE]   Show what the running daemon does; with -v, --verbose also what its
                    processes are restricted to; with --json, print status.json as it is
-  renew [IFACE]    Have leases extended now, and ask for one where there is none
+  renew [IFACE]    Have leases extended now, and ask for one where there is none;
+                   with --wait [SECS], wait until that is done [default: 10 s]
   release [IFACE]  Give leases back, and stay without until `renew`
   reload           Have the configuration file read again
 With IFACE, only on this interface.

@@ -16,7 +16,7 @@ fn words(words: &[&[u8]]) -> Result<Invocation, Fatal> {
 }
 
 fn run(mode: Mode, settings: Settings) -> Invocation {
-    Invocation::Run(Run { mode, json: false, ready: None, settings })
+    Invocation::Run(Run { mode, leaves: Leaves::Never, json: false, ready: None, settings })
 }
 
 #[test]
@@ -24,6 +24,7 @@ fn a_line_is_understood() {
     let plain = Settings::default;
     let with = |overrides| Settings { source: Source::Default, overrides };
     let eth1 = || InterfaceName::new("eth1").unwrap();
+    let secs = Duration::from_secs;
     for (what, text, want) in [
         ("service", "orlop-dhcp", run(Mode::Service, plain())),
         ("with a path", "/usr/bin/orlop-dhcp --oneshot", run(Mode::OneShot, plain())),
@@ -44,12 +45,24 @@ fn a_line_is_understood() {
         (
             "outcome as JSON",
             "orlop-dhcp --oneshot --json",
-            Invocation::Run(Run { mode: Mode::OneShot, json: true, ready: None, settings: plain() }),
+            Invocation::Run(Run {
+                mode: Mode::OneShot,
+                leaves: Leaves::Never,
+                json: true,
+                ready: None,
+                settings: plain(),
+            }),
         ),
         (
             "told when ready",
             "orlop-dhcp --ready-fd 3",
-            Invocation::Run(Run { mode: Mode::Service, json: false, ready: Some(3), settings: plain() }),
+            Invocation::Run(Run {
+                mode: Mode::Service,
+                leaves: Leaves::Never,
+                json: false,
+                ready: Some(3),
+                settings: plain(),
+            }),
         ),
         (
             "check of a file",
@@ -66,6 +79,18 @@ fn a_line_is_understood() {
             Invocation::Status(View { verbose: true, interface: InterfaceName::new("eth1"), json: false }),
         ),
         ("renew all", "orlop-dhcp renew", Invocation::Control(Order::Renew(Target::All))),
+        ("renew all, and wait", "orlop-dhcp renew --wait", Invocation::RenewAndWait(Target::All, secs(10))),
+        ("renew, and wait so long", "orlop-dhcp renew --wait 3", Invocation::RenewAndWait(Target::All, secs(3))),
+        (
+            "renew one, and wait",
+            "orlop-dhcp renew --wait eth1",
+            Invocation::RenewAndWait(Target::One(eth1()), secs(10)),
+        ),
+        (
+            "renew one, and wait so long",
+            "orlop-dhcp renew eth1 --wait=3",
+            Invocation::RenewAndWait(Target::One(eth1()), secs(3)),
+        ),
         ("renew one", "orlop-dhcp renew eth1", Invocation::Control(Order::Renew(Target::One(eth1())))),
         ("release", "orlop-dhcp release eth1", Invocation::Control(Order::Release(Target::One(eth1())))),
         ("reload", "orlop-dhcp reload", Invocation::Control(Order::Reload)),
@@ -126,6 +151,14 @@ fn a_wrong_line_is_a_problem_with_a_help() {
         ("unknown option", "--frobnicate", "--frobnicate"),
         ("unknown short option", "-1x", "-x"),
         ("the beginning of an option", "--one", "--one"),
+        ("nearly an option", "--onehsot", "did you mean --oneshot?"),
+        ("nearly another", "--deadlines 3", "did you mean --deadline?"),
+        ("one of every daemon, nearly", "--require-landlok", "did you mean --require-landlock?"),
+        ("nearly one, after a command", "renew --wiat", "did you mean --wait?"),
+        ("no time to wait", "renew --wait=soon", "--wait soon"),
+        ("no time at all", "renew --wait 0", "--wait 0"),
+        ("waited twice", "renew --wait --wait", "--wait is there twice"),
+        ("nothing to wait for", "release --wait", "--wait"),
         ("deadline of a service", "--deadline 3", "--deadline has a meaning only with --oneshot"),
         ("deadline of a check", "--check --deadline 3", "--deadline has a meaning only with --oneshot"),
         ("no deadline at all", "--oneshot --deadline 0", "1 to 3600 seconds"),

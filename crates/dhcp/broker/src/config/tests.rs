@@ -127,7 +127,8 @@ fn metrics_of_two_links_differ_unless_they_are_written_down() {
 fn the_worker_gets_the_settings_of_its_link() {
     let config = parse("rapid-commit = false\n[interface.eth1]\nclient-id = \"none\"\nbroadcast = true").unwrap();
     let mac = HardwareAddr([2, 0, 0, 0, 0, 7]);
-    let Conduct { client_id, rapid_commit, broadcast, fallback_lease_secs } = config.link("eth0").conduct(mac);
+    let Conduct { client_id, rapid_commit, broadcast, fallback_lease_secs, told_as: _ } =
+        config.link("eth0").conduct(mac);
     assert_eq!((&*client_id, rapid_commit, broadcast), (&[1, 2, 0, 0, 0, 0, 7][..], false, false));
     assert_eq!(fallback_lease_secs, 3600);
     let second = config.link("eth1").conduct(mac);

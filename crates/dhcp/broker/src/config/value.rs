@@ -39,6 +39,12 @@ impl Pattern {
         Str::new(text).map(Self).ok_or(PatternError::Long)
     }
 
+    /// The one name that it fits, if it is a plain name.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        Some(self.as_str()).filter(|text| !text.contains(['*', '?', '[']))
+    }
+
     /// The pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

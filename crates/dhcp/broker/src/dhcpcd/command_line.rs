@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::os::fd::RawFd;
 
 use orlop_sandbox::daemon::Daemon;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -10,7 +11,7 @@ use super::Directive;
 use super::draft::{Draft, Problem};
 use super::option::{self, Line, Means};
 use crate::config::Pattern;
-use crate::settings::{Mode, Overrides, Run, Settings, Source};
+use crate::settings::{Leaves, Mode, Overrides, Run, Settings, Source};
 
 /// What a command line of dhcpcd asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +27,15 @@ pub enum Wish {
 /// # Errors
 /// An option that does not exist here, lacks its value, or has one that cannot be: [`Exit::Usage`].
 pub fn parse(daemon: &Daemon, options: impl IntoIterator<Item = OsString>) -> Result<Wish, Fatal> {
-    let Line { options, names } = Line::read(options).map_err(|error| usage(&error))?;
-    let (mut mode, mut path, mut directives) = (Mode::Service, None, Vec::new());
+    let Line { options, names } = Line::read(options).map_err(|error| {
+        let fatal = usage(&error);
+        match error.meant() {
+            Some(meant) => fatal.help(format!("did you mean --{meant}? dhcpcd --help lists the options")),
+            None => fatal,
+        }
+    })?;
+    let (mut mode, mut path, mut ready, mut directives) = (Mode::Service, None, None, Vec::new());
+    let mut leaves = Leaves::WhenBound;
     for (means, value) in options {
         match means {
             Means::Help => return Ok(Wish::Print(option::help())),
@@ -37,6 +45,14 @@ pub fn parse(daemon: &Daemon, options: impl IntoIterator<Item = OsString>) -> Re
             }
             Means::OneShot => mode = Mode::OneShot,
             Means::File => path = Some(value.into()),
+            // To stay counts more, wherever it stands: that is how the one in the background is started.
+            Means::Leaves(when) if leaves != Leaves::Never => leaves = when,
+            Means::Leaves(_) => {}
+            Means::Ready => {
+                let number: RawFd =
+                    value.parse().map_err(|error| usage(&format_args!("option --ready-fd: {error}")))?;
+                ready = Some(number);
+            }
             Means::Says(word) => directives.push(Directive { line: None, word: word.to_owned(), value }),
         }
     }
@@ -51,7 +67,10 @@ pub fn parse(daemon: &Daemon, options: impl IntoIterator<Item = OsString>) -> Re
     let interfaces = interfaces.map_err(|error| usage(&error))?;
     let overrides = Overrides { interfaces, ..Overrides::default() };
     let settings = Settings { source: Source::Dhcpcd { path, directives }, overrides };
-    Ok(Wish::Run(Run { mode, json: false, ready: None, settings }))
+    if mode == Mode::OneShot {
+        leaves = Leaves::Never;
+    }
+    Ok(Wish::Run(Run { mode, leaves, json: false, ready, settings }))
 }
 
 fn usage(error: &dyn Display) -> Fatal {

@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use Means::{File, Help, OneShot, Says, Version};
+use orlop_sandbox::fatal::nearest;
+
+use crate::settings;
+use Means::{File, Help, Leaves, OneShot, Ready, Says, Version};
 use Value::{Maybe, Must, Never};
 
 /// What an option stands for.
@@ -15,6 +18,10 @@ pub(super) enum Means {
     OneShot,
     /// Read this file.
     File,
+    /// When the user's process ends.
+    Leaves(settings::Leaves),
+    /// Tell through this descriptor that the first lease is in force: ours, not dhcpcd's.
+    Ready,
     /// Show the options.
     Help,
     /// Show the version.
@@ -37,7 +44,7 @@ const OPTIONS: &[(char, &str, Value, Means)] = &[
     ('1', "oneshot", Never, OneShot),
     ('4', "ipv4only", Never, Says("ipv4only")),
     ('A', "noarp", Never, Says("noarp")),
-    ('B', "nobackground", Never, Says("nobackground")),
+    ('B', "nobackground", Never, Leaves(settings::Leaves::Never)),
     ('C', "nohook", Must, Says("nohook")),
     ('D', "duid", Maybe, Says("duid")),
     ('G', "nogateway", Never, Says("nogateway")),
@@ -49,7 +56,7 @@ const OPTIONS: &[(char, &str, Value, Means)] = &[
     ('O', "nooption", Must, Says("nooption")),
     ('Q', "require", Must, Says("require")),
     ('Z', "denyinterfaces", Must, Says("denyinterfaces")),
-    ('b', "background", Never, Says("background")),
+    ('b', "background", Never, Leaves(settings::Leaves::AtOnce)),
     ('d', "debug", Never, Says("debug")),
     ('e', "env", Must, Says("env")),
     ('f', "config", Must, File),
@@ -68,6 +75,7 @@ const OPTIONS: &[(char, &str, Value, Means)] = &[
     (' ', "nodelay", Never, Says("nodelay")),
     (' ', "noipv6", Never, Says("noipv6")),
     (' ', "noipv6rs", Never, Says("noipv6rs")),
+    (' ', "ready-fd", Must, Ready),
     (' ', "help", Never, Help),
     (' ', "version", Never, Version),
 ];
@@ -178,6 +186,15 @@ pub(super) enum OptionError {
     NotText(OsString),
 }
 
+impl OptionError {
+    /// The long option that one which is not in the table is nearly.
+    pub(super) fn meant(&self) -> Option<&'static str> {
+        let Self::Unknown(word) = self else { return None };
+        let known: Vec<&str> = OPTIONS.iter().map(|(_, long, ..)| *long).collect();
+        word.strip_prefix("--").and_then(|word| nearest(word, &known))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +214,7 @@ mod tests {
             (
                 "cluster with a value at its end",
                 "-Bdt5",
-                vec![flag(Says("nobackground")), flag(Says("debug")), timeout("5")],
+                vec![flag(Leaves(settings::Leaves::Never)), flag(Says("debug")), timeout("5")],
                 &[],
             ),
             ("long", "--timeout 5", vec![timeout("5")], &[]),

@@ -13,7 +13,7 @@ use super::conf::{MAX_WARNINGS, load, understand, unread};
 use super::*;
 use crate::client_id::ClientId;
 use crate::config::{Config, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu};
-use crate::settings::{Mode, Run, Source};
+use crate::settings::{Leaves, Mode, Run, Source};
 use orlop_dhcp_profiles::DAEMON;
 
 /// The configuration of the image, which has the directives of LinuxKit's own.
@@ -58,6 +58,24 @@ fn linuxkits_two_command_lines_work_unchanged() {
         assert_eq!(run.mode, mode, "{what}");
         assert_eq!(run.settings.path(), Path::new("/dhcpcd.conf"), "{what}");
     }
+}
+
+#[test]
+fn without_an_option_against_it_the_users_process_leaves_a_service_behind() {
+    for (what, text, want) in [
+        ("nothing said", "eth0", Leaves::WhenBound),
+        ("nothing named, either", "", Leaves::WhenBound),
+        ("at once", "-b eth0", Leaves::AtOnce),
+        ("LinuxKit's service", "--nobackground -f /dhcpcd.conf", Leaves::Never),
+        ("LinuxKit's onboot", "--nobackground -f /dhcpcd.conf -1", Leaves::Never),
+        ("once", "-1 eth0", Leaves::Never),
+        ("both, as the one in the background is started", "-B -b eth0", Leaves::Never),
+        ("both, the other way round", "-bB eth0", Leaves::Never),
+    ] {
+        assert_eq!(run(text).leaves, want, "{what}");
+    }
+    assert_eq!(run("--ready-fd 7 -B").ready, Some(7));
+    assert_eq!(line("--ready-fd soon").unwrap_err().exit, Exit::Usage);
 }
 
 #[test]
@@ -108,6 +126,22 @@ fn a_wrong_option_ends_with_the_usage_code() {
         let fatal = line(text).unwrap_err();
         assert_eq!((fatal.exit, fatal.problem.as_str()), (Exit::Usage, problem), "{what}");
         assert!(fatal.help.is_some(), "{what}");
+    }
+}
+
+#[test]
+fn an_option_that_is_nearly_one_is_told_which_was_meant() {
+    for (text, meant) in [
+        ("--nobackgroud", Some("--nobackground")),
+        ("--time-out 3", Some("--timeout")),
+        ("--onehsot", Some("--oneshot")),
+        ("--hostnme=x", Some("--hostname")),
+        ("--frobnicate", None),
+        ("-6", None),
+    ] {
+        let help = line(text).unwrap_err().help.unwrap();
+        let said = help.strip_prefix("did you mean ").map(|rest| rest.split('?').next().unwrap());
+        assert_eq!(said, meant, "{text}: {help}");
     }
 }
 

@@ -158,8 +158,16 @@ fn what_one_process_stores_the_next_one_loads() {
     let dir = folder.open();
     let handover = Handover::parse(WRITTEN).unwrap();
     assert_eq!(load(dir.as_fd(), &eth0()), Ok(None));
-    store(dir.as_fd(), &handover).unwrap();
-    assert_eq!(load(dir.as_fd(), &eth0()), Ok(Some(handover)));
+    let mut file = LeaseFile::of(&eth0());
+    file.take_room(dir.as_fd()).unwrap();
+    assert_eq!(load(dir.as_fd(), &eth0()), Ok(None), "only its room is taken");
+    file.store(dir.as_fd(), &handover).unwrap();
+    assert_eq!(load(dir.as_fd(), &eth0()), Ok(Some(handover.clone())));
+    file.clear(dir.as_fd()).unwrap();
+    assert_eq!(load(dir.as_fd(), &eth0()), Ok(None), "over");
+    file.store(dir.as_fd(), &handover).unwrap();
+    LeaseFile::of(&eth0()).take_room(dir.as_fd()).unwrap();
+    assert_eq!(load(dir.as_fd(), &eth0()), Ok(Some(handover)), "the next process takes no lease away");
     assert_eq!(folder.names(), ["lease.eth0"]);
     let mode = std::fs::metadata(folder.0.join("lease.eth0")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

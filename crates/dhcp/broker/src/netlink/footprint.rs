@@ -24,6 +24,8 @@ pub struct Footprint {
     pub addr: UnicastAddr,
     /// The length of its network's prefix.
     pub prefix: PrefixLen,
+    /// Whether the address is ours. Somebody else's is never given a lifetime, changed or removed: only the routes are ours then.
+    pub ours: bool,
     /// Directed broadcast address; there is none for the two shortest networks (RFC 3021).
     pub broadcast: Option<Ipv4Addr>,
     /// When the kernel shall take the address away if nobody else does; `None` for never.
@@ -45,6 +47,7 @@ impl Footprint {
         Self {
             addr: lease.addr,
             prefix: lease.prefix,
+            ours: true,
             broadcast: lease.broadcast.map(|broadcast| broadcast.0).or(computed),
             expires_at: lease.term.expires_at(),
             metric,
@@ -53,14 +56,14 @@ impl Footprint {
         }
     }
 
-    fn put_address(&self, now: Instant) -> Change {
-        let Self { addr, prefix, broadcast, expires_at, metric, routes: _, mtu: _ } = self;
+    fn put_address(&self, anew: bool, now: Instant) -> Option<Change> {
+        let Self { addr, prefix, ours, broadcast, expires_at, metric, routes: _, mtu: _ } = *self;
         let lifetime = expires_at.map(|end| whole_seconds(end.since(now)));
-        Change::PutAddress { addr: *addr, prefix: *prefix, broadcast: *broadcast, lifetime, metric: *metric }
+        ours.then_some(Change::PutAddress { addr, prefix, anew, broadcast, lifetime, metric })
     }
 
-    fn drop_address(&self) -> Change {
-        Change::DropAddress { addr: self.addr, prefix: self.prefix }
+    fn drop_address(&self) -> Option<Change> {
+        self.ours.then_some(Change::DropAddress { addr: self.addr, prefix: self.prefix })
     }
 
     fn put_routes(&self) -> impl Iterator<Item = Change> {
@@ -74,12 +77,13 @@ impl Footprint {
         self.routes.iter().rev().map(move |route| Change::DropRoute { route: *route, source: addr, metric })
     }
 
-    /// What `other` puts on a route beside its way is the same here.
-    fn marks_routes_as(&self, other: &Self) -> bool {
-        (self.addr, self.metric, self.mtu) == (other.addr, other.metric, other.mtu)
+    /// Whether it put `route` there just as `other` does, so that to the kernel it is the same.
+    pub(super) fn has_route_of(&self, other: &Self, route: &KernelRoute) -> bool {
+        (self.addr, self.metric, self.mtu) == (other.addr, other.metric, other.mtu) && self.routes.contains(route)
     }
 
-    fn has_address_of(&self, other: &Self) -> bool {
+    /// Whether it is the same address in the same network.
+    pub(super) fn has_address_of(&self, other: &Self) -> bool {
         (self.addr, self.prefix) == (other.addr, other.prefix)
     }
 
@@ -97,6 +101,8 @@ pub enum Change {
         addr: UnicastAddr,
         /// The length of its network's prefix.
         prefix: PrefixLen,
+        /// One that is there all the same is somebody else's, and stays as it is.
+        anew: bool,
         /// Directed broadcast address.
         broadcast: Option<Ipv4Addr>,
         /// Seconds that are left; `None` for no end.
@@ -153,20 +159,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// From `old` (nothing at first) to `new`.
+    /// From `old` (nothing at first) to `new`, whose address is added `anew` where there was none.
     #[must_use]
-    pub fn replace(old: Option<&Footprint>, new: &Footprint, now: Instant) -> Self {
-        let put: Vec<Change> = core::iter::once(new.put_address(now)).chain(new.put_routes()).collect();
+    pub fn replace(old: Option<&Footprint>, new: &Footprint, anew: bool, now: Instant) -> Self {
+        let put: Vec<Change> = new.put_address(anew, now).into_iter().chain(new.put_routes()).collect();
         let mut clean = Vec::new();
         if let Some(old) = old {
             // Of two that differ in their MTU alone the kernel removes the first, which is the old one.
             let stale = |change: &Change| match change {
-                Change::DropRoute { route, .. } => !(new.marks_routes_as(old) && new.routes.contains(route)),
+                Change::DropRoute { route, .. } => !new.has_route_of(old, route),
                 Change::PutAddress { .. } | Change::PutRoute { .. } | Change::DropAddress { .. } => false,
             };
             clean.extend(old.drop_routes().filter(stale));
             if !old.has_address_of(new) {
-                clean.push(old.drop_address());
+                clean.extend(old.drop_address());
                 // The second address of a network belongs to the first: the kernel removes it with the first, unless
                 // `promote_secondaries` is on. Repeating the additions in the same batch costs nothing where it is.
                 if old.shares_network_with(new) {
@@ -180,7 +186,7 @@ impl Plan {
     /// From `old` to nothing.
     #[must_use]
     pub fn withdraw(old: &Footprint) -> Vec<Change> {
-        old.drop_routes().chain(core::iter::once(old.drop_address())).collect()
+        old.drop_routes().chain(old.drop_address()).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use orlop_dhcp_contract::{IfIndex, KernelRoute, PrefixLen, UnicastAddr};
 
 use super::footprint::Footprint;
 use super::frame::Frame;
-use super::request::{ADDRESS_FROM_DHCP, RTM_NEWADDR, RTM_NEWROUTE};
+use super::request::{ADDRESS_FROM_DHCP, FOR_EVER, RTM_NEWADDR, RTM_NEWROUTE};
 
 /// The IPv4 addresses of a link and its routes of protocol `dhcp`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +26,21 @@ struct Address {
     prefix: PrefixLen,
     broadcast: Option<Ipv4Addr>,
     metric: u32,
+    /// A DHCP client put it there, as it says itself. Kernels before 5.18 cannot keep that.
     marked: bool,
+    /// The kernel takes it away some time.
+    ends: bool,
+}
+
+/// Whose an address on a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// It is not there.
+    Nobody,
+    /// It is there by a lease: of this process, or of whatever DHCP client was here before.
+    Us,
+    /// Somebody put it there for good: the operator, or the kernel for `ip=dhcp`.
+    Another,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,30 +63,55 @@ impl Observed {
         self.addresses.iter().any(|own| (own.addr, own.prefix) == (addr, prefix))
     }
 
+    /// Whose the address of `wanted` is, if `before` is what we put there last.
+    ///
+    /// An address with an end is leased: only DHCP clients give it one. The one that is leased to us now must live as long as
+    /// our lease, whichever client gave it its end; without that the kernel would take it from under us.
+    #[must_use]
+    pub fn owner(&self, wanted: &Footprint, before: Option<&Footprint>) -> Owner {
+        let there = self.addresses.iter().find(|own| (own.addr, own.prefix) == (wanted.addr, wanted.prefix));
+        let Some(there) = there else { return Owner::Nobody };
+        // Of a lease for ever, a kernel that cannot keep marks tells us nothing.
+        let endless = before.is_some_and(|own| own.ours && own.has_address_of(wanted) && own.expires_at.is_none());
+        if there.marked || there.ends || endless { Owner::Us } else { Owner::Another }
+    }
+
+    /// What of `before`, which we put on the link, is ours now: somebody may have made the address his own since, and for good.
+    #[must_use]
+    pub fn still_ours(&self, before: &Footprint) -> Footprint {
+        let ours = before.ours && self.owner(before, Some(before)) != Owner::Another;
+        Footprint { ours, ..before.clone() }
+    }
+
     /// One footprint for each address that a DHCP client left on the link, for [`super::Netlink::apply`] to replace or
     /// [`super::Netlink::withdraw`] to remove. An address counts as such when it says so or, since kernels before 5.18
-    /// cannot keep that, when a route of protocol `dhcp` prefers it.
+    /// cannot keep that, when it has an end and a route of protocol `dhcp` prefers it.
     #[must_use]
     pub fn footprints(&self) -> Vec<Footprint> {
-        let ours = |address: &&Address| address.marked || self.routes_of(address.addr).next().is_some();
-        self.addresses
-            .iter()
-            .filter(ours)
-            .map(|address| Footprint {
-                addr: address.addr,
-                prefix: address.prefix,
-                broadcast: address.broadcast,
-                expires_at: None,
-                metric: self.routes_of(address.addr).next().map_or(address.metric, |route| route.metric),
-                // Those without a gateway first, as they were added.
-                routes: {
-                    let mut routes: Vec<_> = self.routes_of(address.addr).map(|route| route.route).collect();
-                    routes.sort_by_key(|route| route.gateway.is_some());
-                    routes
-                },
-                mtu: self.routes_of(address.addr).find_map(|route| route.mtu),
-            })
-            .collect()
+        self.addresses.iter().map(|own| self.footprint(own)).filter(|footprint| footprint.ours).collect()
+    }
+
+    /// What a lease of this address has left on the link, with the address itself only if that came from it.
+    #[must_use]
+    pub fn footprint_of(&self, addr: UnicastAddr, prefix: PrefixLen) -> Option<Footprint> {
+        let own = self.addresses.iter().find(|own| (own.addr, own.prefix) == (addr, prefix))?;
+        Some(self.footprint(own))
+    }
+
+    fn footprint(&self, address: &Address) -> Footprint {
+        let mut routes: Vec<_> = self.routes_of(address.addr).map(|route| route.route).collect();
+        // Those without a gateway first, as they were added.
+        routes.sort_by_key(|route| route.gateway.is_some());
+        Footprint {
+            addr: address.addr,
+            prefix: address.prefix,
+            ours: address.marked || (address.ends && !routes.is_empty()),
+            broadcast: address.broadcast,
+            expires_at: None,
+            metric: self.routes_of(address.addr).next().map_or(address.metric, |route| route.metric),
+            routes,
+            mtu: self.routes_of(address.addr).find_map(|route| route.mtu),
+        }
     }
 
     fn routes_of(&self, addr: UnicastAddr) -> impl Iterator<Item = &Route> {
@@ -90,17 +129,19 @@ impl Observed {
             return;
         }
         let (mut addr, mut broadcast, mut metric, mut marked) = (None, None, 0, false);
+        let mut ends = false;
         for attribute in &message.attributes {
             match attribute {
                 AddressAttribute::Local(IpAddr::V4(local)) => addr = UnicastAddr::new(*local),
                 AddressAttribute::Broadcast(value) => broadcast = Some(*value),
                 AddressAttribute::RoutePriority(value) => metric = *value,
+                AddressAttribute::CacheInfo(times) => ends = times.ifa_valid != FOR_EVER,
                 AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_FROM_DHCP)) => marked = true,
                 _ => {}
             }
         }
         if let (Some(addr), Some(prefix)) = (addr, PrefixLen::new(message.header.prefix_len)) {
-            let address = Address { addr, prefix, broadcast, metric, marked };
+            let address = Address { addr, prefix, broadcast, metric, marked, ends };
             if !self.has(addr, prefix) {
                 self.addresses.push(address);
             }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use netlink_packet_core::{DefaultNla, Emitable, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{DefaultNla, Emitable, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol, AddressScope, CacheInfo};
 use netlink_packet_route::link::{LinkFlags, LinkHeader};
@@ -17,7 +17,7 @@ use super::frame::{Request, emitted};
 impl Change {
     pub(crate) fn request(&self, link: IfIndex) -> Request {
         match *self {
-            Self::PutAddress { addr, prefix, broadcast, lifetime, metric } => {
+            Self::PutAddress { addr, prefix, anew, broadcast, lifetime, metric } => {
                 let mut message = address(link, addr, prefix);
                 let seconds = lifetime.unwrap_or(FOR_EVER);
                 let mut times = CacheInfo::default();
@@ -28,7 +28,8 @@ impl Change {
                 // Kernels before 5.18 skip it.
                 message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_FROM_DHCP)));
                 message.attributes.extend(broadcast.map(AddressAttribute::Broadcast));
-                Request::change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &message)
+                let over = if anew { NLM_F_EXCL } else { NLM_F_REPLACE };
+                Request::change(RTM_NEWADDR, NLM_F_CREATE | over, &message)
             }
             Self::DropAddress { addr, prefix } => Request::change(RTM_DELADDR, 0, &address(link, addr, prefix)),
             Self::PutRoute { route: wanted, source, metric, mtu } => {

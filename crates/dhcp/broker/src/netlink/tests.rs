@@ -73,6 +73,7 @@ fn footprint(last: u8) -> Footprint {
     Footprint {
         addr: unicast([192, 0, 2, last]),
         prefix: PrefixLen::new(24).unwrap(),
+        ours: true,
         broadcast: Some([192, 0, 2, 255].into()),
         expires_at: Some(now().after(Duration::from_secs(600))),
         metric: METRIC,
@@ -352,5 +353,97 @@ fn a_link_is_set_up_and_given_an_mtu() -> Result<()> {
     })?;
     let link = scene.host.link("eth0")?;
     assert_eq!((link.up, link.mtu), (true, 1400));
+    Ok(())
+}
+
+/// What each test below wants: the address is there for good, as the operator left it.
+fn untouched(scene: &Scene, what: &str) -> Result<()> {
+    let all = scene.host.addresses("eth0")?;
+    let [address] = &all[..] else { panic!("{what}: one address expected, {all:?}") };
+    assert_eq!((address.address, address.prefix), ([192, 0, 2, 9].into(), 24), "{what}");
+    assert_eq!((address.valid, address.preferred, address.protocol), (None, None, 0), "{what}");
+    Ok(())
+}
+
+#[test]
+fn an_address_that_is_not_ours_outlives_every_lease_of_it_untouched() -> Result<()> {
+    for (what, theirs) in [
+        ("an operator's", "ip address add 192.0.2.9/24 dev eth0"),
+        ("one with a broadcast address and a label", "ip address add 192.0.2.9/24 brd + label eth0:1 dev eth0"),
+        ("with a route of theirs", "ip address add 192.0.2.9/24 dev eth0; ip route add default via 192.0.2.1 dev eth0"),
+        (
+            "with a route that is just like ours",
+            "ip address add 192.0.2.9/24 dev eth0
+             ip route add default via 192.0.2.1 dev eth0 proto dhcp src 192.0.2.9 metric 1002 mtu 1400",
+        ),
+    ] {
+        let Some(scene) = Scene::new()? else { return Ok(()) };
+        scene.host.shell(theirs)?;
+        let monitor = Monitor::start(&scene.host)?;
+        let before = scene.host.routes()?;
+        let applied = scene.apply(None, &footprint(9))?;
+        untouched(&scene, what)?;
+        assert!(!applied.footprint.ours, "{what}");
+        assert!(scene.default_gateways()?.contains(&Some([192, 0, 2, 1].into())), "{what}: the lease is in force");
+        let renewed = scene.apply(Some(&applied.footprint), &footprint(9))?;
+        untouched(&scene, what)?;
+        assert_eq!(renewed.footprint, applied.footprint, "{what}");
+        // Another process takes up what this one left.
+        let left = scene.netlink(|netlink, link| Ok(netlink.current(link)?))?;
+        assert_eq!(left.footprints(), [], "{what}");
+        let own = left.footprint_of(unicast([192, 0, 2, 9]), PrefixLen::new(24).unwrap()).expect("it is there");
+        assert!(!own.ours, "{what}");
+        scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &renewed.footprint)?))?;
+        untouched(&scene, what)?;
+        assert_eq!(scene.host.routes()?, before, "{what}: our routes are gone, theirs are there");
+        std::thread::sleep(SETTLE);
+        assert_eq!(monitor.address_updates()?, 0, "{what}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_address_that_becomes_somebody_elses_during_the_lease_is_given_up_untouched() -> Result<()> {
+    let theirs = "ip address del 192.0.2.9/24 dev eth0; ip address add 192.0.2.9/24 dev eth0";
+    for (what, script) in [("put there anew", theirs), ("made to last", "ip address replace 192.0.2.9/24 dev eth0")] {
+        for (then, next) in [("renewed", Some(9)), ("another leased", Some(10)), ("over", None)] {
+            let what = format!("{what}, {then}");
+            let Some(scene) = Scene::new()? else { return Ok(()) };
+            let old = scene.apply(None, &footprint(9))?.footprint;
+            scene.host.shell(script)?;
+            let other = next.map(|last| scene.apply(Some(&old), &footprint(last))).transpose()?;
+            if let Some(other) = other.filter(|other| other.footprint.addr != old.addr) {
+                assert!(other.footprint.ours, "{what}");
+                scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &other.footprint)?))?;
+            }
+            scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &old)?))?;
+            untouched(&scene, &what)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_address_with_another_prefix_is_not_ours() -> Result<()> {
+    let Some(scene) = Scene::new()? else { return Ok(()) };
+    scene.host.add_address("eth0", "192.0.2.9/16")?;
+    let applied = scene.apply(None, &footprint(9))?;
+    assert!(applied.footprint.ours);
+    scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &applied.footprint)?))?;
+    let [address] = &scene.host.addresses("eth0")?[..] else { panic!("one address expected") };
+    assert_eq!((address.prefix, address.valid), (16, None));
+    Ok(())
+}
+
+#[test]
+fn an_address_that_another_dhcp_client_left_lives_on_with_our_lease() -> Result<()> {
+    let Some(scene) = Scene::new()? else { return Ok(()) };
+    // As dhclient's script does it.
+    scene.host.shell("ip address add 192.0.2.9/24 dev eth0 valid_lft 60 preferred_lft 60")?;
+    let applied = scene.apply(None, &footprint(9))?;
+    let [address] = &scene.host.addresses("eth0")?[..] else { panic!("one address expected") };
+    assert!(address.valid.is_some_and(|left| left > 500), "{address:?}");
+    scene.netlink(move |netlink, link| Ok(netlink.withdraw(link, &applied.footprint)?))?;
+    assert_eq!(scene.addresses()?, []);
     Ok(())
 }

@@ -1,7 +1,8 @@
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 
+use orlop_wholefile::BLOCK;
 use orlop_wire::InterfaceName;
 
 use super::*;

@@ -2,12 +2,12 @@
 
 use std::os::fd::AsFd;
 
-use orlop_dhcp_contract::{IfIndex, Notice, Remembered};
+use orlop_dhcp_contract::{Conduct, IfIndex, Notice, Remembered, plan_routes};
 use orlop_machine::Instant;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::packet::open_listener;
-use tracing::{error, info, warn};
+use tracing::{Level, error, info, warn};
 
 use super::equipment::Equipment;
 use super::link::OurLink;
@@ -16,7 +16,7 @@ use super::story::Story;
 use crate::config::Pattern;
 use crate::filter;
 use crate::interfaces::{Link, LinkEvent};
-use crate::lease_file;
+use crate::lease_file::{self, LeaseFile};
 use crate::netlink::Footprint;
 use crate::transmit::Port;
 
@@ -43,6 +43,8 @@ impl Server {
                 let old = std::mem::replace(&mut our.link.name, name);
                 let link = our.link.clone();
                 let same_settings = self.config.link(link.name.as_str()) == &our.config;
+                our.lease_file = LeaseFile::of(&link.name);
+                self.equipment.own.attempt(|own| our.lease_file.take_room(own));
                 self.retract(&old);
                 self.forget(&old);
                 self.publish(index);
@@ -98,6 +100,7 @@ impl Server {
         self.left_alone.remove(&index);
         let config = self.config.link(link.name.as_str()).clone();
         let mut our = OurLink {
+            lease_file: LeaseFile::of(&link.name),
             link,
             config,
             _port: port,
@@ -110,12 +113,14 @@ impl Server {
             story: Story::default(),
         };
         let remembered = self.remember(&mut our, now);
+        self.equipment.own.attempt(|own| our.lease_file.take_room(own));
         if let Err(denied) = self.policy.adopt(now, index, our.lease.as_ref()) {
             error!(interface = %our.link.name, %denied, "the interface is left alone");
             return Ok(());
         }
         let OurLink { link, config, .. } = &our;
-        let conduct = config.conduct(link.hardware);
+        let told_as = (self.config.log >= Level::DEBUG).then(|| link.name.clone());
+        let conduct = Conduct { told_as, ..config.conduct(link.hardware) };
         info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "looking after the interface");
         let notice =
             Notice::LinkAdded { link: index, hardware: link.hardware, carrier: link.carrier, conduct, remembered };
@@ -142,6 +147,8 @@ impl Server {
         our.footprint = observed.footprints().into_iter().next();
         let handover = lease_file::load(own.folder()?, &name).unwrap_or_else(|error| {
             warn!(interface = %name, %error, "the lease of before is lost; starting afresh");
+            // It is written over and not cut, and this one may have any length.
+            own.attempt(|own| lease_file::forget(own, &name));
             None
         })?;
         let (addr, prefix) = (handover.lease.addr, handover.lease.prefix);
@@ -150,7 +157,13 @@ impl Server {
         let remembered =
             remembered.inspect_err(|error| warn!(interface = %name, %error, "the lease of before is not ours")).ok()?;
         if remembered.in_force {
-            our.footprint = observed.footprints().into_iter().find(|footprint| footprint.addr == addr);
+            our.footprint = observed.footprint_of(addr, prefix);
+            // What another route of the same protocol is for is not in the lease, so it is not ours.
+            let planned = plan_routes(&remembered.lease);
+            if let Some(own) = &mut our.footprint {
+                own.routes.retain(|route| planned.contains(route));
+                own.expires_at = remembered.lease.term.expires_at();
+            }
             our.lease = Some(remembered.lease.clone());
         }
         Some(remembered)
@@ -163,7 +176,7 @@ impl Server {
         let Some(lease) = &our.lease else { return };
         let footprint = Footprint::of(&our.accepted(lease), our.route_choice());
         match self.equipment.netlink.apply(index, our.footprint.as_ref(), &footprint, clock::now()) {
-            Ok(_applied) => our.footprint = Some(footprint),
+            Ok(applied) => our.footprint = Some(applied.footprint),
             Err(error) => warn!(interface = %our.link.name, errno = %error.errno, "lease not applied again: {error}"),
         }
     }
@@ -175,6 +188,9 @@ impl Server {
         self.left_alone.remove(&index);
         let Some(our) = self.links.remove(&index) else { return Ok(()) };
         info!(interface = %our.link.name, "no longer looking after the interface");
+        if our.lease.is_none() {
+            self.forget(&our.link.name);
+        }
         self.retract(&our.link.name);
         self.notify(&Notice::LinkRemoved { link: index })
     }

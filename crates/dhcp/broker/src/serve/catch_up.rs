@@ -11,10 +11,11 @@ use tracing::{info, warn};
 use super::equipment::Equipment;
 use super::link::OurLink;
 use super::server::Server;
+use crate::config::Pattern;
 use crate::resolv_conf;
 use crate::settings::Mode;
 use crate::status::{LinkStatus, Status};
-use crate::verdict::{Achievement, Limits, Verdict, judge};
+use crate::verdict::{Achievement, Limits, Standing, Verdict, judge};
 
 /// Until a server has granted or confirmed a lease, or this long, no status is written: nothing may delay the boot.
 const QUIET_START: Duration = Duration::from_secs(1);
@@ -72,7 +73,10 @@ impl Server {
         if !self.listed && now < end {
             return Verdict::Wait(end);
         }
-        let standings: Vec<_> = self.links.values().map(OurLink::standing).collect();
+        let named = self.run.settings.overrides.interfaces.iter().filter_map(Pattern::name);
+        let absent = named.filter(|name| self.equipment.interfaces.links().all(|link| link.name.as_str() != *name));
+        let absent = absent.map(|name| Standing::absent(name, self.started));
+        let standings: Vec<_> = self.links.values().map(OurLink::standing).chain(absent).collect();
         judge(&standings, limits, now)
     }
 

@@ -64,9 +64,7 @@ impl Equipment {
                 }
             })?,
             timer: BootTimer::new().map_err(os("cannot make a timer"))?,
-            hostname: Hostname::open()
-                .or_else(|_| Hostname::open_for_reading())
-                .map_err(os("cannot read /proc/sys/kernel/hostname"))?,
+            hostname: Hostname::open().map_err(os("cannot read /proc/sys/kernel/hostname"))?,
             boot: BootId::current().map_err(os("cannot tell this boot from another"))?,
             control,
             resolv_conf: ResolvConf::open(&config.resolv_conf, Path::new(resolv_conf::CLAIMS)),

@@ -9,6 +9,7 @@ use super::story::Story;
 use crate::config::{LinkConfig, SendHostname, UseMtu};
 use crate::encode::Speaker;
 use crate::interfaces::Link;
+use crate::lease_file::LeaseFile;
 use crate::netlink::{Footprint, RouteChoice};
 use crate::publish::facts_of;
 use crate::transmit::Port;
@@ -33,6 +34,8 @@ pub(super) struct OurLink {
     pub(super) since: Instant,
     /// The MTU it had before a lease changed it, in bytes.
     pub(super) own_mtu: Option<u32>,
+    /// Where its lease is kept for the next process.
+    pub(super) lease_file: LeaseFile,
     /// What the log has told of its way to a lease.
     pub(super) story: Story,
 }
@@ -101,6 +104,8 @@ impl OurLink {
             confirmed: self.is_leased(),
             refused: self.refused,
             naks: self.progress.map_or(0, |progress| progress.naks),
+            unusable: self.progress.and_then(|progress| progress.discards.unusable()),
+            absent: false,
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::resolv_conf::{ResolvConfError, Update};
 impl Server {
     /// Tells everybody about the lease in force on a link.
     pub(super) fn publish(&mut self, index: IfIndex) {
-        let Some(our) = self.links.get(&index) else { return };
-        let OurLink { link, lease: Some(lease), .. } = our else { return };
+        let Some(our) = self.links.get_mut(&index) else { return };
         keep_lease(&mut self.equipment, our);
+        let OurLink { link, lease: Some(lease), .. } = &*our else { return };
         if let Some(name) = &lease.hostname {
             match self.equipment.hostname.apply(name, self.config.set_hostname) {
                 Ok(hostname::Naming::Set) => info!(interface = %link.name, %name, "host named by the server"),
@@ -50,7 +50,7 @@ impl Server {
         }
     }
 
-    /// Removes the lease file of an interface whose lease is over.
+    /// Removes the lease file of an interface that is gone, or has another name now.
     pub(super) fn forget(&mut self, interface: &InterfaceName) {
         self.equipment.own.attempt(|own| lease_file::forget(own, interface));
     }
@@ -59,7 +59,7 @@ impl Server {
     pub(super) fn retry_outputs(&mut self) {
         self.equipment.publisher.retry();
         if self.equipment.own.is_due() {
-            for our in self.links.values() {
+            for our in self.links.values_mut() {
                 keep_lease(&mut self.equipment, our);
             }
         }
@@ -101,9 +101,9 @@ impl Server {
 }
 
 /// Keeps the lease of a link for the next process.
-fn keep_lease(Equipment { own, boot, .. }: &mut Equipment, our: &OurLink) {
-    let OurLink { link, lease: Some(lease), .. } = our else { return };
+fn keep_lease(Equipment { own, boot, .. }: &mut Equipment, our: &mut OurLink) {
+    let OurLink { link, lease: Some(lease), lease_file, .. } = our else { return };
     let handover =
         Handover { boot: boot.clone(), interface: link.name.clone(), hardware: link.hardware, lease: lease.clone() };
-    own.attempt(|own| lease_file::store(own, &handover));
+    own.attempt(|own| lease_file.store(own, &handover));
 }

@@ -133,9 +133,10 @@ impl Server {
                     return Ok(());
                 };
                 warn!(interface = %our.link.name, %denied, "lease denied");
-                our.refused = Some(Refusal::Policy);
+                let why = if denied == Denied::NewServer { Refusal::NewServer } else { Refusal::Policy };
+                our.refused = Some(why);
                 let link = our.index();
-                self.notify(&Notice::Refused { link, why: Refusal::Policy })
+                self.notify(&Notice::Refused { link, why })
             }
         }
     }
@@ -161,12 +162,15 @@ impl Server {
         let sent = self.equipment.transmit.send(&our.link.name, &our.speaker(own_name.as_ref()), transmission);
         match sent {
             Ok(()) => {
+                self.policy.sent(now, transmission);
                 let interface = &our.link.name;
                 debug!(%interface, ask = ?transmission.ask, xid = transmission.xid, "sent");
                 match our.story.sent(transmission.ask, now) {
                     Some(Line::Soliciting) => info!(%interface, "soliciting a lease"),
                     Some(Line::Reclaiming(address)) => info!(%interface, %address, "asking for the address of before"),
                     Some(Line::Offered { address, server }) => info!(%interface, %address, %server, "offered"),
+                    Some(Line::Renewing { server }) => info!(%interface, %server, "renewing the lease"),
+                    Some(Line::Rebinding) => warn!(%interface, "the server of the lease does not answer; asking any"),
                     None => {}
                 }
             }
@@ -188,9 +192,19 @@ impl Server {
                 return self.notify(&Notice::Refused { link: index, why });
             }
             Ok(applied) => {
-                for (route, errno) in applied.refused_routes {
-                    warn!(interface = %name, destination = %route.destination, prefix = %route.prefix, %errno, "route not taken by the kernel");
+                let refused = &applied.refused_routes;
+                if our.story.refused(refused.iter().map(|(route, _)| *route))
+                    && let Some((route, errno)) = refused.first()
+                {
+                    let first = format_args!("{}/{}", route.destination, route.prefix);
+                    warn!(interface = %name, routes = refused.len(), %first, %errno, "routes not taken by the kernel");
                 }
+                if !applied.footprint.ours
+                    && our.footprint.as_ref().is_none_or(|old| old.ours || old.addr != lease.addr)
+                {
+                    info!(interface = %name, address = %lease.addr, "the interface has this address already, and not from us: it stays as it is");
+                }
+                our.footprint = Some(applied.footprint);
             }
         }
         if let (UseMtu::Link, Some(mtu)) = (our.config.use_mtu, lease.mtu)
@@ -211,7 +225,6 @@ impl Server {
             info!(interface = %name, address = %lease.addr, server = %lease.server, seconds, "lease extended");
         }
         self.policy.applied(index, &lease);
-        our.footprint = Some(footprint);
         our.lease = Some(lease);
         our.refused = None;
         our.story.end();
@@ -243,7 +256,8 @@ impl Server {
             }
         }
         self.policy.withdrawn(index);
-        self.forget(&name);
+        let lease_file = &mut our.lease_file;
+        self.equipment.own.attempt(|own| lease_file.clear(own));
         self.retract(&name);
     }
 

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use orlop_dhcp_contract::{Ask, UnicastAddr};
+use orlop_dhcp_contract::{Ask, KernelRoute, UnicastAddr};
 use orlop_machine::Instant;
 
 /// How long after the first question, and after each warning, the next warning comes; the last again and again.
@@ -16,7 +16,19 @@ const OFFERS: usize = 3;
 
 /// What has been told so far.
 #[derive(Debug, Default)]
-pub(super) struct Story(Option<Search>);
+pub(super) struct Story {
+    search: Option<Search>,
+    /// How far the attempt to extend the lease has come that was told last.
+    extending: Option<Extending>,
+    /// Routes of the lease in force that the kernel does not take.
+    refused: Vec<KernelRoute>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Extending {
+    AskedLeasing,
+    AskedAny,
+}
 
 #[derive(Debug)]
 struct Search {
@@ -35,19 +47,25 @@ pub(super) enum Line {
     Reclaiming(UnicastAddr),
     /// A server offers an address, which it is now asked for.
     Offered { address: UnicastAddr, server: UnicastAddr },
+    /// The server of the lease is asked for more time.
+    Renewing { server: UnicastAddr },
+    /// It does not answer, so any server is asked for more time.
+    Rebinding,
 }
 
 impl Story {
     /// A message was sent. What there is to tell about it.
     pub(super) fn sent(&mut self, ask: Ask, now: Instant) -> Option<Line> {
-        let begun = self.0.is_some();
+        let begun = self.search.is_some();
         match ask {
             Ask::Discover { .. } | Ask::Reboot { .. } | Ask::Select { .. } => {}
-            Ask::Renew { .. } | Ask::Rebind { .. } | Ask::Decline { .. } | Ask::Release { .. } => return None,
+            Ask::Renew { server, .. } => return self.extends(Extending::AskedLeasing, Line::Renewing { server }),
+            Ask::Rebind { .. } => return self.extends(Extending::AskedAny, Line::Rebinding),
+            Ask::Decline { .. } | Ask::Release { .. } => return None,
         }
         let first = WARNINGS.first().copied().unwrap_or_default();
         let new = || Search { since: now, warn_at: now.after(first), warnings: 0, offers: Vec::new() };
-        let search = self.0.get_or_insert_with(new);
+        let search = self.search.get_or_insert_with(new);
         match ask {
             Ask::Discover { .. } if !begun => Some(Line::Soliciting),
             Ask::Reboot { requested } if !begun => Some(Line::Reclaiming(requested)),
@@ -67,9 +85,15 @@ impl Story {
         }
     }
 
+    fn extends(&mut self, by: Extending, line: Line) -> Option<Line> {
+        let news = self.extending < Some(by);
+        self.extending = self.extending.max(Some(by));
+        news.then_some(line)
+    }
+
     /// For how long nobody has answered so that there is a lease, if that is to be told now.
     pub(super) fn unanswered(&mut self, now: Instant) -> Option<Duration> {
-        let search = self.0.as_mut().filter(|search| search.warn_at <= now)?;
+        let search = self.search.as_mut().filter(|search| search.warn_at <= now)?;
         search.warnings = search.warnings.saturating_add(1);
         let pause = WARNINGS.get(search.warnings).or(WARNINGS.last()).copied().unwrap_or_default();
         search.warn_at = now.after(pause);
@@ -78,7 +102,14 @@ impl Story {
 
     /// The search is over: there is a lease, or there is nobody to ask any more.
     pub(super) fn end(&mut self) {
-        self.0 = None;
+        self.search = None;
+        self.extending = None;
+    }
+
+    /// The kernel does not take these routes. Whether that is to be told: a lease is renewed often, and mostly unchanged.
+    pub(super) fn refused(&mut self, routes: impl Iterator<Item = KernelRoute>) -> bool {
+        let before = std::mem::replace(&mut self.refused, routes.collect());
+        !self.refused.is_empty() && self.refused != before
     }
 }
 
@@ -128,14 +159,48 @@ mod tests {
     }
 
     #[test]
+    fn routes_that_the_kernel_refuses_are_told_when_they_are_others_than_before() {
+        let route = |third: u8| KernelRoute {
+            destination: [10, 0, third, 0].into(),
+            prefix: orlop_dhcp_contract::PrefixLen::new(24).unwrap(),
+            gateway: None,
+        };
+        let mut story = Story::default();
+        for (what, routes, want) in [
+            ("none", 0..0, false),
+            ("sixty-four", 0..64, true),
+            ("the same after a renewal", 0..64, false),
+            ("fewer", 0..63, true),
+            ("none any more", 0..0, false),
+            ("those once more", 0..63, true),
+        ] {
+            assert_eq!(story.refused(routes.map(route)), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_to_extend_a_lease_is_told_once_and_again_when_any_server_is_asked() {
+        let mut story = Story::default();
+        let (renew, rebind) = (Ask::Renew { ciaddr: addr(7), server: addr(1) }, Ask::Rebind { ciaddr: addr(7) });
+        for (what, ask, want) in [
+            ("the leasing server", renew, Some(Line::Renewing { server: addr(1) })),
+            ("again", renew, None),
+            ("any", rebind, Some(Line::Rebinding)),
+            ("again", rebind, None),
+        ] {
+            assert_eq!(story.sent(ask, at(1)), want, "{what}");
+            assert_eq!(story.unanswered(at(100_000)), None, "{what}: there is a lease");
+        }
+        story.end();
+        assert_eq!(story.sent(renew, at(2)), Some(Line::Renewing { server: addr(1) }), "the next time");
+    }
+
+    #[test]
     fn what_needs_no_search_begins_none() {
         let mut story = Story::default();
-        for ask in [
-            Ask::Renew { ciaddr: addr(7), server: addr(1) },
-            Ask::Rebind { ciaddr: addr(7) },
-            Ask::Release { ciaddr: addr(7), server: addr(1) },
-            Ask::Decline { requested: addr(7), server: addr(1) },
-        ] {
+        for ask in
+            [Ask::Release { ciaddr: addr(7), server: addr(1) }, Ask::Decline { requested: addr(7), server: addr(1) }]
+        {
             assert_eq!(story.sent(ask, at(1)), None);
             assert_eq!(story.unanswered(at(100_000)), None, "{ask:?}");
         }

@@ -27,7 +27,8 @@ pub struct Achievement {
 pub enum Kind {
     /// Every link with a carrier is configured.
     Done,
-    /// Some links with a carrier are configured, or one runs on an old lease that nobody confirmed.
+    /// Some links with a carrier are configured, or one runs on an old lease that nobody confirmed, or there is no interface of
+    /// a name that the user gave.
     Partly,
     /// There is no link.
     NoInterface,
@@ -99,6 +100,8 @@ pub enum Fate {
     },
     /// Nothing is connected.
     NoCarrier,
+    /// There is no such interface.
+    Absent,
     /// Nobody answered.
     NoAnswer,
     /// There were answers that could not be used.
@@ -115,6 +118,7 @@ impl fmt::Display for LinkFate {
             Fate::Configured { address, server } => write!(f, "{interface} has {address} from {server}"),
             Fate::Kept { address } => write!(f, "{interface} keeps {address}, which no server confirmed"),
             Fate::NoCarrier => write!(f, "{interface} has no carrier"),
+            Fate::Absent => write!(f, "there is no {interface}"),
             Fate::NoAnswer => write!(f, "nobody answered on {interface}"),
             Fate::Refused { why } => write!(f, "{interface}: {why}"),
         }
@@ -167,13 +171,15 @@ impl Achievement {
         let kept = any(|fate| matches!(fate, Fate::Kept { .. }));
         let refused = any(|fate| matches!(fate, Fate::Refused { .. }));
         let unanswered = any(|fate| matches!(fate, Fate::NoAnswer));
-        let outcome = match (configured || kept, kept || refused || unanswered) {
+        let absent = any(|fate| matches!(fate, Fate::Absent));
+        let dark = any(|fate| matches!(fate, Fate::NoCarrier));
+        let outcome = match (configured || kept, kept || refused || unanswered || absent) {
             (true, false) => Kind::Done,
             (true, true) => Kind::Partly,
             (false, _) if refused => Kind::Refused,
             (false, _) if unanswered => Kind::NoServer,
-            (false, _) if links.is_empty() => Kind::NoInterface,
-            (false, _) => Kind::NoCarrier,
+            (false, _) if dark => Kind::NoCarrier,
+            (false, _) => Kind::NoInterface,
         };
         Self { outcome, after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX), links }
     }
@@ -230,6 +236,7 @@ impl fmt::Display for Achievement {
 pub(crate) fn reason(refusal: Refusal) -> String {
     match refusal {
         Refusal::Policy => "the lease is not one that may be applied".to_owned(),
+        Refusal::NewServer => "the lease comes from one new server too many".to_owned(),
         Refusal::Kernel { errno } => format!("the kernel refused the lease (os error {errno})"),
         Refusal::Conflict { addr } => format!("another host uses {addr}"),
     }

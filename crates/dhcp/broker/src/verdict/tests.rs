@@ -22,9 +22,19 @@ fn at(ms: u64) -> Instant {
 /// A link in words, set up at the start unless the words are followed by `@MILLISECONDS`.
 fn link<'a>(name: &'a str, words: &str, lease: &'a Lease) -> Standing<'a> {
     let (words, since) = words.split_once('@').map_or((words, 0), |(words, ms)| (words, ms.parse().unwrap()));
-    let plain =
-        Standing { name, since: at(since), carrier: true, lease: None, confirmed: false, refused: None, naks: 0 };
+    let plain = Standing {
+        name,
+        since: at(since),
+        carrier: true,
+        lease: None,
+        confirmed: false,
+        refused: None,
+        naks: 0,
+        unusable: None,
+        absent: false,
+    };
     match words {
+        "absent" => Standing::absent(name, at(0)),
         "dark" => Standing { carrier: false, ..plain },
         "asking" => plain,
         "leased" => Standing { lease: Some(lease), confirmed: true, ..plain },
@@ -32,6 +42,7 @@ fn link<'a>(name: &'a str, words: &str, lease: &'a Lease) -> Standing<'a> {
         "kept" => Standing { lease: Some(lease), ..plain },
         "offered but not applied" => Standing { confirmed: true, ..plain },
         "denied" => Standing { refused: Some(Refusal::Policy), ..plain },
+        "unusable" => Standing { unusable: Some((orlop_dhcp_contract::Discard::BadLeaseTime, 4)), ..plain },
         "naked" => Standing { naks: 3, ..plain },
         other => panic!("{other}"),
     }
@@ -65,7 +76,16 @@ fn a_run_ends_when_nothing_more_can_be_expected() {
         ("only denied leases", &["denied"], 10_000, Ok(Kind::Refused)),
         ("only refusals", &["naked"], 10_000, Ok(Kind::Refused)),
         ("one refused, one unanswered", &["naked", "asking"], 10_000, Ok(Kind::Refused)),
+        ("unusable answers may be followed by a better one", &["unusable"], 9999, wait(10_000)),
+        ("only unusable answers", &["unusable"], 10_000, Ok(Kind::Refused)),
         ("one leased, one refused", &["leased", "naked"], 10_000, Ok(Kind::Partly)),
+        ("one leased, one not there yet", &["leased", "absent"], 12, wait(500)),
+        ("one leased, one not there", &["leased", "absent"], 500, Ok(Kind::Partly)),
+        ("the only one is not there yet", &["absent"], 4999, wait(5000)),
+        ("the only one is not there", &["absent"], 5000, Ok(Kind::NoInterface)),
+        ("one is not there, one dark", &["absent", "dark"], 5000, Ok(Kind::NoCarrier)),
+        ("one is not there, one unanswered", &["absent", "asking"], 10_000, Ok(Kind::NoServer)),
+        ("one is not there, one refused", &["absent", "naked"], 10_000, Ok(Kind::Refused)),
     ] {
         let lease = lease();
         let links: Vec<Standing<'_>> = links.iter().map(|words| link("eth0", words, &lease)).collect();
@@ -80,7 +100,7 @@ fn a_run_ends_when_nothing_more_can_be_expected() {
 #[test]
 fn a_run_never_waits_for_a_moment_that_has_passed() {
     let lease = lease();
-    let words = ["dark", "asking", "leased", "kept", "denied", "naked", "dark@7000", "leased@7000"];
+    let words = ["absent", "dark", "asking", "leased", "kept", "denied", "naked", "dark@7000", "leased@7000"];
     for first in words {
         for second in words {
             for ms in (0..12_000).step_by(250) {
@@ -109,6 +129,18 @@ fn each_outcome_is_one_line_a_code_and_a_help() {
             "only partly done after 10.000 s: eth0 has 192.0.2.9/24 from 192.0.2.1; nobody answered on eth1",
         ),
         (
+            &[("eth0", "leased"), ("eth7", "absent")],
+            512,
+            Exit::Partly,
+            "only partly done after 0.512 s: eth0 has 192.0.2.9/24 from 192.0.2.1; there is no eth7",
+        ),
+        (
+            &[("eth7", "absent"), ("eth8", "absent")],
+            5000,
+            Exit::Unconfigured,
+            "no interface to configure after 5.000 s: there is no eth7; there is no eth8",
+        ),
+        (
             &[("eth0", "kept")],
             10_000,
             Exit::Partly,
@@ -122,6 +154,12 @@ fn each_outcome_is_one_line_a_code_and_a_help() {
             10_000,
             Exit::Refused,
             "no usable lease after 10.000 s: eth0: servers refused the address 3 times",
+        ),
+        (
+            &[("eth0", "unusable")],
+            10_000,
+            Exit::Refused,
+            "no usable lease after 10.000 s: eth0: answers could not be used, 4 of them for bad-lease-time; --log debug shows them",
         ),
         (
             &[("eth0", "denied")],

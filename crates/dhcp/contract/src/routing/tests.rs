@@ -84,3 +84,14 @@ fn the_second_route_to_a_network_is_dropped() {
         .collect();
     assert_eq!(written(&plan_routes(&lease)), ["10.0.0.0/8 via 192.0.2.2"]);
 }
+
+#[test]
+fn a_network_on_the_link_does_not_bring_a_router_of_another_network_onto_it() {
+    let mut lease = lease([192, 0, 2, 9], 24);
+    lease.routes =
+        [route([198, 51, 100, 0], 24, None), route([0, 0, 0, 0], 0, Some([172, 31, 1, 1]))].into_iter().collect();
+    assert_eq!(written(&plan_routes(&lease)), ["198.51.100.0/24", "172.31.1.1/32", "0.0.0.0/0 via 172.31.1.1"]);
+    lease.routes =
+        [route([198, 51, 100, 0], 24, None), route([0, 0, 0, 0], 0, Some([198, 51, 100, 1]))].into_iter().collect();
+    assert_eq!(written(&plan_routes(&lease)), ["198.51.100.0/24", "0.0.0.0/0 via 198.51.100.1"]);
+}

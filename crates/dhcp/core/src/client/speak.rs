@@ -16,12 +16,13 @@ impl Client {
 
     /// Sends what the open exchange is about, and sets the time of the next try.
     pub(super) fn transmit(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Self { state, chance, conduct, wish, broadcast, .. } = self;
+        let Self { state, chance, conduct, wish, broadcast, by_name, .. } = self;
         let (exchange, ask, wait) = match state {
             State::Selecting { exchange } => {
                 *broadcast |= exchange.attempts >= UNICAST_ATTEMPTS;
                 let wait = retransmit::discover(exchange.attempts.saturating_add(1), chance);
-                let ask = Ask::Discover { requested: *wish, rapid_commit: conduct.rapid_commit };
+                let rapid_commit = conduct.rapid_commit && !*by_name;
+                let ask = Ask::Discover { requested: *wish, rapid_commit };
                 (exchange, ask, wait)
             }
             State::Requesting { exchange, offer } => {

@@ -188,6 +188,7 @@ impl Client {
             let lease = lease.clone();
             self.kept = None;
             self.strikes = 0;
+            self.by_name = false;
             self.state = State::Bound { lease };
         }
     }
@@ -211,7 +212,8 @@ impl Client {
                 self.wish = None;
                 self.state = State::Init { until: now.after(DECLINE_WAIT) };
             }
-            Refusal::Policy | Refusal::Kernel { .. } => {
+            Refusal::Policy | Refusal::NewServer | Refusal::Kernel { .. } => {
+                self.by_name |= why == Refusal::NewServer;
                 // Never at once: the next try would end the same way.
                 self.strikes = self.strikes.saturating_add(1);
                 self.state = State::Init { until: now.after(retransmit::back_off(self.strikes)) };
@@ -265,13 +267,13 @@ impl Client {
             return;
         }
         match &self.kept {
-            Some(kept) => {
+            Some(kept) if !self.by_name => {
                 let wanted = kept.lease.addr;
                 let exchange = self.exchange(now);
                 self.state = State::Rebooting { exchange, wanted };
                 self.transmit(now, out);
             }
-            None => self.discover(now, out),
+            Some(_) | None => self.discover(now, out),
         }
     }
 

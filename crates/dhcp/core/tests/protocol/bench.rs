@@ -18,7 +18,13 @@ pub(crate) struct Bench {
 }
 
 pub(crate) fn conduct() -> Conduct {
-    Conduct { client_id: Bounded::new(), rapid_commit: false, broadcast: false, fallback_lease_secs: 3600 }
+    Conduct {
+        client_id: Bounded::new(),
+        rapid_commit: false,
+        broadcast: false,
+        fallback_lease_secs: 3600,
+        told_as: None,
+    }
 }
 
 impl Bench {

@@ -55,6 +55,8 @@ pub(crate) fn play(script: &[u8]) -> u32 {
 /// What the broker has still to do.
 enum Work {
     Configure(Box<Lease>),
+    /// The policy has denied it, and the machine does not know yet.
+    Denied,
     Deconfigure,
 }
 
@@ -86,6 +88,7 @@ impl Stage {
             rapid_commit: choice & 1 != 0,
             broadcast: choice & 2 != 0,
             fallback_lease_secs: if choice & 4 != 0 { 600 } else { 0 },
+            told_as: None,
         };
         let remembered = (choice & 8 != 0)
             .then(|| Remembered { lease: remembered(now, choice & 16 != 0), in_force: choice & 32 != 0 });
@@ -139,6 +142,7 @@ impl Stage {
         let event = match self.work.front() {
             None => return,
             Some(Work::Deconfigure) => None,
+            Some(Work::Denied) => Some(Event::Refused(Refusal::NewServer)),
             Some(Work::Configure(lease)) => Some(match with % 4 {
                 0 | 1 => Event::Applied,
                 2 => Event::Refused(Refusal::Policy),
@@ -158,7 +162,7 @@ impl Stage {
                 self.policy.withdrawn(link());
                 self.in_force = None;
             }
-            Some(Work::Configure(_)) | None => {}
+            Some(Work::Configure(_) | Work::Denied) | None => {}
         }
     }
 
@@ -191,12 +195,15 @@ impl Stage {
             match action {
                 Action::Send { xid, secs, broadcast, ask } => {
                     let (xid, secs, broadcast, ask) = (*xid, *secs, *broadcast, *ask);
-                    self.permit(Request::Transmit(Transmission { link: link(), xid, secs, broadcast, ask }));
+                    let transmission = Transmission { link: link(), xid, secs, broadcast, ask };
+                    if self.permit(Request::Transmit(transmission)) {
+                        self.policy.sent(self.now, &transmission);
+                    }
                     self.check_sent(xid, secs, ask);
                 }
                 Action::Configure(lease) => {
-                    self.permit(Request::Configure { link: link(), lease: (**lease).clone() });
-                    self.check_lease(lease);
+                    let permitted = self.permit(Request::Configure { link: link(), lease: (**lease).clone() });
+                    self.check_lease(lease, permitted);
                 }
                 Action::Deconfigure(_) => {
                     let something = self.in_force.is_some() || !self.work.is_empty();
@@ -215,16 +222,21 @@ impl Stage {
         {
             let seen_to = self.work.iter().any(|work| match work {
                 Work::Deconfigure => true,
+                Work::Denied => false,
                 Work::Configure(newer) => newer.term.expires_at().is_none_or(|end| end > self.now),
             });
             assert!(seen_to, "a lease is in force after its end");
         }
     }
 
-    /// Only a race can deny an honest request: a lease that is refused while it is asked to be released.
-    fn permit(&mut self, request: Request) {
+    /// Only a race can deny an honest request (a lease that is refused while it is asked to be released), a new server, or so
+    /// many conflicts that one more is not told.
+    fn permit(&mut self, request: Request) -> bool {
+        let declines = matches!(&request, Request::Transmit(Transmission { ask: Ask::Decline { .. }, .. }));
         match self.policy.permit(self.now, request.clone()) {
-            Ok(_) | Err(Denied::NotOurLease) => {}
+            Ok(_) => true,
+            Err(Denied::NotOurLease | Denied::NewServer) => false,
+            Err(Denied::TooOften) if declines => false,
             Err(denied) => panic!("the broker would deny {request:?}: {denied}"),
         }
     }
@@ -250,13 +262,14 @@ impl Stage {
         assert!(self.sent.len() <= MAX_MESSAGES_PER_MINUTE, "{} messages in a minute", self.sent.len());
     }
 
-    fn check_lease(&mut self, lease: &Lease) {
+    fn check_lease(&mut self, lease: &Lease, permitted: bool) {
         assert!(self.asked.contains(&lease.term.acquired()), "a lease that nobody asked for");
         assert!(lease.term.is_ordered());
         assert!(lease.prefix.has_host(lease.addr.get()));
         let latest = self.work.back();
-        assert!(!matches!(latest, Some(Work::Configure(_))), "a second lease before the answer to the first");
-        self.work.push_back(Work::Configure(Box::new(lease.clone())));
+        let unanswered = matches!(latest, Some(Work::Configure(_) | Work::Denied));
+        assert!(!unanswered, "a second lease before the answer to the first");
+        self.work.push_back(if permitted { Work::Configure(Box::new(lease.clone())) } else { Work::Denied });
     }
 }
 

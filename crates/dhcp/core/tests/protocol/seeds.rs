@@ -199,6 +199,7 @@ fn notices() -> Vec<(&'static str, Notice)> {
         ("carrier", Notice::Carrier { link, up: false }),
         ("applied", Notice::Applied { link }),
         ("refused by the kernel", Notice::Refused { link, why: Refusal::Kernel { errno: 22 } }),
+        ("refused as a new server", Notice::Refused { link, why: Refusal::NewServer }),
         ("refused for a conflict", Notice::Refused { link, why: Refusal::Conflict { addr: host(9) } }),
         ("command", Notice::Command { link, command: Command::Release }),
     ]

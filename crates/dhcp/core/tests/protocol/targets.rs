@@ -45,8 +45,13 @@ pub(crate) fn message_to_lease(data: &[u8]) {
     let Ok(header) = Header::parse(data) else { return };
     let mut counters = Counters::default();
     let Ok(reply) = Reply::parse(&header, Ipv4Addr::new(192, 0, 2, 1), &mut counters) else { return };
-    let conduct =
-        Conduct { client_id: Bounded::new(), rapid_commit: true, broadcast: false, fallback_lease_secs: 3600 };
+    let conduct = Conduct {
+        client_id: Bounded::new(),
+        rapid_commit: true,
+        broadcast: false,
+        fallback_lease_secs: 3600,
+        told_as: None,
+    };
     let Ok(lease) = granted(&reply, &conduct, Instant::from_nanos(1), None) else { return };
     assert!(lease.term.is_ordered(), "{:?}", lease.term);
     assert!(lease.prefix.has_host(lease.addr.get()), "{}/{}", lease.addr, lease.prefix);

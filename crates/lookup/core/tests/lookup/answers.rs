@@ -95,7 +95,11 @@ pub(crate) fn good() -> Vec<(&'static str, Message, &'static str)> {
             a().record(NAME, 46, 300, &[1; 40]).a(NAME, 1).record(NAME, 16, 300, b"\x02hi"),
             "192.0.2.1 for 300",
         ),
-        ("another class", a().record_of(&name(NAME), A, 3, 300, &[192, 0, 2, 9]).a(NAME, 1), "192.0.2.1 for 300"),
+        (
+            "a record of another class",
+            a().record_of(&name(NAME), A, 3, 300, &[192, 0, 2, 9]).a(NAME, 1),
+            "192.0.2.1 for 300",
+        ),
         ("an address of the other kind", a().record(NAME, AAAA, 300, &[0x20; 16]), "NoAddress"),
         (
             "what no host can have",

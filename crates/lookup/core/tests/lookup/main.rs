@@ -3,3 +3,8 @@
 
 mod answers;
 mod message;
+mod properties;
+mod script;
+mod seeds;
+mod targets;
+mod traces;

@@ -89,12 +89,9 @@ fn bound() -> (UdpSocket, SocketAddr) {
 }
 
 fn addresses(request: Request) -> Vec<String> {
-    match request {
-        Request::Found { addresses, lifetime, .. } if u32::from(lifetime) == 300 => {
-            addresses.iter().map(ToString::to_string).collect()
-        }
-        other => vec![format!("{other:?}")],
-    }
+    let Request::Found { addresses, lifetime, .. } = request else { return vec![format!("{request:?}")] };
+    assert_eq!(u32::from(lifetime), 300);
+    addresses.iter().map(ToString::to_string).collect()
 }
 
 const BOTH: [&str; 2] = ["192.0.2.1", "2001:db8::1"];

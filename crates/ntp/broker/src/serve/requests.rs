@@ -57,7 +57,9 @@ impl Server {
             Request::Connect { peer, source: _, server } => match open_connected(server.socket_addr()) {
                 Ok(socket) => {
                     self.peers.insert(peer, server);
-                    self.channel.send_with(&Notice::Connected { peer, server }, socket.as_fd()).map_err(worker_ended)?;
+                    self.channel
+                        .send_with(&Notice::Connected { peer, server }, socket.as_fd())
+                        .map_err(worker_ended)?;
                 }
                 Err(cause) => {
                     debug!(%server, %cause, "no way to the server");

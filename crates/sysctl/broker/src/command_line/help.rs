@@ -29,6 +29,8 @@ What to do (without one of these: put the settings in force):
       --diff           Show which values would change. Ends with 1 if there is one
       --check          Only read the text. Ends with 2 if there is an error in it
       --posture        Only show which sandbox layers are in force, per process
+      --follow         Put them in force and stay, as a service: what is missing is tried again when an interface or a
+                       module comes, and what somebody else changes is reported
 
 Options:
       --config-dir DIR    Read DIR instead of the four folders. Can be given several times; the first counts most
@@ -37,11 +39,13 @@ Options:
       --root DIR          Look for the folders below DIR, whose links do not lead out of it
       --sysctl-dir DIR    The keys are here [default: /proc/sys]
       --lock              Write also what cannot be taken back before the next boot, last of all
+      --interval SECONDS  Look for changes so often, with --follow [default: 60]
+      --enforce           Put back what somebody else has changed, with --follow
       --strict            A key that does not exist is a failure
 ";
 
 const EXITS: [(Exit, &str); 4] = [
-    (Exit::Done, "every setting is in force"),
+    (Exit::Done, "every setting is in force; of a service, it was told to end"),
     (
         Exit::Unmet,
         "at least one is not: the kernel refused it, took another value, or has no such key (only with --strict)",

@@ -51,6 +51,7 @@ fn every_option_has_its_effect() {
         log: Level::DEBUG,
         require_landlock: true,
         ready: None,
+        follow: None,
     };
     assert_eq!(run(&line.split_whitespace().collect::<Vec<_>>()), want);
 }
@@ -86,6 +87,14 @@ fn what_makes_no_sense_is_refused_with_help() {
         ("another option in place of a value", &["orlop-sysctl", "--root", "--plan"]),
         ("ready where nothing is done", &["orlop-sysctl", "--plan", "--ready-fd", "3"]),
         ("a mode without its dashes", &["orlop-sysctl", "plan", "vm.x=1"]),
+        ("to follow what only shows", &["orlop-sysctl", "--follow", "--diff"]),
+        ("to follow standard input", &["orlop-sysctl", "--follow", "-"]),
+        ("to enforce without following", &["orlop-sysctl", "--enforce"]),
+        ("an interval without following", &["orlop-sysctl", "--interval", "5"]),
+        ("no interval", &["orlop-sysctl", "--follow", "--interval", "0"]),
+        ("longer than a day", &["orlop-sysctl", "--follow", "--interval", "86401"]),
+        ("an interval of words", &["orlop-sysctl", "--follow", "--interval", "5s"]),
+        ("twice", &["orlop-sysctl", "--follow", "--follow"]),
         ("with a slip in it", &["orlop-sysctl", "postrue"]),
         ("two modes", &["orlop-sysctl", "--plan", "--diff"]),
         ("level", &["orlop-sysctl", "--log", "loud"]),
@@ -102,6 +111,30 @@ fn what_makes_no_sense_is_refused_with_help() {
     ] {
         let fatal = parsed(line).unwrap_err();
         assert_eq!((fatal.exit, fatal.help.is_some()), (Exit::Usage, true), "{what}: {fatal}");
+    }
+}
+
+#[test]
+fn a_slip_in_an_option_or_a_profile_is_answered_with_what_was_meant() {
+    for (line, want) in [
+        (&["orlop-sysctl", "--plann"][..], "did you mean: orlop-sysctl --plan?"),
+        (&["orlop-sysctl", "--confg-dir", "/a"], "did you mean: orlop-sysctl --config-dir?"),
+        (&["orlop-sysctl", "--enforced"], "did you mean: orlop-sysctl --enforce?"),
+        (&["orlop-sysctl", "--requrie-landlock"], "did you mean: orlop-sysctl --require-landlock?"),
+        (&["orlop-sysctl", "--frobnicate"], "orlop-sysctl --help shows what can be asked for"),
+        (&["orlop-sysctl", "-w"], "orlop-sysctl --help shows what can be asked for"),
+        (
+            &["orlop-sysctl", "--profile", "ksp"],
+            "did you mean: --profile kspp? Those that come with it: kspp, linuxkit",
+        ),
+        (
+            &["orlop-sysctl", "--profile=linux-kit"],
+            "did you mean: --profile linuxkit? Those that come with it: kspp, linuxkit",
+        ),
+        (&["orlop-sysctl", "--profile", "hardened"], "those that come with it: kspp, linuxkit"),
+    ] {
+        let fatal = parsed(line).unwrap_err();
+        assert_eq!((fatal.exit, fatal.help.as_deref()), (Exit::Usage, Some(want)), "{line:?}: {fatal}");
     }
 }
 
@@ -131,7 +164,7 @@ fn the_help_names_every_option() {
     let source = include_str!("../command_line.rs");
     let arms = source.lines().map(str::trim_start).filter(|line| line.starts_with("\"--") && line.contains("=>"));
     let options: Vec<&str> = arms.filter_map(|line| line.split('"').nth(1)).collect();
-    assert_eq!(options.len(), 11, "{options:?}");
+    assert_eq!(options.len(), 14, "{options:?}");
     for option in options {
         assert!(help.contains(&format!(" {option} ")), "{option} is not in the help");
     }
@@ -158,6 +191,19 @@ fn a_word_that_is_nearly_a_mode_is_a_file_only_if_there_is_one() {
     assert!(fatal.help.as_deref().unwrap().starts_with("did you mean: orlop-sysctl --plan?"), "{fatal}");
     std::fs::write(folder.0.join("plans"), "").unwrap();
     assert_eq!(run(&line).wanted.inputs, [Input::Named("plans".into())]);
+}
+
+#[test]
+fn a_service_looks_each_minute_and_puts_nothing_back_unless_it_is_told_to() {
+    let follow = |seconds, enforce| Some(Follow { every: Duration::from_secs(seconds), enforce });
+    for (line, want) in [
+        (&["orlop-sysctl", "--follow"][..], follow(60, false)),
+        (&["orlop-sysctl", "--enforce", "--interval=86400", "--follow"], follow(86_400, true)),
+        (&["orlop-sysctl", "--follow", "--interval", "1", "--profile", "kspp"], follow(1, false)),
+        (&["orlop-sysctl", "vm.x=1"], None),
+    ] {
+        assert_eq!(run(line).follow, want, "{line:?}");
+    }
 }
 
 #[test]

@@ -42,6 +42,8 @@ fn report(mode: Mode, minds: Minds, cases: Vec<Case>) -> Report {
         records: (1..).zip(cases).map(record).collect(),
         started: Instant::from_nanos(0),
         timings: Timings { apply: Duration::from_micros(4250), ..Timings::default() },
+        restarts: 0,
+        follow: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use orlop_sysctl_contract::{Attempt, Class, Outcome, Skipped, Trial, Want, Wrote};
+use orlop_sysctl_contract::{Access, Attempt, Class, Outcome, Skipped, Trial, Want, Wrote};
 
 use super::Record;
 
@@ -18,6 +18,8 @@ pub(super) fn wanted(want: &Want) -> String {
 /// What the kernel says of a key that leads somewhere else.
 const EXDEV: i32 = 18;
 const ELOOP: i32 = 40;
+/// What it says when the file system is mounted read-only.
+const EROFS: i32 = 30;
 /// What it says when a descriptor cannot be handed to an applier.
 const ETOOMANYREFS: i32 = 109;
 
@@ -41,6 +43,7 @@ pub(super) fn why(record: &Record) -> Option<String> {
         Outcome::Unverified => "it cannot be read back".to_owned(),
         Outcome::Differs => format!("it is {}", shown(before)),
         Outcome::Missing => "there is no such key".to_owned(),
+        Outcome::ReadOnly if is_mounted_read_only(record) => "it is mounted read-only".to_owned(),
         Outcome::ReadOnly => "nobody may write it".to_owned(),
         Outcome::Denied(Some(class)) => format!("the kernel asks for {0}; capabilities.add: [{0}]", capability(class)),
         Outcome::Denied(None) => "the kernel lets nobody here write it".to_owned(),
@@ -55,7 +58,11 @@ pub(super) fn why(record: &Record) -> Option<String> {
             "processes of this user have too many descriptors under way between them; run it again".to_owned()
         }
         Outcome::Failed(_) if record.attempt.is_none() => "the process that should write it has ended".to_owned(),
-        Outcome::Failed(EXDEV) => "something is mounted over it".to_owned(),
+        Outcome::Failed(EXDEV) => {
+            "something is mounted over it, as over linux.maskedPaths of a container's configuration \
+                                   (podman: --security-opt unmask=ALL)"
+                .to_owned()
+        }
         Outcome::Failed(ELOOP) => "it is a symbolic link, or lies beyond one".to_owned(),
         Outcome::Failed(errno) => io::Error::from_raw_os_error(errno).to_string(),
     })
@@ -96,6 +103,10 @@ pub(super) fn readings(record: &Record) -> (Option<&str>, Option<&str>) {
         }
         Some(Attempt::Unopened(_)) | None => (None, None),
     }
+}
+
+fn is_mounted_read_only(record: &Record) -> bool {
+    matches!(&record.attempt, Some(Attempt::Tried(Access::MountedReadOnly, _) | Attempt::Unopened(EROFS)))
 }
 
 fn was_not_written(record: &Record) -> bool {

@@ -42,7 +42,7 @@ pub(crate) trait Writer {
 }
 
 /// Tries every setting, and the locks after all others. `dry`: nothing is written.
-pub(super) fn all(tree: &Tree, crew: &mut impl Writers, mut plan: Arranged, dry: bool) -> Vec<Record> {
+pub(crate) fn all(tree: &Tree, crew: &mut impl Writers, mut plan: Arranged, dry: bool) -> Vec<Record> {
     let settings = std::mem::take(&mut plan.settings);
     let mut records = Vec::with_capacity(settings.len());
     let mut held = Vec::new();
@@ -215,7 +215,7 @@ fn try_refused(tree: &Tree, crew: &mut impl Writers, records: &mut [Record]) {
 }
 
 /// Whether the kernel took no value, or let none be handed over, and may do so another time.
-fn is_refused(record: &Record) -> bool {
+pub(crate) fn is_refused(record: &Record) -> bool {
     let refused = matches!(&record.attempt, Some(Attempt::Tried(_, Trial { wrote: Wrote::Refused(_), .. })));
     (refused && record.outcome != Some(Outcome::Locked)) || record.outcome == Some(CROWDED)
 }
@@ -269,4 +269,4 @@ fn lost(record: &mut Record) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

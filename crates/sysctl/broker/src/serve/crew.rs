@@ -117,6 +117,11 @@ impl Crew {
         self.0.iter().position(|hand| hand.class == class)
     }
 
+    /// Whether one of them has ended, which it should not.
+    pub(super) fn is_short(&self) -> bool {
+        self.0.iter().any(|hand| hand.applier.is_none())
+    }
+
     /// What each is restricted by, by the names of their profiles.
     pub(super) fn postures(&self) -> impl Iterator<Item = (&'static str, &Posture)> {
         self.0.iter().map(|hand| (hand.name, &hand.posture))

@@ -52,16 +52,26 @@ impl Outputs {
     pub(super) fn write(&self, report: &Report, postures: &Postures, json: bool) -> Result<(), Fatal> {
         report.log();
         let audit = (json || self.own.is_some()).then(|| Audit::new(report).to_json());
-        if let (Some(folder), Some(audit)) = (&self.own, &audit) {
+        self.leave(report, postures, audit.as_deref());
+        match audit {
+            Some(audit) if json => print(&audit),
+            Some(_) | None => print(&report.shown()),
+        }
+    }
+
+    /// Leaves what has changed for others.
+    pub(super) fn renew(&self, report: &Report, postures: &Postures) {
+        let audit = self.own.is_some().then(|| Audit::new(report).to_json());
+        self.leave(report, postures, audit.as_deref());
+    }
+
+    fn leave(&self, report: &Report, postures: &Postures, audit: Option<&str>) {
+        if let (Some(folder), Some(audit)) = (&self.own, audit) {
             leave(folder, audit, &status::document(report, postures, Now::read()).to_json());
         }
         if let Some(folder) = &self.metrics {
             let written = metrics::write(folder.as_fd(), &DAEMON, &status::metrics(report, postures));
             left(&metrics::file(&DAEMON), written);
-        }
-        match audit {
-            Some(audit) if json => print(&audit),
-            Some(_) | None => print(&report.shown()),
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Said {
     pub(super) unsaid: u32,
 }
 
-type Channel = BrokerChannel<Notice, Request>;
+pub(super) type Channel = BrokerChannel<Notice, Request>;
 
 /// Has the worker make a plan of `texts`.
 ///
@@ -40,6 +40,20 @@ pub(super) async fn plan(
     // At once: it may have much to say before it has heard everything.
     let ((), said) = tokio::try_join!(tell(channel, rules, texts), hear(channel, tree, hearing))?;
     Ok(said)
+}
+
+/// Has the worker make the plan once more, of the `sources` texts that it knows, for the settings that there are now.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) async fn again(
+    channel: &Channel,
+    tree: &Tree,
+    sources: usize,
+    policy: &mut Policy,
+) -> Result<Vec<Permitted>, Fatal> {
+    channel.send(&Notice::Again).await.map_err(worker_ended)?;
+    Ok(hear(channel, tree, Hearing::new(sources, policy)).await?.plan)
 }
 
 async fn tell(channel: &Channel, rules: Rules, texts: Vec<Text>) -> Result<(), Fatal> {
@@ -156,12 +170,12 @@ pub(super) fn too_slow(limit: Duration) -> Fatal {
     Fatal::new(Exit::Software, "the worker makes no plan: nothing was changed").cause(format!("waited for {limit:?}"))
 }
 
-fn worker_ended(cause: ChannelError) -> Fatal {
+pub(super) fn worker_ended(cause: ChannelError) -> Fatal {
     Fatal::new(Exit::Software, "the conversation with the worker is over").cause(cause)
 }
 
 /// A worker of ours never does that: whoever this is, nothing of its plan is carried out.
-fn unheard_of(cause: impl std::fmt::Display) -> Fatal {
+pub(super) fn unheard_of(cause: impl std::fmt::Display) -> Fatal {
     Fatal::new(Exit::Software, "the worker is not to be believed: nothing was changed").cause(cause)
 }
 

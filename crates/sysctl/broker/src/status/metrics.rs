@@ -4,7 +4,7 @@ use orlop_broker::metrics::{Metrics, Seconds};
 use orlop_broker::status::Header;
 use orlop_sysctl_contract::Outcome;
 
-use crate::report::{Count, Report};
+use crate::report::{Count, Followed, Report};
 
 /// The text of the metrics file.
 pub(super) fn render(report: &Report, header: &Header<'_>) -> String {
@@ -22,6 +22,11 @@ pub(super) fn render(report: &Report, header: &Header<'_>) -> String {
         .value(&[("kind", "error")], &errors)
         .value(&[("kind", "hint")], &hints);
     metrics.gauge("unread_files", "Files that could not be read.").value(&[], &unread);
+    if let Some((_, Followed { came, foreign, put_back, last: _ })) = report.follow {
+        metrics.counter("came_total", "Settings put in force because they have come.").value(&[], &came);
+        metrics.counter("foreign_changes_total", "Settings that somebody else has changed.").value(&[], &foreign);
+        metrics.counter("put_back_total", "Settings that were put back.").value(&[], &put_back);
+    }
     metrics.gauge("duration_seconds", "How long the last run took.").value(&[], &Seconds(report.timings.apply));
     metrics.into_text()
 }

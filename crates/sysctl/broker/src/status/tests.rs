@@ -44,7 +44,10 @@ fn postures() -> Postures {
 
 #[test]
 fn the_page_explains_every_field_and_no_other() {
-    let body = serde_json::to_string(&Body::new(&sample())).unwrap();
+    let now = Now { boottime: Instant::from_nanos(0), utc_ms: 0 };
+    let follow = Follow { every: Duration::from_secs(60), enforce: true };
+    let report = Report { follow: Some((follow, Followed::default())), ..sample() };
+    let body = serde_json::to_string(&Body::new(&report, now)).unwrap();
     assert_eq!(table::fields(&body, &["results"]), table::rows(include_str!("../../../STATUS.md")));
 }
 

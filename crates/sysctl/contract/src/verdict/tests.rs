@@ -66,6 +66,7 @@ fn values_are_compared_as_what_they_are() {
         ("a text that looks octal, and lost its zero", "8", "010\n", Outcome::Mismatch),
         ("nothing, for a text", "", "\n", Outcome::Ok),
         ("ports, joined", "8081,8080", "8080-8081\n", Outcome::Normalized),
+        ("ports, octal and hexadecimal", "010,0x20", "8,32\n", Outcome::Normalized),
         ("ports, others", "8081,8080", "8080\n", Outcome::Mismatch),
         ("names in the kernel's order", "trap errno", "errno trap\n", Outcome::Normalized),
         ("names, one missing", "trap errno", "errno\n", Outcome::Mismatch),
@@ -114,6 +115,15 @@ fn what_was_not_written_is_judged_by_what_it_is() {
         ("in force, spelled differently", "vm/swappiness", exactly("0x3c"), ReadWrite, "60\n", Outcome::Unchanged),
         ("would change", "vm/swappiness", exactly("10"), ReadWrite, "60\n", Outcome::Differs),
         ("nobody's to write", "kernel/osrelease", exactly("10"), ReadOnly, "6.18\n", Outcome::ReadOnly),
+        ("mounted read-only", "vm/swappiness", exactly("10"), Access::MountedReadOnly, "60\n", Outcome::ReadOnly),
+        (
+            "mounted read-only, whatever the class",
+            "user/max_user_namespaces",
+            exactly("10"),
+            Access::MountedReadOnly,
+            "60\n",
+            Outcome::ReadOnly,
+        ),
         ("nobody's to write, and so", "kernel/osrelease", exactly("6.18"), ReadOnly, "6.18\n", Outcome::Unchanged),
         (
             "ours with a capability",

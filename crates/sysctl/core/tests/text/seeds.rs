@@ -1,7 +1,7 @@
 //! The fuzz targets of this package: their committed seeds are replayed, and most of them are made here.
 
 use orlop_harness::seeds::{self, Seed, Target};
-use orlop_sysctl_contract::{Directory, Finding, Key, Origin, Problem, Request, Step, Value, Want};
+use orlop_sysctl_contract::{Directory, Finding, Key, Origin, Problem, Request, STEPS_AT_ONCE, Step, Value, Want};
 use orlop_wire::{Batch, encode, max_size};
 
 use crate::targets;
@@ -105,7 +105,10 @@ fn requests() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         by_pattern: false,
     };
     let steps = |settings: &[(&str, &str)]| {
-        Batch::pack(settings.iter().copied().map(step)).into_iter().map(Request::Steps).collect::<Vec<_>>()
+        Batch::pack(settings.iter().copied().map(step), STEPS_AT_ONCE)
+            .into_iter()
+            .map(Request::Steps)
+            .collect::<Vec<_>>()
     };
     let frames = |requests: &[Request]| requests.iter().map(encoded).collect::<Vec<_>>();
     let broken = |from: &[u8], to: &[u8]| {

@@ -45,7 +45,11 @@ impl Tree {
 
 /// All that a reader says to these texts, each in its pieces.
 pub(crate) fn play(tree: &Tree, rules: &Rules, texts: &[Vec<&[u8]>]) -> Vec<Request> {
-    let mut reader = Reader::default();
+    play_with(&mut Reader::default(), tree, rules, texts)
+}
+
+/// As [`play`], with a reader that may be asked for more.
+pub(crate) fn play_with(reader: &mut Reader, tree: &Tree, rules: &Rules, texts: &[Vec<&[u8]>]) -> Vec<Request> {
     let mut said = reader.handle(Notice::Rules(rules.clone()));
     for (source, pieces) in (0..).zip(texts) {
         // No piece is larger than a notice; a source has one piece at least.
@@ -59,7 +63,14 @@ pub(crate) fn play(tree: &Tree, rules: &Rules, texts: &[Vec<&[u8]>]) -> Vec<Requ
             said.extend(reader.handle(Notice::Text { source, bytes, last: at == last }));
         }
     }
-    said.extend(reader.handle(Notice::EndOfTexts));
+    said.extend(answered(reader, tree, Notice::EndOfTexts));
+    assert!(reader.handle(Notice::EndOfTexts).is_empty(), "nothing comes after the end");
+    said
+}
+
+/// All that a reader says to this notice, whose questions about folders are answered.
+pub(crate) fn answered(reader: &mut Reader, tree: &Tree, notice: Notice) -> Vec<Request> {
+    let mut said = reader.handle(notice);
     let mut asked = 0;
     while let Some(Request::List(folder)) = said.last() {
         asked += 1;
@@ -73,6 +84,5 @@ pub(crate) fn play(tree: &Tree, rules: &Rules, texts: &[Vec<&[u8]>]) -> Vec<Requ
         }
     }
     assert!(matches!(said.last(), Some(Request::Done { .. })), "it stopped at {:?}", said.last());
-    assert!(reader.handle(Notice::EndOfTexts).is_empty(), "nothing comes after the end");
     said
 }

@@ -41,7 +41,7 @@ fn written(changes: &[Change]) -> Vec<String> {
 
 #[test]
 fn a_first_lease_is_an_address_and_then_its_routes() {
-    let plan = Plan::replace(None, &footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]), NOW);
+    let plan = Plan::replace(None, &footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]), true, NOW);
     assert_eq!(written(&plan.put), ["+address 192.0.2.9/24", "+0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9"]);
     assert_eq!(plan.clean, []);
 }
@@ -50,13 +50,13 @@ fn a_first_lease_is_an_address_and_then_its_routes() {
 fn renewing_without_a_change_removes_nothing() {
     let same = footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]);
     let later = Footprint { expires_at: Some(NOW.after(Duration::from_secs(600))), ..same.clone() };
-    assert_eq!(Plan::replace(Some(&same), &later, NOW).clean, []);
+    assert_eq!(Plan::replace(Some(&same), &later, false, NOW).clean, []);
 }
 
 #[test]
 fn another_router_comes_before_the_old_one_goes() {
     let (old, new) = (footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]), footprint([192, 0, 2, 9], 24, [192, 0, 2, 2]));
-    let plan = Plan::replace(Some(&old), &new, NOW);
+    let plan = Plan::replace(Some(&old), &new, false, NOW);
     assert_eq!(written(&plan.put), ["+address 192.0.2.9/24", "+0.0.0.0/0 via 192.0.2.2 metric 1002 src 192.0.2.9"]);
     assert_eq!(written(&plan.clean), ["-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9"]);
 }
@@ -72,7 +72,7 @@ fn what_the_new_lease_lacks_goes_after_the_new_is_in() {
     let old = Footprint::of(&old, CHOICE);
     let new = footprint([198, 51, 100, 7], 24, [198, 51, 100, 1]);
     assert_eq!(
-        written(&Plan::replace(Some(&old), &new, NOW).clean),
+        written(&Plan::replace(Some(&old), &new, false, NOW).clean),
         [
             "-10.0.0.0/8 via 192.0.2.5 metric 1002 src 192.0.2.9",
             "-0.0.0.0/0 via 172.31.1.1 metric 1002 src 192.0.2.9",
@@ -85,7 +85,7 @@ fn what_the_new_lease_lacks_goes_after_the_new_is_in() {
 #[test]
 fn a_second_address_in_the_same_network_is_put_again_after_the_first_went() {
     let (old, new) = (footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]), footprint([192, 0, 2, 10], 24, [192, 0, 2, 1]));
-    let plan = Plan::replace(Some(&old), &new, NOW);
+    let plan = Plan::replace(Some(&old), &new, false, NOW);
     assert_eq!(
         written(&plan.clean),
         [
@@ -100,14 +100,14 @@ fn a_second_address_in_the_same_network_is_put_again_after_the_first_went() {
 #[test]
 fn another_prefix_length_is_another_address() {
     let (old, new) = (footprint([192, 0, 2, 9], 16, [192, 0, 2, 1]), footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]));
-    assert_eq!(written(&Plan::replace(Some(&old), &new, NOW).clean), ["-address 192.0.2.9/16"]);
+    assert_eq!(written(&Plan::replace(Some(&old), &new, false, NOW).clean), ["-address 192.0.2.9/16"]);
 }
 
 #[test]
 fn another_metric_leaves_no_route_behind() {
     let old = footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]);
     let new = Footprint { metric: 50, ..old.clone() };
-    let plan = Plan::replace(Some(&old), &new, NOW);
+    let plan = Plan::replace(Some(&old), &new, false, NOW);
     assert_eq!(written(&plan.clean), ["-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9"]);
 }
 
@@ -115,7 +115,7 @@ fn another_metric_leaves_no_route_behind() {
 fn another_mtu_leaves_no_route_behind() {
     let old = footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]);
     let new = Footprint { mtu: Some(1400), ..old.clone() };
-    let plan = Plan::replace(Some(&old), &new, NOW);
+    let plan = Plan::replace(Some(&old), &new, false, NOW);
     assert_eq!(written(&plan.clean), ["-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9"]);
 }
 
@@ -130,6 +130,22 @@ fn withdrawing_undoes_in_reverse() {
             "-address 10.156.0.5/32",
         ]
     );
+}
+
+#[test]
+fn an_address_of_somebody_else_is_left_alone_and_only_the_routes_are_ours() {
+    let ours = footprint([192, 0, 2, 9], 24, [192, 0, 2, 1]);
+    let theirs = Footprint { ours: false, ..ours.clone() };
+    let next = footprint([192, 0, 2, 10], 24, [192, 0, 2, 1]);
+    let (put, drop) =
+        ("+0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9", "-0.0.0.0/0 via 192.0.2.1 metric 1002 src 192.0.2.9");
+    assert_eq!(written(&Plan::replace(None, &theirs, false, NOW).put), [put], "leased");
+    assert_eq!(written(&Plan::replace(Some(&theirs), &theirs, false, NOW).put), [put], "renewed");
+    assert_eq!(written(&Plan::replace(Some(&ours), &theirs, false, NOW).clean), [""; 0], "made their own meanwhile");
+    assert_eq!(written(&Plan::withdraw(&theirs)), [drop], "over");
+    let moved = Plan::replace(Some(&theirs), &next, true, NOW).clean;
+    assert!(!written(&moved).iter().any(|change| change.contains("address 192.0.2.9")), "{moved:?}");
+    assert_eq!(written(&moved)[0], drop, "another address is leased");
 }
 
 #[test]

@@ -118,6 +118,7 @@ impl Stage {
             "deadline" => Event::Deadline,
             "applied" => Event::Applied,
             "refused policy" => Event::Refused(Refusal::Policy),
+            "refused new-server" => Event::Refused(Refusal::NewServer),
             "refused kernel" => Event::Refused(Refusal::Kernel { errno: 22 }),
             "refused conflict" => {
                 let addr = UnicastAddr::new(Ipv4Addr::new(192, 0, 2, 9)).ok_or("no address")?;

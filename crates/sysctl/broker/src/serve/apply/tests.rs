@@ -10,9 +10,9 @@ use super::*;
 use crate::write::work;
 
 /// Writers that are no processes: they do what appliers do as long as nothing is said to the contrary.
-struct Fake(BTreeMap<Class, FakeWriter>);
+pub(crate) struct Fake(BTreeMap<Class, FakeWriter>);
 
-struct FakeWriter {
+pub(crate) struct FakeWriter {
     name: &'static str,
     jobs: VecDeque<(Job, OwnedFd)>,
     /// How often it has no room, although its queue is empty.
@@ -54,7 +54,7 @@ impl FakeWriter {
     }
 }
 
-fn crew() -> Fake {
+pub(crate) fn crew() -> Fake {
     let writers = [(Class::Root, "root"), (Class::NetAdmin, "net"), (Class::SysAdmin, "admin")];
     Fake(writers.map(|(class, name)| (class, FakeWriter::new(name))).into())
 }
@@ -63,6 +63,16 @@ impl Fake {
     fn change(mut self, class: Class, change: impl FnOnce(&mut FakeWriter)) -> Self {
         change(self.0.get_mut(&class).unwrap());
         self
+    }
+
+    /// Takes the capability of its class away from a writer, or gives it back.
+    pub(crate) fn powerless(self, class: Class, powerless: bool) -> Self {
+        self.change(class, |writer| writer.powerless = powerless)
+    }
+
+    /// How many jobs the writer of a class was handed.
+    pub(crate) fn handed(&self, class: Class) -> usize {
+        self.0[&class].handed
     }
 }
 
@@ -129,7 +139,7 @@ fn takes(folder: &Path, job: &Job) -> bool {
 }
 
 /// A tree with these keys, each of them `0`.
-fn tree(test: &str, keys: &[String]) -> (Folder, Tree) {
+pub(crate) fn tree(test: &str, keys: &[String]) -> (Folder, Tree) {
     let folder = Folder::new(test);
     for key in keys {
         let path = folder.0.join(key);

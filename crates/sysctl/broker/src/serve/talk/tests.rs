@@ -19,7 +19,7 @@ fn step(path: &str, source: u16) -> Step {
 }
 
 fn steps<const N: usize>(steps: [Step; N]) -> Request {
-    let [batch] = Batch::pack(steps).try_into().unwrap();
+    let [batch] = Batch::pack(steps, usize::MAX).try_into().unwrap();
     Request::Steps(batch)
 }
 

@@ -1,12 +1,14 @@
-//! Whether a word is a verb with a slip or two.
+//! Whether a word is another one with a slip or two: a verb, an option, a key of a configuration.
 
-/// The verb that `word` is nearest to: it, or one slip away from a verb of up to five letters, two from a longer one. A
-/// slip is a letter too many, one too few, a wrong one, or two in the wrong order. Dashes before a verb do not count, for
-/// those that are options.
-pub(super) fn nearest<'v>(word: &str, verbs: &[&'v str]) -> Option<&'v str> {
-    let near = verbs.iter().filter_map(|verb| {
+/// The one of `known` words that `word` is nearest to: it, or one slip away from one of up to five letters, two from a longer
+/// one. A slip is a letter too many, one too few, a wrong one, or two in the wrong order. Dashes before a word do not count,
+/// for those that are options.
+#[must_use]
+pub fn nearest<'v>(word: &str, known: &[&'v str]) -> Option<&'v str> {
+    let typed = word.trim_start_matches('-');
+    let near = known.iter().filter_map(|verb| {
         let letters = verb.trim_start_matches('-');
-        let slips = slips(word.as_bytes(), letters.as_bytes());
+        let slips = slips(typed.as_bytes(), letters.as_bytes());
         let allowed = if letters.len() > 5 { 2 } else { 1 };
         (slips <= allowed).then_some((slips, *verb))
     });
@@ -49,6 +51,7 @@ mod tests {
             ("the verb itself", "status", Some("status")),
             ("an option without its dashes", "plan", Some("--plan")),
             ("with a slip", "pln", Some("--plan")),
+            ("with its dashes", "--pln", Some("--plan")),
             ("an interface", "eth0", None),
             ("another interface", "wlan0", None),
             ("nothing", "", None),
