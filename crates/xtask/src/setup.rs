@@ -1,7 +1,9 @@
-//! `setup`: installs what a task needs and this machine lacks, and nothing else. It never removes a package.
+//! `setup`: installs what a task needs and this machine lacks, and nothing else. It never removes a package: what could not be
+//! installed without that is only unpacked.
 
 mod apt;
 mod packages;
+mod unpacked;
 
 use std::process::Command;
 
@@ -19,7 +21,7 @@ use packages::{DEBIAN_PACKAGES, DebianPackage};
 pub(crate) enum Need {
     /// Namespaces, a veth and a DHCP server.
     Demo,
-    /// The demo's, the other server, the rival clients that validate the testbed, and cargo-deny.
+    /// The demo's, other servers, the rival clients that validate the testbed, and cargo-deny.
     Tests,
     /// The demo's and the rival clients.
     Bench,
@@ -163,6 +165,7 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
 /// When something is missing and cannot be installed.
 pub(crate) fn ensure_all(needs: &[Need]) -> Result<()> {
     debian_packages(needs)?;
+    unpacked::ensure(needs)?;
     // A stranger's machine has the tools of this one, so that they are not built there.
     if needs.contains(&Need::Tests) || needs.contains(&Need::Fresh) {
         toolchain_component("rustfmt", "fmt")?;

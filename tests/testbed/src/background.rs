@@ -10,10 +10,10 @@ use anyhow::{Result, anyhow};
 use crate::host::Host;
 
 /// How long a thread may wait for something before it asks [`Life::goes_on`] again.
-pub(crate) const STOP_EVERY: Duration = Duration::from_millis(20);
+pub const STOP_EVERY: Duration = Duration::from_millis(20);
 
 /// A thread in a host's network namespace; it ends when this is dropped.
-pub(crate) struct Background {
+pub struct Background {
     /// Who ends early, if it does.
     what: String,
     stop: Arc<AtomicBool>,
@@ -21,7 +21,7 @@ pub(crate) struct Background {
 }
 
 /// What the thread knows of its owner.
-pub(crate) struct Life {
+pub struct Life {
     ready: mpsc::Sender<()>,
     stop: Arc<AtomicBool>,
 }
@@ -31,7 +31,7 @@ impl Background {
     ///
     /// # Errors
     /// When the namespace cannot be had, or `work` ends before it is ready.
-    pub(crate) fn start(
+    pub fn start(
         host: &Host,
         what: &str,
         work: impl FnOnce(&Life) -> Result<()> + Send + 'static,
@@ -60,12 +60,12 @@ impl Life {
     ///
     /// # Errors
     /// When the owner is gone.
-    pub(crate) fn ready(&self) -> Result<()> {
+    pub fn ready(&self) -> Result<()> {
         Ok(self.ready.send(())?)
     }
 
     /// Whether the owner is still there.
-    pub(crate) fn goes_on(&self) -> bool {
+    pub fn goes_on(&self) -> bool {
         !self.stop.load(Ordering::Relaxed)
     }
 }

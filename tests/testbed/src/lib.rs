@@ -26,7 +26,7 @@
 //! happens to the caller, SIGKILL included, its hosts end with every process in them (see [`host`]).
 #![forbid(unsafe_code)]
 
-mod background;
+pub mod background;
 pub mod binaries;
 pub mod capture;
 pub mod client;
@@ -52,6 +52,7 @@ pub mod script;
 pub mod server;
 pub mod state;
 pub mod table;
+pub mod unpacked;
 pub mod wire;
 
 pub use capture::{Capture, Seen};

@@ -218,7 +218,7 @@ pub const IN_APPLIERS: [Denied; 46] = [
 
 /// What a supervisor needs to start its children, or they need to confine themselves: all of [`EVERYWHERE`] but this
 /// is denied to the three of them from the start.
-pub(super) const UNTIL_CONFINED: [Syscall; 19] = [
+pub(super) const UNTIL_CONFINED: [Syscall; 21] = [
     syscall!(SYS_execve),
     syscall!(SYS_execveat),
     syscall!(SYS_clone),
@@ -239,4 +239,7 @@ pub(super) const UNTIL_CONFINED: [Syscall; 19] = [
     syscall!(SYS_landlock_restrict_self),
     // The C library makes its own tables read-only before `main`.
     syscall!(SYS_mprotect),
+    // A broker that follows what others publish makes its watch while it still can.
+    syscall!(SYS_inotify_init1),
+    syscall!(SYS_inotify_add_watch),
 ];

@@ -1,4 +1,5 @@
-//! Debian's Rust: which packages make a compiler and a C library for a target, and unpacking them without installing them.
+//! Debian's archive: which packages make a compiler and a C library for a target, which libraries a program needs, and
+//! unpacking them without installing them.
 //!
 //! Versions move with Debian's security updates, so names and versions are asked for at run time.
 
@@ -100,6 +101,30 @@ impl Archive {
         Ok(vec![self.package("libstd-rust-web-dev")?])
     }
 
+    /// These packages and all libraries that they need, but those that every Debian has.
+    ///
+    /// # Errors
+    /// When Debian does not have one of the packages.
+    pub(crate) fn with_libraries(&self, names: &[&str]) -> Result<Vec<Package>> {
+        let mut wanted: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut packages = Vec::new();
+        let mut at = 0;
+        while let Some(name) = wanted.get(at).cloned() {
+            at += 1;
+            // Of what is only one of several possibilities, or the name of a capability, there may be no record.
+            let record = self.record(&name);
+            let record = if names.contains(&name.as_str()) { record? } else { record.unwrap_or_default() };
+            let Ok(version) = field(&record, "Version") else { continue };
+            packages.push(Package { version: version.to_owned(), name });
+            for other in dependencies(field(&record, "Depends").unwrap_or_default()).filter(|name| is_own_library(name)) {
+                if !wanted.iter().any(|name| name == other) {
+                    wanted.push(other.to_owned());
+                }
+            }
+        }
+        Ok(packages)
+    }
+
     /// Fetches `packages` and unpacks them all below `root`. Nothing is installed.
     ///
     /// # Errors
@@ -117,8 +142,13 @@ impl Archive {
     }
 }
 
+/// Whether a package is a library that not every Debian has.
+fn is_own_library(name: &str) -> bool {
+    name.starts_with("lib") && !["libc6", "libgcc-s1", "libstdc++6"].contains(&name)
+}
+
 /// The path with `-suffix` at its end: versions have dots, so nothing here has an extension.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().display();
     path.with_file_name(format!("{name}-{suffix}"))
 }
@@ -157,6 +187,12 @@ mod tests {
         assert!(field(RECORD, "Size").unwrap_err().to_string().contains("no Size"));
         let names: Vec<_> = dependencies(field(RECORD, "Depends").unwrap()).collect();
         assert_eq!(names, ["libc6", "libllvm22", "libstdc++6", "other"]);
+    }
+
+    #[test]
+    fn libraries_that_every_debian_has_are_not_fetched() {
+        let names: Vec<_> = dependencies(field(RECORD, "Depends").unwrap()).filter(|name| is_own_library(name)).collect();
+        assert_eq!(names, ["libllvm22"]);
     }
 
     #[test]

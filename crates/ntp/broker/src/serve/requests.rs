@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Asked, Notice, Permitted, Refusal, Request, Step};
+use orlop_ntp_contract::{Asked, Notice, Permitted, Refusal, Request, Step, StepReason};
 use orlop_sandbox::datagram::open_connected;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use rustix::io::Errno;
@@ -83,6 +83,9 @@ impl Server<'_> {
         let agreed: Vec<String> =
             agreed.iter().filter_map(|peer| self.peers.get(peer)).map(ToString::to_string).collect();
         info!(%from, %to, by = %offset, why = why.name(), agreed = agreed.join(" "), "clock set");
+        if matches!(why, StepReason::LoneAnswer(_)) {
+            warn!(server = agreed.join(" "), "only one of several servers has answered, and is believed");
+        }
         self.last_step = Some(Stepped { at: now, by: offset, why, agreed });
         self.refused = None;
         self.tell_mock()?;

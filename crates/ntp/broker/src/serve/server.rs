@@ -134,6 +134,8 @@ impl<'n> Server<'n> {
 
     async fn turns(&mut self) -> Result<Exit, Fatal> {
         self.equipment.clock.prove()?;
+        // A broker that died in the middle of a slew has left the clock at its rate.
+        self.equipment.clock.pace(self.drift).map_err(|cause| Fatal::os("cannot give the clock a rate", cause))?;
         self.begin()?;
         loop {
             let now = clock::now();

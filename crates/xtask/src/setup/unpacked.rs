@@ -1,0 +1,95 @@
+//! Debian packages that a task needs and that must not be installed: they conflict with what a user may have. They are
+//! unpacked below the target folder, each with the libraries that it needs, and started from there.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use orlop_testbed::unpacked;
+
+use super::Need;
+use crate::compiler::debian::{Archive, NATIVE, Package, beside};
+
+/// A package that is unpacked.
+struct UnpackedPackage {
+    name: &'static str,
+    why: &'static str,
+    needs: &'static [Need],
+}
+
+const PACKAGES: &[UnpackedPackage] = &[
+    UnpackedPackage {
+        name: "chrony",
+        why: "real time servers; installed, it would remove systemd-timesyncd",
+        needs: &[Need::Tests],
+    },
+    UnpackedPackage { name: "libfaketime", why: "time servers that are years off", needs: &[Need::Tests] },
+];
+
+/// The names of the packages that were unpacked, and their versions.
+const STAMP: &str = ".packages";
+
+/// Unpacks what is needed and not there yet. Needs no root.
+///
+/// # Errors
+/// When a package cannot be had.
+pub(super) fn ensure(needs: &[Need]) -> Result<()> {
+    let is_wanted = |package: &&UnpackedPackage| package.needs.iter().any(|need| needs.contains(need));
+    let wanted: Vec<&UnpackedPackage> = PACKAGES.iter().filter(is_wanted).collect();
+    let there = fs::read_to_string(unpacked::folder().join(STAMP)).unwrap_or_default();
+    let missing: Vec<&&UnpackedPackage> = wanted.iter().filter(|package| !is_stamped(&there, package.name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for UnpackedPackage { name, why, .. } in missing {
+        println!("  missing: {name} ({why}); unpacked, not installed");
+    }
+    // All of them once more: a folder that is made whole is never half of one.
+    let names: Vec<&str> = PACKAGES.iter().map(|package| package.name).collect();
+    // A machine without package lists, or with old ones, gets some of our own; they need no root.
+    unpack(&Archive::native(), &names).or_else(|error| {
+        println!("  once more, with package lists of our own: {error:#}");
+        unpack(&Archive::foreign(NATIVE, &beside(&unpacked::folder(), "apt"))?, &names)
+    })
+}
+
+fn unpack(archive: &Archive, names: &[&str]) -> Result<()> {
+    let packages = archive.with_libraries(names)?;
+    let root = unpacked::folder();
+    let partial = beside(&root, "partial");
+    for folder in [&partial, &root] {
+        if folder.exists() {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    archive.unpack(&packages, &partial)?;
+    fs::write(partial.join(STAMP), stamp(&packages)).context("cannot write into the target folder")?;
+    fs::rename(&partial, &root).with_context(|| format!("cannot make {}", root.display()))
+}
+
+fn stamp(packages: &[Package]) -> String {
+    packages.iter().map(|Package { name, version }| format!("{name} {version}\n")).collect()
+}
+
+fn is_stamped(stamp: &str, name: &str) -> bool {
+    stamp.lines().any(|line| line.split_once(' ').is_some_and(|(package, _)| package == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unpacked_is_known_by_its_whole_name() {
+        let package = |name: &str| Package { name: name.to_owned(), version: "1".to_owned() };
+        let stamp = stamp(&[package("chrony-extra"), package("libcap2")]);
+        assert!(is_stamped(&stamp, "libcap2") && is_stamped(&stamp, "chrony-extra"));
+        assert!(!is_stamped(&stamp, "chrony") && !is_stamped("", "chrony"));
+    }
+
+    #[test]
+    fn nothing_is_both_installed_and_unpacked() {
+        for package in PACKAGES {
+            assert!(super::super::packages::DEBIAN_PACKAGES.iter().all(|p| p.name != package.name), "{}", package.name);
+        }
+    }
+}

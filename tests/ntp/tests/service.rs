@@ -1,0 +1,89 @@
+//! The service: how long it waits, who waits for it, and what it is told to do.
+#![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
+
+use std::time::Duration;
+
+use orlop_test_ntp::script::{Packet, Reply};
+use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, Scripted, ntp, testbed};
+use orlop_testbed::Launch;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_service_that_nobody_answers_waits_and_is_right_once_somebody_does() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::of_1970()).unwrap();
+    let daemon = scene.start(&ntp().args(Scene::SERVERS)).unwrap();
+    scene.until(&daemon, "a first word", |status| status["phase"] == "asking").unwrap();
+    assert_eq!(scene.command(&["status"]).unwrap().wait_exit(SOON).unwrap().code(), Some(69));
+    let _servers = scene.servers(3).unwrap();
+    scene.until(&daemon, "a right clock", |status| status["synchronised"] == true).unwrap();
+    assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", daemon.text());
+}
+
+#[test]
+fn whoever_waits_for_a_right_clock_hears_of_it() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::of_1970()).unwrap();
+    let mut vain = scene.command(&["wait-sync", "--deadline", "2"]).unwrap();
+    assert_eq!(vain.wait_exit(SOON).unwrap().code(), Some(69), "{}", vain.text());
+    assert!(vain.stderr().contains("help: "), "{}", vain.text());
+
+    let mut waiting = Launch::of("orlop-ntp").args(["wait-sync"]).start(&scene.host).unwrap();
+    let daemon = scene.start(&ntp().args(Scene::SERVERS)).unwrap();
+    scene.until(&daemon, "a first word", |status| status["phase"] == "asking").unwrap();
+    assert_eq!(waiting.poll_exit().unwrap(), None, "{}", waiting.text());
+    let _servers = scene.servers(3).unwrap();
+    assert_eq!(waiting.wait_exit(SOON).unwrap().code(), Some(0), "{}", waiting.text());
+    assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", daemon.text());
+}
+
+// A clock that is ahead is not set back by a service that was only started anew: the operator's order does it.
+#[test]
+fn the_operators_order_sets_the_clock_back() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
+    let _servers = scene.servers(3).unwrap();
+    let daemon = ntp().args(Scene::SERVERS);
+    drop(scene.service(&daemon).unwrap());
+    Clock::ahead(HOUR).put(&scene.host).unwrap();
+    let running = scene.start(&daemon).unwrap();
+    scene.until(&running, "a slew", |status| status["phase"] == "slewing").unwrap();
+    let error = scene.clock().unwrap().error();
+    assert!(error < -3_590_000_000_000, "it was set back by itself: {error} ns\n{}", running.text());
+
+    let mut order = scene.command(&["step"]).unwrap();
+    assert_eq!(order.wait_exit(SOON).unwrap().code(), Some(0), "{}", order.text());
+    let status = scene
+        .until(&running, "a step", |status| status["last_step"]["why"] == "operator" && status["synchronised"] == true)
+        .unwrap();
+    assert_eq!(status["phase"], "steady", "{status:#}");
+    assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", running.text());
+    let shown = scene.command(&["status"]).unwrap().stdout();
+    assert!(shown.contains("last step  -3599 s") || shown.contains("last step  -3600 s"), "{shown}");
+}
+
+#[test]
+fn an_order_that_nobody_can_carry_out_is_told() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
+    for args in [&["step"][..], &["status"], &["sources"]] {
+        let mut run = scene.command(args).unwrap();
+        assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(69), "{args:?}: {}", run.text());
+        assert!(run.stderr().contains("help: "), "{args:?}: {}", run.text());
+    }
+}
+
+// The majority is counted against those who are asked, and each of them has one vote, whoever is in front of it.
+#[test]
+fn a_server_that_is_named_twice_has_one_vote() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(HOUR)).unwrap();
+    let lie = |question: &[u8]| vec![Reply::Direct(Packet::answer(question, 7200).encode())];
+    let liar = Scripted::on(&scene.host, 1122, lie).unwrap();
+    let _honest = scene.servers(1).unwrap();
+    let twice = ["127.0.0.1:1121", &liar.address, &liar.address];
+    let mut run = scene.oneshot(&ntp().args(twice).args(["--deadline", "3"])).unwrap();
+    assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(76), "{}", run.text());
+    assert!(scene.clock().unwrap().error() > 3_590_000_000_000, "{}", run.text());
+}
