@@ -31,11 +31,7 @@ impl Background {
     ///
     /// # Errors
     /// When the namespace cannot be had, or `work` ends before it is ready.
-    pub fn start(
-        host: &Host,
-        what: &str,
-        work: impl FnOnce(&Life) -> Result<()> + Send + 'static,
-    ) -> Result<Self> {
+    pub fn start(host: &Host, what: &str, work: impl FnOnce(&Life) -> Result<()> + Send + 'static) -> Result<Self> {
         let what = format!("{what} on {}", host.name());
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, is_ready) = mpsc::channel();

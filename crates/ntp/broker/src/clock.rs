@@ -45,13 +45,10 @@ impl Clock {
         let Self::Machine = self else { return Ok(()) };
         let same = KERNEL.get_frequency().and_then(|rate| KERNEL.set_frequency(rate));
         same.and_then(|_now| KERNEL.disable_kernel_ntp_algorithm()).map_err(|error| {
+            let is_forbidden = matches!(error, Error::NoPermission);
             let fatal = Fatal::new(Exit::Permission, "this process may not set the clock").cause(errno(error));
-            match error {
-                Error::NoPermission => {
-                    fatal.help("capabilities.add: [CAP_SYS_TIME]; in a user namespace, --mock-clock FILE")
-                }
-                _ => fatal,
-            }
+            let help = "capabilities.add: [CAP_SYS_TIME]; in a user namespace, --mock-clock FILE";
+            if is_forbidden { fatal.help(help) } else { fatal }
         })
     }
 

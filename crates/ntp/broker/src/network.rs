@@ -90,19 +90,14 @@ impl Addresses {
     /// Takes one datagram of the kernel's. Whether there is news.
     fn hear(&mut self, mut bytes: &[u8]) -> bool {
         while let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) {
-            match message.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
-                    if let Some(address) = usable(&address) {
-                        self.now.insert(address);
-                    }
+            if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) = &message.payload {
+                self.now.extend(usable(address));
+            } else if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(address)) = &message.payload {
+                if let Some(address) = usable(address) {
+                    self.now.remove(&address);
                 }
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(address)) => {
-                    if let Some(address) = usable(&address) {
-                        self.now.remove(&address);
-                    }
-                }
-                NetlinkPayload::Done(_) => self.listed = true,
-                _ => {}
+            } else if matches!(message.payload, NetlinkPayload::Done(_)) {
+                self.listed = true;
             }
             // Messages begin at multiples of four bytes (RFC 3549).
             let length = usize::try_from(message.header.length).unwrap_or(usize::MAX).next_multiple_of(4);
@@ -126,9 +121,12 @@ fn usable(message: &AddressMessage) -> Option<(u32, IpAddr)> {
         || message.attributes.iter().any(
             |attribute| matches!(attribute, AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Tentative)),
         );
-    let address = message.attributes.iter().find_map(|attribute| match attribute {
-        AddressAttribute::Local(address) | AddressAttribute::Address(address) => Some(*address),
-        _ => None,
+    let address = message.attributes.iter().find_map(|attribute| {
+        if let AddressAttribute::Local(address) | AddressAttribute::Address(address) = attribute {
+            Some(*address)
+        } else {
+            None
+        }
     })?;
     (message.header.scope == AddressScope::Universe && !tentative && !address.is_loopback())
         .then_some((message.header.index, address))

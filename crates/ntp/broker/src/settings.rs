@@ -112,10 +112,8 @@ fn fatal(error: ConfigError) -> Fatal {
 
 /// Our example is of no use to a user who wrote an ntpd.conf.
 fn in_openntpds_words(error: ConfigError) -> Fatal {
-    let path = match &error {
-        ConfigError::Wrong { path, .. } | ConfigError::Open { path, .. } => path.display().to_string(),
-        _ => return fatal(error),
-    };
+    let (ConfigError::Wrong { path, .. } | ConfigError::Open { path, .. }) = &error else { return fatal(error) };
+    let path = path.display().to_string();
     fatal(error).help(format!("edit it, then try: ntpd -n -f {path}"))
 }
 

@@ -116,7 +116,8 @@ impl Archive {
             let record = if names.contains(&name.as_str()) { record? } else { record.unwrap_or_default() };
             let Ok(version) = field(&record, "Version") else { continue };
             packages.push(Package { version: version.to_owned(), name });
-            for other in dependencies(field(&record, "Depends").unwrap_or_default()).filter(|name| is_own_library(name)) {
+            for other in dependencies(field(&record, "Depends").unwrap_or_default()).filter(|name| is_own_library(name))
+            {
                 if !wanted.iter().any(|name| name == other) {
                     wanted.push(other.to_owned());
                 }
@@ -191,7 +192,8 @@ mod tests {
 
     #[test]
     fn libraries_that_every_debian_has_are_not_fetched() {
-        let names: Vec<_> = dependencies(field(RECORD, "Depends").unwrap()).filter(|name| is_own_library(name)).collect();
+        let names: Vec<_> =
+            dependencies(field(RECORD, "Depends").unwrap()).filter(|name| is_own_library(name)).collect();
         assert_eq!(names, ["libllvm22"]);
     }
 

@@ -1,9 +1,9 @@
 use super::*;
 
 fn config(text: &str) -> Result<Config, String> {
-    orlop_config::parse::<File>(text, Path::new("ntp.toml")).map(Config::from).map_err(|error| match error {
-        ConfigError::Wrong { line, message, .. } => format!("{}: {message}", line.unwrap_or(0)),
-        other => other.to_string(),
+    orlop_config::parse::<File>(text, Path::new("ntp.toml")).map(Config::from).map_err(|error| {
+        let ConfigError::Wrong { line, message, .. } = error else { panic!("{error}") };
+        format!("{}: {message}", line.unwrap_or(0))
     })
 }
 

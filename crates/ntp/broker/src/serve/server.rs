@@ -56,6 +56,10 @@ pub(super) struct Server<'n> {
     pub(super) refused: Option<String>,
     /// Whether the addresses that were there at the start are known.
     listed: bool,
+    /// Whether the worker was told last that there is no network.
+    offline: bool,
+    /// Whether a server is, or was, on this machine.
+    asks_this_machine: bool,
     /// When the worker is told that the addresses changed: shortly after, because routes come after addresses.
     online_at: Option<Instant>,
     /// When the state is written again.
@@ -117,6 +121,8 @@ impl<'n> Server<'n> {
             last_step: None,
             refused: None,
             listed: false,
+            offline: false,
+            asks_this_machine: false,
             online_at: None,
             keep_at: now.after(KEEP_EVERY),
         }
@@ -221,18 +227,19 @@ impl<'n> Server<'n> {
     /// Where the servers of a source are.
     fn found(&mut self, source: SourceId, servers: Vec<ServerAddr>) -> Result<(), Fatal> {
         let servers: Bounded<ServerAddr, MAX_ADDRESSES> = servers.into_iter().take(MAX_ADDRESSES).collect();
+        self.asks_this_machine |= servers.iter().any(|server| server.socket_addr().ip().is_loopback());
         self.policy.learn(source, servers.clone());
-        self.notify(&Notice::Addresses { source, servers })
+        self.notify(&Notice::Addresses { source, servers })?;
+        if self.asks_this_machine && std::mem::take(&mut self.offline) { self.notify(&Notice::Online) } else { Ok(()) }
     }
 
     fn addresses_changed(&mut self, now: Instant, online: bool) -> Result<(), Fatal> {
         // A server on this machine needs no network.
-        let local =
-            |asked: &Asked| matches!(asked.place, Place::Address(server) if server.socket_addr().ip().is_loopback());
-        let online = online || self.sources.iter().any(|(_, asked)| local(asked));
+        let online = online || self.asks_this_machine;
         // The worker begins as if there were a network: the first list is no change.
         let was_told = std::mem::replace(&mut self.listed, true);
-        self.online_at = (online && was_told).then(|| now.after(SETTLE));
+        self.online_at = (online && (was_told || self.offline)).then(|| now.after(SETTLE));
+        self.offline = !online;
         if online { Ok(()) } else { self.notify(&Notice::Offline) }
     }
 
