@@ -172,3 +172,49 @@ fn a_slip_in_a_key_is_answered_with_the_key_that_was_meant() {
         assert!(want.is_none_or(|want| said.contains(want)), "{what}: {said}");
     }
 }
+
+#[test]
+fn a_file_that_need_not_be_there_is_still_read_when_something_is() {
+    let folder = TestFolder::new("config-optional");
+    let below = folder.0.join("file/below");
+    std::fs::write(folder.0.join("file"), "").unwrap();
+    assert!(matches!(load::<File>(&below, false), Err(ConfigError::Open { .. })), "a path that cannot be walked");
+    let wrong = folder.0.join("wrong.toml");
+    std::fs::write(&wrong, "deadline = 0").unwrap();
+    assert!(matches!(load::<File>(&wrong, false), Err(ConfigError::Wrong { line: Some(1), .. })));
+}
+
+#[test]
+fn a_line_is_counted_from_one_and_includes_its_end() {
+    for (offset, want) in [(0, 1), (1, 1), (2, 2), (3, 3), (4, 3), (99, 3)] {
+        assert_eq!(line_at("a\n\nb", offset), want, "{offset}");
+    }
+}
+
+#[test]
+fn every_way_in_which_a_file_is_wrong_says_what_to_do() {
+    let path = || Path::new("/etc/test.toml").to_owned();
+    for (error, problem, help) in [
+        (
+            ConfigError::Held { path: path() },
+            "is held by another process",
+            "grep LEASE /proc/locks, ls -i /etc/test.toml",
+        ),
+        (ConfigError::Large { path: path() }, "is larger than 65536 bytes", "is /etc/test.toml the file you mean?"),
+        (ConfigError::NotText { path: path() }, "is not UTF-8 text", "is /etc/test.toml the file you mean?"),
+        (
+            ConfigError::NotAFile { path: path(), kind: "a pipe" },
+            "is a pipe, not a regular file",
+            "cat /etc/test.toml > /etc/test.toml.toml",
+        ),
+        (
+            ConfigError::Wrong { path: path(), line: None, message: "no".to_owned() },
+            "is not a valid configuration",
+            "orlop-test --check --config /etc/test.toml",
+        ),
+    ] {
+        let told = error.fatal("orlop-test").to_string();
+        assert!(told.contains(problem) && told.contains(help), "{told}");
+        assert!(!told.contains("line "), "no line is to blame: {told}");
+    }
+}

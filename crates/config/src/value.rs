@@ -73,7 +73,9 @@ mod tests {
     #[test]
     fn seconds_have_two_ends() {
         for (secs, ok) in [(0, false), (1, true), (60, true), (61, false)] {
-            assert_eq!(Seconds::<1, 60>::new(secs).is_some(), ok, "{secs}");
+            let seconds = Seconds::<1, 60>::new(secs);
+            assert_eq!(seconds.map(Seconds::secs), ok.then_some(secs), "{secs}");
+            assert_eq!(seconds.map(Seconds::duration), ok.then(|| Duration::from_secs(secs.into())), "{secs}");
         }
     }
 

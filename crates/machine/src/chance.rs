@@ -82,6 +82,26 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_range_is_met_and_its_ends_belong_to_it() {
+        let mut chance = Chance::new(Seed::from_bytes([4; 32]));
+        let micros = |n| Duration::from_micros(n);
+        let drawn: std::collections::BTreeSet<_> =
+            (0..1_000).map(|_| chance.duration(micros(7)..=micros(10))).collect();
+        assert_eq!(drawn.into_iter().collect::<Vec<_>>(), [micros(7), micros(8), micros(9), micros(10)]);
+        assert_eq!(chance.duration(micros(7)..=micros(7)), micros(7));
+    }
+
+    #[test]
+    fn a_seed_for_something_else_gives_a_stream_of_its_own() {
+        let mut chance = Chance::new(Seed::from_bytes([5; 32]));
+        let (first, second) = (chance.seed(), chance.seed());
+        let number = |seed: &Seed| Chance::new(seed.clone()).number();
+        let numbers: std::collections::BTreeSet<_> =
+            [number(&first), number(&second), number(&Seed::from_bytes([5; 32]))].into_iter().collect();
+        assert_eq!(numbers.len(), 3);
+    }
+
+    #[test]
     fn an_empty_range_gives_its_start() {
         let mut chance = Chance::new(Seed::from_bytes([3; 32]));
         let (two, one) = (Duration::from_secs(2), Duration::from_secs(1));

@@ -50,6 +50,13 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_is_its_nanoseconds_since_boot() {
+        let start = Instant::from_nanos(1_500_000_000);
+        assert_eq!(start.as_nanos(), 1_500_000_000);
+        assert_eq!(start.after(Duration::from_millis(500)).as_nanos(), 2_000_000_000);
+    }
+
+    #[test]
     fn an_interval_is_never_negative() {
         let (early, late) = (Instant::from_nanos(5), Instant::from_nanos(9));
         assert_eq!(late.since(early), Duration::from_nanos(4));

@@ -239,6 +239,43 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_file_is_as_long_as_allowed_and_no_longer() {
+        let good = "netfacts 1\ninterface eth0\n";
+        let (lines, servers) = ("future x\n".repeat(MAX_LINES - 2), "ntp 192.0.2.1\n".repeat(MAX_SERVERS));
+        let (domains, rest) = ("search a\n".repeat(MAX_SEARCH), "x".repeat(MAX_TEXT - good.len() - "future ".len()));
+        for (what, more, want) in [
+            ("as many lines", &lines, Ok((MAX_LINES - 2, 0, 0))),
+            ("as many servers", &servers, Ok((0, 0, MAX_SERVERS))),
+            ("as many domains", &domains, Ok((0, MAX_SEARCH, 0))),
+            ("as many bytes", &format!("future {rest}"), Ok((1, 0, 0))),
+            ("one byte more", &format!("future {rest}x"), Err(ParseError::TooLong)),
+            ("one server more", &format!("{servers}ntp 192.0.2.1"), Err(ParseError::TooMany { line: 11 })),
+        ] {
+            let parsed = Facts::parse(&format!("{good}{more}"));
+            let counts = parsed.map(|Parsed { facts, unknown }| (unknown, facts.search.len(), facts.ntp.len()));
+            assert_eq!(counts, want, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_written() {
+        let servers = vec![IpAddr::from([192, 0, 2, 1]); MAX_SERVERS + 1];
+        let facts = Facts {
+            dns: servers.clone(),
+            search: vec![Domain::new("a").unwrap(); MAX_SEARCH + 1],
+            ntp: servers,
+            ..Facts::none(InterfaceName::new("eth0").unwrap())
+        };
+        let written = Facts::parse(&facts.render()).unwrap().facts;
+        assert_eq!(
+            (written.dns.len(), written.search.len(), written.ntp.len()),
+            (MAX_SERVERS, MAX_SEARCH, MAX_SERVERS)
+        );
+        assert_eq!((written.metric, written.domain), (0, None));
+        assert!(!facts.render().contains("metric"), "nobody said one");
+    }
+
     fn domain() -> impl Strategy<Value = Domain> {
         "[a-z0-9_]{1,20}(\\.[a-z0-9]{1,63}){0,3}".prop_filter_map("a domain", |text| Domain::new(&text))
     }

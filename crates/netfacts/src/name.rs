@@ -59,9 +59,15 @@ mod tests {
             ("second line", "a\nb", false),
             ("two words", "a b", false),
             ("leading hyphen", "-a", false),
+            ("final hyphen", "a.b-", false),
+            ("hyphen inside", "a-b", true),
+            ("longest label", &label, true),
+            ("a label that is one longer", &format!("{label}a"), false),
             ("not ASCII", "ü", false),
         ] {
-            assert_eq!(Domain::new(text).is_some(), want, "{what}");
+            let domain = Domain::new(text);
+            assert_eq!(domain.is_some(), want, "{what}");
+            assert!(domain.is_none_or(|domain| domain.as_str() == text && domain.to_string() == text), "{what}");
         }
     }
 }

@@ -140,10 +140,26 @@ mod tests {
             ("more than there are", &[2, 0], Err(DecodeError::Malformed)),
             ("more than bytes", &[17, 0], Err(DecodeError::Malformed)),
             ("fewer than there are", &[1, 0, 0], Err(DecodeError::Trailing { extra: 1 })),
+            ("as many as bytes, all empty", &[&[16][..], &[0; 16]].concat(), Ok(Batch(words(&[""; 16])))),
             ("more bytes than room", &[16; 18], Err(DecodeError::TooLong { len: 18, max: 17 })),
         ] {
             assert_eq!(decode::<Words>(frame), want, "{what}");
         }
+    }
+
+    #[test]
+    fn a_batch_takes_its_bytes_and_the_number_of_its_values() {
+        assert_eq!((max_size::<Words>(), max_size::<Batch<u8, 200>>()), (17, 202));
+        assert_eq!(Batch::<u8, 4>::pack([1, 2]), [Batch(vec![1, 2])]);
+        assert_eq!(Batch::<u8, 4>(vec![1, 2]).into_vec(), [1, 2]);
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_named_with_the_room_there_is() {
+        use serde::de::value::{Error, SeqDeserializer};
+        let seventeen = SeqDeserializer::<_, Error>::new([0_u8; 17].into_iter());
+        let error = Batch::<u8, 16>::deserialize(seventeen).unwrap_err();
+        assert_eq!(error.to_string(), "invalid length 17, expected values of at most 16 bytes");
     }
 
     proptest! {

@@ -148,6 +148,38 @@ mod tests {
     }
 
     #[test]
+    fn a_bounded_list_is_used_as_the_list_that_it_is() {
+        let two: Bounded<u8, 2> = [1, 2].into_iter().collect();
+        assert_eq!(format!("{two:?}"), "[1, 2]");
+        assert_eq!((&two).into_iter().copied().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((two.len(), Bounded::<u8, 2>::MAX), (2, 2));
+        assert_eq!(two.into_vec(), [1, 2]);
+        assert_eq!(Bounded::<u8, 2>::default(), Bounded::new());
+    }
+
+    #[test]
+    fn a_list_takes_its_values_and_their_number() {
+        use crate::max_size;
+        let sizes = [max_size::<Bounded<u8, 3>>(), max_size::<Bounded<u16, 3>>(), max_size::<Bounded<u8, 200>>()];
+        assert_eq!(sizes, [4, 10, 202]);
+    }
+
+    #[test]
+    fn a_longer_list_is_refused_whether_its_length_is_announced_or_not() {
+        use serde::de::value::{Error, SeqDeserializer};
+        let read = |values: &[u8]| {
+            let announced = Bounded::<u8, 2>::deserialize(SeqDeserializer::<_, Error>::new(values.iter().copied()));
+            let counted = values.iter().copied().filter(|_| true);
+            let unannounced = Bounded::<u8, 2>::deserialize(SeqDeserializer::<_, Error>::new(counted));
+            [announced, unannounced].map(|read| read.map(Bounded::into_vec).map_err(|error| error.to_string()))
+        };
+        assert_eq!(read(&[1, 2]), [Ok(vec![1, 2]), Ok(vec![1, 2])]);
+        let [announced, unannounced] = read(&[1, 2, 3]);
+        assert_eq!(announced, Err("invalid length 3, expected at most 2 values".to_owned()));
+        assert_eq!(unannounced, Err("invalid length 3, expected fewer values".to_owned()));
+    }
+
+    #[test]
     fn the_size_of_the_length_follows_the_varint_rule() {
         for (what, n, want) in
             [("one", 1, 1), ("last of one byte", 127, 1), ("first of two", 128, 2), ("three", 16_384, 3)]

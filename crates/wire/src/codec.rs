@@ -38,33 +38,27 @@ pub fn decode<T: Serialize + DeserializeOwned + MaxSize>(frame: &[u8]) -> Result
     }
     // postcard accepts a number spelled with more bytes than it needs (0x80 0x00 for 0). Encoding again and
     // comparing leaves one spelling, so that two frames are equal exactly when their meanings are.
-    let mut cursor = Comparing { rest: frame, same: true };
-    let same = postcard::serialize_with_flavor::<T, &mut Comparing<'_>, ()>(&value, &mut cursor);
-    if same.is_err() || !cursor.same || !cursor.rest.is_empty() {
-        return Err(DecodeError::NotCanonical);
+    match postcard::serialize_with_flavor::<T, Comparing<'_>, ()>(&value, Comparing(frame)) {
+        Ok(()) => Ok(value),
+        Err(_) => Err(DecodeError::NotCanonical),
     }
-    Ok(value)
 }
 
 /// Compares what postcard writes with what arrived, so that the check needs no second buffer.
-struct Comparing<'f> {
-    rest: &'f [u8],
-    same: bool,
-}
+struct Comparing<'f>(&'f [u8]);
 
-impl postcard::ser_flavors::Flavor for &mut Comparing<'_> {
+impl postcard::ser_flavors::Flavor for Comparing<'_> {
     type Output = ();
 
+    /// Which error does not matter: any means that the bytes differ.
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        match self.rest.split_first() {
-            Some((first, rest)) if *first == byte => self.rest = rest,
-            Some(_) | None => self.same = false,
-        }
-        Ok(())
+        let (first, rest) = self.0.split_first().ok_or(postcard::Error::SerializeBufferFull)?;
+        self.0 = rest;
+        if *first == byte { Ok(()) } else { Err(postcard::Error::SerializeBufferFull) }
     }
 
     fn finalize(self) -> postcard::Result<()> {
-        Ok(())
+        if self.0.is_empty() { Ok(()) } else { Err(postcard::Error::SerializeBufferFull) }
     }
 }
 

@@ -82,11 +82,25 @@ mod tests {
             ("two words", "a b", false),
             ("second line", "a\nb", false),
             ("label quote", "a\"b", false),
+            ("alias", "a:b", false),
+            ("escape", "a\\b", false),
             ("leading hyphen", "-a", true),
             ("final dot", "example.com.", true),
             ("not ASCII", "ü", false),
         ] {
             assert_eq!(InterfaceName::new(name).is_some(), ok, "{what}");
         }
+    }
+
+    #[test]
+    fn a_name_is_shown_and_sent_as_it_is_and_arrives_checked() {
+        let name = InterfaceName::new("eth0").unwrap();
+        assert_eq!(
+            (name.as_str(), name.to_string().as_str(), format!("{name:?}").as_str()),
+            ("eth0", "eth0", "\"eth0\"")
+        );
+        assert_eq!(crate::encode(&name, &mut [0; 16]), Ok(&b"\x04eth0"[..]));
+        assert_eq!(crate::decode(b"\x04eth0"), Ok(name));
+        assert!(crate::decode::<InterfaceName>(b"\x03a/b").is_err());
     }
 }

@@ -96,6 +96,21 @@ mod tests {
     }
 
     #[test]
+    fn text_is_shown_as_text_and_takes_its_bytes_and_their_number() {
+        let text = Str::<8>::new("a\nb").unwrap();
+        assert_eq!((text.to_string(), format!("{text:?}"), text.len()), ("a\nb".to_owned(), "\"a\\nb\"".to_owned(), 3));
+        assert_eq!((crate::max_size::<Str<8>>(), crate::max_size::<Str<200>>()), (9, 202));
+    }
+
+    #[test]
+    fn longer_text_is_refused_with_the_room_there_is() {
+        use serde::de::value::{Error, StrDeserializer};
+        let read = |text| Str::<4>::deserialize(StrDeserializer::<Error>::new(text));
+        assert_eq!(read("abcd"), Ok(Str::truncated("abcd")));
+        assert_eq!(read("abcde").unwrap_err().to_string(), "invalid length 5, expected text of at most 4 bytes");
+    }
+
+    #[test]
     fn truncation_never_splits_a_character() {
         for (what, text, want) in
             [("short", "ab", "ab"), ("long", "abcdef", "abcd"), ("wide", "aéé", "aé"), ("first too wide", "🦀🦀", "🦀")]

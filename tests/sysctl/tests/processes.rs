@@ -119,6 +119,8 @@ fn the_posture_in_the_status_is_what_the_kernel_says_of_every_process() {
         let status = &posture[role]["status"];
         assert_eq!((status["uids"][1].as_u64(), mask(&status["effective"])), (Some(uid), capabilities), "{role}");
     }
+    // What the kernel counts by user, it counts for the broker in a name of its own.
+    assert_eq!(posture["sysctl-broker"]["status"]["uids"], serde_json::json!([64605, 0, 0, 0]));
     for (name, uid, capabilities) in
         [("sysctl-root", 0, 0), ("sysctl-net", 64106, 1 << 12), ("sysctl-admin", 0, 1 << 21)]
     {
@@ -137,11 +139,11 @@ fn mask(names: &Value) -> u64 {
     serde_json::from_value::<CapabilitySet>(names.clone()).unwrap().bits()
 }
 
-/// uid, the five capability sets, `no_new_privs`, the number of filters and of threads.
+/// Real user, the five capability sets, `no_new_privs`, the number of filters and of threads.
 fn claimed(status: &Value) -> [u64; 9] {
     let number = |name: &str| status[name].as_u64().unwrap();
     [
-        status["uids"][1].as_u64().unwrap(),
+        status["uids"][0].as_u64().unwrap(),
         mask(&status["inheritable"]),
         mask(&status["permitted"]),
         mask(&status["effective"]),

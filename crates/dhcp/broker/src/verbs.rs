@@ -64,19 +64,28 @@ fn give(order: &Order) -> Result<(), Fatal> {
 /// As [`control`]; there is no status to go by, or not all is done when `patience` is over.
 pub fn renew_and_wait(target: Target, patience: Duration) -> Result<Exit, Fatal> {
     let standing = || status::standing(Path::new(OWN_FOLDER), &target);
-    let before = standing()?;
-    let end = clock::now().after(patience);
+    let ordered = clock::now();
+    let end = ordered.after(patience);
     give(&Order::Renew(target.clone()))?;
     loop {
-        let now = standing()?;
-        let left: Vec<String> = now.iter().filter(|one| !one.is_renewed_since(&before)).map(|one| one.name()).collect();
-        if left.is_empty() {
+        let now = match standing() {
+            // A daemon that has just begun has not written one yet.
+            Err(fatal) if clock::now() >= end => return Err(fatal),
+            Err(_) => {
+                std::thread::sleep(LOOK_EVERY);
+                continue;
+            }
+            Ok(now) => now,
+        };
+        let left: Vec<String> = now.iter().filter(|one| !one.is_renewed_since(ordered)).map(|one| one.name()).collect();
+        if left.is_empty() && !now.is_empty() {
             let all: Vec<String> = now.iter().map(ToString::to_string).collect();
             print(&format!("renewed: {}\n", all.join("; ")))?;
             return Ok(Exit::Done);
         }
         if clock::now() >= end {
-            let problem = format!("not renewed within {} s: {}", patience.as_secs(), left.join(", "));
+            let which = if left.is_empty() { "no interface has a carrier".to_owned() } else { left.join(", ") };
+            let problem = format!("not renewed within {} s: {which}", patience.as_secs());
             return Err(
                 Fatal::new(Exit::Unconfigured, problem).help("the daemon goes on trying; see: orlop-dhcp status")
             );

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use orlop_broker::command_line::{Arguments, Common, Part, mistake, once, refuse_mistyped};
 use orlop_broker::verbosity::Verbosity;
-use orlop_sandbox::fatal::{Fatal, nearest};
+use orlop_sandbox::fatal::Fatal;
 use orlop_sysctl_contract::{Dialect, Directory, MAX_PREFIXES, Prefix};
 use tracing::Level;
 
-use crate::sources::{self, Folders, Input, Wanted};
+use crate::sources::{Folders, Input, Wanted};
 use orlop_sysctl_profiles::DAEMON;
 
 /// One thing to do.
@@ -296,26 +296,13 @@ const fn swapped(c: char) -> char {
     }
 }
 
-/// What comes with the image.
-const PROFILES: [&str; 2] = ["kspp", "linuxkit"];
-
 fn profile(name: &OsStr) -> Result<String, Fatal> {
     let fits = |name: &&str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
-    let name = name.to_str().filter(fits).ok_or_else(|| {
+    name.to_str().filter(fits).map(str::to_owned).ok_or_else(|| {
         mistake(format!("{} is no name of a profile", name.display()), "orlop-sysctl --help names the profiles")
-    })?;
-    // One that comes with the image may not be there where only the programs are, which is another mistake.
-    if !PROFILES.contains(&name) && !sources::profile(name).exists() {
-        let all = PROFILES.join(", ");
-        let help = nearest(name, &PROFILES).map_or_else(
-            || format!("those that come with it: {all}"),
-            |meant| format!("did you mean: --profile {meant}? Those that come with it: {all}"),
-        );
-        return Err(mistake(format!("there is no profile '{name}'"), help));
-    }
-    Ok(name.to_owned())
+    })
 }
 
 #[cfg(test)]

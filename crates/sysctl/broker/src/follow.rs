@@ -14,8 +14,8 @@ use orlop_sandbox::multicast::{Heard, Multicast};
 use orlop_sandbox::signals::{Signal, Signals};
 use orlop_sandbox::timer::BootTimer;
 
-pub(crate) use care::Care;
 pub use care::Followed;
+pub(crate) use care::{Care, Patience};
 use interfaces::{Change, Interfaces};
 
 use crate::tree::Tree;

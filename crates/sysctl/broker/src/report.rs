@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::command_line::{Follow, Mode, Run};
 pub use crate::follow::Followed;
+use crate::follow::Patience;
 use crate::sources::Unread;
 
 pub use audit::Audit;
@@ -60,13 +61,26 @@ pub struct Record {
     pub outcome: Option<Outcome>,
     /// What the kernel said when everything was done, if it is not what it said before.
     pub later: Option<String>,
+    /// Of a service: somebody else has changed it since, and it is not what it should be.
+    pub(crate) foreign: bool,
+    /// Of a service: how often it may still be put back, if it ever was.
+    pub(crate) patience: Option<Box<Patience>>,
 }
 
 impl Record {
     /// Nothing has been tried yet.
     #[must_use]
     pub const fn new(permitted: Permitted) -> Self {
-        Self { permitted, by: None, retries: 0, attempt: None, outcome: None, later: None }
+        Self {
+            permitted,
+            by: None,
+            retries: 0,
+            attempt: None,
+            outcome: None,
+            later: None,
+            foreign: false,
+            patience: None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use orlop_sandbox::fatal::nearest;
 use orlop_sysctl_contract::{MAX_SOURCE, MAX_SOURCES, MAX_TEXT};
 
 use look::{Found, Place};
@@ -105,6 +106,9 @@ pub enum Unreadable {
     /// There are [`MAX_SOURCES`] already.
     #[error("there are more than {MAX_SOURCES} files")]
     TooMany,
+    /// There is no profile of this name.
+    #[error("there is no such profile; {0}")]
+    NoProfile(String),
     /// No folder has a file of this name.
     #[error("no folder of settings has a file of this name; for one in this folder, write ./ before it")]
     NotFound,
@@ -158,11 +162,20 @@ const STANDARD: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/s
 /// Where our profiles are: in this program's own root, whatever `--root` says.
 const PROFILES: &str = "/usr/lib/orlop/sysctl.d";
 
-/// Where the profile of this name is.
-#[must_use]
-pub fn profile(name: &str) -> PathBuf {
-    Path::new(PROFILES).join(format!("{name}.conf"))
+/// What keeps a profile from being read, with what the user may have meant where there is none of this name.
+fn unknown(profile: &str, why: Unreadable) -> Unreadable {
+    match why {
+        Unreadable::Io(cause) if cause.kind() == io::ErrorKind::NotFound && !SHIPPED.contains(&profile) => {
+            let all = SHIPPED.join(", ");
+            let meant = nearest(profile, &SHIPPED).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
+            Unreadable::NoProfile(format!("{meant}those that come with it: {all}"))
+        }
+        other => other,
+    }
 }
+
+/// The profiles that come with the image.
+const SHIPPED: [&str; 2] = ["kspp", "linuxkit"];
 
 impl Sources {
     /// Reads what is `wanted`. What cannot be read is in [`Sources::unread`], and the rest goes on.
@@ -173,8 +186,9 @@ impl Sources {
         let place = Place::open(wanted.root.as_deref())?;
         let mut sources = Self::default();
         for profile in &wanted.profiles {
-            let path = self::profile(profile);
-            sources.add(display(&path), Tolerance::None, || read::file(&Place::Own, &path));
+            let path = Path::new(PROFILES).join(format!("{profile}.conf"));
+            let read = || read::file(&Place::Own, &path).map_err(|why| unknown(profile, why));
+            sources.add(display(&path), Tolerance::None, read);
         }
         if let Folders::AllOf(folder) = &wanted.folders {
             for path in look::everything(&place, folder)? {

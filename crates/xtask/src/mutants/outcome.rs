@@ -100,7 +100,7 @@ pub(super) fn read(
         let file = Path::new(&file).strip_prefix(folder).map_or(file.clone(), |file| file.display().to_string());
         let function = function.map_or_else(String::new, |function| function.function_name);
         // `crates/a/src/b.rs:8:5: replace == with != in c`
-        let mutation = name.splitn(2, ": ").nth(1).unwrap_or(&name).to_owned();
+        let mutation = name.split_once(": ").map_or(name.as_str(), |(_, mutation)| mutation).to_owned();
         let mutant = Survivor { file, function, line, mutation, reason: String::new() };
         tried.push(Tried { package, line_number, mutant, end: summary });
     }

@@ -91,11 +91,13 @@ enum Extent {
 }
 
 fn extent(role: &Role) -> Extent {
-    match role {
-        Role::ForBrokers(name) if name == "config" => Extent::Everything,
-        Role::ForBrokers(_) | Role::Broker(_) => Extent::Modules,
-        role if role.is_pure() => Extent::Everything,
-        _ => Extent::Nothing,
+    let is_config = matches!(role, Role::ForBrokers(name) if name == "config");
+    if role.is_pure() || is_config {
+        Extent::Everything
+    } else if matches!(role, Role::ForBrokers(_) | Role::Broker(_)) {
+        Extent::Modules
+    } else {
+        Extent::Nothing
     }
 }
 

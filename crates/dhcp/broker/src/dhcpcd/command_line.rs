@@ -70,6 +70,10 @@ pub fn parse(daemon: &Daemon, options: impl IntoIterator<Item = OsString>) -> Re
     if mode == Mode::OneShot {
         leaves = Leaves::Never;
     }
+    if ready.is_some() && leaves != Leaves::Never {
+        // Whoever starts one in the background waits for its end.
+        return Err(usage(&"--ready-fd goes with --nobackground or --oneshot"));
+    }
     Ok(Wish::Run(Run { mode, leaves, json: false, ready, settings }))
 }
 

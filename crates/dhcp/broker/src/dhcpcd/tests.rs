@@ -75,7 +75,9 @@ fn without_an_option_against_it_the_users_process_leaves_a_service_behind() {
         assert_eq!(run(text).leaves, want, "{what}");
     }
     assert_eq!(run("--ready-fd 7 -B").ready, Some(7));
-    assert_eq!(line("--ready-fd soon").unwrap_err().exit, Exit::Usage);
+    for wrong in ["-B --ready-fd soon", "--ready-fd 7 eth0", "-b --ready-fd 7"] {
+        assert_eq!(line(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+    }
 }
 
 #[test]

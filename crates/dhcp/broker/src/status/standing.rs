@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use orlop_broker::status::{self, Document};
 use orlop_dhcp_contract::Phase;
+use orlop_machine::Instant;
 use orlop_sandbox::fatal::Fatal;
 
 use super::{Body, InterfaceDocument};
@@ -29,12 +31,17 @@ pub fn standing(folder: &Path, target: &Target) -> Result<Vec<LeaseStanding>, Fa
 }
 
 impl LeaseStanding {
-    /// Whether a server has granted or extended its lease after `before` was written.
+    /// Whether a server has granted or extended its lease at a request that was sent after `moment`.
     #[must_use]
-    pub fn is_renewed_since(&self, before: &[Self]) -> bool {
-        let acquired = |one: &Self| one.0.lease.as_ref().map(|lease| lease.acquired.boottime_ms);
-        let old = before.iter().find(|one| one.0.name == self.0.name).and_then(acquired);
-        self.0.phase == Some(Phase::Bound) && acquired(self).is_some_and(|now| Some(now) > old)
+    pub fn is_renewed_since(&self, moment: Instant) -> bool {
+        let acquired = self
+            .0
+            .lease
+            .as_ref()
+            .map(|lease| Instant::from_nanos(lease.acquired.boottime_ms.saturating_mul(1_000_000)));
+        // Whole milliseconds, rounded down.
+        let acquired = acquired.map(|at| at.after(Duration::from_millis(1)));
+        self.0.phase == Some(Phase::Bound) && acquired.is_some_and(|at| at > moment)
     }
 
     /// What the interface is called.

@@ -1,7 +1,6 @@
 //! What becomes of settings after the first run: those that were missing are tried again, and those that somebody has changed
 //! are reported, and put back if that is wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use orlop_machine::{Bucket, Instant};
@@ -17,10 +16,6 @@ use crate::tree::Tree;
 #[derive(Debug)]
 pub(crate) struct Care {
     enforce: bool,
-    /// Those that somebody has changed, and that are not what they should be.
-    foreign: BTreeSet<Key>,
-    /// For those that were put back.
-    patience: BTreeMap<Key, Patience>,
     /// Of the lines about changes.
     lines: Bucket,
     /// Changes that there was no line for.
@@ -44,7 +39,7 @@ pub struct Followed {
 
 /// How often a setting is put back.
 #[derive(Debug)]
-struct Patience {
+pub(crate) struct Patience {
     left: Bucket,
     /// When it was said that there is none left.
     said: Option<Instant>,
@@ -66,8 +61,6 @@ impl Care {
     pub(crate) const fn new(now: Instant, enforce: bool) -> Self {
         Self {
             enforce,
-            foreign: BTreeSet::new(),
-            patience: BTreeMap::new(),
             lines: Bucket::new(now, LINES, LINE_EVERY),
             unsaid: 0,
             followed: Followed { came: 0, foreign: 0, put_back: 0, last: None },
@@ -82,47 +75,16 @@ impl Care {
         tree: &Tree,
         crew: &mut impl Writers,
         plan: Vec<Permitted>,
-        came: &BTreeSet<String>,
+        came: &[String],
         now: Instant,
     ) -> bool {
-        let mut different = self.forget_what_went(report, tree, &plan);
+        let mut different = forget_what_went(report, tree, &plan);
         different |= self.try_again(report, tree, crew, plan, came, now);
-        let foreign = self.compare(report, tree, now);
-        different |= !foreign.is_empty();
-        if self.enforce {
-            let wrong: Vec<Key> = self.foreign.iter().cloned().collect();
-            different |= self.put_back(report, tree, crew, &wrong, now);
-        }
+        different |= self.compare(report, tree, now);
+        different |= self.enforce && self.put_back(report, tree, crew, now);
         if self.unsaid > 0 && self.lines.take(now) {
             warn!("somebody has changed {} more settings", std::mem::take(&mut self.unsaid));
         }
-        different
-    }
-
-    /// Forgets what a pattern found and is not there any more; what has a line of its own is missing from now on. Says whether
-    /// there is any.
-    fn forget_what_went(&mut self, report: &mut Report, tree: &Tree, plan: &[Permitted]) -> bool {
-        let planned: BTreeSet<&Key> = plan.iter().map(|permitted| &permitted.step().key).collect();
-        let before = report.records.len();
-        report.records.retain(|record| planned.contains(&record.permitted.step().key));
-        let mut different = report.records.len() != before;
-        for record in report.records.iter_mut().filter(|record| record.outcome != Some(Outcome::Missing)) {
-            let gone = tree.open_key(&record.permitted.step().key).err();
-            if let Some(errno) = gone.filter(|errno| [Errno::NOENT, Errno::NOTDIR].contains(errno)) {
-                record.attempt = Some(Attempt::Unopened(errno.raw_os_error()));
-                record.outcome = Some(Outcome::Missing);
-                record.later = None;
-                different = true;
-            }
-        }
-        let is_there = |record: &Record| record.outcome != Some(Outcome::Missing);
-        let there: BTreeSet<&Key> = report
-            .records
-            .iter()
-            .filter(|record| is_there(record))
-            .map(|record| &record.permitted.step().key)
-            .collect();
-        self.foreign.retain(|key| there.contains(key));
         different
     }
 
@@ -133,36 +95,37 @@ impl Care {
         tree: &Tree,
         crew: &mut impl Writers,
         plan: Vec<Permitted>,
-        came: &BTreeSet<String>,
+        came: &[String],
         now: Instant,
     ) -> bool {
-        let places = places(report);
+        let places = Places::of(report);
         let is_due = |permitted: &Permitted| {
             let key = &permitted.step().key;
-            let Some(record) = places.get(key).and_then(|at| report.records.get(*at)) else { return true };
+            let Some(record) = places.find(report, key).and_then(|at| report.records.get(at)) else { return true };
             let missing = matches!(record.outcome, Some(Outcome::Missing | Outcome::Skipped(Skipped::KeyMissing)));
-            missing || is_refused(record) || key.interface().is_some_and(|interface| came.contains(interface))
+            missing || is_refused(record) || is_of_one_of(key, came)
         };
         let due: Vec<Permitted> = plan.into_iter().filter(is_due).collect();
-        let (mut different, mut in_force) = (false, Vec::new());
+        let (mut different, mut in_force, mut added) = (false, Vec::new(), Vec::new());
         for record in apply::all(tree, crew, Policy::arrange(due), false) {
             let key = record.permitted.step().key.clone();
-            let before = places.get(&key).and_then(|at| report.records.get(*at)).map(|record| record.outcome);
-            let again = key.interface().is_some_and(|interface| came.contains(interface));
+            let place = places.find(report, &key);
+            let before = place.and_then(|at| report.records.get(at)).map(|record| record.outcome);
+            let again = is_of_one_of(&key, came);
             if before == Some(record.outcome) && !again {
                 continue;
             }
             different = true;
-            self.foreign.remove(&key);
             report.log_record(&record);
             if is_in_force(&record) {
-                in_force.push(key.clone());
+                in_force.push(key);
             }
-            match places.get(&key).and_then(|at| report.records.get_mut(*at)) {
-                Some(place) => *place = record,
-                None => report.records.push(record),
+            match place.and_then(|at| report.records.get_mut(at)) {
+                Some(place) => *place = Record { patience: place.patience.take(), ..record },
+                None => added.push(record),
             }
         }
+        report.records.append(&mut added);
         if let [first, others @ ..] = in_force.as_slice() {
             self.followed.came += in_force.len() as u64;
             self.followed.last = Some(now);
@@ -172,64 +135,48 @@ impl Care {
         different
     }
 
-    /// Compares what was in force with what it is. Says which settings somebody has changed since it was looked last.
-    fn compare(&mut self, report: &mut Report, tree: &Tree, now: Instant) -> Vec<Key> {
-        let mut changed = Vec::new();
+    /// Compares what was in force with what it is. Says whether somebody has changed a setting since it was looked last.
+    fn compare(&mut self, report: &mut Report, tree: &Tree, now: Instant) -> bool {
+        let mut different = false;
         for at in 0..report.records.len() {
-            let Some(record) = report.records.get_mut(at) else { break };
-            let step = record.permitted.step();
-            let was_foreign = self.foreign.contains(&step.key);
-            if !was_foreign && !is_in_force(record) {
+            let Some(record) = report.records.get_mut(at).filter(|record| record.foreign || is_in_force(record)) else {
                 continue;
-            }
+            };
+            let step = record.permitted.step();
             let Some(reading) = tree.read(&step.key) else { continue };
-            let key = step.key.clone();
             if holds(&step.want, &reading) {
-                if was_foreign {
-                    self.foreign.remove(&key);
+                if std::mem::take(&mut record.foreign) {
                     record.outcome = Some(Outcome::Unchanged);
                     record.later = None;
-                    changed.push(key);
+                    different = true;
                 }
                 continue;
             }
-            if was_foreign && record.later.as_deref() == Some(&*reading) {
+            if record.foreign && record.later.as_deref() == Some(&*reading) {
                 continue;
             }
             record.outcome = Some(Outcome::Overtaken);
             record.later = Some(reading.as_str().to_owned());
-            self.foreign.insert(key.clone());
+            record.foreign = true;
             self.followed.foreign += 1;
             self.followed.last = Some(now);
-            changed.push(key);
-            if self.lines.take(now) {
-                if let Some(record) = report.records.get(at) {
-                    report.log_record(record);
-                }
-            } else {
-                self.unsaid = self.unsaid.saturating_add(1);
+            different = true;
+            match report.records.get(at).filter(|_| self.lines.take(now)) {
+                Some(record) => report.log_record(record),
+                None => self.unsaid = self.unsaid.saturating_add(1),
             }
         }
-        changed
+        different
     }
 
     /// Puts back what somebody has changed, unless that was done too often.
-    fn put_back(
-        &mut self,
-        report: &mut Report,
-        tree: &Tree,
-        crew: &mut impl Writers,
-        wrong: &[Key],
-        now: Instant,
-    ) -> bool {
-        let places = places(report);
+    fn put_back(&mut self, report: &mut Report, tree: &Tree, crew: &mut impl Writers, now: Instant) -> bool {
         let mut different = false;
-        for key in wrong {
-            let Some(place) = places.get(key).and_then(|at| report.records.get_mut(*at)) else { continue };
-            let patience = self
-                .patience
-                .entry(key.clone())
-                .or_insert_with(|| Patience { left: Bucket::new(now, PUT_BACK, PUT_BACK_EVERY), said: None });
+        for place in report.records.iter_mut().filter(|record| record.foreign) {
+            let key = &place.permitted.step().key;
+            let patience = place.patience.get_or_insert_with(|| {
+                Box::new(Patience { left: Bucket::new(now, PUT_BACK, PUT_BACK_EVERY), said: None })
+            });
             if !patience.left.take(now) {
                 if patience.said.is_none_or(|said| now.since(said) >= SAY_AGAIN_AFTER) {
                     patience.said = Some(now);
@@ -244,16 +191,15 @@ impl Care {
             let Some(record) = apply::all(tree, crew, plan, false).pop() else { continue };
             different = true;
             let done = is_in_force(&record);
-            *place = record;
-            if done {
-                self.foreign.remove(key);
-                self.followed.put_back += 1;
-                self.followed.last = Some(now);
-            }
             if self.lines.take(now) {
                 info!("{key} is put back: {}", if done { "ok" } else { "the kernel does not take it any more" });
             } else {
                 self.unsaid = self.unsaid.saturating_add(1);
+            }
+            *place = Record { patience: place.patience.take(), foreign: !done, ..record };
+            if done {
+                self.followed.put_back += 1;
+                self.followed.last = Some(now);
             }
         }
         different
@@ -265,9 +211,50 @@ fn is_in_force(record: &Record) -> bool {
     matches!(record.outcome, Some(Outcome::Ok | Outcome::Unchanged | Outcome::Kept | Outcome::Normalized))
 }
 
-/// Where the record of each key is.
-fn places(report: &Report) -> BTreeMap<Key, usize> {
-    report.records.iter().enumerate().map(|(at, record)| (record.permitted.step().key.clone(), at)).collect()
+/// Whether it is a setting of one of these interfaces.
+fn is_of_one_of(key: &Key, interfaces: &[String]) -> bool {
+    key.interface().is_some_and(|interface| interfaces.iter().any(|name| name == interface))
+}
+
+/// Where the record of each key is: places among the records, by their keys.
+struct Places(Vec<usize>);
+
+impl Places {
+    fn of(report: &Report) -> Self {
+        let key = |at: &usize| report.records.get(*at).map(|record| &record.permitted.step().key);
+        let mut places: Vec<usize> = (0..report.records.len()).collect();
+        places.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        Self(places)
+    }
+
+    fn find(&self, report: &Report, key: &Key) -> Option<usize> {
+        let of = |at: &usize| report.records.get(*at).map(|record| &record.permitted.step().key);
+        self.0.binary_search_by(|at| of(at).cmp(&Some(key))).ok().and_then(|at| self.0.get(at)).copied()
+    }
+}
+
+/// Forgets what a pattern found and is not there any more; what has a line of its own is missing from now on. Says whether
+/// there is any.
+fn forget_what_went(report: &mut Report, tree: &Tree, plan: &[Permitted]) -> bool {
+    let places = Places::of(report);
+    let mut planned = vec![false; report.records.len()];
+    for at in plan.iter().filter_map(|permitted| places.find(report, &permitted.step().key)) {
+        planned[at] = true;
+    }
+    let mut different = planned.contains(&false);
+    let mut planned = planned.into_iter();
+    report.records.retain(|_| planned.next() == Some(true));
+    for record in report.records.iter_mut().filter(|record| record.outcome != Some(Outcome::Missing)) {
+        let gone = tree.open_key(&record.permitted.step().key).err();
+        if let Some(errno) = gone.filter(|errno| [Errno::NOENT, Errno::NOTDIR].contains(errno)) {
+            record.attempt = Some(Attempt::Unopened(errno.raw_os_error()));
+            record.outcome = Some(Outcome::Missing);
+            record.later = None;
+            record.foreign = false;
+            different = true;
+        }
+    }
+    different
 }
 
 #[cfg(test)]

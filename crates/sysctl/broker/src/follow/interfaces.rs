@@ -1,8 +1,6 @@
 //! Which interface has which name, from what the kernel says about links: an interface that takes the name of another has
 //! settings of its own, which nobody has put in force.
 
-use std::collections::BTreeMap;
-
 use orlop_sysctl_contract::{Directory, Name};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
 
@@ -10,7 +8,7 @@ use crate::tree::Tree;
 
 /// The numbers of interfaces by their names.
 #[derive(Debug, Default)]
-pub(super) struct Interfaces(BTreeMap<String, u32>);
+pub(super) struct Interfaces(Vec<(String, u32)>);
 
 /// What a datagram says that was not known.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,12 +34,15 @@ impl Interfaces {
     pub(super) fn heard(&mut self, datagram: &[u8]) -> Option<Change> {
         let Link { gone, new, index, name } = Link::parse(datagram)?;
         if gone {
-            self.0.remove(&name);
+            self.0.retain(|(known, _)| *known != name);
             return Some(Change::Gone);
         }
-        // It may have had another name.
-        self.0.retain(|known, number| *number != index || *known == name);
-        let known = self.0.insert(name.clone(), index) == Some(index);
+        let known = self.0.contains(&(name.clone(), index));
+        if !known {
+            // It may have had another name, and the name have been another's.
+            self.0.retain(|(known, number)| *number != index && *known != name);
+            self.0.push((name.clone(), index));
+        }
         (new || !known).then_some(Change::Came(name))
     }
 }
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn an_interface_that_was_not_known_has_come() {
-        let mut interfaces = Interfaces(BTreeMap::from([("eth0".to_owned(), 2), ("eth1".to_owned(), 3)]));
+        let mut interfaces = Interfaces(vec![("eth0".to_owned(), 2), ("eth1".to_owned(), 3)]);
         for (what, datagram, want) in [
             ("one that is known goes up", link(16, 0, 2, 1, "eth0"), None),
             ("a new one", link(16, 0, 7, u32::MAX, "wan0"), came("wan0")),
@@ -130,7 +131,8 @@ mod tests {
         ] {
             assert_eq!(interfaces.heard(&datagram), want, "{what}");
         }
-        assert_eq!(interfaces.0, BTreeMap::from([("eth0".to_owned(), 3), ("wan0".to_owned(), 7)]));
+        interfaces.0.sort_unstable();
+        assert_eq!(interfaces.0, [("eth0".to_owned(), 3), ("wan0".to_owned(), 7)]);
     }
 
     #[test]
@@ -149,6 +151,6 @@ mod tests {
     #[test]
     fn those_that_are_there_are_known() {
         let tree = Tree::open(std::path::Path::new("/proc/sys")).unwrap();
-        assert_eq!(Interfaces::of(&tree).0.get("lo"), Some(&1));
+        assert!(Interfaces::of(&tree).0.contains(&("lo".to_owned(), 1)));
     }
 }

@@ -1,7 +1,5 @@
 //! A service: it stays, listens for interfaces and modules, and looks now and then whether everything is still in force.
 
-use std::collections::BTreeSet;
-
 use orlop_broker::posture::Postures;
 use orlop_sandbox::broker::Narrow;
 use orlop_sandbox::clock;
@@ -40,9 +38,10 @@ impl Service {
     /// A process of the daemon has ended, or the worker says what ours never says: the supervisor starts all of them anew, and
     /// everything is put in force once more.
     pub(super) async fn serve(mut self) -> Result<Exit, Fatal> {
-        let mut came = BTreeSet::new();
+        let mut came = Vec::new();
         loop {
             let event = tokio::select! {
+                biased;
                 event = self.ears.next(self.schedule.next()) => event?,
                 spoken = self.channel.recv() => {
                     return Err(spoken.map_or_else(talk::worker_ended, |_| talk::unheard_of("it speaks unasked")));
@@ -55,7 +54,9 @@ impl Service {
                     return Ok(Exit::Done);
                 }
                 Event::Came(name) => {
-                    came.insert(name);
+                    if !came.contains(&name) {
+                        came.push(name);
+                    }
                     self.schedule.interface_changed(now);
                 }
                 Event::Changed => self.schedule.interface_changed(now),
@@ -65,7 +66,7 @@ impl Service {
         }
     }
 
-    async fn look(&mut self, came: &BTreeSet<String>) -> Result<(), Fatal> {
+    async fn look(&mut self, came: &[String]) -> Result<(), Fatal> {
         let mut policy = Policy::new(&self.rules, self.lock);
         let plan = talk::again(&self.channel, &self.tree, self.report.names.len(), &mut policy);
         let plan = self.narrow.within(PLAN_WITHIN, plan).await?;

@@ -234,3 +234,18 @@ fn a_folder_that_is_not_there_is_no_error_and_a_root_that_is_not_there_is_one() 
 fn a_name_with_a_line_end_stays_on_one_line() {
     assert_eq!(display(Path::new("/a\nb\x1b[2J")), "/a\\nb\\u{1b}[2J");
 }
+
+#[test]
+fn a_profile_that_there_is_not_is_answered_with_those_that_there_are() {
+    for (name, want) in [
+        ("ksp", "there is no such profile; did you mean kspp? those that come with it: kspp, linuxkit"),
+        ("linux-kit", "there is no such profile; did you mean linuxkit? those that come with it: kspp, linuxkit"),
+        ("hardened", "there is no such profile; those that come with it: kspp, linuxkit"),
+    ] {
+        let wanted = Wanted { profiles: vec![name.to_owned()], settings: vec!["vm.x=1".into()], ..Wanted::default() };
+        let Sources { texts, unread } = Sources::read(&wanted).unwrap();
+        let unread: Vec<String> = unread.iter().map(ToString::to_string).collect();
+        assert_eq!(unread, [format!("cannot read /usr/lib/orlop/sysctl.d/{name}.conf: {want}")]);
+        assert_eq!(texts.len(), 1, "the rest counts");
+    }
+}

@@ -48,7 +48,7 @@ impl Stage {
     }
 
     fn look(&mut self, seconds: u64, wishes: &[Wish<'_>], came: &[&str]) -> bool {
-        let came = came.iter().map(|name| (*name).to_owned()).collect();
+        let came: Vec<String> = came.iter().map(|name| (*name).to_owned()).collect();
         self.care.look(&mut self.report, &self.tree, &mut self.crew, plan(wishes), &came, at(seconds))
     }
 
