@@ -27,8 +27,8 @@ const BAD: u32 = 8;
 /// word.
 const SILENT_AT_MOST: Duration = Duration::from_secs(64);
 
-/// How long a server that has told us to stop is left alone, if there is no other address.
-const DENIED: Duration = Duration::from_secs(3600);
+/// How long a server that has told us to stop is left alone.
+pub(crate) const DENIED: Duration = Duration::from_secs(3600);
 
 /// One server, at one address.
 #[derive(Debug)]

@@ -1,17 +1,34 @@
 //! Sources: names with addresses, and who of them is being asked.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
+use orlop_machine::Instant;
 use orlop_ntp_contract::{MAX_ADDRESSES, ServerAddr, SourceConduct, SourceId};
+
+use crate::peer::DENIED;
 
 /// One source: a server, or a pool of them.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) conduct: SourceConduct,
     addresses: Vec<ServerAddr>,
-    /// Addresses that were tried and found bad, the latest last. They are taken again when there is nothing else.
-    bad: VecDeque<ServerAddr>,
+    /// Addresses that were tried and found bad, the latest last.
+    bad: VecDeque<Bad>,
 }
+
+/// An address that was tried.
+#[derive(Debug, Clone, Copy)]
+struct Bad {
+    server: ServerAddr,
+    /// From then on it is as good as any other: servers are repaired.
+    until: Instant,
+    /// It does not want to be asked, so it is not even taken when there is nothing else.
+    denied: bool,
+}
+
+/// How long an address is passed over that does not answer, or disagrees.
+const BAD_FOR: Duration = Duration::from_secs(600);
 
 /// All sources.
 #[derive(Debug, Default)]
@@ -55,30 +72,30 @@ impl Sources {
 
     /// Servers that should be asked and are not, each with its source; `used` are all that are being asked. One server has one
     /// vote, whoever names it.
-    pub(crate) fn missing(&self, used: &[(SourceId, ServerAddr)]) -> Vec<(SourceId, ServerAddr)> {
+    pub(crate) fn missing(&self, now: Instant, used: &[(SourceId, ServerAddr)]) -> Vec<(SourceId, ServerAddr)> {
         let mut taken = used.to_vec();
         for (id, source) in &self.0 {
             let has = taken.iter().filter(|(of, _)| of == id).count();
             let more = source.conduct.kind.want().saturating_sub(has);
             let is_free = |server: &&ServerAddr| !taken.iter().any(|(_, other)| other == *server);
-            let free: Vec<ServerAddr> = source.candidates().filter(is_free).take(more).copied().collect();
+            let free: Vec<ServerAddr> = source.candidates(now).filter(is_free).take(more).copied().collect();
             taken.extend(free.into_iter().map(|server| (*id, server)));
         }
         taken.split_off(used.len())
     }
 
     /// Whether somebody could take the place of this server.
-    pub(crate) fn has_another(&self, source: SourceId, used: &[(SourceId, ServerAddr)]) -> bool {
+    pub(crate) fn has_another(&self, now: Instant, source: SourceId, used: &[(SourceId, ServerAddr)]) -> bool {
         self.0
             .get(&source)
-            .is_some_and(|source| source.good().any(|server| !used.iter().any(|(_, other)| other == server)))
+            .is_some_and(|source| source.good(now).any(|server| !used.iter().any(|(_, other)| other == server)))
     }
 
-    /// It was tried, and is bad.
-    pub(crate) fn reject(&mut self, source: SourceId, server: ServerAddr) {
+    /// It was tried, and is bad, or does not want to be asked.
+    pub(crate) fn reject(&mut self, now: Instant, source: SourceId, server: ServerAddr, denied: bool) {
         let Some(source) = self.0.get_mut(&source) else { return };
-        source.bad.retain(|bad| *bad != server);
-        source.bad.push_back(server);
+        source.bad.retain(|bad| bad.server != server);
+        source.bad.push_back(Bad { server, until: now.after(if denied { DENIED } else { BAD_FOR }), denied });
         if source.bad.len() > MAX_ADDRESSES {
             source.bad.pop_front();
         }
@@ -86,13 +103,15 @@ impl Sources {
 }
 
 impl Source {
-    fn good(&self) -> impl Iterator<Item = &ServerAddr> {
-        self.addresses.iter().filter(|server| !self.bad.contains(server))
+    fn good(&self, now: Instant) -> impl Iterator<Item = &ServerAddr> {
+        let is_bad = move |server: &ServerAddr| self.bad.iter().any(|bad| bad.server == *server && now < bad.until);
+        self.addresses.iter().filter(move |server| !is_bad(server))
     }
 
     /// The good ones, and then the bad ones, the longest ago first.
-    fn candidates(&self) -> impl Iterator<Item = &ServerAddr> {
-        self.good().chain(self.bad.iter().filter(|server| self.addresses.contains(server)))
+    fn candidates(&self, now: Instant) -> impl Iterator<Item = &ServerAddr> {
+        let is_listed = move |bad: &&Bad| self.addresses.contains(&bad.server) && !bad.denied && now < bad.until;
+        self.good(now).chain(self.bad.iter().filter(is_listed).map(|bad| &bad.server))
     }
 }
 
@@ -101,6 +120,8 @@ mod tests {
     use orlop_ntp_contract::{Kind, PollRange};
 
     use super::*;
+
+    const NOW: Instant = Instant::from_nanos(7);
 
     fn server(last: u8) -> ServerAddr {
         ServerAddr::new([192, 0, 2, last].into(), 123).unwrap()
@@ -126,7 +147,7 @@ mod tests {
             std::net::IpAddr::V4(v4) => v4.octets()[3],
             std::net::IpAddr::V6(_) => 0,
         };
-        sources.missing(&used).into_iter().map(|(source, server)| (source.into(), last(server))).collect()
+        sources.missing(NOW, &used).into_iter().map(|(source, server)| (source.into(), last(server))).collect()
     }
 
     #[test]
@@ -162,13 +183,22 @@ mod tests {
     #[test]
     fn bad_addresses_come_last_and_are_not_lost() {
         let mut sources = sources(&[(Kind::Server, &[1, 2, 3])]);
-        sources.reject(id(0), server(1));
+        sources.reject(NOW, id(0), server(1), false);
         assert_eq!(missing(&sources, &[]), [(0, 2)]);
-        assert!(sources.has_another(id(0), &[]));
-        sources.reject(id(0), server(2));
-        sources.reject(id(0), server(3));
+        assert!(sources.has_another(NOW, id(0), &[]));
+        sources.reject(NOW, id(0), server(2), false);
+        sources.reject(NOW, id(0), server(3), false);
         assert_eq!(missing(&sources, &[]), [(0, 1)], "the longest ago");
-        assert!(!sources.has_another(id(0), &[]), "but nothing is better than it");
+        assert!(!sources.has_another(NOW, id(0), &[]), "but nothing is better than it");
+        assert!(sources.has_another(NOW.after(BAD_FOR), id(0), &[]), "until somebody may have repaired it");
+    }
+
+    #[test]
+    fn who_does_not_want_to_be_asked_is_left_alone() {
+        let mut sources = sources(&[(Kind::Server, &[1])]);
+        sources.reject(NOW, id(0), server(1), true);
+        assert_eq!(missing(&sources, &[]), []);
+        assert_eq!(sources.missing(NOW.after(DENIED), &[]), [(id(0), server(1))]);
     }
 
     #[test]

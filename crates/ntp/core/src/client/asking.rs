@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Discard, PeerId, Poll, Request, SourceId, Utc};
+use orlop_ntp_contract::{Discard, PeerId, PeerState, Poll, Request, SourceId, Utc};
 
 use super::{Action, Client, Stage};
 use crate::peer::{Peer, Socket};
@@ -51,7 +51,7 @@ impl Client {
 
     /// Servers that should be asked and are not.
     fn take_on(&mut self, now: Instant) {
-        for (source, server) in self.sources.missing(&self.used()) {
+        for (source, server) in self.sources.missing(now, &self.used()) {
             let Some(conduct) = self.sources.conduct(source) else { continue };
             let Some(free) = PeerId::all().find(|id| !self.peers.contains_key(id)) else { return };
             let mut peer = Peer::new(now, source, server, conduct.prefer, conduct.polls);
@@ -67,11 +67,12 @@ impl Client {
             return;
         }
         let used = self.used();
-        let is_replaceable = |peer: &Peer| peer.is_bad() && self.sources.has_another(peer.source, &used);
-        let bad = self.peers.values().find(|peer| is_replaceable(peer)).map(|peer| (peer.source, peer.server));
-        if let Some((source, server)) = bad {
+        let is_replaceable = |peer: &Peer| peer.is_bad() && self.sources.has_another(now, peer.source, &used);
+        let denied = |peer: &Peer| peer.opinion == PeerState::Denied;
+        let bad = self.peers.values().find(|peer| is_replaceable(peer));
+        if let Some((source, server, denied)) = bad.map(|peer| (peer.source, peer.server, denied(peer))) {
             self.replaced_at = Some(now);
-            self.sources.reject(source, server);
+            self.sources.reject(now, source, server, denied);
             self.drop_peers(now, actions, |peer, _| peer.server == server);
         }
     }

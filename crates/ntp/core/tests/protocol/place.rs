@@ -11,3 +11,9 @@ pub(crate) const BEGIN: u64 = FLOOR + 30 * 86_400;
 pub(crate) fn address(n: usize) -> ServerAddr {
     ServerAddr::new([192, 0, 2, u8::try_from(n + 1).unwrap()].into(), 123).unwrap()
 }
+
+/// The number of the server at this address.
+pub(crate) fn number(server: ServerAddr) -> usize {
+    let std::net::IpAddr::V4(v4) = server.socket_addr().ip() else { panic!("{server}") };
+    usize::from(v4.octets()[3]) - 1
+}

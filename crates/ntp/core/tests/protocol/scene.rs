@@ -60,6 +60,8 @@ impl Server {
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     pub(crate) servers: Vec<Server>,
+    /// One name for all servers, of which so many are asked, instead of one for each.
+    pub(crate) pool: Option<u8>,
     /// The truth at the beginning, and what the clock shows instead.
     pub(crate) truth: Utc,
     pub(crate) shown: Utc,
@@ -97,6 +99,7 @@ impl Scene {
         let truth = Utc::from_secs(BEGIN);
         Self {
             servers,
+            pool: None,
             truth,
             shown: truth,
             ppm: 20.0,

@@ -6,7 +6,7 @@ use orlop_ntp_contract::{
     Asked, Discard, Leap, Notice, Occasion, Offset, PeerState, Phase, Policy, Refusal, StepReason, Utc,
 };
 
-use crate::place::{BEGIN, FLOOR};
+use crate::place::{BEGIN, FLOOR, number};
 use crate::scene::{Scene, Server, Twist};
 use crate::world::World;
 
@@ -358,4 +358,44 @@ fn a_step_in_the_middle_of_a_slew_ends_it() {
     assert_eq!(reasons(&world), [StepReason::Majority(Occasion::Restore)]);
     assert!(world.worst(40.0) < 0.010, "{} s", world.worst(40.0));
     assert!(world.worst(3600.0) < 0.003, "{} s", world.worst(3600.0));
+}
+
+/// The numbers of the servers that are asked at the end.
+fn asked(world: &World) -> Vec<usize> {
+    let mut asked: Vec<usize> = world.status.as_ref().unwrap().peers.iter().map(|peer| number(peer.server)).collect();
+    asked.sort_unstable();
+    asked
+}
+
+#[test]
+fn bad_members_of_a_pool_make_room_for_others() {
+    let silent = || Server { silent: true, ..Server::wan() };
+    let deny = || Server { kiss: Some(*b"DENY"), ..Server::wan() };
+    let liar = || Server::wan().ahead(5);
+    let good = Server::wan;
+    for (what, servers, want) in [
+        ("all are good", vec![good(), good(), good(), good(), good(), good()], vec![0, 1, 2, 3]),
+        ("one is silent", vec![good(), silent(), good(), good(), good(), good()], vec![0, 2, 3, 4]),
+        ("one wants to be left alone", vec![good(), good(), deny(), good(), good(), good()], vec![0, 1, 3, 4]),
+        ("one lies", vec![liar(), good(), good(), good(), good(), good()], vec![1, 2, 3, 4]),
+        ("one of each kind", vec![liar(), silent(), good(), good(), deny(), good(), good()], vec![2, 3, 5, 6]),
+    ] {
+        let world = Scene { pool: Some(4), ..Scene::new(servers) }.behind(secs(HOUR)).run(8000);
+        assert_eq!(asked(&world), want, "{what}");
+        assert_eq!((reasons(&world), phase(&world)), (vec![BOOT], Phase::Steady), "{what}");
+        assert!(world.worst(5000.0) < 0.005, "{what}: {} s", world.worst(5000.0));
+    }
+}
+
+#[test]
+fn a_pool_in_which_all_are_bad_is_gone_through_again_and_again() {
+    // Long after all were tried, two of them are repaired.
+    let silent = || Server { silent: true, ..Server::wan() };
+    for repaired in [[0, 1], [4, 5]] {
+        let script = repaired.map(|n| (5000, Twist::Server(n, Box::new(Server::wan())))).to_vec();
+        let scene = Scene { script, ..Scene::new((0..6).map(|_| silent()).collect()) };
+        let world = Scene { pool: Some(2), ..scene }.behind(secs(HOUR)).run(9000);
+        assert_eq!((asked(&world), phase(&world)), (repaired.to_vec(), Phase::Steady));
+        assert!(world.right_at.is_some_and(|at| at < 7000.0), "{:?}", world.right_at);
+    }
 }

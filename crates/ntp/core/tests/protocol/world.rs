@@ -2,6 +2,7 @@
 //!
 //! True time is what servers without an error show. The broker is the contract's policy and nothing else.
 
+use core::ops::Range;
 use core::time::Duration;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -12,10 +13,11 @@ use orlop_ntp_contract::{
     Rules, SourceConduct, SourceId, Status, Step, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
+use orlop_wire::Bounded;
 
 use crate::answer::{Answer, nonce};
 use crate::crystal::Crystal;
-use crate::place::{FLOOR, address};
+use crate::place::{FLOOR, address, number};
 use crate::scene::{Scene, Twist};
 use crate::weather::Weather;
 
@@ -40,7 +42,7 @@ pub(crate) struct World {
     /// The last that the kernel was told: leap second, largest error; `None` when it was told that nobody knows.
     pub(crate) vouched: Option<(Leap, Duration)>,
     /// When each server was asked last, by the boot clock.
-    asked: BTreeMap<PeerId, u64>,
+    asked: BTreeMap<usize, u64>,
     pub(crate) questions: u32,
     pub(crate) rate: Frequency,
     /// Seconds of truth at which the error was below 10 ms for the first time.
@@ -102,14 +104,25 @@ impl World {
             drift: Frequency::ZERO,
         };
         self.tell(Notice::Begin(conduct));
-        for (n, server) in self.scene.servers.clone().into_iter().enumerate() {
-            let source = SourceId::new(u8::try_from(n).unwrap()).unwrap();
-            let servers = [address(n)].into_iter().collect::<orlop_wire::Bounded<_, 16>>();
-            self.policy.learn(source, servers.clone());
-            let conduct = SourceConduct { kind: Kind::Server, prefer: server.prefer, polls: self.scene.polls };
-            self.tell(Notice::Source { source, conduct });
-            self.tell(Notice::Addresses { source, servers });
+        let count = self.scene.servers.len();
+        if let Some(want) = self.scene.pool {
+            self.name(0, Kind::Pool { want }, 0..count);
+            return;
         }
+        for n in 0..count {
+            self.name(n, Kind::Server, n..n + 1);
+        }
+    }
+
+    /// A source, and the servers behind its name.
+    fn name(&mut self, number: usize, kind: Kind, servers: Range<usize>) {
+        let source = SourceId::new(u8::try_from(number).unwrap()).unwrap();
+        let prefer = self.scene.servers[servers.start].prefer;
+        let servers: Bounded<_, 16> = servers.map(address).collect();
+        self.policy.learn(source, servers.clone());
+        let conduct = SourceConduct { kind, prefer, polls: self.scene.polls };
+        self.tell(Notice::Source { source, conduct });
+        self.tell(Notice::Addresses { source, servers });
     }
 
     /// Lets the world go on for so many seconds.
@@ -273,10 +286,9 @@ impl World {
                 self.vouched = None;
                 None
             }
-            Request::Connect { peer, source, server } => {
-                assert_eq!(server, address(usize::from(u8::from(source))));
+            Request::Connect { peer, source: _, server } => {
                 self.count += 1;
-                self.sockets.insert(peer, usize::try_from(self.count).unwrap() * 16 + usize::from(u8::from(source)));
+                self.sockets.insert(peer, usize::try_from(self.count).unwrap() * 16 + number(server));
                 Some(Notice::Connected { peer, server })
             }
             Request::Report(status) => {
@@ -288,13 +300,13 @@ impl World {
 
     /// A question goes its way, and its answer comes back, if nothing is lost.
     fn send(&mut self, peer: PeerId, packet: [u8; 48]) {
-        let boot = self.crystal.boot();
-        if let Some(before) = self.asked.insert(peer, boot) {
-            assert!(boot - before >= 2_000_000_000, "{peer} was asked twice within two seconds");
+        let Some(socket) = self.sockets.get(&peer).copied() else { panic!("{peer} was asked without a socket") };
+        let (boot, number) = (self.crystal.boot(), socket % 16);
+        if let Some(before) = self.asked.insert(number, boot) {
+            assert!(boot - before >= 2_000_000_000, "server {number} was asked twice within two seconds");
         }
         self.questions += 1;
-        let Some(socket) = self.sockets.get(&peer).copied() else { panic!("{peer} was asked without a socket") };
-        let server = self.scene.servers[socket % 16].clone();
+        let server = self.scene.servers[number].clone();
         let mut way = |base: f64| ((base + self.weather.exponential(server.jitter)) * 1e9) as u64;
         let (forth, back) = (way(server.ways.0), way(server.ways.1));
         let lost = (0..2).any(|_| self.weather.even() * 100.0 <= f64::from(server.loss));
