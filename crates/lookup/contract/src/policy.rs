@@ -14,7 +14,8 @@ use crate::{NameId, Request, ServerCount};
 pub struct Policy {
     servers: ServerCount,
     names: BTreeSet<NameId>,
-    connects: Bucket,
+    /// None before the first, and after a change of servers.
+    connects: Option<Bucket>,
     results: Bucket,
     denials: Bucket,
 }
@@ -33,11 +34,12 @@ impl Permitted {
 }
 
 impl Policy {
-    /// Sockets at once, and then one each [`Policy::CONNECT_EVERY`]: all names at all servers, each with UDP and then TCP.
-    pub const CONNECT_BURST: u32 = 192;
-    /// See [`Policy::CONNECT_BURST`]. A name that nobody answers for takes nine sockets in its quickest round of seven
-    /// seconds, and then ever fewer.
-    pub const CONNECT_EVERY: Duration = Duration::from_millis(100);
+    /// Sockets at once, and then one each [`Policy::CONNECT_EVERY`]; all of them again when there are other servers. An honest
+    /// worker needs no more than these in the worst of networks: all names at all servers, each with UDP and then TCP, and a
+    /// second later once more. A test of `orlop-lookup-core` lets it try.
+    pub const CONNECT_BURST: u32 = 320;
+    /// See [`Policy::CONNECT_BURST`].
+    pub const CONNECT_EVERY: Duration = Duration::from_millis(10);
     /// Results at once, and then one each [`Policy::RESULT_EVERY`].
     pub const RESULT_BURST: u32 = 128;
     /// See [`Policy::RESULT_BURST`]. Addresses live a minute at least; failures come ever more rarely.
@@ -54,7 +56,7 @@ impl Policy {
         Self {
             servers: ServerCount::NONE,
             names: BTreeSet::new(),
-            connects: Bucket::new(now, Self::CONNECT_BURST, Self::CONNECT_EVERY),
+            connects: None,
             results: Bucket::new(now, Self::RESULT_BURST, Self::RESULT_EVERY),
             denials: Bucket::new(now, Self::DENIAL_BURST, Self::DENIAL_EVERY),
         }
@@ -63,6 +65,7 @@ impl Policy {
     /// There are so many servers from now on, as the worker is told.
     pub const fn servers(&mut self, count: ServerCount) {
         self.servers = count;
+        self.connects = None;
     }
 
     /// The worker is told to look up this name.
@@ -90,7 +93,10 @@ impl Policy {
     fn decide(&mut self, now: Instant, request: &Request) -> Result<(), Denied> {
         let (id, bucket) = match request {
             Request::Connect(place) if !self.servers.has(place.server) => return Err(Denied::UnknownServer),
-            Request::Connect(place) => (place.id, &mut self.connects),
+            Request::Connect(place) => {
+                let full = || Bucket::new(now, Self::CONNECT_BURST, Self::CONNECT_EVERY);
+                (place.id, self.connects.get_or_insert_with(full))
+            }
             Request::Found { addresses, .. } if addresses.is_empty() => return Err(Denied::NothingFound),
             Request::Found { id, .. } | Request::Failed { id, .. } => (*id, &mut self.results),
         };

@@ -70,3 +70,15 @@ impl fmt::Display for Failure {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_is_said_in_its_own_words() {
+        let words: Vec<String> =
+            [Failure::NoSuchName, Failure::NoAddress, Failure::Unanswered].iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["does not exist", "has no address", "got no answer from any name server"]);
+    }
+}

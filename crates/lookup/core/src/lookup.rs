@@ -11,7 +11,7 @@ use orlop_machine::{Backoff, Chance, Instant};
 use orlop_wire::{Bounded, DomainName, HostAddr};
 
 use crate::answer::Reply;
-use crate::exchange::{Exchange, REFUSED_WAIT};
+use crate::exchange::Exchange;
 use crate::lookups::Action;
 use crate::question::Kind;
 
@@ -287,15 +287,12 @@ impl Asking {
         scene.ask(Request::Connect(place));
     }
 
-    /// A server has failed. If it is the last one that was asked, the next one is asked without waiting. Where none is left,
-    /// not even one to wait for, the next round is soon.
+    /// A server has failed. If it is the last one that was asked, the next one is asked without waiting. Where none is left
+    /// the round goes on all the same: who fails at once must not be asked without end.
     fn hurry(&mut self, failed: Place, scene: &mut Scene<'_>) {
-        if self.asked < scene.servers.index() {
-            if failed.server.index().saturating_add(1) == self.asked {
-                self.ask_next(failed.id, scene);
-            }
-        } else if self.exchanges.is_empty() {
-            self.next_at = self.next_at.min(scene.now.after(REFUSED_WAIT));
+        let is_latest = failed.server.index().saturating_add(1) == self.asked;
+        if is_latest && self.asked < scene.servers.index() {
+            self.ask_next(failed.id, scene);
         }
     }
 

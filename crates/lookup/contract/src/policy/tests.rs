@@ -87,6 +87,15 @@ fn each_kind_of_request_has_its_rate() {
 }
 
 #[test]
+fn other_servers_can_be_asked_at_once() {
+    let mut policy = policy();
+    let sockets = |policy: &mut Policy| (0..400).filter(|_| policy.permit(at(0), connect(0, 0)).is_ok()).count();
+    assert_eq!([sockets(&mut policy), sockets(&mut policy)], [320, 0]);
+    policy.servers(ServerCount::new(2).unwrap());
+    assert_eq!([sockets(&mut policy), sockets(&mut policy)], [320, 0]);
+}
+
+#[test]
 fn a_worker_that_is_denied_too_much_is_not_ours() {
     let mut policy = policy();
     for _ in 0..Policy::DENIAL_BURST {

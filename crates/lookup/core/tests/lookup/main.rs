@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
 
 mod answers;
+mod honesty;
 mod message;
 mod properties;
 mod script;
