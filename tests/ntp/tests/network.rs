@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// The shortest time between two questions to one server, less what a busy machine adds to the first of them.
-const APART: Duration = Duration::from_millis(1950);
+const APART: Duration = Duration::from_millis(1800);
 const ARP: [u8; 2] = [0x08, 0x06];
 
 /// What the DHCP client leaves when a network names these time servers (option 42).

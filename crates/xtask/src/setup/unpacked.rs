@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use orlop_testbed::unpacked;
 
-use super::Need;
+use super::{Need, apt};
 use crate::compiler::debian::{Archive, NATIVE, Package, beside};
 
 /// A package that is unpacked.
@@ -42,6 +42,11 @@ pub(super) fn ensure(needs: &[Need]) -> Result<()> {
     }
     for UnpackedPackage { name, why, .. } in missing {
         println!("  missing: {name} ({why}); unpacked, not installed");
+    }
+    if !apt::is_there() {
+        // Where nothing can be installed either, what needs them says so when it is started.
+        println!("  left out: only Debian's packages can be unpacked");
+        return Ok(());
     }
     // All of them once more: a folder that is made whole is never half of one.
     let names: Vec<&str> = PACKAGES.iter().map(|package| package.name).collect();
