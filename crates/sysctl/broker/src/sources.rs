@@ -164,14 +164,12 @@ const PROFILES: &str = "/usr/lib/orlop/sysctl.d";
 
 /// What keeps a profile from being read, with what the user may have meant where there is none of this name.
 fn unknown(profile: &str, why: Unreadable) -> Unreadable {
-    match why {
-        Unreadable::Io(cause) if cause.kind() == io::ErrorKind::NotFound && !SHIPPED.contains(&profile) => {
-            let all = SHIPPED.join(", ");
-            let meant = nearest(profile, &SHIPPED).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
-            Unreadable::NoProfile(format!("{meant}those that come with it: {all}"))
-        }
-        other => other,
+    let is_missing = matches!(&why, Unreadable::Io(cause) if cause.kind() == io::ErrorKind::NotFound);
+    if !is_missing || SHIPPED.contains(&profile) {
+        return why;
     }
+    let meant = nearest(profile, &SHIPPED).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
+    Unreadable::NoProfile(format!("{meant}those that come with it: {}", SHIPPED.join(", ")))
 }
 
 /// The profiles that come with the image.
