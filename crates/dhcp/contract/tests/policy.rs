@@ -36,33 +36,16 @@ fn ours() -> Policy {
 }
 
 fn decided(policy: &mut Policy, now: Instant, request: Request) -> Result<(), Denied> {
-    policy.permit(now, request).map(|permitted| drop(permitted.into_request()))
+    // What is permitted is sent.
+    policy.permit(now, request).map(|permitted| {
+        if let Request::Transmit(transmission) = permitted.into_request() {
+            policy.sent(now, &transmission);
+        }
+    })
 }
 
 fn configured(policy: &mut Policy, now: Instant, lease: Lease) -> Result<(), Denied> {
     decided(policy, now, Request::Configure { link: eth0(), lease })
-}
-
-#[test]
-fn only_the_address_that_was_asked_for_is_declined() {
-    let (nine, server) = (unicast(9), unicast(1));
-    let select = Ask::Select { requested: nine, server };
-    for (what, asks, declined, want) in [
-        ("the one that was asked for", &[select][..], nine, Ok(())),
-        ("another", &[select], unicast(8), Err(Denied::NotAsked)),
-        ("after the lease came, nothing is awaited", &[], nine, Ok(())),
-        ("any may come, and none has", &[Ask::Reboot { requested: nine }], nine, Err(Denied::NotAsked)),
-    ] {
-        let mut policy = ours();
-        for ask in asks {
-            assert_eq!(decided(&mut policy, at(1), send(*ask)), Ok(()), "{what}");
-        }
-        let decline = send(Ask::Decline { requested: declined, server });
-        assert_eq!(decided(&mut policy, at(1), decline), want, "{what}");
-        // A decline that was sent ends the wait; one that was refused changes nothing.
-        let still_awaited = want.is_err();
-        assert_eq!(configured(&mut policy, at(1), lease(nine, 24, at(1))).is_ok(), still_awaited, "{what}");
-    }
 }
 
 #[test]
