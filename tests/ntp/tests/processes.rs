@@ -128,6 +128,23 @@ fn sigterm_ends_everything_and_leaves_the_state_and_the_rate_of_the_crystal() {
     assert!(shown.lines().next().is_some_and(|line| line.contains("not running") || line.contains("ended")), "{shown}");
 }
 
+// Also one that is told to end in the middle of a slew: nobody would take it back.
+#[test]
+fn a_slew_ends_with_the_daemon() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
+    let _servers = scene.servers(3).unwrap();
+    end(scene.service(&daemon()).unwrap()).unwrap();
+    Clock::ahead(DAY).put(&scene.host).unwrap();
+    let daemon = scene.start(&daemon()).unwrap();
+    let rate = || Ok(Some(scene.clock()?.rate()).filter(|rate| *rate < -FULL_SLEW / 2));
+    eventually("the slew", SOON, rate).unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
+    end(daemon).unwrap();
+    let rate = scene.clock().unwrap().rate();
+    assert_eq!(scene.kept("drift").unwrap(), rate);
+    assert!(rate.abs() < FULL_SLEW / 2, "{rate}");
+}
+
 #[test]
 fn when_the_supervisor_dies_nothing_lives_on() {
     let Some(_) = testbed(&[]) else { return };
