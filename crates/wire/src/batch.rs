@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_batch_takes_its_bytes_and_the_number_of_its_values() {
         assert_eq!((max_size::<Words>(), max_size::<Batch<u8, 200>>()), (17, 202));
-        assert_eq!(Batch::<u8, 4>::pack([1, 2]), [Batch(vec![1, 2])]);
+        assert_eq!(Batch::<u8, 4>::pack([1, 2], 4), [Batch(vec![1, 2])]);
         assert_eq!(Batch::<u8, 4>(vec![1, 2]).into_vec(), [1, 2]);
     }
 

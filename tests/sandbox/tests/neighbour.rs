@@ -5,8 +5,9 @@
 use nix::sys::signal::Signal;
 use orlop_sandbox::daemon::Daemon;
 use orlop_test_dhcp::{ADDRESS, SOON, Scene, dhcp, leased, testbed, unleased};
+use orlop_test_ntp::{Clock, RIGHT, Scene as Clockwork, ntp};
 use orlop_testbed::neighbour::{Access, Deed};
-use orlop_testbed::{Host, Running, binaries};
+use orlop_testbed::{Host, Running, binaries, eventually};
 
 /// Something that a neighbour tries in the folder `$F`, where there are the daemon's files and one of the test's, `bait`.
 struct Try {
@@ -83,6 +84,7 @@ trait Subject {
 fn subject(daemon: &'static Daemon) -> Box<dyn Subject> {
     match daemon.name {
         "dhcp" => Box::new(Dhcp::new()),
+        "ntp" => Box::new(Ntp::new()),
         "sysctl" => Box::new(Sysctl(Host::new(daemon.name).unwrap(), daemon.program)),
         other => panic!("this suite does not know how {other} is seen to work"),
     }
@@ -125,6 +127,55 @@ impl Subject for Dhcp {
         assert_eq!(self.scene.client.addresses("eth0").unwrap()[0].address, ADDRESS, "{what}");
         assert!(daemon.poll_exit().unwrap().is_none(), "{what}: {}", daemon.text());
         assert!(!daemon.text().contains("have ended"), "{what}: {}", daemon.text());
+    }
+
+    fn end(&mut self, what: &str) {
+        let mut daemon = self.daemon.take().unwrap();
+        daemon.signal(Signal::SIGTERM).unwrap();
+        assert_eq!(daemon.wait_exit(SOON).unwrap().code(), Some(0), "{what}: {}", daemon.text());
+    }
+}
+
+struct Ntp {
+    scene: Clockwork,
+    _server: Vec<Running>,
+    daemon: Option<Running>,
+}
+
+impl Ntp {
+    fn new() -> Self {
+        let scene = Clockwork::new(Clock::of_1970()).unwrap();
+        let servers = scene.servers(1).unwrap();
+        Self { scene, _server: servers, daemon: None }
+    }
+
+    fn is_right(&self) -> bool {
+        self.scene.clock().is_ok_and(|clock| clock.error().abs() < RIGHT)
+    }
+}
+
+impl Subject for Ntp {
+    fn host(&self) -> &Host {
+        &self.scene.host
+    }
+
+    fn begin(&mut self, what: &str) {
+        Clock::of_1970().put(&self.scene.host).unwrap();
+        let daemon = ntp().args([Clockwork::SERVERS[0]]).start(&self.scene.host).unwrap();
+        let right = eventually("a right clock", SOON, || Ok(self.is_right().then_some(())));
+        right.unwrap_or_else(|error| panic!("{what}: {error:#}: {}", daemon.text()));
+        self.daemon = Some(daemon);
+    }
+
+    fn works(&mut self, orders: bool, what: &str) {
+        if orders {
+            let step = self.scene.command(&["step"]).unwrap();
+            assert!(step.text().contains("done"), "{what}: {}", step.text());
+        }
+        let daemon = self.daemon.as_mut().unwrap();
+        assert!(daemon.poll_exit().unwrap().is_none(), "{what}: {}", daemon.text());
+        assert!(!daemon.text().contains("have ended"), "{what}: {}", daemon.text());
+        assert!(self.is_right(), "{what}");
     }
 
     fn end(&mut self, what: &str) {

@@ -168,9 +168,8 @@ fn unknown(profile: &str, why: Unreadable) -> Unreadable {
     if !is_missing || SHIPPED.contains(&profile) {
         return why;
     }
-    let all = SHIPPED.join(", ");
     let meant = nearest(profile, &SHIPPED).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
-    Unreadable::NoProfile(format!("{meant}those that come with it: {all}"))
+    Unreadable::NoProfile(format!("{meant}those that come with it: {}", SHIPPED.join(", ")))
 }
 
 /// The profiles that come with the image.
