@@ -80,7 +80,7 @@ impl Chrony {
             ),
         )?;
         let mut command = host.command("env");
-        command.arg(format!("LD_LIBRARY_PATH={}", unpacked::libraries().display()));
+        command.arg(format!("LD_LIBRARY_PATH={}", unpacked::library_path()));
         if let Some(Lie::Fake(secs)) = lie {
             command.arg(format!("LD_PRELOAD={}", unpacked::library(FAKETIME).display()));
             command.args([&format!("FAKETIME={secs:+}"), "DONT_FAKE_MONOTONIC=1"]);

@@ -9,6 +9,8 @@ use crate::clock::CLOCK;
 const BROKER: &str = "orlop-ntp";
 /// The worker's program.
 const WORKER: &str = "orlop-ntp-worker";
+/// The program of the worker that looks up names; the supervisor opens it in any case.
+const LOOKUP: &str = "orlop-ntp-lookup";
 /// What the worker is called in a list of processes.
 pub(crate) const WORKER_ARGV0: &str = "ntp-worker";
 
@@ -24,13 +26,13 @@ pub(crate) fn bare() -> Launch {
     Launch::of(BROKER)
 }
 
-/// Whether its tests can run: [`Testbed::with`] both of its binaries, chronyd and these programs.
+/// Whether its tests can run: [`Testbed::with`] its binaries, chronyd and these programs.
 ///
 /// # Panics
 /// As [`Testbed::with`].
 #[must_use]
 pub fn testbed(programs: &[&str]) -> Option<Testbed> {
-    let ours = binaries::paths(&[BROKER, WORKER]);
+    let ours = binaries::paths(&[BROKER, WORKER, LOOKUP]);
     let servers = [orlop_testbed::unpacked::program(CHRONYD), orlop_testbed::unpacked::library(FAKETIME)];
     let servers = servers.map(|path| path.to_string_lossy().into_owned());
     let needed = ours.iter().chain(&servers).map(String::as_str);

@@ -15,5 +15,5 @@ pub mod script;
 pub use chrony::{Chrony, Lie};
 pub use clock::Clock;
 pub use daemon::{ntp, testbed};
-pub use scene::{RIGHT, SOON, Scene, steps};
+pub use scene::{RIGHT, SOON, Scene, end, steps};
 pub use script::Scripted;

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use nix::sys::signal::Signal;
 use orlop_testbed::{Host, Launch, Running, Trio, Wire, eventually};
 use serde_json::Value;
 
@@ -187,6 +188,15 @@ impl Scene {
         let found = servers.flatten().find(|server| server["address"] == address);
         found.unwrap_or_else(|| panic!("{address} is not in {:#}", status["sources"]))
     }
+}
+
+/// Ends a daemon as its user would, with all its processes: who is only killed still listens for a moment.
+///
+/// # Errors
+/// When it has ended already, or does not end in time.
+pub fn end(mut daemon: Running) -> Result<()> {
+    daemon.signal(Signal::SIGTERM)?;
+    daemon.wait_exit(SOON).map(drop)
 }
 
 /// How often a daemon says that it has set the clock.

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use orlop_test_ntp::{Chrony, Clock, RIGHT, SOON, Scene, ntp, steps, testbed};
+use orlop_test_ntp::{Chrony, Clock, RIGHT, SOON, Scene, end, ntp, steps, testbed};
 use orlop_testbed::frame::Udp;
 use orlop_testbed::{Capture, Host, eventually};
 use serde_json::Value;
@@ -82,7 +82,7 @@ fn what_the_operator_names_counts_more_than_what_the_network_names() {
     scene.until(&daemon, "a right clock", |status| status["synchronised"] == true).unwrap();
     assert_eq!(names(&scene.status().unwrap()), [("192.0.2.1", "configuration")], "{}", daemon.text());
     // Unless the network's servers are not wanted at all, they count where nobody else is named.
-    drop(daemon);
+    end(daemon).unwrap();
     let daemon = scene.start(&ntp().config("network-sources = false\n")).unwrap();
     let status = scene.until(&daemon, "a first word", |status| status["phase"] == "waiting").unwrap();
     assert_eq!(names(&status), [], "{}", daemon.text());
@@ -173,7 +173,7 @@ fn nothing_leaves_but_questions_to_the_servers_that_are_named_and_seldom() {
     more(first, 3);
     scene.host.run("ip", &["address", "delete", "192.0.2.11/24", "dev", "eth0"]).unwrap();
     more(second, 4);
-    drop(daemon);
+    end(daemon).unwrap();
 
     let mut seen = 0;
     for frame in capture.frames().iter().filter(|frame| frame.outgoing && frame.interface == "eth0") {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::signal::Signal;
-use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, ntp, steps, testbed};
+use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, end, ntp, steps, testbed};
 use orlop_testbed::processes::{alive, murder};
 use orlop_testbed::{Launch, eventually};
 
@@ -54,9 +54,7 @@ fn what_was_spent_of_the_way_forwards_stays_spent_however_the_daemon_ends() {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
         let _servers = scene.servers(3).unwrap();
-        let mut first = scene.service(&daemon()).unwrap();
-        first.signal(Signal::SIGTERM).unwrap();
-        first.wait_exit(SOON).unwrap();
+        end(scene.service(&daemon()).unwrap()).unwrap();
         // Without any occasion a clock goes forwards by four days: once three of them, and not three days more.
         Clock::behind(3 * DAY).put(&scene.host).unwrap();
         let mut second = scene.service(&daemon()).unwrap();
@@ -100,7 +98,7 @@ fn a_slew_does_not_outlive_the_broker_that_died_in_it() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
     let servers = scene.servers(3).unwrap();
-    drop(scene.service(&daemon()).unwrap());
+    end(scene.service(&daemon()).unwrap()).unwrap();
     Clock::ahead(DAY).put(&scene.host).unwrap();
     let daemon = scene.start(&daemon()).unwrap();
     scene.until(&daemon, "a slew", |status| status["phase"] == "slewing").unwrap();
@@ -128,6 +126,23 @@ fn sigterm_ends_everything_and_leaves_the_state_and_the_rate_of_the_crystal() {
     assert!(clock.error().abs() < RIGHT, "{}", daemon.text());
     let shown = scene.command(&["status"]).unwrap().stdout();
     assert!(shown.lines().next().is_some_and(|line| line.contains("not running") || line.contains("ended")), "{shown}");
+}
+
+// Also one that is told to end in the middle of a slew: nobody would take it back.
+#[test]
+fn a_slew_ends_with_the_daemon() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
+    let _servers = scene.servers(3).unwrap();
+    end(scene.service(&daemon()).unwrap()).unwrap();
+    Clock::ahead(DAY).put(&scene.host).unwrap();
+    let daemon = scene.start(&daemon()).unwrap();
+    let rate = || Ok(Some(scene.clock()?.rate()).filter(|rate| *rate < -FULL_SLEW / 2));
+    eventually("the slew", SOON, rate).unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.text()));
+    end(daemon).unwrap();
+    let rate = scene.clock().unwrap().rate();
+    assert_eq!(scene.kept("drift").unwrap(), rate);
+    assert!(rate.abs() < FULL_SLEW / 2, "{rate}");
 }
 
 #[test]

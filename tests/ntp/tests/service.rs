@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use orlop_test_ntp::script::{Packet, Reply};
-use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, Scripted, ntp, testbed};
+use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, Scripted, end, ntp, testbed};
 use orlop_testbed::Launch;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -45,7 +45,7 @@ fn the_operators_order_sets_the_clock_back() {
     let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
     let _servers = scene.servers(3).unwrap();
     let daemon = ntp().args(Scene::SERVERS);
-    drop(scene.service(&daemon).unwrap());
+    end(scene.service(&daemon).unwrap()).unwrap();
     Clock::ahead(HOUR).put(&scene.host).unwrap();
     let running = scene.start(&daemon).unwrap();
     scene.until(&running, "a slew", |status| status["phase"] == "slewing").unwrap();

@@ -21,17 +21,23 @@ pub fn program(installed: &str) -> PathBuf {
     folder().join(installed.trim_start_matches('/'))
 }
 
-/// Where a library lies that its package has at this path below the folder of its architecture's libraries.
+/// Where a library lies that its package has at this path below a folder of its architecture's libraries.
 #[must_use]
 pub fn library(name: &str) -> PathBuf {
-    libraries().join(name)
+    let places = libraries().into_iter().map(|folder| folder.join(name));
+    places.into_iter().find(|path| path.exists()).unwrap_or_else(|| folder().join(name))
 }
 
-/// The folder of the libraries, for `LD_LIBRARY_PATH`.
+/// All such folders, for `LD_LIBRARY_PATH`.
 #[must_use]
-pub fn libraries() -> PathBuf {
-    let all = folder().join("usr/lib");
-    let mut entries = fs::read_dir(&all).into_iter().flatten().flatten().map(|entry| entry.path());
-    let triple = |path: &PathBuf| path.to_string_lossy().ends_with("-linux-gnu");
-    entries.find(triple).unwrap_or(all)
+pub fn library_path() -> String {
+    let folders: Vec<String> = libraries().iter().map(|folder| folder.display().to_string()).collect();
+    folders.join(":")
+}
+
+/// Packages have their libraries in either place.
+fn libraries() -> Vec<PathBuf> {
+    let folders = ["usr/lib", "lib"].into_iter().flat_map(|lib| fs::read_dir(folder().join(lib)).into_iter().flatten());
+    let paths = folders.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.to_string_lossy().ends_with("-linux-gnu")).collect()
 }

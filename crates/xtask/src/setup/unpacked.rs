@@ -53,7 +53,10 @@ pub(super) fn ensure(needs: &[Need]) -> Result<()> {
     // A machine without package lists, or with old ones, gets some of our own; they need no root.
     unpack(&Archive::native(), &names).or_else(|error| {
         println!("  once more, with package lists of our own: {error:#}");
-        unpack(&Archive::foreign(NATIVE, &beside(&unpacked::folder(), "apt"))?, &names)
+        let lists = beside(&unpacked::folder(), "apt");
+        let unpacked = Archive::foreign(NATIVE, &lists).and_then(|archive| unpack(&archive, &names));
+        fs::remove_dir_all(&lists).with_context(|| format!("cannot remove {}", lists.display()))?;
+        unpacked
     })
 }
 

@@ -9,6 +9,7 @@ use orlop_broker::metrics;
 use orlop_ntp_contract::BootId;
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::signals::Signals;
 use orlop_sandbox::timer::BootTimer;
 
 use crate::clock::{Clock, Mock};
@@ -24,6 +25,8 @@ pub(super) struct Equipment {
     pub(super) network: Network,
     pub(super) facts: NetworkFacts,
     pub(super) timer: BootTimer,
+    /// Whoever is told to end takes back the slew first.
+    pub(super) signals: Signals,
     pub(super) boot: BootId,
     pub(super) state: StateFile,
     /// Only a service takes orders: a one-shot run ends by itself.
@@ -57,6 +60,7 @@ impl Equipment {
             network: Network::open().map_err(os("cannot watch this machine's addresses (rtnetlink)"))?,
             facts: NetworkFacts::open(Path::new(facts::FOLDER)),
             timer: BootTimer::new().map_err(os("cannot make a timer"))?,
+            signals: Signals::open().map_err(os("cannot listen to signals"))?,
             boot,
             state: StateFile::open(),
             control: match mode {

@@ -18,6 +18,7 @@ use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::signals::Signal;
 use orlop_wire::Bounded;
 use tracing::{info, warn};
 
@@ -148,7 +149,7 @@ impl<'n> Server<'n> {
             if let Some(exit) = self.catch_up(now)? {
                 return Ok(exit);
             }
-            let Equipment { network, facts, timer, control, .. } = &mut self.equipment;
+            let Equipment { network, facts, timer, signals, control, .. } = &mut self.equipment;
             tokio::select! {
                 received = self.channel.recv() => {
                     let request = received.map_err(worker_ended)?.message;
@@ -175,6 +176,11 @@ impl<'n> Server<'n> {
                     }
                 }
                 expired = timer.expired() => expired.map_err(|cause| Fatal::os("the timer failed", cause))?,
+                signal = signals.recv() => match signal.map_err(|cause| Fatal::os("cannot hear signals", cause))? {
+                    Signal::Terminate | Signal::Interrupt => return Ok(Exit::Done),
+                    // There is no reload.
+                    Signal::Hangup => {}
+                },
             }
         }
     }
