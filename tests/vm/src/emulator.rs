@@ -32,6 +32,7 @@ pub struct Emulator {
     nics: Vec<Nic>,
     record: Option<PathBuf>,
     counting: bool,
+    clock: Option<&'static str>,
 }
 
 /// Enough for every machine here.
@@ -86,6 +87,7 @@ impl Emulator {
             nics: Vec::new(),
             record: None,
             counting: false,
+            clock: None,
         }
     }
 
@@ -124,6 +126,13 @@ impl Emulator {
         self
     }
 
+    /// With a hardware clock that says this at power-on (`1970-01-01T00:00:00`, UTC) instead of what this machine's does.
+    #[must_use]
+    pub fn clock(mut self, clock: &'static str) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
     /// The program and its arguments.
     #[must_use]
     pub fn line(&self) -> Vec<OsString> {
@@ -138,6 +147,9 @@ impl Emulator {
         add(&format!("-smp 1 -m {} -nodefaults -display none -no-reboot -serial stdio", self.megabytes));
         if self.counting {
             add("-icount shift=1");
+        }
+        if let Some(clock) = self.clock {
+            add(&format!("-rtc base={clock}"));
         }
         for (number, nic) in self.nics.iter().enumerate() {
             let name = format!("n{number}");

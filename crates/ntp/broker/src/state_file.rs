@@ -4,7 +4,7 @@ use std::path::Path;
 
 use orlop_broker::folder::Output;
 use orlop_ntp_contract::{MAX_STATE, State};
-use rustix::fs::Mode;
+use rustix::fs::{Access, AtFlags, CWD, Mode, accessat};
 use tracing::warn;
 
 use crate::{OWN_FOLDER, STATE_FOLDER};
@@ -21,8 +21,10 @@ const NAME: &str = "state";
 /// Where the state is kept.
 #[must_use]
 pub fn folder() -> &'static Path {
-    let kept = Path::new(STATE_FOLDER);
-    if kept.is_dir() { kept } else { Path::new(OWN_FOLDER) }
+    let (kept, own) = (Path::new(STATE_FOLDER), Path::new(OWN_FOLDER));
+    // The image has the folder, for a bind: without one it is on a read-only file system.
+    let can_be_written = accessat(CWD, kept, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    if can_be_written { kept } else { own }
 }
 
 impl StateFile {

@@ -3,5 +3,6 @@
 
 mod arm64;
 mod circumstances;
+mod clock;
 mod ordinary;
 mod stage;

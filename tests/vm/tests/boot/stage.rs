@@ -90,6 +90,12 @@ impl Stage {
         Some(Self { network: Network::new().unwrap(), emulator, folder, steps: probe.steps() })
     }
 
+    /// With a hardware clock that says this at power-on.
+    pub(crate) fn clock(mut self, clock: &'static str) -> Self {
+        self.emulator = self.emulator.clock(clock);
+        self
+    }
+
     /// With one card more, on a tap device.
     pub(crate) fn card(mut self, number: u8) -> Self {
         let nic = self.network.tap(number).unwrap();
