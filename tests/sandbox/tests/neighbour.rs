@@ -162,7 +162,8 @@ impl Subject for Ntp {
     fn begin(&mut self, what: &str) {
         Clock::of_1970().put(&self.scene.host).unwrap();
         // A daemon that was started so often would have spent what it may set a clock by.
-        self.scene.host.shell("rm -rf /run/orlop/ntp/state /var/lib/orlop/ntp/state").unwrap();
+        let kept = orlop_fleet::named("ntp").unwrap().published("state");
+        self.scene.host.shell(&format!("rm -rf {kept} /var/lib/orlop/ntp/state")).unwrap();
         let daemon = ntp().args([Clockwork::SERVERS[0]]).start(&self.scene.host).unwrap();
         let right = eventually("a right clock", SOON, || Ok(self.is_right().then_some(())));
         right.unwrap_or_else(|error| panic!("{what}: {error:#}: {}", daemon.text()));

@@ -223,13 +223,11 @@ fn whichever_process_ends_the_service_goes_on() {
 fn it_is_ready_after_the_first_run_whatever_became_of_single_settings() {
     let Some(place) = Place::with(&[Program::Orlop]) else { return };
     place.configure_one("kernel.domainname = ours\nnet.ipv4.ip_default_ttl = none\nnot a line\n").unwrap();
-    place.host.shell("mkfifo /run/ready").unwrap();
     let program = Program::Orlop.path();
-    let script = format!("exec {} --follow --ready-fd 3 3<>/run/ready", program.display());
+    let script = format!("exec {} --follow --ready-fd 3 3>/run/ready", program.display());
     let mut command = Command::new("sh");
     let running = place.host.enter(|| Running::start("orlop-sysctl", command.args(["-c", &script]))).unwrap();
-    let ready = place.host.shell("timeout 10 head -c 1 /run/ready | od -An -c").unwrap();
-    assert_eq!(ready.trim(), "\\n", "{}", running.text());
+    wait_until("it is ready", &running, || place.host.read("/run/ready").is_ok_and(|said| said == "\n"));
     assert!(is(&place, "kernel/domainname", "ours"));
     assert_eq!(status(&place)["outcome"]["exit"].as_u64(), Some(2), "what one run would have ended with");
     stop(running);
