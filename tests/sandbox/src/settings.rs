@@ -18,6 +18,7 @@ use orlop_sysctl_contract::{Class, Key};
 use orlop_sysctl_profiles::{
     APPLIER_ADMIN, APPLIER_NET, APPLIER_PTRACE, APPLIER_RAWIO, APPLIER_RESOURCE, APPLIER_ROOT,
 };
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use crate::arena::IMPOSSIBLE;
 use crate::syscall::{Errno, call};
@@ -86,6 +87,7 @@ fn rewrite(change: Change, setting: Option<OwnedFd>) -> i32 {
 /// # Errors
 /// When an applier cannot be started, or does not answer.
 pub fn proofs() -> Result<Vec<Proof>> {
+    have_an_own_run()?;
     let mut proofs = Vec::new();
     let harmless: Vec<Key> = keys::HARMLESS.iter().map(|path| Key::new(path)).collect::<Result<_, _>>()?;
     proofs.push(prove(Class::Root, &harmless)?);
@@ -241,8 +243,18 @@ fn is_permission(errno: Errno) -> bool {
 }
 
 fn leave_network() -> Result<()> {
-    call!(libc::SYS_unshare, libc::CLONE_NEWNET)
-        .map_err(|errno| std::io::Error::from_raw_os_error(errno.0))
-        .context("cannot make a network namespace")?;
+    unshare(libc::CLONE_NEWNET).context("cannot make a network namespace")
+}
+
+/// Where the machine has no other place for it, an applier makes its empty root in /run.
+fn have_an_own_run() -> Result<()> {
+    unshare(libc::CLONE_NEWNS).context("cannot make mounts of its own")?;
+    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
+        .context("cannot make mounts private")?;
+    mount("tmpfs", "/run", "tmpfs", MountFlags::empty(), Some(c"mode=0755")).context("cannot mount /run")
+}
+
+fn unshare(flags: i32) -> std::io::Result<()> {
+    call!(libc::SYS_unshare, flags).map_err(|errno| std::io::Error::from_raw_os_error(errno.0))?;
     Ok(())
 }
