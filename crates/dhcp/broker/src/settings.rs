@@ -4,6 +4,7 @@ use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use orlop_broker::supervise::Mode;
 use orlop_config::ConfigError;
 use orlop_sandbox::fatal::Fatal;
 use tracing::Level;
@@ -38,26 +39,6 @@ pub enum Leaves {
     WhenBound,
     /// As soon as the service is started.
     AtOnce,
-}
-
-/// How long the daemon runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Until the interfaces are configured, or the deadline has come.
-    OneShot,
-    /// Until it is told to end.
-    Service,
-}
-
-impl Mode {
-    /// Its name in status and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneShot => "one-shot",
-            Self::Service => "service",
-        }
-    }
 }
 
 /// A configuration file and what the command line says over it.

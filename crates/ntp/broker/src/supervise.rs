@@ -1,13 +1,11 @@
 //! How long the daemon runs, for its supervisor.
 
 use std::os::fd::RawFd;
-use std::time::Duration;
 
 use orlop_broker::instance::Instance;
-use orlop_broker::supervise::{armed, supervise};
+use orlop_broker::supervise::{load_in_time, supervise};
 use orlop_ntp_profiles::DAEMON;
-use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sandbox::supervisor::{Lifetime, hold_signals};
+use orlop_sandbox::fatal::Fatal;
 
 use crate::config::Config;
 use crate::settings::{Mode, Run, Settings};
@@ -34,31 +32,11 @@ pub fn posture(settings: &Settings) -> Result<u8, Fatal> {
     start(&load(settings, Mode::OneShot)?, Mode::OneShot, None)
 }
 
-/// How much longer than its own deadline a one-shot broker may take before the supervisor ends it.
-const OVERTIME: Duration = Duration::from_secs(2);
-
 fn load(settings: &Settings, mode: Mode) -> Result<Config, Fatal> {
-    hold_signals()?;
-    let limit = settings.overrides.deadline.unwrap_or_else(|| Config::default().deadline).saturating_add(OVERTIME);
-    let loaded = match mode {
-        Mode::Service => settings.load(),
-        Mode::OneShot => armed(limit, end_unread, || settings.load()),
-    };
-    Ok(loaded?.config)
+    let deadline = settings.overrides.deadline.unwrap_or_else(|| Config::default().deadline);
+    Ok(load_in_time(mode, deadline, || settings.load())?.config)
 }
 
 fn start(config: &Config, mode: Mode, ready: Option<RawFd>) -> Result<u8, Fatal> {
-    let lifetime = match mode {
-        Mode::Service => Lifetime::Service,
-        Mode::OneShot => Lifetime::OneShot { hard_stop: config.deadline.saturating_add(OVERTIME) },
-    };
-    supervise(&DAEMON, config.log, lifetime, ready)
-}
-
-/// Whoever waits for a one-shot run does not wait for the file system of its configuration.
-#[expect(clippy::exit, reason = "the thread that would return from main is the one that waits")]
-fn end_unread() {
-    let fatal = Fatal::new(Exit::Unconfigured, "the configuration could not be read in time");
-    let exit = fatal.help("does the file system that it lies on answer?").report();
-    std::process::exit(exit.code().into());
+    supervise(&DAEMON, config.log, mode.lifetime(config.deadline), ready)
 }

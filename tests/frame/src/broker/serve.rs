@@ -13,12 +13,13 @@ use orlop_broker::optional::{News, Optional};
 use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
+use orlop_broker::supervise::Mode;
 use orlop_broker::{metrics, supervise};
 use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::log;
-use orlop_sandbox::supervisor::{Birth, Lifetime, hold_signals};
+use orlop_sandbox::supervisor::{Birth, hold_signals};
 use orlop_sandbox::timer::BootTimer;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
@@ -32,8 +33,6 @@ use crate::profiles::{BROKER, DAEMON, PRIME_WORKER};
 
 /// How long a one-shot run waits for a number.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How much longer than that its supervisor lets it live.
-const OVERTIME: Duration = Duration::from_secs(2);
 
 /// Runs the daemon, and returns its exit code.
 ///
@@ -41,9 +40,8 @@ const OVERTIME: Duration = Duration::from_secs(2);
 /// A capability is missing.
 pub fn supervise(run: &Run) -> Result<u8, Fatal> {
     hold_signals()?;
-    let once = Lifetime::OneShot { hard_stop: DEADLINE.saturating_add(OVERTIME) };
-    let lifetime = if run.oneshot { once } else { Lifetime::Service };
-    supervise::supervise(&DAEMON, level(run), lifetime, run.common.ready)
+    let mode = if run.oneshot { Mode::OneShot } else { Mode::Service };
+    supervise::supervise(&DAEMON, level(run), mode.lifetime(DEADLINE), run.common.ready)
 }
 
 /// Serves until a one-shot run has its number, or something ends it.

@@ -96,8 +96,7 @@ impl<'n> Server<'n> {
         let now = clock::now();
         let State { drift, last_good, account } = equipment.state.load();
         let one_shot = run.mode == Mode::OneShot;
-        let last_resort = (one_shot && !config.strict_majority).then(|| config.deadline.saturating_sub(LAST_RESORT));
-        let rules = Rules { floor: floor(), one_shot, lone_answer_after: last_resort };
+        let rules = Rules { floor: floor(), one_shot, lone_answer_after: lone_answer_after(run.mode, &config) };
         let policy = Policy::new(now, equipment.boot.clone(), rules, account.as_ref());
         let Begun { started, restarts, ready } = begun;
         let drift = drift.or_else(|| equipment.clock.rate().ok()).unwrap_or_default();
@@ -193,8 +192,7 @@ impl<'n> Server<'n> {
         if let Some(step) = self.policy.first_step(self.equipment.clock.now(), self.last_good) {
             self.apply(clock::now(), step)?;
         }
-        let lone_answer_after = (self.run.mode == Mode::OneShot && !self.config.strict_majority)
-            .then(|| self.config.deadline.saturating_sub(LAST_RESORT));
+        let lone_answer_after = lone_answer_after(self.run.mode, &self.config);
         let occasion = self.policy.occasion().unwrap_or(Occasion::Restart);
         let conduct = Conduct { floor: floor(), occasion, lone_answer_after, drift: self.drift };
         self.notify(&Notice::Begin(conduct))?;
@@ -362,6 +360,12 @@ impl<'n> Server<'n> {
     pub(super) fn notify(&self, notice: &Notice) -> Result<(), Fatal> {
         self.channel.try_send(notice).map_err(worker_ended)
     }
+}
+
+/// When a single answer of several sources is taken, if ever: policy and worker are told the same.
+fn lone_answer_after(mode: Mode, config: &Config) -> Option<Duration> {
+    let taken = mode == Mode::OneShot && !config.strict_majority;
+    taken.then(|| config.deadline.saturating_sub(LAST_RESORT))
 }
 
 /// The supervisor starts both anew.
