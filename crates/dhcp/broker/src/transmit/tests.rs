@@ -100,16 +100,18 @@ fn what_cannot_be_sent_is_an_error_and_not_the_end() -> Result<()> {
 fn a_held_port_swallows_what_arrives_and_a_free_one_is_unreachable() -> Result<()> {
     let Some((client, server)) = hosts()? else { return Ok(()) };
     client.add_address("eth0", "192.0.2.9/24")?;
-    let probe = |server: &Host| {
-        server.inside(|| {
-            let probe = std::net::UdpSocket::bind("192.0.2.1:67")?;
-            probe.connect("192.0.2.9:68")?;
-            probe.set_read_timeout(Some(Duration::from_millis(300)))?;
-            probe.send(b"ACK")?;
-            Ok(probe.recv(&mut [0; 1]).map_err(|error| error.kind()))
-        })
+    // One socket for both probes: a child that another test starts keeps a closed one open until it execs.
+    let probe = server.inside(|| {
+        let probe = std::net::UdpSocket::bind("192.0.2.1:67")?;
+        probe.connect("192.0.2.9:68")?;
+        probe.set_read_timeout(Some(Duration::from_millis(300)))?;
+        Ok(probe)
+    })?;
+    let answer = || -> Result<_> {
+        probe.send(b"ACK")?;
+        Ok(probe.recv(&mut [0; 1]).map_err(|error| error.kind()))
     };
-    assert_eq!(probe(&server)?, Err(io::ErrorKind::ConnectionRefused), "free");
+    assert_eq!(answer()?, Err(io::ErrorKind::ConnectionRefused), "free");
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let (ready, is_ready) = std::sync::mpsc::channel::<()>();
     let holder = client.thread(move || {
@@ -119,7 +121,7 @@ fn a_held_port_swallows_what_arrives_and_a_free_one_is_unreachable() -> Result<(
         Ok(())
     })?;
     is_ready.recv_timeout(PATIENCE)?;
-    assert_eq!(probe(&server)?, Err(io::ErrorKind::WouldBlock), "held");
+    assert_eq!(answer()?, Err(io::ErrorKind::WouldBlock), "held");
     drop(stop);
     holder.join().expect("the holder does not panic")
 }
