@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use orlop_sysctl_contract::{
-    Class, Directory, Key, KeyError, Lock, MAX_TEXT, Name, Origin, Policy, Prefix, Problem, Refused, Rules, Skipped,
-    Step, Value, ValueError, Want, holds, is_comparable, is_in_force,
+    Class, Directory, Key, KeyError, Lock, MAX_LINE, MAX_LISTS, MAX_SOURCE, MAX_TEXT, MAX_VALUE, Name, Origin, Policy,
+    Prefix, Problem, Refused, Rules, Skipped, Step, Value, ValueError, Want, holds, is_comparable, is_in_force,
 };
 use orlop_wire::{Str, decode, encode, max_size};
 
@@ -157,4 +157,17 @@ fn a_number_takes_no_room_and_what_was_refused_takes_none_either() {
     assert!(policy.permit(step("the/last/page", exactly(&page))).is_ok());
     assert!(policy.permit(step("a/number", Want::AtLeast(u64::MAX))).is_ok());
     assert_eq!(policy.permit(step("one/more", exactly("1"))), Err(Refused::TooMuch));
+}
+
+#[test]
+fn bounds_are_as_large_as_their_reasons_say() {
+    for (what, bound, least) in [
+        ("the longest key and the longest value, with ` = ` between them, on a line", MAX_LINE, 255 + MAX_VALUE + 3),
+        ("a list of five thousand settings of sixty bytes in a source", MAX_SOURCE, 5_000 * 60),
+        ("the longest line in a source", MAX_SOURCE, MAX_LINE),
+        ("the largest source among all", MAX_TEXT, MAX_SOURCE),
+        ("fifty patterns through a thousand folders", MAX_LISTS, 50 * 1000),
+    ] {
+        assert!(bound >= least, "{what}: {bound} is less than {least}");
+    }
 }
