@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use orlop_sysctl_contract::{
-    Class, Directory, Key, KeyError, Lock, MAX_LINE, MAX_LISTS, MAX_SOURCE, MAX_TEXT, MAX_VALUE, Name, Origin, Policy,
-    Prefix, Problem, Refused, Rules, Skipped, Step, Value, ValueError, Want, holds, is_comparable, is_in_force,
+    Class, Directory, Key, KeyError, Lock, MAX_LINE, MAX_LISTS, MAX_READING, MAX_SOURCE, MAX_TEXT, MAX_VALUE, Name,
+    Origin, Policy, Prefix, Problem, Refused, Rules, Skipped, Step, Value, ValueError, Want, holds, is_comparable,
+    is_in_force,
 };
 use orlop_wire::{Str, decode, encode, max_size};
 
@@ -167,6 +168,7 @@ fn bounds_are_as_large_as_their_reasons_say() {
         ("the longest line in a source", MAX_SOURCE, MAX_LINE),
         ("the largest source among all", MAX_TEXT, MAX_SOURCE),
         ("fifty patterns through a thousand folders", MAX_LISTS, 50 * 1000),
+        ("a value and what shows that it goes on, in a frame of twice a value", 2 * MAX_VALUE, MAX_READING),
     ] {
         assert!(bound >= least, "{what}: {bound} is less than {least}");
     }
