@@ -3,8 +3,8 @@
 
 use orlop_sysctl_contract::{
     Class, Directory, Key, KeyError, Lock, MAX_LINE, MAX_LISTS, MAX_READING, MAX_SOURCE, MAX_TEXT, MAX_VALUE, Name,
-    Origin, Policy, Prefix, Problem, Refused, Rules, Skipped, Step, Value, ValueError, Want, holds, is_comparable,
-    is_in_force,
+    Origin, Policy, Prefix, Problem, Refused, Request, Rules, STEPS_AT_ONCE, Skipped, Step, TEXT_AT_ONCE, Value,
+    ValueError, Want, holds, is_comparable, is_in_force,
 };
 use orlop_wire::{Str, decode, encode, max_size};
 
@@ -168,7 +168,10 @@ fn bounds_are_as_large_as_their_reasons_say() {
         ("the longest line in a source", MAX_SOURCE, MAX_LINE),
         ("the largest source among all", MAX_TEXT, MAX_SOURCE),
         ("fifty patterns through a thousand folders", MAX_LISTS, 50 * 1000),
-        ("a value and what shows that it goes on, in a frame of twice a value", 2 * MAX_VALUE, MAX_READING),
+        ("a hundred usual lines in a notice", TEXT_AT_ONCE, 100 * 60),
+        ("two hundred usual settings in a request", STEPS_AT_ONCE, 200 * 60),
+        ("a reading, which shows when a value goes on", 2 * MAX_VALUE, MAX_READING),
+        ("the longest setting and what is said of it in a request", 2 * MAX_VALUE, max_size::<Request>()),
     ] {
         assert!(bound >= least, "{what}: {bound} is less than {least}");
     }
