@@ -40,7 +40,14 @@ enum State {
 impl Unit {
     pub(super) fn new(members: Vec<usize>) -> Self {
         let not_before = Instant::from_nanos(0);
-        Self { members, state: State::Idle, again: false, failed: None, backoff: Backoff::new(FIRST_RESTART), not_before }
+        Self {
+            members,
+            state: State::Idle,
+            again: false,
+            failed: None,
+            backoff: Backoff::new(FIRST_RESTART),
+            not_before,
+        }
     }
 
     /// The broker asks for it.
