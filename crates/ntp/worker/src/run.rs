@@ -6,7 +6,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use orlop_machine::{Machine as _, Seed};
-use orlop_ntp_contract::{Notice, Request};
+use orlop_ntp_contract::{Keys, Notice, Request};
 use orlop_ntp_core::client::{Action, Client, Event};
 use orlop_sandbox::channel::{ChannelError, Received, WorkerChannel};
 use orlop_sandbox::clock;
@@ -19,7 +19,7 @@ use crate::wall::Wall;
 /// Serves until the broker is gone, and says why it ended.
 pub(crate) async fn run(context: worker::Context<Request, Notice, (BootTimer, Seed)>) -> Ended {
     let worker::Context { channel, resources: (timer, seed), posture: _ } = context;
-    let mut asking = Asking { client: Client::new(seed), peers: Peers::new(), wall: Wall::default() };
+    let mut asking = Asking { client: Client::new(seed), peers: Peers::new(), wall: Wall::default(), joint: None };
     loop {
         if let Err(ended) = asking.turn(&channel, &timer).await {
             return ended;
@@ -31,10 +31,16 @@ struct Asking {
     client: Client,
     peers: Peers,
     wall: Wall,
+    /// To the worker that exchanges keys, while there is one.
+    joint: Option<Joint>,
 }
+
+/// Nothing is said through it from here.
+type Joint = WorkerChannel<Keys, Keys>;
 
 enum Input {
     Notice(Box<Received<Notice>>),
+    Keys(Box<Keys>),
     /// Answers came, and this is what the machine wants done about them.
     Answers(Vec<Action>),
     Deadline,
@@ -45,6 +51,7 @@ impl Asking {
         timer.set(self.client.deadline()).map_err(Ended::Timer)?;
         let actions = match poll_fn(|context| self.poll(context, channel, timer)).await? {
             Input::Notice(received) => self.notice(*received)?,
+            Input::Keys(keys) => self.client.handle(clock::now(), Event::Keys(*keys)),
             Input::Answers(actions) => actions,
             Input::Deadline => self.client.handle(clock::now(), Event::Deadline),
         };
@@ -64,7 +71,16 @@ impl Asking {
         if let Poll::Ready(expired) = timer.poll_expired(context) {
             return Poll::Ready(expired.map(|()| Input::Deadline).map_err(Ended::Timer));
         }
-        let Self { client, peers, wall } = self;
+        if let Some(joint) = &self.joint
+            && let Poll::Ready(received) = joint.poll_recv(context)
+        {
+            match received {
+                Ok(Received { message, fd: _ }) => return Poll::Ready(Ok(Input::Keys(Box::new(message)))),
+                // It has done its work, or failed at it: the broker knows.
+                Err(_) => self.joint = None,
+            }
+        }
+        let Self { client, peers, wall, joint: _ } = self;
         let mut wanted = Vec::new();
         peers
             .poll(context, wall, |peer, answer, at| wanted.extend(client.receive(clock::now(), peer, answer, at)))
@@ -79,8 +95,12 @@ impl Asking {
                 return Ok(Vec::new());
             }
             (Notice::Connected { peer, .. }, Some(socket)) => self.peers.open(*peer, socket).map_err(Ended::Grant)?,
-            (Notice::Connected { .. }, None) => {
-                return Err(Ended::Grant(io::Error::other("a server without its socket")));
+            (Notice::Joined, Some(end)) => {
+                self.joint = Some(Joint::granted(end).map_err(Ended::Grant)?);
+                return Ok(Vec::new());
+            }
+            (Notice::Connected { .. } | Notice::Joined, None) => {
+                return Err(Ended::Grant(io::Error::other("a server or a pair without its descriptor")));
             }
             _ => {}
         }

@@ -67,6 +67,7 @@ fn running() -> Status {
             last_step: None,
             discards,
             peers: peers.into_iter().collect(),
+            nts: Bounded::new(),
         }),
         last_step: Some(Stepped {
             at: at(81_000),
