@@ -6,12 +6,14 @@
 //! they say so, and fail with `SYSTEM_TESTS=require`.
 #![forbid(unsafe_code)]
 
+mod authority;
 mod chrony;
 mod clock;
 mod daemon;
 mod scene;
 pub mod script;
 
+pub use authority::{Authority, CA, Days, Identity};
 pub use chrony::{Chrony, Lie};
 pub use clock::Clock;
 pub use daemon::{ntp, testbed};

@@ -13,6 +13,7 @@ use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
+use orlop_lookup_contract::NameServer;
 use orlop_ntp_contract::{Notice, PROTOCOL, Request};
 use orlop_ntp_profiles::{BROKER, DAEMON, KEYS_WORKER};
 use orlop_sandbox::broker::{Broker, Keep};
@@ -73,14 +74,19 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
     // The file may be replaced by another one of its name.
     let ca = config.nts_ca.parent().unwrap_or(own);
+    let secured = || config.sources.iter().filter(|source| source.conduct.nts);
     let mut read = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
-    if config.sources.iter().any(|source| source.conduct.nts) {
+    if secured().next().is_some() {
         read.extend([config.nts_ca.as_path(), ca]);
     }
+    // Long answers of name servers, and key exchanges.
+    let mut connect = vec![NameServer::PORT];
+    connect.extend(secured().map(|source| source.place.port()));
     let keep = Keep {
         read: &read,
         adjust: &[],
         write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],
+        connect: &connect,
         require_landlock: config.require_landlock,
     };
     confine(broker, keep, PROTOCOL).await

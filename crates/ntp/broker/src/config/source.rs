@@ -67,6 +67,15 @@ impl FromStr for Place {
 }
 
 impl Place {
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Address(address) => address.socket_addr().port(),
+            Self::Name(_, port) => *port,
+        }
+    }
+
     /// An address or a name, at this port where none is written.
     fn parse(text: &str, usual: u16) -> Result<Self, PlaceError> {
         let wrong = || PlaceError(text.chars().take(MAX_NAME).collect());

@@ -1,6 +1,6 @@
 //! The conversation with a server: TLS 1.3 over a granted socket, and in it one request and one response.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -84,7 +84,7 @@ impl Conversation {
         let length = match ready!(self.connection.poll_recv(context, &mut buffer)) {
             Ok(0) => return Poll::Ready(Err(KeyFailure::HungUp)),
             Ok(length) => length,
-            Err(why) => return Poll::Ready(Err(self.broken(&why))),
+            Err(_) => return Poll::Ready(Err(self.broken())),
         };
         self.heard = self.heard.saturating_add(length);
         if self.heard > MAX_HEARD {
@@ -112,7 +112,7 @@ impl Conversation {
         while !self.unsent.is_empty() {
             match self.connection.poll_send(context, &self.unsent) {
                 Poll::Ready(Ok(sent)) => drop(self.unsent.drain(..sent.min(self.unsent.len()))),
-                Poll::Ready(Err(why)) => return Err(self.broken(&why)),
+                Poll::Ready(Err(_)) => return Err(self.broken()),
                 Poll::Pending => break,
             }
         }
@@ -140,7 +140,7 @@ impl Conversation {
     }
 
     /// The socket is of no use: before anything was heard nobody was there.
-    fn broken(&self, _why: &io::Error) -> KeyFailure {
+    fn broken(&self) -> KeyFailure {
         if self.heard == 0 { KeyFailure::Unreachable } else { KeyFailure::HungUp }
     }
 }
