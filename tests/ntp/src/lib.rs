@@ -10,6 +10,9 @@ mod authority;
 mod chrony;
 mod clock;
 mod daemon;
+pub mod key_server;
+mod names;
+mod relay;
 mod scene;
 pub mod script;
 
@@ -17,5 +20,8 @@ pub use authority::{Authority, CA, Days, Identity};
 pub use chrony::{Chrony, Lie};
 pub use clock::Clock;
 pub use daemon::{ntp, testbed};
+pub use key_server::{KeyServer, Manner};
+pub use names::Names;
+pub use relay::{Passing, Relay};
 pub use scene::{RIGHT, SOON, Scene, end, steps};
 pub use script::Scripted;
