@@ -24,7 +24,7 @@ fn every_bad_server_is_told_as_what_it_is_and_sets_no_clock() {
     let authority = Authority::new().unwrap();
     authority.trusted_on(&scene.host).unwrap();
     let good = authority.certify(&["127.0.0.1"], Days::USUAL).unwrap();
-    let strange = Authority::new().unwrap().certify(&["127.0.0.1"], Days::USUAL).unwrap();
+    let strange = Authority::named("somebody else").unwrap().certify(&["127.0.0.1"], Days::USUAL).unwrap();
     let other = authority.certify(&["192.0.2.1", "time.example", "*.0.0.1"], Days::USUAL).unwrap();
     let expired = authority.certify(&["127.0.0.1"], Days { from: -4000, until: -3900 }).unwrap();
     let says = |bytes: Vec<u8>| Manner::Says(bytes);

@@ -29,6 +29,8 @@ pub(super) struct Conversation {
     tls: ClientConnection,
     checked: Checked,
     unsent: Vec<u8>,
+    /// Something could be sent: the server is there.
+    is_there: bool,
     heard: usize,
     is_asked: bool,
     response: Vec<u8>,
@@ -54,7 +56,7 @@ impl Conversation {
         let checked = Checked::default();
         let tls = ClientConnection::new(config(dates, roots, checked.clone())?, name(host)?);
         let tls = tls.map_err(|_| KeyFailure::Tls)?;
-        Ok(Self { connection, tls, checked, unsent: Vec::new(), heard: 0, is_asked: false, response: Vec::new() })
+        Ok(Self { connection, tls, checked, unsent: Vec::new(), is_there: false, heard: 0, is_asked: false, response: Vec::new() })
     }
 
     /// Goes on as far as the server lets it.
@@ -111,7 +113,10 @@ impl Conversation {
         }
         while !self.unsent.is_empty() {
             match self.connection.poll_send(context, &self.unsent) {
-                Poll::Ready(Ok(sent)) => drop(self.unsent.drain(..sent.min(self.unsent.len()))),
+                Poll::Ready(Ok(sent)) => {
+                    self.is_there = true;
+                    drop(self.unsent.drain(..sent.min(self.unsent.len())));
+                }
                 Poll::Ready(Err(_)) => return Err(self.broken()),
                 Poll::Pending => break,
             }
@@ -139,9 +144,9 @@ impl Conversation {
         Ok(Yield { response, checked, c2s: key(true)?, s2c: key(false)? })
     }
 
-    /// The socket is of no use: before anything was heard nobody was there.
+    /// The socket is of no use: either nobody is there, or whoever was has had enough.
     fn broken(&self) -> KeyFailure {
-        if self.heard == 0 { KeyFailure::Unreachable } else { KeyFailure::HungUp }
+        if self.is_there { KeyFailure::HungUp } else { KeyFailure::Unreachable }
     }
 }
 
