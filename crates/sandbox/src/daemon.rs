@@ -60,8 +60,12 @@ pub enum Grant {
     Listener,
     /// A UDP socket that is only heard.
     Datagram,
-    /// A UDP socket that is connected to a peer, which its worker speaks to.
+    /// A socket that is connected to a peer, which its worker speaks to.
     Connected,
+    /// One end of a [pair](crate::joint::pair) whose other end another worker has.
+    Joint,
+    /// A file of the container's, open for reading.
+    File,
 }
 
 /// When a worker is started, and what its end means.

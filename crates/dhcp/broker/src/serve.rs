@@ -69,6 +69,7 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
         read: &read.each_ref().map(PathBuf::as_path),
         adjust: &[],
         write: &writable(config),
+        connect: &[],
         require_landlock: config.require_landlock,
     };
     confine(broker, keep, PROTOCOL).await

@@ -3,7 +3,7 @@ use core::time::Duration;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc};
+use crate::{ExchangeId, Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc};
 
 /// Everything a broker tells its worker. `Connected` comes with the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -34,6 +34,18 @@ pub enum Notice {
         /// Whose socket it is.
         peer: PeerId,
         /// To which server it is connected: the peer may be another one by now.
+        server: ServerAddr,
+    },
+    /// What joins the worker to the one that exchanges keys: [`Keys`](crate::Keys) come through it. The file descriptor arrives
+    /// with this message, and takes the place of the one before.
+    Joined,
+    /// The key exchange for this source is done. Its keys are on their way, or there already.
+    Exchanged {
+        /// Whose keys they are.
+        source: SourceId,
+        /// Which exchange it was.
+        number: ExchangeId,
+        /// The one server that takes them.
         server: ServerAddr,
     },
     /// The clock was set, as the last `Step` asked, or by somebody else.
@@ -126,6 +138,8 @@ pub enum Asked {
     Synchronised,
     /// [`Request::Connect`](crate::Request::Connect) for this peer
     Connect(PeerId),
+    /// [`Request::Exchange`](crate::Request::Exchange) for this source
+    Exchange(SourceId),
     /// [`Request::Report`](crate::Request::Report)
     Report,
 }

@@ -56,6 +56,8 @@ pub struct SourceConduct {
     pub prefer: bool,
     /// How often to ask.
     pub polls: PollRange,
+    /// Only with NTS (RFC 8915), and never without.
+    pub nts: bool,
 }
 
 /// What a name or an address stands for.

@@ -7,6 +7,7 @@ use orlop_machine::{Chance, Instant};
 use orlop_ntp_contract::{Offset, PeerState, Poll, PollRange, ServerAddr, SourceId, Utc};
 
 use crate::exchange::{Kiss, Question};
+use crate::nts::session::Session;
 use crate::packet::HEADER;
 use crate::sample::{Sample, part};
 
@@ -166,6 +167,29 @@ impl Peer {
         packet
     }
 
+    /// The datagram of the question that has just been made, under the protection of the session, if its source has one. `None`
+    /// when there is none to be had: nothing is sent without.
+    pub(crate) fn protected(
+        &mut self,
+        plain: [u8; HEADER],
+        session: Option<&mut Session>,
+        chance: &mut Chance,
+    ) -> Option<Vec<u8>> {
+        let Some(session) = session else { return Some(plain.to_vec()) };
+        match session.seal(&plain, chance) {
+            Some((packet, unique)) => {
+                if let Some(question) = &mut self.question {
+                    question.protect(unique);
+                }
+                Some(packet)
+            }
+            None => {
+                self.question = None;
+                None
+            }
+        }
+    }
+
     /// Until the next question, if this one is not answered.
     fn pause(&self) -> Duration {
         if self.opinion == PeerState::Denied {
@@ -235,7 +259,8 @@ impl Peer {
                 self.samples.clear();
                 self.due = now.after(DENIED);
             }
-            Kiss::Other(_) => {}
+            // Nobody vouches for the first: the question counts as not answered.
+            Kiss::Nak | Kiss::Other(_) => {}
         }
     }
 

@@ -134,7 +134,7 @@ mod tests {
     fn sources(list: &[(Kind, &[u8])]) -> Sources {
         let mut sources = Sources::default();
         for (n, (kind, addresses)) in (0_u8..).zip(list) {
-            sources.set(id(n), SourceConduct { kind: *kind, prefer: false, polls: PollRange::USUAL });
+            sources.set(id(n), SourceConduct { kind: *kind, prefer: false, polls: PollRange::USUAL, nts: false });
             let addresses: Vec<ServerAddr> = addresses.iter().map(|last| server(*last)).collect();
             sources.resolve(id(n), &addresses);
         }

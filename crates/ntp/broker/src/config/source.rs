@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::PORT;
+use super::{KEY_PORT, PORT};
 
 /// Whom to ask, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,18 +35,21 @@ const POOL_SERVERS: u8 = 4;
 /// Longest name in the DNS, as text (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
 
+/// How a source is asked of which nothing else is said.
+const USUAL: SourceConduct = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL, nts: false };
+
 impl Source {
     /// A server there, asked as usual.
     #[must_use]
     pub const fn server(place: Place) -> Self {
-        Self { place, conduct: SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL } }
+        Self { place, conduct: SourceConduct { kind: Kind::Server, ..USUAL } }
     }
 
     /// A pool of servers under this name, asked as usual.
     #[must_use]
     pub const fn pool(place: Place) -> Self {
         let kind = Kind::Pool { want: POOL_SERVERS };
-        Self { place, conduct: SourceConduct { kind, prefer: false, polls: PollRange::USUAL } }
+        Self { place, conduct: SourceConduct { kind, ..USUAL } }
     }
 }
 
@@ -59,14 +62,30 @@ impl FromStr for Place {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
+        Self::parse(text, PORT)
+    }
+}
+
+impl Place {
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Address(address) => address.socket_addr().port(),
+            Self::Name(_, port) => *port,
+        }
+    }
+
+    /// An address or a name, at this port where none is written.
+    fn parse(text: &str, usual: u16) -> Result<Self, PlaceError> {
         let wrong = || PlaceError(text.chars().take(MAX_NAME).collect());
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        if let Some(address) = bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, PORT)).or(text.parse().ok()) {
+        if let Some(address) = bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, usual)).or(text.parse().ok()) {
             return ServerAddr::new(address.ip(), address.port()).map(Self::Address).ok_or_else(wrong);
         }
         let (name, port) = match text.rsplit_once(':') {
             Some((name, port)) => (name, port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?),
-            None => (text, PORT),
+            None => (text, usual),
         };
         if is_name(name) { Ok(Self::Name(name.to_owned(), port)) } else { Err(wrong()) }
     }
@@ -107,11 +126,13 @@ struct Table {
     prefer: bool,
     min_poll: Option<u8>,
     max_poll: Option<u8>,
+    #[serde(default)]
+    nts: bool,
 }
 
 impl Table {
     fn source(self) -> Result<Source, String> {
-        let Self { server, pool, servers, prefer, min_poll, max_poll } = self;
+        let Self { server, pool, servers, prefer, min_poll, max_poll, nts } = self;
         let (name, kind) = match (server, pool) {
             (Some(server), None) if servers.is_none() => (server, Kind::Server),
             (None, Some(pool)) => {
@@ -124,7 +145,11 @@ impl Table {
             (Some(_), None) => return Err("servers says how many of a pool are asked".to_owned()),
             _ => return Err("a source has either server or pool".to_owned()),
         };
-        let place = name.parse::<Place>().map_err(|error| error.to_string())?;
+        if nts && kind != Kind::Server {
+            return Err("nts is for a server: each one of a pool has a name of its own, and so has its certificate".to_owned());
+        }
+        let usual = if nts { KEY_PORT } else { PORT };
+        let place = Place::parse(&name, usual).map_err(|error| error.to_string())?;
         let poll = |exponent: Option<u8>, usual: Poll| {
             exponent.map_or(Some(usual), Poll::new).ok_or("a poll is 1 to 17: two to this power are seconds")
         };
@@ -132,7 +157,7 @@ impl Table {
         let min = poll(min_poll, max_poll.and_then(Poll::new).map_or(usual_min, |max| usual_min.min(max)))?;
         let max = poll(max_poll, usual_max.max(min))?;
         let polls = PollRange::new(min, max).ok_or("min-poll is more than max-poll")?;
-        Ok(Source { place, conduct: SourceConduct { kind, prefer, polls } })
+        Ok(Source { place, conduct: SourceConduct { kind, prefer, polls, nts } })
     }
 }
 

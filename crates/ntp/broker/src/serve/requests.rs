@@ -66,7 +66,11 @@ impl Server<'_> {
                     return self.notify(&Notice::Refused { what, why: refused_by_kernel(&cause) });
                 }
             },
-            Request::Report(status) => self.said = Some(status),
+            Request::Exchange { source, at } => self.exchanges.want(source, at),
+            Request::Report(status) => {
+                self.warn_of_interception(&status);
+                self.said = Some(status);
+            }
         }
         Ok(())
     }
@@ -117,6 +121,7 @@ fn asked(request: &Request) -> Asked {
         Request::Frequency { .. } => Asked::Frequency,
         Request::Synchronised { .. } | Request::Unsynchronised => Asked::Synchronised,
         Request::Connect { peer, .. } => Asked::Connect(*peer),
+        Request::Exchange { source, .. } => Asked::Exchange(*source),
         Request::Report(_) => Asked::Report,
     }
 }

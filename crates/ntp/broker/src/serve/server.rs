@@ -11,7 +11,7 @@ use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    self as contract, Conduct, Frequency, MAX_ADDRESSES, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
+    self as contract, Conduct, Frequency, Host, MAX_ADDRESSES, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
     ServerAddr, SourceId, State,
 };
 use orlop_ntp_profiles::DAEMON;
@@ -19,11 +19,13 @@ use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::signals::Signal;
-use orlop_wire::Bounded;
+use orlop_wire::{Bounded, DomainName, HostAddr};
 use tracing::{info, warn};
 
 use super::equipment::Equipment;
-use super::names::{Heard, Names};
+use super::exchanges::Exchanges;
+use super::names::{Heard, Names, Whose};
+use super::securing::Placing;
 use crate::config::{Config, Place};
 use crate::control::Order;
 use crate::floor;
@@ -38,13 +40,15 @@ pub(super) struct Server<'n> {
     pub(super) equipment: Equipment,
     pub(super) policy: Policy,
     pub(super) channel: BrokerChannel<Notice, Request>,
-    names: Names<'n>,
-    sources: Sources,
+    pub(super) names: Names<'n>,
+    pub(super) exchanges: Exchanges<'n>,
+    pub(super) placing: Placing,
+    pub(super) sources: Sources,
     /// Where each server is that the worker has a socket to.
     pub(super) peers: BTreeMap<PeerId, ServerAddr>,
     started: Instant,
     restarts: u32,
-    postures: Postures,
+    pub(super) postures: Postures,
     status: Writer<Status>,
     ready: Ready,
     /// The crystal's rate, as the worker last said.
@@ -60,7 +64,7 @@ pub(super) struct Server<'n> {
     /// Whether the worker was told last that there is no network.
     offline: bool,
     /// Whether a server is, or was, on this machine.
-    asks_this_machine: bool,
+    pub(super) asks_this_machine: bool,
     /// When the worker is told that the addresses changed: shortly after, because routes come after addresses.
     online_at: Option<Instant>,
     /// When the state is written again.
@@ -77,6 +81,14 @@ pub(super) struct Begun {
     pub(super) ready: Ready,
 }
 
+/// Whom the broker speaks with.
+pub(super) struct Workers<'n> {
+    /// The one that asks for the time.
+    pub(super) channel: BrokerChannel<Notice, Request>,
+    pub(super) names: Names<'n>,
+    pub(super) exchanges: Exchanges<'n>,
+}
+
 /// Routes are there by then.
 const SETTLE: Duration = Duration::from_millis(20);
 /// Time between two writes of the state while nothing else makes one.
@@ -91,8 +103,9 @@ impl<'n> Server<'n> {
         begun: Begun,
         mut equipment: Equipment,
         postures: Postures,
-        (channel, names): (BrokerChannel<Notice, Request>, Names<'n>),
+        workers: Workers<'n>,
     ) -> Self {
+        let Workers { channel, names, exchanges } = workers;
         let now = clock::now();
         let State { drift, last_good, account } = equipment.state.load();
         let one_shot = run.mode == Mode::OneShot;
@@ -107,6 +120,8 @@ impl<'n> Server<'n> {
             policy,
             channel,
             names,
+            exchanges,
+            placing: Placing::new(),
             sources: Sources::default(),
             peers: BTreeMap::new(),
             started,
@@ -163,10 +178,15 @@ impl<'n> Server<'n> {
                     self.choose_sources()?;
                 }
                 heard = self.names.next() => match heard? {
-                    Heard::Found(source, servers) => self.found(source, servers)?,
+                    Heard::Found(Whose::Source(source), servers) => self.found(source, servers)?,
+                    Heard::Found(Whose::Named(source), servers) => self.found_named(source, &servers)?,
                     Heard::Came(name, posture) => self.postures.insert(name, posture),
                     Heard::Nothing => {}
                 },
+                heard = self.exchanges.next() => {
+                    let heard = heard?;
+                    self.heard_of_keys(heard)?;
+                }
                 call = next_order(control) => {
                     let Call { order, caller } = call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     let reply = self.order(order)?;
@@ -206,18 +226,23 @@ impl<'n> Server<'n> {
         for change in self.sources.become_these(wanted) {
             match change {
                 Change::Removed(source) => {
-                    self.names.forget(source);
+                    self.names.forget(Whose::Source(source));
+                    self.forget_keys(source);
                     self.policy.forget(source);
                     self.notify(&Notice::SourceGone { source })?;
                 }
                 Change::Added(source) => {
                     let Some(Asked { origin, place, conduct }) = self.sources.get(source).cloned() else { continue };
                     info!(source = %place, ?origin, "asking");
+                    if conduct.nts && !self.secure(source, &place) {
+                        warn!(source = %place, "no certificate can be for this name");
+                        continue;
+                    }
                     self.notify(&Notice::Source { source, conduct })?;
                     match place {
                         Place::Address(server) => self.found(source, vec![server])?,
                         Place::Name(name, port) => {
-                            if !self.names.want(source, &name, port) {
+                            if !self.names.want(Whose::Source(source), &name, port) {
                                 warn!(name, "this name cannot be looked up");
                             }
                         }
@@ -232,9 +257,24 @@ impl<'n> Server<'n> {
     fn found(&mut self, source: SourceId, servers: Vec<ServerAddr>) -> Result<(), Fatal> {
         let servers: Bounded<ServerAddr, MAX_ADDRESSES> = servers.into_iter().take(MAX_ADDRESSES).collect();
         self.asks_this_machine |= servers.iter().any(|server| server.socket_addr().ip().is_loopback());
-        self.policy.learn(source, servers.clone());
-        self.notify(&Notice::Addresses { source, servers })?;
+        // Where keys are exchanged, nobody is asked for the time.
+        if !self.exchanges.found(source, &servers) {
+            self.policy.learn(source, servers.clone());
+            self.notify(&Notice::Addresses { source, servers })?;
+        }
         if self.asks_this_machine && std::mem::take(&mut self.offline) { self.notify(&Notice::Online) } else { Ok(()) }
+    }
+
+    /// The source is asked with NTS. `false` when no certificate can be for its name.
+    fn secure(&mut self, source: SourceId, place: &Place) -> bool {
+        let host = match place {
+            Place::Address(server) => HostAddr::new(server.socket_addr().ip()).map(Host::Address),
+            Place::Name(name, _) => DomainName::new(name).ok().map(Host::Name),
+        };
+        let Some(host) = host else { return false };
+        self.policy.secure(source);
+        self.exchanges.secure(source, host);
+        true
     }
 
     fn addresses_changed(&mut self, now: Instant, online: bool) -> Result<(), Fatal> {
@@ -271,6 +311,7 @@ impl<'n> Server<'n> {
         }
         let mut wakes = vec![self.keep_at];
         wakes.extend(self.online_at);
+        wakes.extend(self.look_after_keys(now)?);
         let outcome = match self.run.mode {
             Mode::Service => None,
             Mode::OneShot => {

@@ -329,3 +329,30 @@ fn a_talkative_worker_is_slowed_and_then_no_longer_trusted() {
     assert!(slowed.iter().all(|outcome| *outcome == Err(Refusal::TooOften)));
     assert_eq!(*last, Err(Refusal::TooManyDenials));
 }
+
+#[test]
+fn keys_are_exchanged_for_sources_that_are_asked_with_nts_and_not_often() {
+    let mut policy = fresh();
+    let (source, other) = (SourceId::new(0).unwrap(), SourceId::new(1).unwrap());
+    let exchange = |source, at: Option<u64>| Request::Exchange { source, at: at.map(clock) };
+    assert_eq!(verdict(&mut policy, at(0), clock(FLOOR), exchange(source, None)), Err(Refusal::NotSecured));
+    policy.secure(source);
+    for (what, request, want) in [
+        ("by the clock", exchange(source, None), Ok(())),
+        ("by what a majority says", exchange(source, Some(FLOOR + DAY)), Ok(())),
+        ("before the floor", exchange(source, Some(FLOOR - 1)), Err(Refusal::BelowFloor)),
+        ("after the horizon", exchange(source, Some(1 << 33)), Err(Refusal::OutOfRange)),
+        ("another source", exchange(other, None), Err(Refusal::NotSecured)),
+    ] {
+        assert_eq!(verdict(&mut policy, at(0), clock(FLOOR), request), want, "{what}");
+    }
+    let again = (0..Policy::EXCHANGE_BURST).filter(|_| {
+        verdict(&mut policy, at(0), clock(FLOOR), exchange(source, None)).is_ok()
+    });
+    assert_eq!(again.count(), 30, "two of the burst are spent");
+    let later = at(Policy::EXCHANGE_EVERY.as_secs());
+    assert_eq!(verdict(&mut policy, later, clock(FLOOR), exchange(source, None)), Ok(()));
+    assert_eq!(verdict(&mut policy, later, clock(FLOOR), exchange(source, None)), Err(Refusal::TooOften));
+    policy.forget(source);
+    assert_eq!(verdict(&mut policy, at(9999), clock(FLOOR), exchange(source, None)), Err(Refusal::NotSecured));
+}

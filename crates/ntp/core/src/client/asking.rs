@@ -20,6 +20,7 @@ impl Client {
         }
         self.replace_one(now, actions);
         self.take_on(now);
+        self.exchange_keys(now, actions);
         let due: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| peer.due().is_some_and(|due| due <= now)).map(|(id, _)| *id).collect();
         let mut lost = false;
@@ -32,7 +33,11 @@ impl Client {
             }
             match peer.socket {
                 Socket::Open => {
-                    actions.push(Action::Send { peer: id, packet: peer.ask(now, &mut self.chance) });
+                    let plain = peer.ask(now, &mut self.chance);
+                    let session = self.sessions.get_mut(&peer.source);
+                    if let Some(packet) = peer.protected(plain, session, &mut self.chance) {
+                        actions.push(Action::Send { peer: id, packet });
+                    }
                     lost |= peer.was_lost();
                 }
                 Socket::Missing => {
@@ -136,6 +141,9 @@ impl Client {
     /// Addresses of ours have changed, or the network is there at last: every socket is replaced.
     pub(super) fn came_online(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.online = true;
+        for session in self.sessions.values_mut() {
+            session.came_online(now);
+        }
         for (id, peer) in &mut self.peers {
             if peer.socket == Socket::Open {
                 peer.reconnect(now);

@@ -109,7 +109,7 @@ impl Stage {
         let servers: Bounded<ServerAddr, 16> = addresses.iter().map(|n| address(usize::from(*n))).collect();
         self.policy.learn(source, servers.clone());
         let polls = PollRange::new(Poll::MIN, Poll::new(7).unwrap()).unwrap();
-        self.tell(Notice::Source { source, conduct: SourceConduct { kind, prefer: number == 2, polls } });
+        self.tell(Notice::Source { source, conduct: SourceConduct { kind, prefer: number == 2, polls, nts: false } });
         self.tell(Notice::Addresses { source, servers });
     }
 
@@ -204,13 +204,13 @@ impl Stage {
         self.is_busy = false;
     }
 
-    fn send(&mut self, peer: PeerId, packet: &[u8; 48]) {
+    fn send(&mut self, peer: PeerId, packet: &[u8]) {
         let server = self.servers[&peer];
         if let Some(before) = self.asked.insert(server, self.now) {
             assert!(self.now.since(before) >= Duration::from_secs(2), "{server} was asked twice within two seconds");
         }
         let socket = self.sockets.get_mut(&peer).expect("who is asked has a socket");
-        *socket = Some((nonce(packet), self.now));
+        *socket = Some((nonce(packet.first_chunk().unwrap()), self.now));
         self.event(Event::Sent { peer, at: self.wall });
     }
 
@@ -222,6 +222,7 @@ impl Stage {
             Request::Frequency { .. } => Asked::Frequency,
             Request::Synchronised { .. } | Request::Unsynchronised => Asked::Synchronised,
             Request::Connect { peer, .. } => Asked::Connect(*peer),
+            Request::Exchange { source, .. } => Asked::Exchange(*source),
             Request::Report(_) => Asked::Report,
         };
         match self.policy.permit(self.now, self.wall, request) {
@@ -253,6 +254,7 @@ impl Stage {
                 self.servers.insert(peer, server);
                 self.tell(Notice::Connected { peer, server });
             }
+            Request::Exchange { .. } => panic!("no source is asked with NTS"),
             Request::Frequency { .. } | Request::Synchronised { .. } | Request::Unsynchronised | Request::Report(_) => {
             }
         }

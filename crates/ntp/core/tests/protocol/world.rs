@@ -125,7 +125,7 @@ impl World {
         let prefer = self.scene.servers[servers.start].prefer;
         let servers: Bounded<_, 16> = servers.map(address).collect();
         self.policy.learn(source, servers.clone());
-        let conduct = SourceConduct { kind, prefer, polls: self.scene.polls };
+        let conduct = SourceConduct { kind, prefer, polls: self.scene.polls, nts: false };
         self.tell(Notice::Source { source, conduct });
         self.tell(Notice::Addresses { source, servers });
     }
@@ -238,7 +238,7 @@ impl World {
                 }
                 Action::Send { peer, packet } => {
                     let at = self.crystal.wall();
-                    self.send(peer, packet);
+                    self.send(peer, *packet.first_chunk().unwrap());
                     self.client.handle(self.now(), Event::Sent { peer, at })
                 }
                 Action::Ask(request) => match self.broker(request) {
@@ -259,6 +259,7 @@ impl World {
             Request::Frequency { .. } => Asked::Frequency,
             Request::Synchronised { .. } | Request::Unsynchronised => Asked::Synchronised,
             Request::Connect { peer, .. } => Asked::Connect(*peer),
+            Request::Exchange { source, .. } => Asked::Exchange(*source),
             Request::Report(_) => Asked::Report,
         };
         match self.policy.permit(self.now(), self.crystal.wall(), request) {
@@ -296,6 +297,7 @@ impl World {
                 self.sockets.insert(peer, usize::try_from(self.count).unwrap() * 16 + number(server));
                 Some(Notice::Connected { peer, server })
             }
+            Request::Exchange { .. } => panic!("no source is asked with NTS"),
             Request::Report(status) => {
                 self.status = Some(status);
                 None
