@@ -37,6 +37,9 @@ pub struct Policy {
     denials: Bucket,
     servers: BTreeMap<SourceId, Bounded<ServerAddr, MAX_ADDRESSES>>,
     peers: BTreeSet<PeerId>,
+    /// Those of them that are this machine's hardware clock.
+    clocks: BTreeSet<PeerId>,
+    reads: Bucket,
 }
 
 /// A request that the policy allows. Nothing else makes one, and only one of these is ever applied.
@@ -86,6 +89,10 @@ impl Policy {
     pub const CONNECT_BURST: u32 = 64;
     /// See [`Policy::CONNECT_BURST`].
     pub const CONNECT_EVERY: Duration = Duration::from_secs(1);
+    /// Readings of the hardware clock at once, and then one each [`Policy::READ_EVERY`].
+    pub const READ_BURST: u32 = 16;
+    /// See [`Policy::READ_BURST`].
+    pub const READ_EVERY: Duration = Duration::from_secs(1);
     /// Reports at once, and then one each [`Policy::REPORT_EVERY`].
     pub const REPORT_BURST: u32 = 64;
     /// See [`Policy::REPORT_BURST`].
@@ -128,6 +135,8 @@ impl Policy {
             denials: Bucket::new(now, Self::DENIAL_BURST, Self::DENIAL_EVERY),
             servers: BTreeMap::new(),
             peers: BTreeSet::new(),
+            clocks: BTreeSet::new(),
+            reads: Bucket::new(now, Self::READ_BURST, Self::READ_EVERY),
         }
     }
 
@@ -161,6 +170,7 @@ impl Policy {
     /// The worker is gone, and with it its sockets. Whatever it was allowed stays spent.
     pub fn worker_gone(&mut self) {
         self.peers.clear();
+        self.clocks.clear();
     }
 
     /// What a later process has to know, to be written down before a step is made.
@@ -209,6 +219,8 @@ impl Policy {
             Request::Unsynchronised => take(&mut self.bounds, now),
             Request::Connect { peer, source, server } => self.connect(now, *peer, *source, *server),
             Request::Report(_) => take(&mut self.reports, now),
+            Request::Read { peer } if self.clocks.contains(peer) => take(&mut self.reads, now),
+            Request::Read { peer: _ } => Err(Refusal::UnknownServer),
         }
     }
 
@@ -281,6 +293,11 @@ impl Policy {
         }
         take(&mut self.connects, now)?;
         self.peers.insert(peer);
+        if server.is_clock() {
+            self.clocks.insert(peer);
+        } else {
+            self.clocks.remove(&peer);
+        }
         Ok(())
     }
 
@@ -358,6 +375,7 @@ impl Request {
             | Self::Synchronised { .. }
             | Self::Unsynchronised
             | Self::Connect { .. }
+            | Self::Read { .. }
             | Self::Report(_) => None,
         }
     }

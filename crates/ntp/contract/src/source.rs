@@ -63,7 +63,7 @@ numbers! {
 #[error("out of range")]
 pub struct OutOfRange;
 
-/// Where a server is: an address that one host can have, and a port.
+/// Where a server is: an address that one host can have, and a port; or in this machine, if it is no server but a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
 #[serde(try_from = "Raw", into = "Raw")]
 pub struct ServerAddr(Raw);
@@ -72,9 +72,19 @@ pub struct ServerAddr(Raw);
 enum Raw {
     V4([u8; 4], u16),
     V6([u8; 16], u16),
+    Clock,
 }
 
 impl ServerAddr {
+    /// This machine's hardware clock (PHC). It is read by the broker, and no packet goes anywhere.
+    pub const CLOCK: Self = Self(Raw::Clock);
+
+    /// Whether this is [`ServerAddr::CLOCK`].
+    #[must_use]
+    pub const fn is_clock(self) -> bool {
+        matches!(self.0, Raw::Clock)
+    }
+
     /// The address, or `None` when no server can be there: unspecified, broadcast, multicast, port 0, or IPv4 in the clothes
     /// of IPv6.
     #[must_use]
@@ -90,12 +100,13 @@ impl ServerAddr {
         }))
     }
 
-    /// As the socket calls take it.
+    /// As the socket calls take it; `None` for a clock.
     #[must_use]
-    pub fn socket_addr(self) -> SocketAddr {
+    pub fn socket_addr(self) -> Option<SocketAddr> {
         match self.0 {
-            Raw::V4(octets, port) => (Ipv4Addr::from(octets), port).into(),
-            Raw::V6(octets, port) => (Ipv6Addr::from(octets), port).into(),
+            Raw::V4(octets, port) => Some((Ipv4Addr::from(octets), port).into()),
+            Raw::V6(octets, port) => Some((Ipv6Addr::from(octets), port).into()),
+            Raw::Clock => None,
         }
     }
 }
@@ -104,8 +115,10 @@ impl TryFrom<Raw> for ServerAddr {
     type Error = OutOfRange;
 
     fn try_from(raw: Raw) -> Result<Self, OutOfRange> {
-        let addr = Self(raw).socket_addr();
-        Self::new(addr.ip(), addr.port()).ok_or(OutOfRange)
+        match Self(raw).socket_addr() {
+            Some(addr) => Self::new(addr.ip(), addr.port()).ok_or(OutOfRange),
+            None => Ok(Self::CLOCK),
+        }
     }
 }
 
@@ -117,7 +130,10 @@ impl From<ServerAddr> for Raw {
 
 impl fmt::Display for ServerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket_addr().fmt(f)
+        match self.socket_addr() {
+            Some(addr) => addr.fmt(f),
+            None => f.write_str("ptp"),
+        }
     }
 }
 
@@ -211,6 +227,12 @@ impl PollRange {
     /// From 64 s to 17 minutes, as RFC 5905 and the pools want it.
     pub const USUAL: Self = Self { min: Poll(6), max: Poll(10) };
 
+    /// From 16 s to 64 s: to read a clock of this machine costs nobody anything, and soon shows that the machine was paused.
+    pub const CLOCK: Self = Self { min: Poll(4), max: Poll(6) };
+
+    /// Every 64 s: for a virtual machine, which may be stopped without being told, and then finds it out at the next answer.
+    pub const OF_A_GUEST: Self = Self { min: Poll(6), max: Poll(6) };
+
     /// From `min` to `max`; `None` when that is no range.
     #[must_use]
     pub fn new(min: Poll, max: Poll) -> Option<Self> {
@@ -264,7 +286,7 @@ mod tests {
         ] {
             let addr: SocketAddr = addr.parse().unwrap();
             let server = ServerAddr::new(addr.ip(), addr.port());
-            assert_eq!(server.map(ServerAddr::socket_addr), want.then_some(addr), "{what}");
+            assert_eq!(server.and_then(ServerAddr::socket_addr), want.then_some(addr), "{what}");
         }
     }
 

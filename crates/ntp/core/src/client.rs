@@ -206,6 +206,7 @@ impl Client {
             Notice::Occasion(occasion) => self.arise(now, occasion, actions),
             Notice::Online => self.came_online(now, actions),
             Notice::Offline => self.went_offline(),
+            Notice::Reading { peer, reading } => self.read(peer, reading, actions),
             // Whoever reads the clock has to know.
             Notice::MockClock(_) => {}
         }

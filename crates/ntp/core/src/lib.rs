@@ -7,7 +7,7 @@
 //!
 //! Covers the client side of RFC 5905 (modes 3 and 4, unicast), RFC 7822 (extension fields), RFC 8633 section 5.3 for what a
 //! question shows of us (nothing but 64 random bits). Leaves out every other mode, symmetric keys (an answer that carries a
-//! code is dropped), NTS and hardware clocks.
+//! code is dropped) and NTS.
 //!
 //! The filter is ntp-proto's, behind one module of ours; nothing of it is seen outside. It never steps a clock: every step is
 //! [`client`]'s, from offsets in whole nanoseconds.

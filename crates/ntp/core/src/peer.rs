@@ -112,8 +112,13 @@ impl Peer {
         }
         self.burst = BURST;
         self.silence = 0;
-        let polite = self.asked_at.map_or(now, |at| at.after(Poll::MIN.interval()));
-        self.due = self.due.min(polite.max(now));
+        self.due = self.due.min(self.polite(now));
+    }
+
+    /// When it may be asked at the earliest. A clock of this machine is not bothered by being read.
+    fn polite(&self, now: Instant) -> Instant {
+        let asked_at = self.asked_at.filter(|_| !self.server.is_clock());
+        asked_at.map_or(now, |at| at.after(Poll::MIN.interval())).max(now)
     }
 
     /// The socket is there.
@@ -122,8 +127,7 @@ impl Peer {
         if self.opinion == PeerState::Connecting {
             self.opinion = PeerState::Unreachable;
         }
-        let polite = self.asked_at.map_or(now, |at| at.after(Poll::MIN.interval()));
-        self.due = polite.max(now);
+        self.due = self.polite(now);
     }
 
     /// The socket is of no use any more, or was not given: another one, in a while.
@@ -146,6 +150,12 @@ impl Peer {
         let question = Question::new(u64::from(chance.number()) << 32 | u64::from(chance.number()));
         let packet = question.packet();
         self.question = Some(question);
+        self.asked(now, chance);
+        packet
+    }
+
+    /// It is being asked, or read if it is a clock.
+    pub(crate) fn asked(&mut self, now: Instant, chance: &mut Chance) {
         self.asked_at = Some(now);
         self.reach <<= 1;
         self.burst = self.burst.saturating_sub(1);
@@ -156,7 +166,6 @@ impl Peer {
         // Nobody asks at the same moments as all others that were started together, or that were switched on together.
         let pause = self.pause();
         self.due = now.after(chance.duration(pause..=pause.saturating_add(part(pause, 16))));
-        packet
     }
 
     /// Until the next question, if this one is not answered.

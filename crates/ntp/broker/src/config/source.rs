@@ -27,7 +27,12 @@ pub enum Place {
     Address(ServerAddr),
     /// Wherever this name leads, at this port.
     Name(String, u16),
+    /// In this machine: the hardware clock of this name, or, without one, that of its host.
+    Clock(Option<String>),
 }
+
+/// What a hardware clock is called where a source is named.
+const CLOCK: &str = "ptp";
 
 /// As many servers of a pool as make a majority that one liar does not spoil.
 const POOL_SERVERS: u8 = 4;
@@ -39,7 +44,8 @@ impl Source {
     /// A server there, asked as usual.
     #[must_use]
     pub const fn server(place: Place) -> Self {
-        Self { place, conduct: SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL } }
+        let polls = place.polls();
+        Self { place, conduct: SourceConduct { kind: Kind::Server, prefer: false, polls } }
     }
 
     /// A pool of servers under this name, asked as usual.
@@ -52,13 +58,26 @@ impl Source {
 
 /// What is no place of a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no address and no name: 192.0.2.1, [2001:db8::1]:1123, ntp.example.org")]
+#[error("'{0}' is no address and no name: 192.0.2.1, [2001:db8::1]:1123, ntp.example.org; or ptp")]
 pub struct PlaceError(String);
+
+impl Place {
+    /// How often it is asked, where nothing is said.
+    const fn polls(&self) -> PollRange {
+        match self {
+            Self::Clock(_) => PollRange::CLOCK,
+            Self::Address(_) | Self::Name(..) => PollRange::USUAL,
+        }
+    }
+}
 
 impl FromStr for Place {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
+        if text == CLOCK {
+            return Ok(Self::Clock(None));
+        }
         let wrong = || PlaceError(text.chars().take(MAX_NAME).collect());
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         if let Some(address) = bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, PORT)).or(text.parse().ok()) {
@@ -86,12 +105,14 @@ fn is_name(name: &str) -> bool {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(address) => {
-                let address = address.socket_addr();
-                if address.port() == PORT { address.ip().fmt(f) } else { address.fmt(f) }
-            }
+            Self::Address(address) => match address.socket_addr() {
+                Some(address) if address.port() == PORT => address.ip().fmt(f),
+                _ => address.fmt(f),
+            },
             Self::Name(name, PORT) => f.write_str(name),
             Self::Name(name, port) => write!(f, "{name}:{port}"),
+            Self::Clock(None) => f.write_str(CLOCK),
+            Self::Clock(Some(name)) => write!(f, "{CLOCK} {name}"),
         }
     }
 }
@@ -102,6 +123,7 @@ impl fmt::Display for Place {
 struct Table {
     server: Option<String>,
     pool: Option<String>,
+    ptp: Option<String>,
     servers: Option<u8>,
     #[serde(default)]
     prefer: bool,
@@ -111,24 +133,27 @@ struct Table {
 
 impl Table {
     fn source(self) -> Result<Source, String> {
-        let Self { server, pool, servers, prefer, min_poll, max_poll } = self;
-        let (name, kind) = match (server, pool) {
-            (Some(server), None) if servers.is_none() => (server, Kind::Server),
-            (None, Some(pool)) => {
+        let Self { server, pool, ptp, servers, prefer, min_poll, max_poll } = self;
+        let parsed = |name: String| name.parse::<Place>().map_err(|error| error.to_string());
+        let (place, kind) = match (server, pool, ptp) {
+            (Some(server), None, None) if servers.is_none() => (parsed(server)?, Kind::Server),
+            (None, None, Some(clock)) if servers.is_none() => (Place::Clock(Some(clock)), Kind::Server),
+            (None, Some(pool), None) => {
                 let want = servers.unwrap_or(POOL_SERVERS);
                 if !(1..=16).contains(&want) {
                     return Err("servers is 1 to 16".to_owned());
                 }
-                (pool, Kind::Pool { want })
+                (parsed(pool)?, Kind::Pool { want })
             }
-            (Some(_), None) => return Err("servers says how many of a pool are asked".to_owned()),
-            _ => return Err("a source has either server or pool".to_owned()),
+            (Some(_), None, None) | (None, None, Some(_)) => {
+                return Err("servers says how many of a pool are asked".to_owned());
+            }
+            _ => return Err("a source has one of server, pool and ptp".to_owned()),
         };
-        let place = name.parse::<Place>().map_err(|error| error.to_string())?;
         let poll = |exponent: Option<u8>, usual: Poll| {
             exponent.map_or(Some(usual), Poll::new).ok_or("a poll is 1 to 17: two to this power are seconds")
         };
-        let (usual_min, usual_max) = (PollRange::USUAL.min(), PollRange::USUAL.max());
+        let (usual_min, usual_max) = (place.polls().min(), place.polls().max());
         let min = poll(min_poll, max_poll.and_then(Poll::new).map_or(usual_min, |max| usual_min.min(max)))?;
         let max = poll(max_poll, usual_max.max(min))?;
         let polls = PollRange::new(min, max).ok_or("min-poll is more than max-poll")?;
@@ -143,7 +168,7 @@ impl<'de> Deserialize<'de> for Source {
             type Value = Source;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address, a name, or a table with server or pool")
+                f.write_str("an address, a name, ptp, or a table with server, pool or ptp")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Source, E> {

@@ -1,0 +1,60 @@
+//! Whom the worker is told to ask.
+
+use orlop_ntp_contract::{MAX_ADDRESSES, Notice, PollRange, ServerAddr, SourceConduct, SourceId};
+use orlop_sandbox::fatal::Fatal;
+use orlop_wire::Bounded;
+use tracing::{info, warn};
+
+use super::server::Server;
+use crate::config::Place;
+use crate::sources::{Asked, Change, chosen};
+
+impl Server<'_> {
+    /// Asks whom the operator, the network or nobody names, as it is now.
+    pub(super) fn choose_sources(&mut self) -> Result<(), Fatal> {
+        let network = if self.config.network_sources { self.equipment.facts.servers() } else { Vec::new() };
+        let wanted = chosen(&self.config.sources, &network, &self.config.fallback);
+        for change in self.sources.become_these(wanted) {
+            match change {
+                Change::Removed(source) => {
+                    self.names.forget(source);
+                    self.policy.forget(source);
+                    self.notify(&Notice::SourceGone { source })?;
+                }
+                Change::Added(source) => {
+                    let Some(Asked { origin, place, conduct }) = self.sources.get(source).cloned() else { continue };
+                    info!(source = %place, ?origin, "asking");
+                    self.notify(&Notice::Source { source, conduct: self.conduct(conduct) })?;
+                    match place {
+                        Place::Address(server) => self.found(source, vec![server])?,
+                        Place::Clock(_) if self.equipment.hardware.is_none() => {}
+                        Place::Clock(_) => self.found(source, vec![ServerAddr::CLOCK])?,
+                        Place::Name(name, port) => {
+                            if !self.names.want(source, &name, port) {
+                                warn!(name, "this name cannot be looked up");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How a source is asked: as somebody wrote it, or as often as this machine needs.
+    fn conduct(&self, conduct: SourceConduct) -> SourceConduct {
+        let in_doubt = self.equipment.is_virtual && self.equipment.hardware.is_none();
+        let polls = if in_doubt && conduct.polls == PollRange::USUAL { PollRange::OF_A_GUEST } else { conduct.polls };
+        SourceConduct { polls, ..conduct }
+    }
+
+    /// Where the servers of a source are.
+    pub(super) fn found(&mut self, source: SourceId, servers: Vec<ServerAddr>) -> Result<(), Fatal> {
+        let servers: Bounded<ServerAddr, MAX_ADDRESSES> = servers.into_iter().take(MAX_ADDRESSES).collect();
+        let is_here = |server: &ServerAddr| server.socket_addr().is_none_or(|addr| addr.ip().is_loopback());
+        self.asks_this_machine |= servers.iter().any(is_here);
+        self.policy.learn(source, servers.clone());
+        self.notify(&Notice::Addresses { source, servers })?;
+        if self.asks_this_machine && std::mem::take(&mut self.offline) { self.notify(&Notice::Online) } else { Ok(()) }
+    }
+}
