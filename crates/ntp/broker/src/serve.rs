@@ -1,5 +1,6 @@
 //! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
 
+mod choosing;
 mod equipment;
 mod exchanges;
 mod names;
@@ -43,7 +44,7 @@ pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
     in_a_loop(&DAEMON, async move {
         let mut broker = Broker::start(&DAEMON, &BROKER)?;
         let begun = Begun { started: birth.started, restarts: birth.restarts, ready: Ready::of(&mut broker) };
-        let equipment = Equipment::open(run.mode, &run.settings)?;
+        let equipment = Equipment::open(run.mode, &run.settings, &config)?;
         let watch = names::watch();
         let Confined { channel, postures, narrow } = narrow(broker, &run.settings, &config).await?;
         let mut lookups = Optional::new(&narrow, orlop_lookup_contract::PROTOCOL);
@@ -62,7 +63,7 @@ pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
     in_a_loop(&DAEMON, async move {
         let broker = Broker::start(&DAEMON, &BROKER)?;
         // Landlock needs the folders to be there.
-        let _equipment = Equipment::open(Mode::OneShot, settings)?;
+        let _equipment = Equipment::open(Mode::OneShot, settings, &config)?;
         print(&narrow(broker, settings, &config).await?.postures.show(json))?;
         Ok(Exit::Done)
     })
@@ -81,7 +82,7 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     }
     // Long answers of name servers, and key exchanges.
     let mut connect = vec![NameServer::PORT];
-    connect.extend(secured().map(|source| source.place.port()));
+    connect.extend(secured().filter_map(|source| source.place.port()));
     let keep = Keep {
         read: &read,
         adjust: &[],

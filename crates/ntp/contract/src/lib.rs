@@ -2,7 +2,7 @@
 //!
 //! The worker hears the servers and decides what the time is; the broker owns the clock. Between them pass only the values
 //! in this crate: a [`Request`] from the worker, a [`Notice`] from the broker. Their types cannot hold what no clock may be
-//! told: a [`Frequency`] never exceeds 500 ppm, a [`ServerAddr`] is a unicast address with a port, lists are bounded.
+//! told: a [`Frequency`] never exceeds 500 ppm, a [`ServerAddr`] is a unicast address with a port, or this machine's own clock, lists are bounded.
 //!
 //! Types say what is well-formed; [`Policy`] says what is allowed now: never below the floor (the time of the build), steps
 //! only in the directions and at certain occasions, within a budget that outlives the process. Only
@@ -27,6 +27,7 @@ mod negotiated;
 mod notice;
 mod offset;
 mod policy;
+mod reading;
 mod request;
 mod source;
 mod state;
@@ -44,6 +45,7 @@ pub use negotiated::negotiated;
 pub use notice::{Asked, Conduct, Notice, Occasion};
 pub use offset::Offset;
 pub use policy::{Account, Permitted, Policy, Refusal, Rules};
+pub use reading::{Look, Reading};
 pub use request::{Leap, Request, Step, StepReason};
 pub use source::{Kind, PeerId, Poll, PollRange, ServerAddr, SourceConduct, SourceId};
 pub use state::{BootId, MAX_STATE, State, StateError};

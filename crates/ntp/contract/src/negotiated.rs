@@ -19,7 +19,7 @@ const UNPRIVILEGED: u16 = 1024;
 /// # Errors
 /// [`KeyFailure::Place`]
 pub fn negotiated(exchanged: ServerAddr, address: Option<IpAddr>, port: Option<u16>) -> Result<ServerAddr, KeyFailure> {
-    let own = exchanged.socket_addr().ip();
+    let own = exchanged.ip().ok_or(KeyFailure::Place)?;
     let (address, port) = (address.unwrap_or(own), port.unwrap_or(NTP));
     let reach = Reach::of(address);
     let allowed = (reach == Reach::Beyond || reach == Reach::of(own)) && (port == NTP || port >= UNPRIVILEGED);

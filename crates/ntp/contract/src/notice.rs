@@ -3,9 +3,12 @@ use core::time::Duration;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExchangeId, Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc};
+use crate::{
+    ExchangeId, Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Reading, Refusal, Request, ServerAddr,
+    SourceConduct, SourceId, Utc,
+};
 
-/// Everything a broker tells its worker. `Connected` comes with the socket.
+/// Everything a broker tells its worker. `Connected` comes with the socket, unless it is to a clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Notice {
     /// The first message: how to behave.
@@ -29,7 +32,8 @@ pub enum Notice {
         /// The addresses; none when the name has none at present.
         servers: Bounded<ServerAddr, MAX_ADDRESSES>,
     },
-    /// The socket of the last `Connect` for this peer. Its file descriptor arrives with this message.
+    /// The socket of the last `Connect` for this peer. Its file descriptor arrives with this message. For
+    /// [`ServerAddr::CLOCK`] there is none: from now on it can be read.
     Connected {
         /// Whose socket it is.
         peer: PeerId,
@@ -68,6 +72,13 @@ pub enum Notice {
     Offline,
     /// The clock that is kept right is this one, and not the machine's.
     MockClock(MockClock),
+    /// What the last `Read` for this peer has found.
+    Reading {
+        /// Whose it is.
+        peer: PeerId,
+        /// Both clocks.
+        reading: Reading,
+    },
 }
 
 /// How a worker keeps the time, as its operator and the machine decided.
@@ -136,10 +147,25 @@ pub enum Asked {
     /// [`Request::Synchronised`](crate::Request::Synchronised) or
     /// [`Request::Unsynchronised`](crate::Request::Unsynchronised)
     Synchronised,
-    /// [`Request::Connect`](crate::Request::Connect) for this peer
+    /// [`Request::Connect`](crate::Request::Connect) or [`Request::Read`](crate::Request::Read) for this peer
     Connect(PeerId),
     /// [`Request::Exchange`](crate::Request::Exchange) for this source
     Exchange(SourceId),
     /// [`Request::Report`](crate::Request::Report)
     Report,
+}
+
+impl Asked {
+    /// What a refusal of this request names.
+    #[must_use]
+    pub const fn of(request: &Request) -> Self {
+        match request {
+            Request::Step(_) => Self::Step,
+            Request::Frequency { .. } => Self::Frequency,
+            Request::Synchronised { .. } | Request::Unsynchronised => Self::Synchronised,
+            Request::Connect { peer, .. } | Request::Read { peer } => Self::Connect(*peer),
+            Request::Exchange { source, .. } => Self::Exchange(*source),
+            Request::Report(_) => Self::Report,
+        }
+    }
 }

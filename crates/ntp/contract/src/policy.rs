@@ -6,7 +6,8 @@ use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootId, Frequency, KeyFailure, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step, StepReason, Utc,
+    BootId, Frequency, KeyFailure, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step,
+    StepReason, Utc,
 };
 
 mod account;
@@ -40,6 +41,9 @@ pub struct Policy {
     peers: BTreeSet<PeerId>,
     /// Sources for which keys are exchanged.
     secured: BTreeSet<SourceId>,
+    /// Those of them that are this machine's hardware clock.
+    clocks: BTreeSet<PeerId>,
+    reads: Bucket,
 }
 
 /// A request that the policy allows. Nothing else makes one, and only one of these is ever applied.
@@ -89,6 +93,10 @@ impl Policy {
     pub const CONNECT_BURST: u32 = 64;
     /// See [`Policy::CONNECT_BURST`].
     pub const CONNECT_EVERY: Duration = Duration::from_secs(1);
+    /// Readings of the hardware clock at once, and then one each [`Policy::READ_EVERY`].
+    pub const READ_BURST: u32 = 16;
+    /// See [`Policy::READ_BURST`].
+    pub const READ_EVERY: Duration = Duration::from_secs(1);
     /// Reports at once, and then one each [`Policy::REPORT_EVERY`].
     pub const REPORT_BURST: u32 = 64;
     /// See [`Policy::REPORT_BURST`].
@@ -137,6 +145,8 @@ impl Policy {
             servers: BTreeMap::new(),
             peers: BTreeSet::new(),
             secured: BTreeSet::new(),
+            clocks: BTreeSet::new(),
+            reads: Bucket::new(now, Self::READ_BURST, Self::READ_EVERY),
         }
     }
 
@@ -176,6 +186,7 @@ impl Policy {
     /// The worker is gone, and with it its sockets. Whatever it was allowed stays spent.
     pub fn worker_gone(&mut self) {
         self.peers.clear();
+        self.clocks.clear();
     }
 
     /// What a later process has to know, to be written down before a step is made.
@@ -231,6 +242,8 @@ impl Policy {
                 take(&mut self.exchanges, now)
             }
             Request::Report(_) => take(&mut self.reports, now),
+            Request::Read { peer } if self.clocks.contains(peer) => take(&mut self.reads, now),
+            Request::Read { peer: _ } => Err(Refusal::UnknownServer),
         }
     }
 
@@ -303,6 +316,11 @@ impl Policy {
         }
         take(&mut self.connects, now)?;
         self.peers.insert(peer);
+        if server.is_clock() {
+            self.clocks.insert(peer);
+        } else {
+            self.clocks.remove(&peer);
+        }
         Ok(())
     }
 
@@ -387,6 +405,7 @@ impl Request {
             | Self::Unsynchronised
             | Self::Connect { .. }
             | Self::Exchange { .. }
+            | Self::Read { .. }
             | Self::Report(_) => None,
         }
     }

@@ -53,6 +53,11 @@ pub enum Request {
     },
     /// How things stand, for the status and for the verdict of one-shot mode. Changes nothing.
     Report(Status),
+    /// Read the hardware clock that this peer was connected to. Answered by `Reading` or `Refused`.
+    Read {
+        /// A peer at [`ServerAddr::CLOCK`].
+        peer: PeerId,
+    },
 }
 
 /// A step of the clock.

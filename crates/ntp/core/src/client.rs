@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, Frequency, Keys, LastStep, Notice, Offset, PeerId, Request, ServerAddr, SourceId,
-    Status, Utc,
+    Asked, Conduct, Counters, Discard, Frequency, Keys, LastStep, Notice, Offset, PeerId, Request, ServerAddr,
+    SourceId, Status, Utc,
 };
 
-use crate::nts::session::Session;
 use crate::discipline::Discipline;
 use crate::exchange::Answer;
 use crate::nts::field::Unique;
+use crate::nts::session::Session;
 use crate::packet::Packet;
 use crate::peer::{Peer, Socket};
 use crate::pool::Sources;
@@ -217,7 +217,8 @@ impl Client {
             Notice::Occasion(occasion) => self.arise(now, occasion, actions),
             Notice::Online => self.came_online(now, actions),
             Notice::Offline => self.went_offline(),
-            // The first two are for whoever has the sockets and reads the clock.
+            Notice::Reading { peer, reading } => self.read(peer, reading, actions),
+            // Whoever has the sockets and reads the clock has to know.
             Notice::Joined | Notice::MockClock(_) => {}
         }
     }

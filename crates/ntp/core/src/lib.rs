@@ -7,8 +7,8 @@
 //!
 //! Covers the client side of RFC 5905 (modes 3 and 4, unicast), RFC 7822 (extension fields), RFC 8633 section 5.3 for what a
 //! question shows of us (nothing but 64 random bits). Leaves out every other mode, symmetric keys (an answer that carries a
-//! code is dropped) and hardware clocks. RFC 8915: what passes through a key exchange, and the fields that protect questions and
-//! answers ([`nts`]); TLS is the business of another process.
+//! code is dropped). RFC 8915: what passes through a key exchange, and the fields that protect questions and answers ([`nts`]); TLS is
+//! the business of another process.
 //!
 //! The filter is ntp-proto's, behind one module of ours; nothing of it is seen outside. It never steps a clock: every step is
 //! [`client`]'s, from offsets in whole nanoseconds.

@@ -119,10 +119,11 @@ impl Peer {
         self.due = self.due.min(self.polite(now));
     }
 
-    /// When it may be asked again at the earliest.
+    /// When it may be asked again at the earliest. A clock of this machine is not bothered by being read.
     fn polite(&self, now: Instant) -> Instant {
         let least = if self.slowed { self.poll() } else { Poll::MIN };
-        self.asked_at.map_or(now, |at| at.after(least.interval())).max(now)
+        let asked_at = self.asked_at.filter(|_| !self.server.is_clock());
+        asked_at.map_or(now, |at| at.after(least.interval())).max(now)
     }
 
     /// The socket is there.
@@ -154,6 +155,12 @@ impl Peer {
         let question = Question::new(u64::from(chance.number()) << 32 | u64::from(chance.number()));
         let packet = question.packet();
         self.question = Some(question);
+        self.asked(now, chance);
+        packet
+    }
+
+    /// It is being asked, or read if it is a clock.
+    pub(crate) fn asked(&mut self, now: Instant, chance: &mut Chance) {
         self.asked_at = Some(now);
         self.reach <<= 1;
         self.burst = self.burst.saturating_sub(1);
@@ -164,7 +171,6 @@ impl Peer {
         // Nobody asks at the same moments as all others that were started together, or that were switched on together.
         let pause = self.pause();
         self.due = now.after(chance.duration(pause..=pause.saturating_add(part(pause, 16))));
-        packet
     }
 
     /// The datagram of the question that has just been made, under the protection of the session, if its source has one. `None`

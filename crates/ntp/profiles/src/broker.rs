@@ -1,5 +1,6 @@
 use orlop_sandbox::base;
 use orlop_sandbox::capability::Capability;
+use orlop_sandbox::hardware_clock::REQUESTS;
 use orlop_sandbox::profile::{BROKER_SLOTS, Pin, Profile, Rule, Slot, Value, join, request_slot};
 use orlop_sandbox::seccomp::{BROKER_BASE, BROKER_ORDERS};
 use orlop_sandbox::sys::numbers;
@@ -54,5 +55,14 @@ const OWN: &[Rule] = &[
         "when the kernel got what it hears",
     ),
     Rule::any(syscall!(SYS_connect), "to that server alone"),
+    Rule::when(
+        syscall!(SYS_ioctl),
+        &[
+            &[Pin::new(1, Value::Int(REQUESTS[0]))],
+            &[Pin::new(1, Value::Int(REQUESTS[1]))],
+            &[Pin::new(1, Value::Int(REQUESTS[2]))],
+        ],
+        "the hardware clock is read, in the best way that it has, and nothing is set",
+    ),
     Rule::any(syscall!(SYS_getdents64), "which interfaces the DHCP client has told of"),
 ];

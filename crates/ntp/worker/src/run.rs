@@ -79,6 +79,8 @@ impl Asking {
                 self.joint = Some(Joint::granted(end).map_err(Ended::Grant)?);
                 return Ok(Vec::new());
             }
+            // It is read by the broker.
+            (Notice::Connected { server, .. }, None) if server.is_clock() => {}
             (Notice::Connected { .. } | Notice::Joined, None) => {
                 return Err(Ended::Grant(io::Error::other("a server or a pair without its descriptor")));
             }

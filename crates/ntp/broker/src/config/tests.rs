@@ -51,6 +51,9 @@ fn a_source_is_an_address_a_name_or_a_table() {
         (r#"{ server = "192.0.2.1", nts = true }"#, "192.0.2.1:4460 1 false 6..10 nts"),
         (r#"{ server = "a.example:123", nts = true }"#, "a.example 1 false 6..10 nts"),
         (r#"{ pool = "pool.example", servers = 2 }"#, "pool.example 2 false 6..10"),
+        (r#""ptp""#, "ptp 1 false 4..6"),
+        (r#"{ ptp = "ena-ptp-0", prefer = true }"#, "ptp ena-ptp-0 1 true 4..6"),
+        (r#"{ server = "ptp", min-poll = 7 }"#, "ptp 1 false 7..7"),
     ] {
         assert_eq!(shown(text).as_deref(), Ok(want), "{text}");
     }
@@ -60,10 +63,12 @@ fn a_source_is_an_address_a_name_or_a_table() {
         (r#""a..b""#, "is no address and no name"),
         (r#""host:0""#, "is no address and no name"),
         (r#""under the bed""#, "is no address and no name"),
-        ("7", "expected an address, a name, or a table"),
-        (r#"{ server = "a", pool = "b" }"#, "either server or pool"),
-        ("{ prefer = true }", "either server or pool"),
+        ("7", "expected an address, a name, ptp, or a table"),
+        (r#"{ server = "a", pool = "b" }"#, "one of server, pool and ptp"),
+        ("{ prefer = true }", "one of server, pool and ptp"),
         (r#"{ server = "a", servers = 2 }"#, "how many of a pool"),
+        (r#"{ ptp = "a", servers = 2 }"#, "how many of a pool"),
+        (r#"{ ptp = "a", pool = "b" }"#, "one of server, pool and ptp"),
         (r#"{ pool = "a", servers = 0 }"#, "servers is 1 to 16"),
         (r#"{ server = "a", min-poll = 0 }"#, "a poll is 1 to 17"),
         (r#"{ server = "a", min-poll = 9, max-poll = 8 }"#, "min-poll is more than max-poll"),

@@ -217,7 +217,8 @@ impl<'n> Exchanges<'n> {
             debug!(file = %self.ca.display(), %cause, "no trusted certificates");
             KeyFailure::NoRoots
         })?;
-        let socket = open_connecting(server.socket_addr()).map_err(|cause| {
+        let address = server.socket_addr().ok_or(KeyFailure::Place)?;
+        let socket = open_connecting(address).map_err(|cause| {
             debug!(%server, %cause, "no way to exchange keys");
             KeyFailure::Unreachable
         })?;

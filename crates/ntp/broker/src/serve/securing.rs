@@ -86,11 +86,11 @@ impl Server<'_> {
     /// `named` is where the key exchange sends us, if anywhere; it may be nowhere that there is.
     fn place(&mut self, done: &Done, named: Option<Option<ServerAddr>>) -> Result<(), Fatal> {
         let Done { source, number, server, port, .. } = done;
-        let address = named.map(|named| named.map(|named| named.socket_addr().ip()).ok_or(KeyFailure::Place));
+        let address = named.map(|named| named.and_then(ServerAddr::ip).ok_or(KeyFailure::Place));
         let place = address.transpose().and_then(|address| negotiated(*server, address, *port));
         match place {
             Ok(place) => {
-                self.asks_this_machine |= place.socket_addr().ip().is_loopback();
+                self.asks_this_machine |= place.ip().is_some_and(|ip| ip.is_loopback());
                 self.policy.learn(*source, [place].into_iter().collect());
                 let name = self.sources.get(*source).map(|asked| asked.place.to_string()).unwrap_or_default();
                 info!(source = name, server = %place, "keys exchanged");
@@ -129,7 +129,10 @@ impl Server<'_> {
         };
         for nts in said.nts.iter().filter(|nts| nts.state == NtsState::Intercepted && !was(nts.source)) {
             let name = self.sources.get(nts.source).map(|asked| asked.place.to_string()).unwrap_or_default();
-            warn!(source = name, "an answer without NTS, which is not believed: does somebody between us intercept it?");
+            warn!(
+                source = name,
+                "an answer without NTS, which is not believed: does somebody between us intercept it?"
+            );
         }
     }
 }

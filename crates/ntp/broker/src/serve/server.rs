@@ -11,32 +11,30 @@ use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    self as contract, Conduct, Frequency, Host, MAX_ADDRESSES, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
-    ServerAddr, SourceId, State,
+    self as contract, Conduct, Frequency, Notice, Occasion, PeerId, Phase, Policy, Request, Rules, ServerAddr, State,
 };
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::signals::Signal;
-use orlop_wire::{Bounded, DomainName, HostAddr};
 use tracing::{info, warn};
 
 use super::equipment::Equipment;
 use super::exchanges::Exchanges;
 use super::names::{Heard, Names, Whose};
 use super::securing::Placing;
-use crate::config::{Config, Place};
+use crate::config::Config;
 use crate::control::Order;
 use crate::floor;
 use crate::settings::{Mode, Run};
-use crate::sources::{Asked, Change, Sources, chosen};
+use crate::sources::Sources;
 use crate::status::{Outcome, Status, Stepped};
 
 /// A broker at work.
 pub(super) struct Server<'n> {
     run: Run,
-    config: Config,
+    pub(super) config: Config,
     pub(super) equipment: Equipment,
     pub(super) policy: Policy,
     pub(super) channel: BrokerChannel<Notice, Request>,
@@ -62,7 +60,7 @@ pub(super) struct Server<'n> {
     /// Whether the addresses that were there at the start are known.
     listed: bool,
     /// Whether the worker was told last that there is no network.
-    offline: bool,
+    pub(super) offline: bool,
     /// Whether a server is, or was, on this machine.
     pub(super) asks_this_machine: bool,
     /// When the worker is told that the addresses changed: shortly after, because routes come after addresses.
@@ -163,7 +161,7 @@ impl<'n> Server<'n> {
             if let Some(exit) = self.catch_up(now)? {
                 return Ok(exit);
             }
-            let Equipment { network, facts, timer, signals, control, .. } = &mut self.equipment;
+            let Equipment { network, facts, interruption, timer, signals, control, .. } = &mut self.equipment;
             tokio::select! {
                 received = self.channel.recv() => {
                     let request = received.map_err(worker_ended)?.message;
@@ -176,6 +174,10 @@ impl<'n> Server<'n> {
                 changed = facts.changed() => {
                     changed.map_err(|cause| Fatal::os("cannot watch what the network says", cause))?;
                     self.choose_sources()?;
+                }
+                over = interruption.over() => {
+                    let occasion = over.map_err(|cause| Fatal::os("cannot hear the kernel's events", cause))?;
+                    self.arise(occasion)?;
                 }
                 heard = self.names.next() => match heard? {
                     Heard::Found(Whose::Source(source), servers) => self.found(source, servers)?,
@@ -219,64 +221,6 @@ impl<'n> Server<'n> {
         self.choose_sources()
     }
 
-    /// Asks whom the operator, the network or nobody names, as it is now.
-    fn choose_sources(&mut self) -> Result<(), Fatal> {
-        let network = if self.config.network_sources { self.equipment.facts.servers() } else { Vec::new() };
-        let wanted = chosen(&self.config.sources, &network, &self.config.fallback);
-        for change in self.sources.become_these(wanted) {
-            match change {
-                Change::Removed(source) => {
-                    self.names.forget(Whose::Source(source));
-                    self.forget_keys(source);
-                    self.policy.forget(source);
-                    self.notify(&Notice::SourceGone { source })?;
-                }
-                Change::Added(source) => {
-                    let Some(Asked { origin, place, conduct }) = self.sources.get(source).cloned() else { continue };
-                    info!(source = %place, ?origin, "asking");
-                    if conduct.nts && !self.secure(source, &place) {
-                        warn!(source = %place, "no certificate can be for this name");
-                        continue;
-                    }
-                    self.notify(&Notice::Source { source, conduct })?;
-                    match place {
-                        Place::Address(server) => self.found(source, vec![server])?,
-                        Place::Name(name, port) => {
-                            if !self.names.want(Whose::Source(source), &name, port) {
-                                warn!(name, "this name cannot be looked up");
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Where the servers of a source are.
-    fn found(&mut self, source: SourceId, servers: Vec<ServerAddr>) -> Result<(), Fatal> {
-        let servers: Bounded<ServerAddr, MAX_ADDRESSES> = servers.into_iter().take(MAX_ADDRESSES).collect();
-        self.asks_this_machine |= servers.iter().any(|server| server.socket_addr().ip().is_loopback());
-        // Where keys are exchanged, nobody is asked for the time.
-        if !self.exchanges.found(source, &servers) {
-            self.policy.learn(source, servers.clone());
-            self.notify(&Notice::Addresses { source, servers })?;
-        }
-        if self.asks_this_machine && std::mem::take(&mut self.offline) { self.notify(&Notice::Online) } else { Ok(()) }
-    }
-
-    /// The source is asked with NTS. `false` when no certificate can be for its name.
-    fn secure(&mut self, source: SourceId, place: &Place) -> bool {
-        let host = match place {
-            Place::Address(server) => HostAddr::new(server.socket_addr().ip()).map(Host::Address),
-            Place::Name(name, _) => DomainName::new(name).ok().map(Host::Name),
-        };
-        let Some(host) = host else { return false };
-        self.policy.secure(source);
-        self.exchanges.secure(source, host);
-        true
-    }
-
     fn addresses_changed(&mut self, now: Instant, online: bool) -> Result<(), Fatal> {
         // A server on this machine needs no network.
         let online = online || self.asks_this_machine;
@@ -290,12 +234,15 @@ impl<'n> Server<'n> {
     fn order(&mut self, order: Order) -> Result<Reply, Fatal> {
         info!(%order, "order");
         match order {
-            Order::Step => {
-                let occasion = self.policy.arise(clock::now(), Occasion::Operator);
-                self.notify(&Notice::Occasion(occasion))?;
-                Ok(Reply::Done(()))
-            }
+            Order::Step => self.arise(Occasion::Operator)?,
         }
+        Ok(Reply::Done(()))
+    }
+
+    /// The time is uncertain from now on: everybody is asked at once.
+    fn arise(&mut self, occasion: Occasion) -> Result<(), Fatal> {
+        let occasion = self.policy.arise(clock::now(), occasion);
+        self.notify(&Notice::Occasion(occasion))
     }
 
     /// Brings everything up to date, and gives the exit code when the work is done.

@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Discard, PeerId, PeerState, Poll, Request, SourceId, Utc};
+use orlop_ntp_contract::{Discard, PeerId, PeerState, Poll, Reading, Request, SourceId, Utc};
 
 use super::{Action, Client, Stage};
 use crate::peer::{Peer, Socket};
 use crate::pool::Sources;
+use crate::sample::Sample;
 
 /// Time between two replacements of bad servers: when all are silent it is the network, and not they.
 const REPLACE_EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +33,11 @@ impl Client {
                 actions.push(Action::Close { peer: id });
             }
             match peer.socket {
+                Socket::Open if peer.server.is_clock() => {
+                    peer.asked(now, &mut self.chance);
+                    actions.push(Action::Ask(Request::Read { peer: id }));
+                    lost |= peer.was_lost();
+                }
                 Socket::Open => {
                     let plain = peer.ask(now, &mut self.chance);
                     let session = self.sessions.get_mut(&peer.source);
@@ -128,6 +134,23 @@ impl Client {
                 peer.question = question;
             }
         }
+    }
+
+    /// The hardware clock was read.
+    pub(super) fn read(&mut self, id: PeerId, reading: Reading, actions: &mut Vec<Action>) {
+        let is_open = |peer: &&Peer| peer.server.is_clock() && peer.socket == Socket::Open;
+        let Reading { at, shown, offset: _, delay: _ } = reading;
+        if self.peers.get(&id).filter(is_open).is_none() {
+            return;
+        }
+        // Read before a step that is being made, of which the clock shows nothing yet.
+        if matches!(self.stage, Stage::Stepping(_)) {
+            return self.discards.count(Discard::Stepped);
+        }
+        if self.wall.look(at, shown).is_some() {
+            self.meddled(at, actions);
+        }
+        self.measured(at, id, Sample::of_clock(reading), actions);
     }
 
     /// A question could not leave.

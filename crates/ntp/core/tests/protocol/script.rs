@@ -217,14 +217,7 @@ impl Stage {
     fn ask(&mut self, request: Request) {
         let mut buffer = vec![0; max_size::<Request>()];
         assert_eq!(decode::<Request>(encode(&request, &mut buffer).unwrap()).as_ref(), Ok(&request));
-        let what = match &request {
-            Request::Step(_) => Asked::Step,
-            Request::Frequency { .. } => Asked::Frequency,
-            Request::Synchronised { .. } | Request::Unsynchronised => Asked::Synchronised,
-            Request::Connect { peer, .. } => Asked::Connect(*peer),
-            Request::Exchange { source, .. } => Asked::Exchange(*source),
-            Request::Report(_) => Asked::Report,
-        };
+        let what = Asked::of(&request);
         match self.policy.permit(self.now, self.wall, request) {
             Ok(_) if self.refuses => self.tell(Notice::Refused { what, why: Refusal::Kernel { errno: 1 } }),
             Ok(permitted) => self.apply(permitted.into_request()),
@@ -255,6 +248,7 @@ impl Stage {
                 self.tell(Notice::Connected { peer, server });
             }
             Request::Exchange { .. } => panic!("no source is asked with NTS"),
+            Request::Read { .. } => panic!("there is no clock to read"),
             Request::Frequency { .. } | Request::Synchronised { .. } | Request::Unsynchronised | Request::Report(_) => {
             }
         }

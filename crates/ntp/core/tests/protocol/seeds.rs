@@ -5,8 +5,9 @@ use core::time::Duration;
 use orlop_harness::seeds::{self, Seed, Target};
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, ExchangeId, Frequency, KeyFailure, Kind, LastStep, Leap, Notice, NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState,
-    PeerStatus, Phase, Poll, PollRange, Refusal, Request, SourceConduct, SourceId, Status, Step, StepReason, Utc,
+    Asked, Conduct, Counters, Discard, ExchangeId, Frequency, KeyFailure, Kind, LastStep, Leap, Notice, NtsState,
+    NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, PollRange, Reading, Refusal, Request,
+    ServerAddr, SourceConduct, SourceId, Status, Step, StepReason, Utc,
 };
 use orlop_ntp_core::exchange::{Answer as Taken, Kiss};
 use orlop_wire::{MaxSize, encode, max_size};
@@ -227,6 +228,8 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("exchange by the clock", Request::Exchange { source, at: None }),
         ("exchange by a majority", Request::Exchange { source, at: Some(Utc::from_secs(BEGIN)) }),
         ("report", Request::Report(status())),
+        ("connect to a clock", Request::Connect { peer, source, server: ServerAddr::CLOCK }),
+        ("read", Request::Read { peer }),
     ]
 }
 
@@ -257,6 +260,18 @@ fn notices() -> Vec<(&'static str, Notice)> {
         ("occasion", Notice::Occasion(Occasion::Restore)),
         ("online", Notice::Online),
         ("offline", Notice::Offline),
+        (
+            "reading",
+            Notice::Reading {
+                peer,
+                reading: Reading {
+                    at: Instant::from_nanos(7_000_000_000),
+                    shown: Utc::from_secs(FLOOR),
+                    offset: Offset::from_nanos(-60_000),
+                    delay: Duration::from_micros(2),
+                },
+            },
+        ),
     ]
 }
 
