@@ -19,7 +19,7 @@ orlop_wire::discards! {
     WrongHardware = "wrong-hardware",
     /// No magic cookie.
     NoCookie = "no-cookie",
-    /// The option fields do not parse as a whole (no room for the announced length, or overload nonsense).
+    /// A field of options does not parse to its end (no room for the announced length); what comes before counts.
     BadOptions = "bad-options",
     /// No message type (option 53), or one that no server sends.
     WrongType = "wrong-type",
@@ -37,7 +37,7 @@ orlop_wire::discards! {
     BadLeaseTime = "bad-lease-time",
     /// A sound message that this state has no use for.
     Unexpected = "unexpected",
-    /// One option of a good message was malformed and is left out.
+    /// A part of an option of a good message was malformed, or a copy, and is left out.
     BadOption = "bad-option",
     /// A list was longer than we keep.
     Excess = "excess",
@@ -47,13 +47,13 @@ impl Discard {
     /// Whether it is of a part of a message, whose rest is used.
     #[must_use]
     pub const fn is_of_a_part(self) -> bool {
-        matches!(self, Self::BadOption | Self::Excess)
+        matches!(self, Self::BadOptions | Self::BadOption | Self::Excess)
     }
 
     /// Whether it is of an answer to our own message that could not be used: what a server did wrong, and not noise.
     #[must_use]
     pub const fn is_of_an_answer(self) -> bool {
-        matches!(self, Self::BadOptions | Self::WrongType | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime)
+        matches!(self, Self::WrongType | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime)
     }
 }
 
@@ -82,12 +82,18 @@ mod tests {
     #[test]
     fn only_answers_to_us_that_could_not_be_used_are_unusable() {
         let mut counters = Counters::default();
-        for noise in [Discard::WrongXid, Discard::WrongChaddr, Discard::BadUdp, Discard::Unexpected, Discard::BadOption]
-        {
+        for noise in [
+            Discard::WrongXid,
+            Discard::WrongChaddr,
+            Discard::BadUdp,
+            Discard::Unexpected,
+            Discard::BadOption,
+            Discard::BadOptions,
+        ] {
             counters.count(noise);
             assert_eq!(counters.unusable(), None, "{noise}");
         }
-        counters.count(Discard::BadOptions);
+        counters.count(Discard::BadAddress);
         counters.count(Discard::BadLeaseTime);
         counters.count(Discard::BadLeaseTime);
         assert_eq!(counters.unusable(), Some((Discard::BadLeaseTime, 2)));

@@ -29,7 +29,6 @@ pub struct Header<'a> {
     /// `chaddr`, without its padding.
     pub chaddr: HardwareAddr,
     yiaddr: Ipv4Addr,
-    siaddr: Ipv4Addr,
     fields: Fields<'a>,
 }
 
@@ -45,7 +44,7 @@ impl<'a> Header<'a> {
         let _secs_and_flags: [u8; 4] = cursor.take()?;
         let _ciaddr: [u8; 4] = cursor.take()?;
         let yiaddr = cursor.take::<4>()?.into();
-        let siaddr = cursor.take::<4>()?.into();
+        let _siaddr: [u8; 4] = cursor.take()?;
         let _giaddr: [u8; 4] = cursor.take()?;
         let chaddr = HardwareAddr(cursor.take()?);
         let _padding: [u8; 10] = cursor.take()?;
@@ -61,7 +60,7 @@ impl<'a> Header<'a> {
         if cookie != COOKIE {
             return Err(Discard::NoCookie);
         }
-        Ok(Self { xid, chaddr, yiaddr, siaddr, fields: Fields { options: cursor.0, file, sname } })
+        Ok(Self { xid, chaddr, yiaddr, fields: Fields { options: cursor.0, file, sname } })
     }
 }
 
@@ -102,7 +101,8 @@ pub struct Reply {
     pub yiaddr: Ipv4Addr,
     /// Option 54.
     pub server_id: Option<UnicastAddr>,
-    /// The server by other signs, for one that sends no option 54 (Oracle's cloud): `siaddr`, else the IP source.
+    /// The IP source, for a server that sends no option 54 (Oracle's cloud). Not `siaddr`: that is where to boot from next
+    /// (RFC 2131 section 2), a TFTP server often.
     pub sender: Option<UnicastAddr>,
     /// Option 61, echoed (RFC 6842).
     pub client_id: Option<Vec<u8>>,
@@ -118,9 +118,9 @@ pub struct Reply {
     pub mask: Option<PrefixLen>,
     /// Option 28.
     pub broadcast: Option<Ipv4Broadcast>,
-    /// Option 3.
+    /// Option 3. Empty when there are routes.
     pub routers: Bounded<UnicastAddr, { Lease::MAX_ROUTERS }>,
-    /// Option 121.
+    /// Option 121, else 249, else 33. With the default route of option 3 where these do not silence it.
     pub routes: Bounded<Route, { Lease::MAX_ROUTES }>,
     /// Option 26.
     pub mtu: Option<Mtu>,
@@ -130,9 +130,9 @@ pub struct Reply {
     pub ntp: Bounded<UnicastAddr, { Lease::MAX_SERVERS }>,
     /// Option 12.
     pub hostname: Option<DomainName>,
-    /// Option 15.
+    /// Option 15, or the first of several domains in it.
     pub domain: Option<DomainName>,
-    /// Option 119.
+    /// Option 119, else the domains of option 15 when they are several.
     pub search: Bounded<DomainName, { Lease::MAX_SEARCH }>,
 }
 
@@ -140,19 +140,21 @@ impl Reply {
     /// Reads the options behind `header`. A malformed option is left out and counted, and costs no other.
     ///
     /// # Errors
-    /// Why the whole message is dropped: [`Discard::BadOptions`] or [`Discard::WrongType`].
+    /// Why the whole message is dropped: [`Discard::WrongType`].
     pub fn parse(header: &Header<'_>, source: Ipv4Addr, counters: &mut Counters) -> Result<Self, Discard> {
-        let options = Options::parse(header.fields, decode::is_used)?;
+        let options = Options::parse(header.fields, decode::is_used);
         for discard in options.discards() {
             counters.count(*discard);
         }
         let mut decoded = Decoded { options: &options, counters };
         let kind = decoded.kind()?;
+        let (routers, routes) = decoded.ways();
+        let (domain, search) = decoded.domains();
         Ok(Self {
             kind,
             yiaddr: header.yiaddr,
             server_id: decoded.server_id(),
-            sender: [header.siaddr, source].into_iter().find_map(UnicastAddr::new),
+            sender: UnicastAddr::new(source),
             client_id: decoded.client_id(),
             rapid_commit: decoded.rapid_commit(),
             lease_secs: decoded.lease_secs(),
@@ -160,18 +162,18 @@ impl Reply {
             rebinding_secs: decoded.rebinding_secs(),
             mask: decoded.mask(),
             broadcast: decoded.broadcast(),
-            routers: decoded.routers(),
-            routes: decoded.routes(),
+            routers,
+            routes,
             mtu: decoded.mtu(),
             dns: decoded.dns(),
             ntp: decoded.ntp(),
             hostname: decoded.hostname(),
-            domain: decoded.domain(),
-            search: decoded.search(),
+            domain,
+            search,
         })
     }
 
-    /// Who sent it: option 54, else `siaddr`, else the IP source.
+    /// Who sent it: option 54, else the IP source.
     #[must_use]
     pub fn server(&self) -> Option<UnicastAddr> {
         self.server_id.or(self.sender)

@@ -40,7 +40,7 @@ fn a_discover_is_these_bytes() {
     want.extend([61, 7, 1, 2, 0, 0, 0, 0, 7]);
     want.extend([57, 2, 5, 220]);
     want.extend([80, 0]);
-    want.extend([55, 14, 121, 1, 3, 6, 12, 15, 26, 28, 42, 51, 54, 58, 59, 119]);
+    want.extend([55, 16, 121, 249, 1, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 119]);
     want.push(255);
     want.resize(300, 0);
     assert_eq!(bytes, want);

@@ -11,3 +11,4 @@ mod script;
 mod seeds;
 mod targets;
 mod traces;
+mod whole;

@@ -155,10 +155,10 @@ fn a_client_identifier_that_is_not_ours_is_not_for_us() {
 }
 
 #[test]
-fn a_lease_without_option_54_is_from_siaddr_or_else_from_the_ip_source() {
+fn a_lease_without_option_54_is_from_the_ip_source_and_never_from_siaddr() {
     for (what, siaddr, source, want) in [
-        ("siaddr", [198, 51, 100, 7], [192, 0, 2, 1], [198, 51, 100, 7]),
-        ("IP source", [0, 0, 0, 0], [169, 254, 169, 254], [169, 254, 169, 254]),
+        ("siaddr is where to boot from", [198, 51, 100, 7], [192, 0, 2, 1], [192, 0, 2, 1]),
+        ("no siaddr", [0, 0, 0, 0], [169, 254, 169, 254], [169, 254, 169, 254]),
     ] {
         let edit = |packet: Packet| Packet { siaddr: siaddr.into(), source: source.into(), ..packet.without(54) };
         let mut bench = Bench::selecting(conduct());
