@@ -65,7 +65,7 @@ impl Destination {
 #[must_use]
 pub fn message(speaker: &Speaker, transmission: &Transmission) -> Vec<u8> {
     let Speaker { hardware, client_id, hostname, want_hostname, vendor_class, mtu } = speaker;
-    let Transmission { link: _, xid, secs, broadcast, ask } = transmission;
+    let Transmission { link: _, xid, secs, broadcast, want_mtu, ask } = transmission;
     let fields = Fields::of(*ask);
 
     // DHCPDECLINE and DHCPRELEASE expect no answer, so `secs` and `flags` are 0 there (RFC 2131 table 5).
@@ -102,8 +102,12 @@ pub fn message(speaker: &Speaker, transmission: &Transmission) -> Vec<u8> {
         if fields.rapid_commit {
             option(&mut bytes, 80, &[]);
         }
-        let wanted: Vec<u8> =
-            WANTED.into_iter().filter(|code| *code != 12 || (*want_hostname && hostname.is_none())).collect();
+        let wanted = WANTED.into_iter().filter(|code| match code {
+            12 => *want_hostname && hostname.is_none(),
+            26 => *want_mtu,
+            _ => true,
+        });
+        let wanted: Vec<u8> = wanted.collect();
         option(&mut bytes, 55, &wanted);
     }
     bytes.push(END);

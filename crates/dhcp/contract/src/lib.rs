@@ -36,7 +36,7 @@ pub use routing::{KernelRoute, plan_routes};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Interfaces that one daemon looks after, at most: bounds memory, file descriptors and messages in flight.
 pub const MAX_LINKS: usize = 128;

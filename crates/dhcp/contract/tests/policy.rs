@@ -26,7 +26,7 @@ fn lease(addr: UnicastAddr, bits: u8, acquired: Instant) -> Lease {
 }
 
 fn send(ask: Ask) -> Request {
-    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, ask })
+    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, want_mtu: true, ask })
 }
 
 fn ours() -> Policy {

@@ -61,6 +61,8 @@ pub enum Action {
         secs: u16,
         /// The BROADCAST flag.
         broadcast: bool,
+        /// Whether the MTU is asked for.
+        want_mtu: bool,
         /// Which message, with its fields.
         ask: Ask,
     },
@@ -90,6 +92,8 @@ pub struct Client {
     by_name: bool,
     /// Refusals in a row, for the back-off.
     strikes: u32,
+    /// Servers whose offer came to nothing since the last lease, the latest at the end. Others go before them.
+    failed: Vec<UnicastAddr>,
     /// [`Action::Configure`]s without an answer. Only the answer to the latest says anything about now.
     unanswered: u32,
     pace: Pace,
@@ -136,6 +140,7 @@ impl Client {
             wish: None,
             by_name: false,
             strikes: 0,
+            failed: Vec::new(),
             unanswered: 0,
             pace: Pace::new(),
             sent: 0,

@@ -53,6 +53,29 @@ pub fn granted(
     })
 }
 
+/// What `reply` makes of the lease that we have, when it answers a request of it. A server that confirms its own lease and says
+/// nothing else (MikroTik's do) takes nothing away. One that says something says everything, or what it withdraws would live for
+/// ever; but the mask belongs to the address. Some leave `yiaddr` empty and repeat `ciaddr`.
+///
+/// # Errors
+/// As [`granted`].
+pub fn extended(
+    reply: &Reply,
+    conduct: &Conduct,
+    asked: Instant,
+    server: Option<UnicastAddr>,
+    held: &Lease,
+) -> Result<Lease, Discard> {
+    let addr = if reply.yiaddr.is_unspecified() { reply.ciaddr } else { reply.yiaddr };
+    if addr != held.addr.get() {
+        return granted(reply, conduct, asked, server);
+    }
+    let reply = Reply { yiaddr: addr, mask: reply.mask.or(Some(held.prefix)), ..reply.clone() };
+    let lease = granted(&reply, conduct, asked, server)?;
+    let bare = lease.server == held.server && !reply.configures();
+    Ok(if bare { Lease { term: lease.term, ..held.clone() } } else { lease })
+}
+
 /// The network of an address without a mask: that of its class, unless it cannot be a host there.
 fn natural_prefix(addr: Ipv4Addr) -> PrefixLen {
     Some(class_prefix(addr)).filter(|prefix| prefix.has_host(addr)).unwrap_or(PrefixLen::HOST)

@@ -1,6 +1,7 @@
 //! A server's message, parsed once into values that cannot be wrong.
 
 use core::net::Ipv4Addr;
+use std::collections::BTreeSet;
 
 use dhcproto::v4::MessageType;
 use orlop_dhcp_contract::{
@@ -20,6 +21,15 @@ const ETHERNET: u8 = 1;
 /// RFC 2131 section 3: the four bytes before the options.
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 
+/// Options that say where packets may go.
+const WAYS: [u8; 4] = [3, 33, 121, 249];
+/// Options that say in which domains names are looked for.
+const DOMAINS: [u8; 2] = [15, 119];
+/// Name servers.
+const DNS: u8 = 6;
+/// What else configures this host: mask, host name, MTU, broadcast address, time servers.
+const OTHERS: [u8; 5] = [1, 12, 26, 28, 42];
+
 /// The fixed part of a message (RFC 2131 figure 1), with what follows it still unread: enough to see whether the
 /// message is ours at all.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +38,7 @@ pub struct Header<'a> {
     pub xid: u32,
     /// `chaddr`, without its padding.
     pub chaddr: HardwareAddr,
+    ciaddr: Ipv4Addr,
     yiaddr: Ipv4Addr,
     fields: Fields<'a>,
 }
@@ -42,7 +53,7 @@ impl<'a> Header<'a> {
         let [op, htype, hlen, _hops] = cursor.take()?;
         let xid = u32::from_be_bytes(cursor.take()?);
         let _secs_and_flags: [u8; 4] = cursor.take()?;
-        let _ciaddr: [u8; 4] = cursor.take()?;
+        let ciaddr = cursor.take::<4>()?.into();
         let yiaddr = cursor.take::<4>()?.into();
         let _siaddr: [u8; 4] = cursor.take()?;
         let _giaddr: [u8; 4] = cursor.take()?;
@@ -60,7 +71,7 @@ impl<'a> Header<'a> {
         if cookie != COOKIE {
             return Err(Discard::NoCookie);
         }
-        Ok(Self { xid, chaddr, yiaddr, fields: Fields { options: cursor.0, file, sname } })
+        Ok(Self { xid, chaddr, ciaddr, yiaddr, fields: Fields { options: cursor.0, file, sname } })
     }
 }
 
@@ -97,6 +108,10 @@ pub enum Kind {
 pub struct Reply {
     /// Which message.
     pub kind: Kind,
+    /// Which options it has, in whatever state they are.
+    pub codes: BTreeSet<u8>,
+    /// The address that a request was sent from, as the server repeats it.
+    pub ciaddr: Ipv4Addr,
     /// Our address, as the server wrote it.
     pub yiaddr: Ipv4Addr,
     /// Option 54.
@@ -152,6 +167,8 @@ impl Reply {
         let (domain, search) = decoded.domains();
         Ok(Self {
             kind,
+            codes: options.codes().collect(),
+            ciaddr: header.ciaddr,
             yiaddr: header.yiaddr,
             server_id: decoded.server_id(),
             sender: UnicastAddr::new(source),
@@ -171,6 +188,36 @@ impl Reply {
             domain,
             search,
         })
+    }
+
+    /// This ACK with what only its OFFER had: some servers do not say everything twice. What belongs together comes from one of
+    /// them: routers and routes, domain and search list.
+    #[must_use]
+    pub fn completed_by(&self, offer: &Self) -> Self {
+        let mut whole = self.clone();
+        whole.mask = self.mask.or(offer.mask);
+        if !self.has_any(&WAYS) {
+            whole.routers = offer.routers.clone();
+            whole.routes = offer.routes.clone();
+        }
+        if !self.has_any(&DOMAINS) {
+            whole.domain = offer.domain.clone();
+            whole.search = offer.search.clone();
+        }
+        if !self.has_any(&[DNS]) {
+            whole.dns = offer.dns.clone();
+        }
+        whole
+    }
+
+    /// Whether it says anything about how to configure this host, in whatever state that is.
+    #[must_use]
+    pub fn configures(&self) -> bool {
+        self.has_any(&WAYS) || self.has_any(&DOMAINS) || self.has_any(&[DNS]) || self.has_any(&OTHERS)
+    }
+
+    fn has_any(&self, codes: &[u8]) -> bool {
+        codes.iter().any(|code| self.codes.contains(code))
     }
 
     /// Who sent it: option 54, else the IP source.

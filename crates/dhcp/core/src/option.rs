@@ -99,10 +99,9 @@ impl<'a> Options<'a> {
         all
     }
 
-    /// Whether option `code` is there, in whatever state.
-    #[must_use]
-    pub fn has(&self, code: u8) -> bool {
-        self.instances.iter().any(|instance| instance.code == code)
+    /// The codes of all options, in whatever state these are.
+    pub fn codes(&self) -> impl Iterator<Item = u8> {
+        self.instances.iter().map(|instance| instance.code)
     }
 
     /// The bytes of option `code`, at most [`MAX_OPTION`] of them. `None` when there is none.

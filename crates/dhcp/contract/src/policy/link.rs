@@ -79,7 +79,7 @@ impl Link {
     }
 
     pub(super) fn transmit(&mut self, now: Instant, transmission: &Transmission) -> Result<(), Denied> {
-        let Transmission { link: _, xid: _, secs, broadcast: _, ask } = transmission;
+        let Transmission { link: _, xid: _, secs, broadcast: _, want_mtu: _, ask } = transmission;
         if *secs == 0 {
             return Err(Denied::ZeroSecs);
         }

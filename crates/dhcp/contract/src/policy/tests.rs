@@ -26,7 +26,7 @@ fn lease(addr: UnicastAddr, from: Instant) -> Lease {
 }
 
 fn send(ask: Ask) -> Request {
-    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, ask })
+    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, want_mtu: true, ask })
 }
 
 fn configure(lease: &Lease) -> Request {
@@ -326,7 +326,7 @@ fn withdrawing_needs_something_in_force() {
 #[test]
 fn a_message_without_secs_is_refused() {
     let ask = Ask::Discover { requested: None, rapid_commit: false };
-    let zero = Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 0, broadcast: false, ask });
+    let zero = Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 0, broadcast: false, want_mtu: true, ask });
     assert_eq!(verdict(&mut ours(None), at(1), zero), Err(Denied::ZeroSecs));
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
 
 mod bench;
+mod confirmed;
 mod leases;
 mod malformed;
 mod matrix;

@@ -96,12 +96,19 @@ fn whose_reply_counts_depends_on_the_state() {
         |packet| Packet { source: Ipv4Addr::new(192, 0, 2, 66), ..packet.without(54) };
     let other_addr: fn(Packet) -> Packet = |packet| Packet { yiaddr: Ipv4Addr::new(192, 0, 2, 77), ..packet };
     let with_80: fn(Packet) -> Packet = |packet| packet.option(80, &[]);
-    let rows: [Odd; 25] = [
+    let rows: [Odd; 26] = [
         ("ACK with 80 that we asked for", || Bench::selecting(rapid()), with_80, ACK, Configures),
         ("ACK with 80 that nobody asked for", || Bench::selecting(conduct()), with_80, ACK, Drops(Discard::Unexpected)),
         ("OFFER with 80", || Bench::selecting(rapid()), with_80, OFFER, Asks),
         ("OFFER without 54", || Bench::selecting(conduct()), none, OFFER, Asks),
-        ("ACK of another server", Bench::requesting, other, ACK, Drops(Discard::WrongServer)),
+        ("ACK of a failover partner", Bench::requesting, other, ACK, Configures),
+        (
+            "ACK of another server for another address",
+            Bench::requesting,
+            |packet| Packet { yiaddr: Ipv4Addr::new(192, 0, 2, 77), ..packet.without(54).option(54, &[192, 0, 2, 66]) },
+            ACK,
+            Drops(Discard::WrongServer),
+        ),
         ("ACK without 54", Bench::requesting, none, ACK, Configures),
         ("ACK for another address", Bench::requesting, other_addr, ACK, Drops(Discard::BadAddress)),
         ("NAK of another server", Bench::requesting, other, NAK, Drops(Discard::WrongServer)),

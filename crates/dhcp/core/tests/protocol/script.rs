@@ -193,9 +193,9 @@ impl Stage {
     fn check(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Send { xid, secs, broadcast, ask } => {
-                    let (xid, secs, broadcast, ask) = (*xid, *secs, *broadcast, *ask);
-                    let transmission = Transmission { link: link(), xid, secs, broadcast, ask };
+                Action::Send { xid, secs, broadcast, want_mtu, ask } => {
+                    let (xid, secs, broadcast, want_mtu, ask) = (*xid, *secs, *broadcast, *want_mtu, *ask);
+                    let transmission = Transmission { link: link(), xid, secs, broadcast, want_mtu, ask };
                     if self.permit(Request::Transmit(transmission)) {
                         self.policy.sent(self.now, &transmission);
                     }

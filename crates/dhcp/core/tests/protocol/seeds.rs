@@ -169,7 +169,14 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
         ("init-reboot refused", [&[8 | 32], nak, offer, ack, applied, applied].concat(), 1),
         ("init-reboot in silence", [&[8 | 32], &deadline.repeat(9)[..]].concat(), 0),
         ("remembered but over", [&[8 | 16 | 32], offer, ack, applied, applied].concat(), 1),
-        ("the broker refuses", [&[0], offer, ack, policy, deadline, deadline, offer, ack, applied].concat(), 1),
+        (
+            "the broker refuses",
+            [&[0], offer, ack, policy, deadline, deadline, offer, deadline, deadline, ack, applied].concat(),
+            1,
+        ),
+        ("another server after one that refuses", [&[0], offer, nak, &[6, 18, 4], &[4, 18, 4], applied].concat(), 1),
+        ("a failover partner acknowledges", [&[0], offer, &[4, 16, 4], applied].concat(), 1),
+        ("no server identifier", [&[0], &[6, 8, 4][..], deadline, deadline, &[4, 8, 4], applied].concat(), 1),
         ("conflict", [&[0], offer, ack, conflict, deadline, deadline, offer, ack, applied].concat(), 1),
         ("naks without end", [&[0][..], &[offer, nak, deadline].concat().repeat(9)].concat(), 0),
         ("carrier comes late", [&[64], up, offer, ack, applied].concat(), 1),
@@ -184,7 +191,8 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
 
 fn requests() -> Vec<(&'static str, Request)> {
     let link = IfIndex::new(2).unwrap();
-    let transmit = |ask| Request::Transmit(Transmission { link, xid: 0x0102_0304, secs: 1, broadcast: true, ask });
+    let transmit =
+        |ask| Request::Transmit(Transmission { link, xid: 0x0102_0304, secs: 1, broadcast: true, want_mtu: true, ask });
     let (addr, server) = (host(9), host(1));
     let since = Instant::from_nanos(1);
     let progress = Progress { phase: Phase::Selecting, since, sent: 3, naks: 1, discards: Counters::default() };
