@@ -29,6 +29,8 @@ orlop_wire::discards! {
     WrongChaddr = "wrong-chaddr",
     /// Client identifier is not ours (RFC 6842).
     WrongClientId = "wrong-client-id",
+    /// From a server that the operator does not take leases from.
+    DeniedServer = "denied-server",
     /// From a server that we did not choose.
     WrongServer = "wrong-server",
     /// `yiaddr` is missing, not a host's address, or not the one we asked for.
@@ -53,7 +55,10 @@ impl Discard {
     /// Whether it is of an answer to our own message that could not be used: what a server did wrong, and not noise.
     #[must_use]
     pub const fn is_of_an_answer(self) -> bool {
-        matches!(self, Self::WrongType | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime)
+        matches!(
+            self,
+            Self::WrongType | Self::DeniedServer | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime
+        )
     }
 }
 
@@ -93,7 +98,7 @@ mod tests {
             counters.count(noise);
             assert_eq!(counters.unusable(), None, "{noise}");
         }
-        counters.count(Discard::BadAddress);
+        counters.count(Discard::DeniedServer);
         counters.count(Discard::BadLeaseTime);
         counters.count(Discard::BadLeaseTime);
         assert_eq!(counters.unusable(), Some((Discard::BadLeaseTime, 2)));

@@ -189,6 +189,10 @@ impl Client {
         if !ours.is_empty() && reply.client_id.as_deref().is_some_and(|echo| echo != ours) {
             return Err(Discard::WrongClientId);
         }
+        let servers = &self.conduct.servers;
+        if servers.denies(datagram.source) || reply.server().is_some_and(|server| !servers.takes(server)) {
+            return Err(Discard::DeniedServer);
+        }
         Ok(reply)
     }
 

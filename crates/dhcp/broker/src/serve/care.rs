@@ -119,6 +119,7 @@ impl Server {
             return Ok(());
         }
         let OurLink { link, config, .. } = &our;
+        self.policy.restrict(index, config.servers.clone());
         let told_as = (self.config.log >= Level::DEBUG).then(|| link.name.clone());
         let conduct = Conduct { told_as, ..config.conduct(link.hardware) };
         info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "looking after the interface");

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Conduct, Discard, Phase};
+use orlop_dhcp_contract::{Conduct, Discard, Phase, ServerRule};
 use orlop_dhcp_core::client::{Action, Event};
 
 use crate::bench::{Bench, conduct};
@@ -140,6 +140,37 @@ fn whose_reply_counts_depends_on_the_state() {
         let phase = state().phase();
         assert_eq!(effect(state(), edit, kind), want, "{phase}: {what}");
     }
+}
+
+#[test]
+fn a_server_that_the_operator_refuses_is_not_listened_to() {
+    let rule = |allow: &str, deny: &str| Conduct {
+        servers: ServerRule { allow: allow.parse().into_iter().collect(), deny: deny.parse().into_iter().collect() },
+        ..conduct()
+    };
+    let from = |source: [u8; 4]| move |packet: Packet| Packet { source: source.into(), ..packet };
+    let unnamed = |source: [u8; 4]| move |packet: Packet| Packet { source: source.into(), ..packet.without(54) };
+    let (ours, rogue, relay) = ([192, 0, 2, 1], [192, 0, 2, 66], [192, 0, 2, 254]);
+    for (what, conduct, edit, want) in [
+        ("denied by its name", rule("", "192.0.2.1"), Box::new(from(ours)) as Box<dyn Fn(Packet) -> Packet>, false),
+        ("denied by its source", rule("", "192.0.2.66"), Box::new(from(rogue)), false),
+        ("denied by its network", rule("", "192.0.2.0/25"), Box::new(from(ours)), false),
+        ("another is denied", rule("", "192.0.2.66"), Box::new(from(ours)), true),
+        ("denied, and without a name", rule("", "192.0.2.66"), Box::new(unnamed(rogue)), false),
+        ("allowed by its name", rule("192.0.2.1", ""), Box::new(from(ours)), true),
+        ("allowed by its name through a relay", rule("192.0.2.1", ""), Box::new(from(relay)), true),
+        ("not allowed", rule("192.0.2.66", ""), Box::new(from(ours)), false),
+        ("allowed, and without a name", rule("192.0.2.66", ""), Box::new(unnamed(rogue)), true),
+    ] {
+        let want = if want { Asks } else { Drops(Discard::DeniedServer) };
+        assert_eq!(effect(Bench::selecting(conduct), edit, OFFER), want, "{what}");
+    }
+    // Its NAK takes nothing away.
+    let mut bench = Bench::selecting(rule("", "192.0.2.66"));
+    let _ = bench.packet(&Packet::lease(OFFER, bench.xid));
+    let nak = Packet { source: rogue.into(), ..Packet::new(NAK, bench.xid).option(54, &ours) };
+    let _ = bench.packet(&nak);
+    assert_eq!((bench.phase(), bench.dropped()), (Phase::Requesting, vec![(Discard::DeniedServer, 1)]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Conduct, Counters, Notice, Request};
+use orlop_dhcp_contract::{Conduct, Counters, Notice, Request, ServerRule};
 use orlop_dhcp_core::frame::{self, PacketInfo};
 use orlop_dhcp_core::lease::granted;
 use orlop_dhcp_core::message::{Header, Reply};
@@ -49,6 +49,7 @@ pub(crate) fn message_to_lease(data: &[u8]) {
         rapid_commit: true,
         broadcast: false,
         fallback_lease_secs: 3600,
+        servers: ServerRule::default(),
         told_as: None,
     };
     let Ok(lease) = granted(&reply, &conduct, Instant::from_nanos(1), None) else { return };
