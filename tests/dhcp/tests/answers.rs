@@ -223,7 +223,7 @@ fn a_server_that_the_configuration_refuses_leases_nothing() {
     let scene = Scene::new().unwrap();
     scene.client.write("/run/dhcp.toml", "deny-servers = [\"192.0.2.0/24\"]\n").unwrap();
     let _rogue = scene.rogue(Script::serve(&bad)).unwrap();
-    let mut run = scene.oneshot(&dhcp().args(["--deadline", "7", "--config", "/run/dhcp.toml"])).unwrap();
+    let mut run = scene.oneshot(&dhcp().args(["--deadline", "2", "--config", "/run/dhcp.toml"])).unwrap();
     assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(76), "{}", run.text());
     assert!(run.text().contains("for denied-server"), "{}", run.text());
 }

@@ -67,7 +67,7 @@ fn answers_that_cannot_be_used_are_not_told_as_no_answer() {
     for (reason, offer) in unusable() {
         let scene = Scene::new().unwrap();
         let _rogue = scene.rogue(Script::silent().on(Phase::Discover, [offer])).unwrap();
-        let mut run = scene.oneshot(&dhcp().args(["--deadline", "7"])).unwrap();
+        let mut run = scene.oneshot(&dhcp().args(["--deadline", "2"])).unwrap();
         assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(76), "{reason}: {}", run.text());
         assert!(run.text().contains(&format!("for {reason}")), "{reason}: {}", run.text());
     }
@@ -75,7 +75,7 @@ fn answers_that_cannot_be_used_are_not_told_as_no_answer() {
     let scene = Scene::new().unwrap();
     let _rogue =
         scene.rogue(Script::silent().on(Phase::Discover, noise().into_iter().map(|(_, offer)| offer))).unwrap();
-    let mut run = scene.oneshot(&dhcp().args(["--deadline", "7"])).unwrap();
+    let mut run = scene.oneshot(&dhcp().args(["--deadline", "2"])).unwrap();
     assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(69), "{}", run.text());
 }
 

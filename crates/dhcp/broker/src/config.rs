@@ -140,6 +140,8 @@ pub struct LinkConfig {
     pub use_routes: bool,
     /// Whether a default route is taken.
     pub use_gateway: bool,
+    /// Whether what somebody else removes of a lease in force is put back.
+    pub restore: bool,
 }
 
 impl Default for LinkConfig {
@@ -158,6 +160,7 @@ impl Default for LinkConfig {
             use_ntp: true,
             use_routes: true,
             use_gateway: true,
+            restore: true,
         }
     }
 }

@@ -198,7 +198,10 @@ impl Client {
 
     /// Reports when the phase has changed, and sometimes when only numbers have.
     fn report(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let due = now.since(self.reported_at) >= REPORT_INTERVAL;
+        // The first answer that cannot be used is told at once: a run with a short deadline must know that there was one.
+        let unusable = self.discards.unusable().is_some();
+        let news = unusable && self.reported.is_some_and(|last| last.discards.unusable().is_none());
+        let due = news || now.since(self.reported_at) >= REPORT_INTERVAL;
         if self.reported.is_some_and(|last| last.phase == self.state.phase()) && !due {
             return;
         }

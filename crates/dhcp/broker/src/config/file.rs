@@ -66,6 +66,8 @@ pub struct File {
     pub use_routes: Option<bool>,
     /// See [`LinkFile::use_gateway`].
     pub use_gateway: Option<bool>,
+    /// See [`LinkFile::restore`].
+    pub restore: Option<bool>,
 
     /// Exceptions by interface name.
     #[serde(deserialize_with = "at_most_max_links")]
@@ -104,6 +106,8 @@ pub struct LinkFile {
     pub use_routes: Option<bool>,
     /// Whether a default route is taken.
     pub use_gateway: Option<bool>,
+    /// Whether what somebody else removes of a lease in force is put back.
+    pub restore: Option<bool>,
 }
 
 impl LinkFile {
@@ -124,6 +128,7 @@ impl LinkFile {
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
         } = self;
         LinkConfig {
             hostname: hostname.unwrap_or_else(|| base.hostname.clone()),
@@ -142,6 +147,7 @@ impl LinkFile {
             use_ntp: use_ntp.unwrap_or(base.use_ntp),
             use_routes: use_routes.unwrap_or(base.use_routes),
             use_gateway: use_gateway.unwrap_or(base.use_gateway),
+            restore: restore.unwrap_or(base.restore),
         }
     }
 }
@@ -172,6 +178,7 @@ impl From<File> for Config {
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
             interface,
         } = file;
         let link = LinkFile {
@@ -189,6 +196,7 @@ impl From<File> for Config {
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
         };
         let base = Self::default();
         let link = link.over(&base.link, Metric::Base);

@@ -197,6 +197,7 @@ impl Draft {
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
         } = everywhere.keys;
         let interface = blocks
             .into_iter()
@@ -226,6 +227,7 @@ impl Draft {
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
             interface,
             ..file
         })

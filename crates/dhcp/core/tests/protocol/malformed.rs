@@ -72,7 +72,10 @@ fn a_packet_that_is_wrong_as_a_whole_is_dropped_and_counted() {
         let mut bench = Bench::selecting(conduct());
         let bytes = packet(Packet::lease(OFFER, bench.xid));
         let actions = bench.client.receive(bench.now, &bytes, info);
-        assert!(actions.is_empty(), "{what}: {actions:?}");
+        // An answer to us is told of at once, the rest later.
+        let told = usize::from(want.is_of_an_answer());
+        assert!(actions.iter().all(|action| matches!(action, Action::Report(_))), "{what}: {actions:?}");
+        assert_eq!(actions.len(), told, "{what}: {actions:?}");
         assert_eq!(bench.phase(), Phase::Selecting, "{what}");
         let mut dropped = bench.dropped();
         dropped.retain(|(discard, _)| !discard.is_of_a_part());
@@ -261,6 +264,19 @@ fn more_instances_and_longer_options_than_any_use_are_counted_and_cut() {
 fn edit(mut bytes: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
     bytes[at] = value;
     bytes
+}
+
+#[test]
+fn the_first_answer_that_cannot_be_used_is_told_of_at_once_and_the_next_ones_later() {
+    let mut bench = Bench::selecting(conduct());
+    let bad = Packet::lease(OFFER, bench.xid).without(51).option(51, &[0; 4]);
+    let mut reports = Vec::new();
+    for _ in 0..100 {
+        bench.now = bench.now.after(Duration::from_millis(1));
+        reports.extend(bench.packet(&bad));
+    }
+    let [Action::Report(progress)] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!(progress.discards.unusable(), Some((Discard::BadLeaseTime, 1)));
 }
 
 #[test]
