@@ -12,4 +12,5 @@ mod script;
 mod seeds;
 mod targets;
 mod traces;
+mod values;
 mod whole;
