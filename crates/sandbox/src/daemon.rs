@@ -35,6 +35,9 @@ pub struct Daemon {
     pub binds: &'static [Bind],
     /// Whose processes it sees.
     pub processes: Processes,
+    /// Files below `/proc/sys` that its broker writes to as uid 0, without a capability for it. Runtimes that keep such files
+    /// from containers are told not to.
+    pub settings: &'static [&'static str],
 }
 
 /// One worker of a daemon.

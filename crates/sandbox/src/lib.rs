@@ -48,4 +48,5 @@ pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
 pub mod timer;
+pub mod turn;
 pub mod worker;

@@ -28,6 +28,7 @@ mod discards;
 mod domain_name;
 mod host_addr;
 mod interface_name;
+mod numbers;
 mod text;
 
 pub use batch::Batch;
@@ -36,5 +37,6 @@ pub use codec::{DecodeError, EncodeError, decode, encode, encoded_size, max_size
 pub use domain_name::{DomainName, NameError};
 pub use host_addr::{HostAddr, NotAHost};
 pub use interface_name::{InterfaceName, NotAnInterfaceName};
+pub use numbers::OutOfRange;
 pub use postcard::experimental::max_size::MaxSize;
 pub use text::Str;

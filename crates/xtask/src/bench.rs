@@ -4,7 +4,9 @@ mod boot;
 mod chart;
 mod dhcp;
 mod installed;
+mod ntp;
 mod numbers;
+mod processes;
 mod stopwatch;
 mod sysctl;
 
@@ -28,6 +30,8 @@ pub(crate) struct Options {
 enum Contest {
     /// The DHCP client against dhcpcd (LinuxKit's configuration), udhcpc and dhclient
     Dhcp(dhcp::Options),
+    /// The NTP client against chronyd, openntpd, systemd-timesyncd and ntpd-rs; no client can touch this machine's clock
+    Ntp(ntp::Options),
     /// The sysctl applier against systemd-sysctl, procps and busybox, with 150 and with 1,500 settings
     Sysctl(sysctl::Options),
     /// Whole machines, power-on to a configured network: our DHCP image, and Debian's dhcpcd and udhcpc as images
@@ -41,17 +45,19 @@ enum Contest {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     match &options.contest {
         Contest::Dhcp(options) => dhcp::run(workspace, options),
+        Contest::Ntp(options) => ntp::run(workspace, options),
         Contest::Sysctl(options) => sysctl::run(workspace, options),
         Contest::Boot(options) => boot::run(workspace, options),
     }
 }
 
-/// Writes a report into the folder of benchmarks: its chart, and everything as JSON.
-fn keep(workspace: &Workspace, stem: &str, chart: String, json: String) -> Result<()> {
+/// Writes a report into the folder of benchmarks: everything as JSON, and its charts by their names.
+fn keep(workspace: &Workspace, stem: &str, json: &str, charts: &[(&str, String)]) -> Result<()> {
     let folder = workspace.metadata(build::HOST)?.target_directory.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for (extension, content) in [("svg", chart), ("json", json)] {
-        let path = folder.join(format!("{stem}.{extension}"));
+    let charts = charts.iter().map(|(name, chart)| (format!("{name}.svg"), chart.as_str()));
+    for (name, content) in charts.chain([(format!("{stem}.json"), json)]) {
+        let path = folder.join(name);
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
         println!("written: {}", path.display());
     }

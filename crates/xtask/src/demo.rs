@@ -6,14 +6,18 @@
 mod dhcp;
 pub(crate) mod leftovers;
 pub(crate) mod machine;
+mod ntp;
 mod processes;
 mod sysctl;
 
+use std::ffi::OsStr;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::builder::PossibleValuesParser;
 use orlop_sandbox::daemon::Daemon;
+use orlop_testbed::Host;
 
 use crate::build;
 use crate::setup::{self, Need};
@@ -33,7 +37,7 @@ pub(crate) struct Options {
 type Show = fn(&Workspace, &Shown) -> Result<()>;
 
 /// The daemons that have a demo of their own.
-const DAEMONS: &[(&str, Show)] = &[("dhcp", dhcp::run), ("sysctl", sysctl::run)];
+const DAEMONS: &[(&str, Show)] = &[("dhcp", dhcp::run), ("ntp", ntp::run), ("sysctl", sysctl::run)];
 
 /// The daemon that is shown, and where its program is.
 struct Shown {
@@ -73,6 +77,23 @@ fn daemon_named(name: &str) -> Result<&'static Daemon> {
 }
 
 impl Shown {
+    /// The daemon as a LinuxKit container on `host`: PID 1 of its own process namespace, the label's capabilities, and no new
+    /// privileges.
+    fn container<S: AsRef<OsStr>>(&self, host: &Host, arguments: &[S]) -> Command {
+        let mut command = host.command("unshare");
+        command.args([
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "setpriv",
+            "--no-new-privs",
+            "--bounding-set",
+        ]);
+        command.args([&self.bounding_set(), &self.program]).args(arguments);
+        command
+    }
+
     /// What is granted to its container, as setpriv wants it for the bounding set.
     fn bounding_set(&self) -> String {
         let granted =

@@ -3,7 +3,7 @@
 
 mod apt;
 mod packages;
-mod unpacked;
+pub(crate) mod unpacked;
 
 use std::process::Command;
 

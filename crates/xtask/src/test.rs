@@ -58,10 +58,11 @@ const MACHINE_DEMO: &str = "demo: a machine boots";
 /// What the README promises, on a machine that has nothing.
 const FRESH: &str = "a stranger's machine";
 
-/// The demo in namespaces, run as a test.
-const DEMOS: &[(&str, Ending)] = &[
-    ("demo, to its end: nothing is left", Ending::Complete),
-    ("demo, interrupted: nothing is left", Ending::Interrupted),
+/// Demos in namespaces, run as tests: of which daemon, and how they end.
+const DEMOS: &[(&str, &str, Ending)] = &[
+    ("demo of dhcp, to its end: nothing is left", "dhcp", Ending::Complete),
+    ("demo of dhcp, interrupted: nothing is left", "dhcp", Ending::Interrupted),
+    ("demo of ntp, to its end: nothing is left", "ntp", Ending::Complete),
 ];
 
 #[derive(Debug, Clone, clap::Args)]
@@ -170,9 +171,9 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     } else {
         steps.not_run(MACHINE_DEMO, "no release build");
     }
-    for (name, ending) in DEMOS {
+    for (name, daemon, ending) in DEMOS {
         if built {
-            steps.run(name, || leftovers::none_after(*ending));
+            steps.run(name, || leftovers::none_after(daemon, *ending));
         } else {
             steps.not_run(name, "no release build");
         }

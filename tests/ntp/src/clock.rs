@@ -6,9 +6,6 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use orlop_testbed::Host;
 
-/// Where it lies on every host.
-pub(crate) const CLOCK: &str = "/run/clock/file";
-
 /// Nanoseconds since 1970, or between two times.
 type Nanos = i128;
 
@@ -26,6 +23,9 @@ fn machine() -> Nanos {
 }
 
 impl Clock {
+    /// Where it lies on every host.
+    pub const PLACE: &str = "/run/clock/file";
+
     /// One that shows the first second of 1970.
     #[must_use]
     pub fn of_1970() -> Self {
@@ -54,7 +54,7 @@ impl Clock {
     /// # Errors
     /// When there is none.
     pub fn read(host: &Host) -> Result<Self> {
-        let text = host.read(CLOCK)?;
+        let text = host.read(Self::PLACE)?;
         let numbers: Vec<i128> = text.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>()?;
         let [machine, shown, rate] = numbers[..] else { anyhow::bail!("{text:?} is no clock") };
         Ok(Self { machine, shown, rate })
@@ -66,7 +66,7 @@ impl Clock {
     /// When it cannot be written.
     pub fn put(&self, host: &Host) -> Result<()> {
         let Self { machine, shown, rate } = self;
-        host.write(CLOCK, format!("{machine} {shown} {rate}\n")).context("no clock for the daemon")
+        host.write(Self::PLACE, format!("{machine} {shown} {rate}\n")).context("no clock for the daemon")
     }
 
     /// How much faster than the machine's it runs, in 2^-16 ppm.

@@ -3,7 +3,7 @@
 use orlop_testbed::{Launch, Testbed, binaries};
 
 use crate::chrony::{CHRONYD, FAKETIME};
-use crate::clock::CLOCK;
+use crate::clock::Clock;
 
 /// The program that is started, which becomes supervisor and broker.
 const BROKER: &str = "orlop-ntp";
@@ -14,10 +14,10 @@ const LOOKUP: &str = "orlop-ntp-lookup";
 /// What the worker is called in a list of processes.
 pub(crate) const WORKER_ARGV0: &str = "ntp-worker";
 
-/// Our NTP client, as a service that keeps the clock in [`CLOCK`] right; without a source.
+/// Our NTP client, as a service that keeps the clock in [`Clock::PLACE`] right; without a source.
 #[must_use]
 pub fn ntp() -> Launch {
-    Launch::of(BROKER).args(["--mock-clock", CLOCK])
+    Launch::of(BROKER).args(["--mock-clock", Clock::PLACE])
 }
 
 /// Our program for a command to the running daemon; as a daemon of its own, it would keep the machine's clock.

@@ -105,6 +105,13 @@ mod tests {
     }
 
     #[test]
+    fn a_part_that_is_left_out_does_not_cost_the_message() {
+        let parts: Vec<Discard> = Discard::ALL.iter().copied().filter(|one| one.is_of_a_part()).collect();
+        assert_eq!(parts, [Discard::BadOptions, Discard::BadOption, Discard::Excess]);
+        assert!(parts.iter().all(|part| !part.is_of_an_answer()), "its message is used");
+    }
+
+    #[test]
     fn a_counter_stops_at_its_end() {
         let mut counters = Counters([u32::MAX; Discard::ALL.len()]);
         counters.count(Discard::WrongXid);

@@ -27,7 +27,7 @@ mod resolv_conf;
 pub use discard::{Counters, Discard};
 pub use lifetime::{Lifetime, NotALifetime};
 pub use notice::Notice;
-pub use number::{NameId, OutOfRange, ServerCount, ServerId};
+pub use number::{NameId, ServerCount, ServerId};
 pub use policy::{Denied, Permitted, Policy};
 pub use request::{Failure, Place, Request, Transport};
 pub use resolv_conf::{NameServer, ResolvConf};

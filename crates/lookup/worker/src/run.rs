@@ -1,7 +1,6 @@
 //! The loop: wait for the broker, an answer or the clock, and let the machine decide.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
@@ -9,9 +8,10 @@ use std::task::{Context, Poll, ready};
 use orlop_lookup_contract::{Notice, Request};
 use orlop_lookup_core::{Action, Event, Lookups};
 use orlop_machine::{Instant, Machine as _, Seed};
-use orlop_sandbox::channel::{ChannelError, Received, WorkerChannel};
+use orlop_sandbox::channel::{Received, WorkerChannel};
 use orlop_sandbox::clock;
 use orlop_sandbox::timer::BootTimer;
+use orlop_sandbox::turn::{Ended, Turn, turn};
 use orlop_sandbox::worker;
 
 use crate::sockets::{Heard, Sockets, is_refusal};
@@ -33,44 +33,21 @@ pub(crate) struct Asking {
     sockets: Sockets,
 }
 
-enum Input {
-    Notice(Received<Notice>),
-    /// Something came, and this is what the broker is asked for because of it.
-    Heard(Vec<Request>),
-    Deadline,
-}
-
 impl Asking {
     pub(crate) fn new(seed: Seed) -> Self {
         Self { lookups: Lookups::new(seed), sockets: Sockets::new() }
     }
 
     async fn turn(&mut self, channel: &WorkerChannel<Request, Notice>, timer: &BootTimer) -> Result<(), Ended> {
-        timer.set(self.deadline()).map_err(Ended::Timer)?;
-        let requests = match poll_fn(|context| self.poll(context, channel, timer)).await? {
-            Input::Notice(Received { message, fd }) => self.notice(message, fd).map_err(Ended::Grant)?,
-            Input::Heard(requests) => requests,
-            Input::Deadline => self.handle(Event::Deadline),
+        let requests = match turn(channel, timer, self.deadline(), |context| self.poll_sockets(context)).await? {
+            Turn::Notice(Received { message, fd }) => self.notice(message, fd).map_err(Ended::Grant)?,
+            Turn::Heard(requests) => requests,
+            Turn::Deadline => self.handle(Event::Deadline),
         };
         for request in requests {
             channel.send(&request).await?;
         }
         Ok(())
-    }
-
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-        channel: &WorkerChannel<Request, Notice>,
-        timer: &BootTimer,
-    ) -> Poll<Result<Input, Ended>> {
-        if let Poll::Ready(received) = channel.poll_recv(context) {
-            return Poll::Ready(received.map(Input::Notice).map_err(Ended::Channel));
-        }
-        if let Poll::Ready(expired) = timer.poll_expired(context) {
-            return Poll::Ready(expired.map(|()| Input::Deadline).map_err(Ended::Timer));
-        }
-        self.poll_sockets(context).map(|requests| Ok(Input::Heard(requests)))
     }
 
     /// When the machine wants to be called.
@@ -131,20 +108,6 @@ impl Asking {
         }
         requests
     }
-}
-
-/// Why the worker has nothing left to do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    /// The broker is gone, or what it says makes no sense.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// A granted descriptor cannot be used.
-    #[error("cannot use what the broker granted: {0}")]
-    Grant(#[source] io::Error),
-    /// The clock.
-    #[error("the timer failed: {0}")]
-    Timer(#[source] io::Error),
 }
 
 #[cfg(test)]

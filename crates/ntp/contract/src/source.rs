@@ -1,117 +1,43 @@
 //! Whom to ask, and how often.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU16;
 use core::time::Duration;
 
-use orlop_wire::MaxSize;
+use orlop_wire::{HostAddr, MaxSize, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use crate::{MAX_PEERS, MAX_SOURCES};
 
-macro_rules! numbers {
-    ($($(#[doc = $doc:literal])+ $name:ident below $max:ident,)+) => {$(
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
-        #[serde(try_from = "u8", into = "u8")]
-        pub struct $name(u8);
-
-        impl $name {
-            /// The number, or `None` when there are never so many.
-            #[must_use]
-            pub const fn new(number: u8) -> Option<Self> {
-                if (number as usize) < $max { Some(Self(number)) } else { None }
-            }
-
-            /// All of them, in order.
-            pub fn all() -> impl Iterator<Item = Self> {
-                (0..u8::MAX).map_while(Self::new)
-            }
-        }
-
-        impl TryFrom<u8> for $name {
-            type Error = OutOfRange;
-
-            fn try_from(number: u8) -> Result<Self, OutOfRange> {
-                Self::new(number).ok_or(OutOfRange)
-            }
-        }
-
-        impl From<$name> for u8 {
-            fn from(id: $name) -> Self {
-                id.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    )+};
-}
-
-numbers! {
+orlop_wire::numbers! {
     /// Names what an operator or the network named: a server or a pool. The broker gives the numbers.
     SourceId below MAX_SOURCES,
     /// Names one server that is being asked, at one address. The worker gives the numbers.
     PeerId below MAX_PEERS,
 }
 
-/// A number or a value that the type does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("out of range")]
-pub struct OutOfRange;
-
 /// Where a server is: an address that one host can have, and a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
-#[serde(try_from = "Raw", into = "Raw")]
-pub struct ServerAddr(Raw);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
-enum Raw {
-    V4([u8; 4], u16),
-    V6([u8; 16], u16),
+pub struct ServerAddr {
+    host: HostAddr,
+    port: NonZeroU16,
 }
 
 impl ServerAddr {
-    /// The address, or `None` when no server can be there: unspecified, broadcast, multicast, port 0, or IPv4 in the clothes
-    /// of IPv6.
+    /// The address, or `None` when no server can be there: not the [address of one host](HostAddr), or port 0.
     #[must_use]
-    pub fn new(ip: IpAddr, port: u16) -> Option<Self> {
-        let ok = port != 0
-            && match ip {
-                IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast()),
-                IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast() || v6.to_ipv4_mapped().is_some()),
-            };
-        ok.then_some(Self(match ip {
-            IpAddr::V4(v4) => Raw::V4(v4.octets(), port),
-            IpAddr::V6(v6) => Raw::V6(v6.octets(), port),
-        }))
+    pub const fn new(ip: IpAddr, port: u16) -> Option<Self> {
+        match (HostAddr::new(ip), NonZeroU16::new(port)) {
+            (Some(host), Some(port)) => Some(Self { host, port }),
+            _ => None,
+        }
     }
 
     /// As the socket calls take it.
     #[must_use]
-    pub fn socket_addr(self) -> SocketAddr {
-        match self.0 {
-            Raw::V4(octets, port) => (Ipv4Addr::from(octets), port).into(),
-            Raw::V6(octets, port) => (Ipv6Addr::from(octets), port).into(),
-        }
-    }
-}
-
-impl TryFrom<Raw> for ServerAddr {
-    type Error = OutOfRange;
-
-    fn try_from(raw: Raw) -> Result<Self, OutOfRange> {
-        let addr = Self(raw).socket_addr();
-        Self::new(addr.ip(), addr.port()).ok_or(OutOfRange)
-    }
-}
-
-impl From<ServerAddr> for Raw {
-    fn from(addr: ServerAddr) -> Self {
-        addr.0
+    pub const fn socket_addr(self) -> SocketAddr {
+        SocketAddr::new(self.host.get(), self.port.get())
     }
 }
 
@@ -260,6 +186,7 @@ mod tests {
             ("a group of IPv6", "[ff02::101]:123", false),
             ("nobody of IPv6", "[::]:123", false),
             ("IPv4 in disguise", "[::ffff:192.0.2.1]:123", false),
+            ("somebody on an unknown link", "[fe80::1]:123", false),
             ("no port", "192.0.2.1:0", false),
         ] {
             let addr: SocketAddr = addr.parse().unwrap();

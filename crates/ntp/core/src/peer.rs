@@ -52,6 +52,8 @@ pub(crate) struct Peer {
     wanted: Poll,
     /// RATE has raised this above the operator's shortest.
     shortest: Poll,
+    /// It has asked for fewer questions: there is no burst for it any more.
+    slowed: bool,
     samples: VecDeque<Sample>,
     pub(crate) opinion: PeerState,
     /// Votes against the majority in a row.
@@ -85,6 +87,7 @@ impl Peer {
             burst: BURST,
             wanted: polls.min(),
             shortest: polls.min(),
+            slowed: false,
             samples: VecDeque::new(),
             opinion: PeerState::Connecting,
             dissent: 0,
@@ -110,10 +113,15 @@ impl Peer {
         if self.opinion == PeerState::Denied {
             return;
         }
-        self.burst = BURST;
+        self.burst = if self.slowed { 0 } else { BURST };
         self.silence = 0;
-        let polite = self.asked_at.map_or(now, |at| at.after(Poll::MIN.interval()));
-        self.due = self.due.min(polite.max(now));
+        self.due = self.due.min(self.polite(now));
+    }
+
+    /// When it may be asked again at the earliest.
+    fn polite(&self, now: Instant) -> Instant {
+        let least = if self.slowed { self.poll() } else { Poll::MIN };
+        self.asked_at.map_or(now, |at| at.after(least.interval())).max(now)
     }
 
     /// The socket is there.
@@ -122,8 +130,7 @@ impl Peer {
         if self.opinion == PeerState::Connecting {
             self.opinion = PeerState::Unreachable;
         }
-        let polite = self.asked_at.map_or(now, |at| at.after(Poll::MIN.interval()));
-        self.due = polite.max(now);
+        self.due = self.polite(now);
     }
 
     /// The socket is of no use any more, or was not given: another one, in a while.
@@ -165,7 +172,7 @@ impl Peer {
             return DENIED;
         }
         let doubled = self.silence.saturating_sub(SILENT).min(16);
-        if self.silence >= SILENT {
+        if self.silence >= SILENT && !self.slowed {
             let longest = self.poll().interval().max(SILENT_AT_MOST);
             return Duration::from_secs(2 << doubled).min(longest);
         }
@@ -218,7 +225,7 @@ impl Peer {
         match kiss {
             Kiss::Rate => {
                 self.silence = 0;
-                self.burst = 0;
+                (self.burst, self.slowed) = (0, true);
                 let slower = Poll::new(self.poll().exponent().saturating_add(1)).unwrap_or(Poll::MAX);
                 self.shortest = slower.min(self.polls.max());
                 self.due = now.after(self.pause());

@@ -1,16 +1,16 @@
 //! The loop: wait for the broker, an answer or the clock, and let the machine decide.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
 use orlop_machine::{Machine as _, Seed};
 use orlop_ntp_contract::{Notice, Request};
 use orlop_ntp_core::client::{Action, Client, Event};
-use orlop_sandbox::channel::{ChannelError, Received, WorkerChannel};
+use orlop_sandbox::channel::{Received, WorkerChannel};
 use orlop_sandbox::clock;
 use orlop_sandbox::timer::BootTimer;
+use orlop_sandbox::turn::{Ended, Turn, turn};
 use orlop_sandbox::worker;
 
 use crate::peers::Peers;
@@ -33,42 +33,25 @@ struct Asking {
     wall: Wall,
 }
 
-enum Input {
-    Notice(Box<Received<Notice>>),
-    /// Answers came, and this is what the machine wants done about them.
-    Answers(Vec<Action>),
-    Deadline,
-}
-
 impl Asking {
     async fn turn(&mut self, channel: &WorkerChannel<Request, Notice>, timer: &BootTimer) -> Result<(), Ended> {
-        timer.set(self.client.deadline()).map_err(Ended::Timer)?;
-        let actions = match poll_fn(|context| self.poll(context, channel, timer)).await? {
-            Input::Notice(received) => self.notice(*received)?,
-            Input::Answers(actions) => actions,
-            Input::Deadline => self.client.handle(clock::now(), Event::Deadline),
+        let deadline = self.client.deadline();
+        // What comes before a step was made is dropped when the machine knows of the step.
+        let actions = match turn(channel, timer, deadline, |context| self.poll_peers(context)).await? {
+            Turn::Notice(received) => self.notice(received)?,
+            Turn::Heard(actions) => actions,
+            Turn::Deadline => self.client.handle(clock::now(), Event::Deadline),
         };
         self.act(actions, channel).await
     }
 
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-        channel: &WorkerChannel<Request, Notice>,
-        timer: &BootTimer,
-    ) -> Poll<Result<Input, Ended>> {
-        // The broker first: what comes before a step was made is dropped when the machine knows of the step.
-        if let Poll::Ready(received) = channel.poll_recv(context) {
-            return Poll::Ready(received.map(|received| Input::Notice(Box::new(received))).map_err(Ended::Channel));
-        }
-        if let Poll::Ready(expired) = timer.poll_expired(context) {
-            return Poll::Ready(expired.map(|()| Input::Deadline).map_err(Ended::Timer));
-        }
+    /// Answers came: what the machine wants done about them.
+    fn poll_peers(&mut self, context: &mut Context<'_>) -> Poll<Vec<Action>> {
         let Self { client, peers, wall } = self;
         let mut wanted = Vec::new();
         peers
             .poll(context, wall, |peer, answer, at| wanted.extend(client.receive(clock::now(), peer, answer, at)))
-            .map(|()| Ok(Input::Answers(wanted)))
+            .map(|()| wanted)
     }
 
     fn notice(&mut self, received: Received<Notice>) -> Result<Vec<Action>, Ended> {
@@ -105,18 +88,4 @@ impl Asking {
         }
         Ok(())
     }
-}
-
-/// Why the worker has nothing left to do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    /// The broker is gone, or what it says makes no sense.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// A granted descriptor cannot be used.
-    #[error("cannot use what the broker granted: {0}")]
-    Grant(#[source] io::Error),
-    /// The clock.
-    #[error("the timer failed: {0}")]
-    Timer(#[source] io::Error),
 }

@@ -177,11 +177,8 @@ impl<'s> Set<'s> {
             if unit.takes_others_along() {
                 left.iter().copied().for_each(kill);
             }
-            if left.is_empty()
-                && let Some(wait) = unit.gone(clock::now())
-                && self.broker.is_some()
-            {
-                tracing::warn!(again_in = ?wait, "a worker is started again");
+            if left.is_empty() {
+                unit.gone(clock::now());
             }
         }
     }
@@ -201,7 +198,10 @@ impl<'s> Set<'s> {
             match self.supervisor.start_workers(&unit.members, &self.announcer, self.seats) {
                 Ok(started) => {
                     self.workers.extend(started);
-                    unit.started(now);
+                    // Not sooner: a worker may be seen to end before the broker whose end it followed.
+                    if let Some(ended) = unit.started(now) {
+                        tracing::warn!(%ended, "a worker is started again");
+                    }
                 }
                 Err(cause) => {
                     tracing::error!(%cause, "cannot start a worker");

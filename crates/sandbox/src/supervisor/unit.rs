@@ -16,6 +16,8 @@ pub(super) struct Unit {
     state: State,
     /// The broker has asked for it while it ran: it may know already that it does not any more.
     again: bool,
+    /// It is to be started because it failed like this.
+    failed: Option<End>,
     backoff: Backoff,
     /// When it may be started again, whoever asks.
     not_before: Instant,
@@ -38,7 +40,14 @@ enum State {
 impl Unit {
     pub(super) fn new(members: Vec<usize>) -> Self {
         let not_before = Instant::from_nanos(0);
-        Self { members, state: State::Idle, again: false, backoff: Backoff::new(FIRST_RESTART), not_before }
+        Self {
+            members,
+            state: State::Idle,
+            again: false,
+            failed: None,
+            backoff: Backoff::new(FIRST_RESTART),
+            not_before,
+        }
     }
 
     /// The broker asks for it.
@@ -61,9 +70,10 @@ impl Unit {
         (self.state == State::Due).then_some(self.not_before)
     }
 
-    /// Its members have been started at `now`.
-    pub(super) fn started(&mut self, now: Instant) {
+    /// Its members have been started at `now`. Gives how it failed, when that is the reason.
+    pub(super) fn started(&mut self, now: Instant) -> Option<End> {
         (self.state, self.again) = (State::Running(now), false);
+        self.failed.take()
     }
 
     /// One could not be started at `now`.
@@ -101,6 +111,7 @@ impl Unit {
         let wait = if how == DONE { next.since(now) } else { self.backoff.after(now.since(since)) };
         self.not_before = now.after(wait);
         let again = self.again || (how != DONE && !hopeless.contains(&how));
+        self.failed = (how != DONE).then_some(how);
         self.state = if again { State::Due } else { State::Idle };
         again.then_some(wait)
     }
@@ -189,6 +200,19 @@ mod tests {
         assert!(!unit.listens());
         unit.started(at(100));
         assert!(unit.listens());
+    }
+
+    #[test]
+    fn only_one_that_failed_is_told_to_be_started_again() {
+        for (what, how, want) in [("killed", KILLED, Some(KILLED)), ("its work was done", End::Exit(0), None)] {
+            let mut unit = running();
+            unit.asked();
+            assert!(ended(&mut unit, how, at(10)).is_some(), "{what}");
+            assert_eq!(unit.started(at(110)), want, "{what}");
+            unit.asked();
+            ended(&mut unit, End::Exit(0), at(120));
+            assert_eq!(unit.started(at(220)), None, "{what}: and is not told twice");
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     let report = Report { rounds: options.rounds, rows, runtimes: costs, initrd_without_modules: bare };
     println!("\n{}\n{}", report.table(), report.goals());
-    super::keep(workspace, "boot", report.chart(), report.json()?)
+    super::keep(workspace, "boot", &report.json()?, &[("boot", report.chart())])
 }
 
 /// The machine of an entrant, and how large its initrd is, packed.

@@ -11,12 +11,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::{Summary, millis, stopwatch};
+use crate::bench::processes::Footprint;
 use crate::build;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
 use clients::Client;
-use memory::Footprint;
 use report::{Report, Row};
 use scene::{Scene, Start};
 use trial::Sample;
@@ -58,7 +58,8 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     println!("{}", report.goals());
     // A partial result does not replace a whole one.
     let whole = only.is_empty() && before.is_none();
-    super::keep(workspace, if whole { "dhcp" } else { "dhcp-partial" }, report.chart(), report.json()?)
+    let name = if whole { "dhcp" } else { "dhcp-partial" };
+    super::keep(workspace, name, &report.json()?, &[(name, report.chart())])
 }
 
 fn measured(scene: &Scene, clients: Vec<Client>, rounds: u32) -> Result<Vec<Row>> {

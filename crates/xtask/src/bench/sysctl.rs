@@ -66,7 +66,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     println!("{}", report.goals());
     // What has another tree in it does not replace the result that the page shows.
     let name = if options.before.is_none() { "sysctl" } else { "sysctl-partial" };
-    super::keep(workspace, name, report.chart(), report.json()?)
+    super::keep(workspace, name, &report.json()?, &[(name, report.chart())])
 }
 
 fn measured(stage: &Stage, programs: &[Program], settings: usize, rounds: u32) -> Result<Series> {

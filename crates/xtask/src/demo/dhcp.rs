@@ -56,28 +56,11 @@ impl<'s> Stage<'s> {
         Ok(Self { shown, machine, _server: server, _dnsmasq: dnsmasq })
     }
 
-    /// The daemon as a LinuxKit `onboot` container: PID 1 of its own process namespace, the label's capabilities, and
-    /// no new privileges.
-    fn container(&self, arguments: &[&str]) -> Command {
-        let mut command = self.machine.command("unshare");
-        command.args([
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "setpriv",
-            "--no-new-privs",
-            "--bounding-set",
-        ]);
-        command.args([&self.shown.bounding_set(), &self.shown.program]).args(arguments);
-        command
-    }
-
     fn onboot(&self) -> Result<()> {
         heading("onboot: orlop-dhcp --oneshot, as PID 1 of a container with eight capabilities and no new privileges");
         let capture = Capture::start(&self.machine)?;
         let began = Instant::now();
-        let mut running = self.machine.spawn("orlop-dhcp", &mut self.container(&["--oneshot"]))?;
+        let mut running = self.machine.spawn("orlop-dhcp", &mut self.shown.container(&self.machine, &["--oneshot"]))?;
         let status = running.wait_exit(DEADLINE)?;
         let took = began.elapsed();
         print_indented(&running.text());
@@ -103,7 +86,7 @@ impl<'s> Stage<'s> {
     fn service(&self) -> Result<()> {
         heading("services: the same daemon stays, and takes the lease over");
         let capture = Capture::start(&self.machine)?;
-        let mut running = self.machine.spawn("orlop-dhcp", &mut self.container(&[]))?;
+        let mut running = self.machine.spawn("orlop-dhcp", &mut self.shown.container::<&str>(&self.machine, &[]))?;
         capture.wait_for("the server's acknowledgement", DEADLINE, |seen| !seen.outgoing)?;
         print_indented(&capture.time_line());
         let bound = || {

@@ -31,14 +31,14 @@ pub(crate) enum Ending {
     Interrupted,
 }
 
-/// Runs the demo (of the release binaries that are there) and looks for what is left of it.
+/// Runs the demo of a daemon (the release binaries that are there) and looks for what is left of it.
 ///
 /// # Errors
 /// When the demo fails, or a process is left in one of its namespaces.
-pub(crate) fn none_after(ending: Ending) -> Result<String> {
-    let mark = format!("{}-{ending:?}", std::process::id());
+pub(crate) fn none_after(daemon: &str, ending: Ending) -> Result<String> {
+    let mark = format!("{}-{daemon}-{ending:?}", std::process::id());
     let mut demo = Command::new(std::env::current_exe()?);
-    demo.args(["demo", "dhcp", "--no-build"]).env(MARK, &mark).stdout(Stdio::piped());
+    demo.args(["demo", daemon, "--no-build"]).env(MARK, &mark).stdout(Stdio::piped());
     // A terminal sends Ctrl-C to the whole group; this is the demo's own.
     let mut child = demo.process_group(0).spawn().context("cannot start the demo")?;
     let group = Pid::from_raw(i32::try_from(child.id())?);

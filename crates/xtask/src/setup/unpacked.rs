@@ -16,13 +16,26 @@ struct UnpackedPackage {
     needs: &'static [Need],
 }
 
+/// Everything that asks real time servers.
+const SERVERS: &[Need] = &[Need::Demo, Need::Tests, Need::Bench];
+
 const PACKAGES: &[UnpackedPackage] = &[
     UnpackedPackage {
         name: "chrony",
-        why: "real time servers; installed, it would remove systemd-timesyncd",
-        needs: &[Need::Tests],
+        why: "real time servers, and a rival; installed, it would remove systemd-timesyncd",
+        needs: SERVERS,
     },
-    UnpackedPackage { name: "libfaketime", why: "time servers that are years off", needs: &[Need::Tests] },
+    UnpackedPackage { name: "libfaketime", why: "time servers that are years off", needs: SERVERS },
+    UnpackedPackage {
+        name: "openntpd",
+        why: "rival: what LinuxKit ships today; installed, it would keep this machine's clock",
+        needs: &[Need::Bench],
+    },
+    UnpackedPackage {
+        name: "systemd-timesyncd",
+        why: "rival; installed, it would keep this machine's clock",
+        needs: &[Need::Bench],
+    },
 ];
 
 /// The names of the packages that were unpacked, and their versions.
@@ -48,8 +61,9 @@ pub(super) fn ensure(needs: &[Need]) -> Result<()> {
         println!("  left out: only Debian's packages can be unpacked");
         return Ok(());
     }
-    // All of them once more: a folder that is made whole is never half of one.
-    let names: Vec<&str> = PACKAGES.iter().map(|package| package.name).collect();
+    // What is there once more, too: a folder that is made whole is never half of one.
+    let needed = |package: &&UnpackedPackage| is_wanted(package) || is_stamped(&there, package.name);
+    let names: Vec<&str> = PACKAGES.iter().filter(needed).map(|package| package.name).collect();
     // A machine without package lists, or with old ones, gets some of our own; they need no root.
     unpack(&Archive::native(), &names).or_else(|error| {
         println!("  once more, with package lists of our own: {error:#}");
@@ -78,8 +92,18 @@ fn stamp(packages: &[Package]) -> String {
     packages.iter().map(|Package { name, version }| format!("{name} {version}\n")).collect()
 }
 
+/// The version of a package that is unpacked.
+pub(crate) fn version(name: &str) -> Option<String> {
+    stamped(&fs::read_to_string(unpacked::folder().join(STAMP)).ok()?, name).map(str::to_owned)
+}
+
 fn is_stamped(stamp: &str, name: &str) -> bool {
-    stamp.lines().any(|line| line.split_once(' ').is_some_and(|(package, _)| package == name))
+    stamped(stamp, name).is_some()
+}
+
+fn stamped<'s>(stamp: &'s str, name: &str) -> Option<&'s str> {
+    let versions = stamp.lines().filter_map(|line| line.split_once(' '));
+    versions.into_iter().find(|(package, _)| *package == name).map(|(_, version)| version)
 }
 
 #[cfg(test)]
@@ -92,6 +116,7 @@ mod tests {
         let stamp = stamp(&[package("chrony-extra"), package("libcap2")]);
         assert!(is_stamped(&stamp, "libcap2") && is_stamped(&stamp, "chrony-extra"));
         assert!(!is_stamped(&stamp, "chrony") && !is_stamped("", "chrony"));
+        assert_eq!(stamped(&stamp, "libcap2"), Some("1"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod malformed;
 mod matrix;
 mod packet;
 mod properties;
+mod reports;
 mod script;
 mod seeds;
 mod targets;

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use orlop_dhcp_contract::{Discard, Lease, Phase};
 use orlop_dhcp_core::client::Action;
-use orlop_dhcp_core::frame::PacketInfo;
+use orlop_dhcp_core::frame::{MAX_PACKET, PacketInfo};
 
 use crate::bench::{Bench, conduct};
 use crate::packet::{ACK, OFFER, Packet};
@@ -142,6 +142,17 @@ fn a_packet_that_is_only_unusual_is_taken() {
     }
 }
 
+#[test]
+fn a_packet_is_as_large_as_any_frame_and_no_larger() {
+    for (what, size, want) in
+        [("as large", MAX_PACKET, vec![]), ("a byte more", MAX_PACKET + 1, vec![(Discard::Oversize, 1)])]
+    {
+        let mut bench = Bench::selecting(conduct());
+        let _ = bench.packet(&Packet::lease(OFFER, bench.xid).filled(size));
+        assert_eq!(bench.dropped(), want, "{what}");
+    }
+}
+
 /// Configures the lease of an ACK with `edit` made to it.
 pub(crate) fn lease_of(edit: impl Fn(Packet) -> Packet) -> (Lease, Vec<(Discard, u32)>) {
     let mut bench = Bench::requesting();
@@ -218,6 +229,7 @@ fn fields_that_no_use_is_made_of_are_never_looked_at() {
         ("directives in file (CVE-2026-42511)", |p| p.in_file(b"x\";\n option routers 192.0.2.66;")),
         ("vendor data that does not parse", |p| p.option(43, &[9, 200]).option(125, &[0, 0, 1, 55, 200])),
         ("a short 6rd option (CVE-2018-20679)", |p| p.option(212, &[1])),
+        ("more of them than are kept", |p| (0..300).fold(p, |p, _| p.option(224, &[1]))),
         ("overload of nothing at the end (CVE-2019-11579)", |p| p.option(82, &[1, 200])),
     ] {
         let (lease, dropped) = lease_of(edit);
@@ -254,8 +266,21 @@ fn lists_longer_than_any_use_are_cut_and_counted() {
 
 #[test]
 fn more_instances_and_longer_options_than_any_use_are_counted_and_cut() {
-    let (_, dropped) = lease_of(|packet| (0..300).fold(packet, |packet, _| packet.option(12, &[])));
-    assert!(dropped.contains(&(Discard::Excess, 1)), "{dropped:?}");
+    for (what, instances, want) in [("as many as are kept", 252, 0), ("one more", 253, 1), ("many more", 300, 1)] {
+        // Four are in the lease already.
+        let (_, dropped) = lease_of(|packet| (0..instances).fold(packet, |packet, _| packet.option(12, &[])));
+        let excess: u32 = dropped.iter().filter(|(why, _)| *why == Discard::Excess).map(|(_, times)| times).sum();
+        assert_eq!(excess, want, "{what}: {dropped:?}");
+    }
+    // Routes of five bytes, each over the whole Internet and by a router of its own.
+    let routes = |count: u16| (0..count).flat_map(|n| [0, 192, 0, 2 + n.to_be_bytes()[0], n.to_be_bytes()[1]]);
+    let (lease, dropped) = lease_of(|packet| packet.option(121, &routes(409).chain([0; 3]).collect::<Vec<_>>()));
+    assert_eq!(dropped, [(Discard::BadOption, 1), (Discard::Excess, 1)], "2,048 bytes are looked at");
+    assert_eq!(lease.routes.len(), Lease::MAX_ROUTES);
+    let names: Vec<u8> = (0..206).flat_map(|n| [3, b'a', b'a' + n / 16, b'a' + n % 16, 0]).collect();
+    let (lease, dropped) = lease_of(|packet| packet.option(119, &names));
+    let want = vec![(Discard::BadOption, 1), (Discard::Excess, 1)];
+    assert_eq!((lease.search.len(), dropped), (Lease::MAX_SEARCH, want), "1,030 bytes of names");
     let (lease, dropped) = lease_of(|packet| packet.option(121, &[8, 10, 192, 0, 2, 1].repeat(350)));
     assert_eq!(lease.routes.len(), 1, "what fits counts");
     assert_eq!(dropped, [(Discard::Excess, 1)]);

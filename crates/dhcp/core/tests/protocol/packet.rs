@@ -125,6 +125,13 @@ impl Packet {
         self
     }
 
+    /// Adds padding up to so many bytes of packet.
+    pub(crate) fn filled(mut self, bytes: usize) -> Self {
+        let missing = bytes - self.bytes().len();
+        self.options.extend(vec![0; missing]);
+        self
+    }
+
     /// Puts bytes at the start of `file`.
     pub(crate) fn in_file(mut self, bytes: &[u8]) -> Self {
         self.file[..bytes.len()].copy_from_slice(bytes);

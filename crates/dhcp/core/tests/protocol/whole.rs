@@ -94,6 +94,7 @@ pub(crate) fn partly() -> Vec<(&'static str, u8, &'static [u8], usize)> {
         ("a width alone at the end", 121, &[24, 10, 1, 1, 192, 0, 2, 1, 24], 1),
         ("a route to loopback between two", 121, &[8, 10, 192, 0, 2, 1, 8, 127, 192, 0, 2, 1, 8, 11, 192, 0, 2, 1], 2),
         ("Microsoft's routes, cut", 249, &[24, 10, 1, 1, 192, 0, 2, 1, 24, 10, 1, 2, 192, 0], 1),
+        ("search list with half a name at its end", 119, &[2, b'e', b'x', 0, 7, b'e', b'x'], 1),
         ("a domain cut after a whole one", 119, b"\x01a\0\x03exa", 1),
         ("a domain without its zero after two", 119, b"\x01a\0\x01b\0\x03exa", 2),
         ("a reserved label after a whole domain", 119, &[1, b'a', 0, 0x40, 0], 1),

@@ -1,5 +1,6 @@
 //! The loop without its sandbox, with real sockets and scripted servers on this host.
 
+use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;

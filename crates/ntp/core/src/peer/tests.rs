@@ -125,6 +125,34 @@ fn rate_slows_down_and_deny_silences_for_an_hour() {
     assert_eq!(peer.opinion, PeerState::Candidate, "forgiven");
 }
 
+// RFC 5905 section 7.4: "the client MUST immediately reduce its polling interval to that server".
+#[test]
+fn whoever_asked_for_fewer_questions_gets_them_however_much_happens() {
+    let only = |exponent| PollRange::new(Poll::new(exponent).unwrap(), Poll::new(exponent).unwrap()).unwrap();
+    for (polls, least) in [(PollRange::USUAL, 128), (only(6), 64)] {
+        for (what, happen) in [
+            ("an occasion", (|peer, now| peer.hurry(now)) as fn(&mut Peer, Instant)),
+            ("a new socket", |peer, now| {
+                peer.reconnect(now);
+                peer.socket = Socket::Ordered;
+                peer.opened(now);
+            }),
+        ] {
+            let mut peer = peer();
+            peer.conduct(false, polls);
+            peer.opened(at(0));
+            let _ = peer.ask(at(0), &mut chance());
+            peer.kissed(at(1), Kiss::Rate);
+            happen(&mut peer, at(20));
+            assert!(peer.due() >= Some(at(least)), "{what}: {:?}", peer.due());
+            for answers in [true, false] {
+                let asked = pauses(&mut peer, 7, answers);
+                assert!(asked.iter().all(|secs| *secs >= least), "{what}, answers: {answers}: {asked:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn only_answers_of_the_last_eight_questions_count() {
     let (mut peer, mut chance) = (peer(), chance());

@@ -1,6 +1,7 @@
 //! How right a clock is kept: whole days in virtual time, in all kinds of weather.
 
 use core::time::Duration;
+use std::path::Path;
 
 use orlop_ntp_contract::{Leap, Offset, Phase, Poll, PollRange};
 
@@ -8,8 +9,8 @@ use crate::scene::{Scene, Server};
 use crate::weather::Weather;
 use crate::world::World;
 
-/// One clock, three servers that are asked every 64 s, 40 000 s of which the first tenth does not count: what the bench does
-/// with chronyd.
+/// One clock, three servers that are asked every 64 s, 40 000 s of which the first tenth does not count: what `cargo xtask bench ntp`
+/// does with chronyd, on the delays that [`write_delays`] leaves to it.
 fn bench(server: &Server, seed: u64) -> World {
     let polls = PollRange::new(Poll::new(6).unwrap(), Poll::new(6).unwrap()).unwrap();
     let servers = vec![server.clone(), server.clone(), server.clone()];
@@ -17,17 +18,32 @@ fn bench(server: &Server, seed: u64) -> World {
     scene.run(40_000)
 }
 
+/// Writes down how long each packet of such a run takes, in seconds: a file for each way, more lines than there are packets.
+fn write_delays(folder: &Path, server: &Server, seed: u64) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (n, (way, base, back)) in
+        (0..3).flat_map(|n| [(n, ("forth", server.ways.0, false)), (n, ("back", server.ways.1, true))])
+    {
+        let mut weather = Weather::of_way(seed, n, back);
+        let lines = (0..1000).map(|_| format!("{:.9}\n", base + weather.exponential(server.jitter)));
+        std::fs::write(folder.join(format!("{n}-{way}")), lines.collect::<String>()).unwrap();
+    }
+}
+
 #[test]
 fn the_steady_error_is_what_the_network_allows() {
     let wan = |jitter| Server { jitter, ..Server::wan() };
     let cell = Server { ways: (0.080, 0.080), jitter: 0.030, ..Server::wan() };
-    for (what, server, bound) in [
-        ("LAN, 20 µs", Server::lan(), 8e-6),
-        ("WAN, 1 ms", wan(0.001), 110e-6),
-        ("WAN, 10 ms", wan(0.010), 700e-6),
-        ("cell, 30 ms", cell, 2.2e-3),
+    for (what, file, server, bound) in [
+        ("LAN, 20 µs", "lan", Server::lan(), 8e-6),
+        ("WAN, 1 ms", "wan-1ms", wan(0.001), 110e-6),
+        ("WAN, 10 ms", "wan-10ms", wan(0.010), 700e-6),
+        ("cell, 30 ms", "cell", cell, 2.2e-3),
     ] {
         let rms: Vec<f64> = (0..8).map(|seed| bench(&server, seed).rms(4000.0)).collect();
+        if let Some(folder) = std::env::var_os("ORLOP_DELAYS") {
+            (0..8).for_each(|seed| write_delays(&Path::new(&folder).join(format!("{file}-{seed}")), &server, seed));
+        }
         let mean = rms.iter().sum::<f64>() / 8.0;
         println!(
             "{what}: RMS {:.1} µs on average, from {:.1} to {:.1}",

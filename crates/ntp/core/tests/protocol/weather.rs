@@ -13,6 +13,11 @@ impl Weather {
         Self(Chance::new(Seed::from_bytes(bytes)))
     }
 
+    /// Of one way to a server or back: what a packet meets there depends on nothing but those before it on the same way.
+    pub(crate) fn of_way(seed: u64, server: usize, back: bool) -> Self {
+        Self::new(seed ^ ((server as u64 + 1) << 32) ^ (u64::from(back) << 48))
+    }
+
     /// Above 0, up to 1.
     pub(crate) fn even(&mut self) -> f64 {
         (f64::from(self.0.number()) + 1.0) / (f64::from(u32::MAX) + 1.0)

@@ -31,6 +31,8 @@ pub(crate) struct World {
     /// Nanoseconds of truth since the beginning, pauses included.
     truth: u64,
     weather: Weather,
+    /// To each server and back.
+    ways: Vec<[Weather; 2]>,
     sockets: BTreeMap<PeerId, usize>,
     ahead: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     count: u64,
@@ -74,6 +76,9 @@ impl World {
             crystal: Crystal::new(scene.shown, scene.ppm),
             truth: 0,
             weather: Weather::new(scene.seed),
+            ways: (0..scene.servers.len())
+                .map(|n| [false, true].map(|back| Weather::of_way(scene.seed, n, back)))
+                .collect(),
             sockets: BTreeMap::new(),
             ahead: BinaryHeap::new(),
             count: 0,
@@ -307,8 +312,9 @@ impl World {
         }
         self.questions += 1;
         let server = self.scene.servers[number].clone();
-        let mut way = |base: f64| ((base + self.weather.exponential(server.jitter)) * 1e9) as u64;
-        let (forth, back) = (way(server.ways.0), way(server.ways.1));
+        let [forth, back] = &mut self.ways[number];
+        let [forth, back] = [(forth, server.ways.0), (back, server.ways.1)]
+            .map(|(way, base)| ((base + way.exponential(server.jitter)) * 1e9) as u64);
         let lost = (0..2).any(|_| self.weather.even() * 100.0 <= f64::from(server.loss));
         if lost || server.silent {
             return;

@@ -1,21 +1,12 @@
 //! Where the clients run: one veth, a server behind it, and nothing left from the run before.
 
-use std::fs::File;
-use std::time::Duration;
-
-use anyhow::{Context, Result, anyhow};
-use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use orlop_testbed::{Dnsmasq, Host, Running, Wire, eventually};
+use anyhow::Result;
+use orlop_testbed::{Dnsmasq, Host, Running, Wire};
 
 use super::clients::{Client, INTERFACE};
 
 /// What the client last run said, on its host.
 pub(super) const LOG: &str = "/run/client.log";
-
-/// How long killed processes may take to be gone.
-const GONE: Duration = Duration::from_secs(5);
 
 /// How a run starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,41 +58,5 @@ impl Scene {
             self.client.write(path, content)?;
         }
         Ok(())
-    }
-
-    /// Ends whatever a client left running.
-    ///
-    /// # Errors
-    /// When something does not go.
-    pub(super) fn clear_processes(&self) -> Result<()> {
-        eventually("the client's processes to be gone", GONE, || {
-            let processes = self.client.processes()?;
-            for (pid, _) in &processes {
-                // It may have ended in between.
-                let _ = kill(Pid::from_raw(i32::try_from(*pid)?), Signal::SIGKILL);
-            }
-            Ok(processes.is_empty().then_some(()))
-        })
-    }
-
-    /// Runs `work` in a thread that is on the client's host: network, files and hostname. What it starts is there too,
-    /// without a helper program in front of it that would be measured with it.
-    ///
-    /// # Errors
-    /// The error of `work`, or when the host cannot be entered.
-    pub(super) fn on_client<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let pid = self.client.pid();
-        let namespaces =
-            [("net", CloneFlags::CLONE_NEWNET), ("uts", CloneFlags::CLONE_NEWUTS), ("mnt", CloneFlags::CLONE_NEWNS)];
-        let opened = namespaces.map(|(name, kind)| (File::open(format!("/proc/{pid}/ns/{name}")), kind));
-        let thread = std::thread::spawn(move || {
-            // A mount namespace can only be entered by a thread that shares its folder and root with no other.
-            unshare(CloneFlags::CLONE_FS).context("cannot have a root of its own")?;
-            for (file, kind) in opened {
-                setns(file?, kind).context("cannot enter the client's host")?;
-            }
-            work()
-        });
-        thread.join().map_err(|_| anyhow!("the thread on the client's host panicked"))?
     }
 }

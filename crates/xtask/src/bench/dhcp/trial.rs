@@ -13,6 +13,7 @@ use super::clients::Client;
 use super::millis;
 use super::scene::{LOG, Scene, Start};
 use super::stopwatch::{self, Timed};
+use crate::bench::processes::end_all;
 
 /// No client needs longer than this on an empty wire; one that does has failed.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -35,9 +36,9 @@ pub(super) fn run(scene: &Scene, client: &Client, start: Start) -> Result<Sample
     let monitor = Monitor::start(&scene.client)?;
     let mut command = Command::new(&client.program);
     command.args(&client.oneshot);
-    let run = scene.on_client(move || timed(&mut command))?;
+    let run = scene.client.enter(move || timed(&mut command))?;
     let outcome = judged(scene, &monitor, &run);
-    scene.clear_processes()?;
+    end_all(&scene.client)?;
     outcome.with_context(|| format!("{} said:\n{}", client.name, scene.client.read(LOG).unwrap_or_default()))
 }
 
