@@ -6,6 +6,7 @@ mod equipment;
 mod link;
 mod orders;
 mod outputs;
+mod restore;
 mod server;
 mod story;
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
 
 mod bench;
+mod confirmed;
 mod leases;
 mod malformed;
 mod matrix;
@@ -12,3 +13,5 @@ mod script;
 mod seeds;
 mod targets;
 mod traces;
+mod values;
+mod whole;

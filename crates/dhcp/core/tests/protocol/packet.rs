@@ -35,6 +35,8 @@ pub(crate) struct Packet {
     pub(crate) head: [u8; 3],
     /// `xid`.
     pub(crate) xid: u32,
+    /// `ciaddr`.
+    pub(crate) ciaddr: Ipv4Addr,
     /// `yiaddr`.
     pub(crate) yiaddr: Ipv4Addr,
     /// `siaddr`.
@@ -70,6 +72,7 @@ impl Packet {
             protocol: 17,
             head: [2, 1, 6],
             xid,
+            ciaddr: Ipv4Addr::UNSPECIFIED,
             yiaddr: Ipv4Addr::UNSPECIFIED,
             siaddr: Ipv4Addr::UNSPECIFIED,
             chaddr: OURS,
@@ -161,7 +164,8 @@ impl Packet {
         bytes.extend(self.head);
         bytes.push(0);
         bytes.extend(self.xid.to_be_bytes());
-        bytes.extend([0; 8]);
+        bytes.extend([0; 4]);
+        bytes.extend(self.ciaddr.octets());
         bytes.extend(self.yiaddr.octets());
         bytes.extend(self.siaddr.octets());
         bytes.extend([0; 4]);
