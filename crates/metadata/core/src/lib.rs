@@ -1,0 +1,13 @@
+//! Metadata of clouds and of seed disks: bytes to what a machine is told about itself.
+//!
+//! Everything here is read from strangers: answers over HTTP, file systems of disks, documents. Two kinds of sources end in the
+//! same value, [`Facts`], and that becomes files below `/run/config`.
+//!
+//! Pure: no clock, socket, file or environment.
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+mod facts;
+
+pub use facts::Facts;
