@@ -9,13 +9,27 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod discard;
+mod endpoint;
 mod entry;
 mod hostname;
+mod notice;
+mod policy;
 mod provider;
+mod request;
 
+pub use discard::{Counters, Discard};
+pub use endpoint::{Endpoint, endpoints};
 pub use entry::{Entry, EntryPath, Kind, Mode, PathError};
 pub use hostname::{Hostname, NotAHostname};
+pub use notice::Notice;
+pub use policy::{Denied, Errand, PROVIDER, Permitted, Policy, STAGING};
 pub use provider::Provider;
+pub use request::{CHUNK, Chunk, DiskId, Failure, Place, Request, Seed};
+
+/// Names this version of the conversation. Broker and workers of different builds must not talk: a mismatch in the first message
+/// ends both.
+pub const PROTOCOL: u32 = 1;
 
 /// Entries of one run, folders included, at most.
 pub const MAX_ENTRIES: usize = 4_096;
