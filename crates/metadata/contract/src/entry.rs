@@ -187,7 +187,7 @@ mod tests {
             ("a\nb", PathError::Control),
             ("a/\u{85}", PathError::Control),
             (&"x".repeat(MAX_NAME + 1), PathError::Long),
-            (&vec![longest.as_str(); 5].join("/"), PathError::Long),
+            (&[longest.as_str(); 5].join("/"), PathError::Long),
             (&["d"; MAX_DEPTH + 1].join("/"), PathError::Deep),
         ];
         for (bad, why) in cases {

@@ -9,20 +9,24 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod detect;
 mod discard;
 mod endpoint;
 mod entry;
 mod hostname;
 mod notice;
+mod plan;
 mod policy;
 mod provider;
 mod request;
 
+pub use detect::{CommandLine, Finding, Platform, Sign, Signs, detect, oem_strings};
 pub use discard::{Counters, Discard};
 pub use endpoint::{Endpoint, endpoints};
 pub use entry::{Entry, EntryPath, Kind, Mode, PathError};
 pub use hostname::{Hostname, NotAHostname};
 pub use notice::Notice;
+pub use plan::{Plan, Wishes};
 pub use policy::{Denied, Errand, PROVIDER, Permitted, Policy, STAGING};
 pub use provider::Provider;
 pub use request::{CHUNK, Chunk, DiskId, Failure, Place, Request, Seed};

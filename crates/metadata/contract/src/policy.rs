@@ -98,11 +98,11 @@ impl Policy {
                         return Err(Denied::TooOften);
                     }
                 }
-                _ => return Err(Denied::NoSuchPlace),
+                Errand::Fetch { .. } | Errand::Look { .. } | Errand::Read => return Err(Denied::NoSuchPlace),
             },
             Request::Disk(DiskId(id), _) => match self.errand {
                 Errand::Look { disks } if *id < disks => {}
-                _ => return Err(Denied::NoSuchPlace),
+                Errand::Fetch { .. } | Errand::Look { .. } | Errand::Read => return Err(Denied::NoSuchPlace),
             },
             Request::Folder { path, mode: _ } => self.entry(path, true)?,
             Request::File { path, mode: _, length } => {

@@ -68,6 +68,12 @@ impl Provider {
         Self::Cdrom,
     ];
 
+    /// Whether it is a disk, and nobody who could be asked.
+    #[must_use]
+    pub const fn is_on_disk(self) -> bool {
+        matches!(self, Self::NoCloud | Self::ConfigDrive | Self::Cdrom)
+    }
+
     /// By which users name it, on the command line and in configurations. LinuxKit's, where it has one.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -106,7 +112,17 @@ impl Provider {
             Self::Vultr => "Vultr",
             Self::Scaleway => "Scaleway",
             Self::NoCloud | Self::Cdrom => "CDROM",
-            _ => self.name(),
+            Self::Azure
+            | Self::OpenStack
+            | Self::Oracle
+            | Self::Ibm
+            | Self::Alibaba
+            | Self::Exoscale
+            | Self::CloudStack
+            | Self::Akamai
+            | Self::UpCloud
+            | Self::Mmds
+            | Self::ConfigDrive => self.name(),
         }
     }
 }
