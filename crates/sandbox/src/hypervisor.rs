@@ -24,8 +24,7 @@ const NAME: u32 = 0x4000_0000;
 mod tests {
     #[test]
     fn a_name_is_of_letters_that_can_be_shown() {
-        for name in super::name() {
-            assert!(name.len() <= 12 && name.chars().all(|c| !c.is_control()), "{name:?}");
-        }
+        let name = super::name().unwrap_or_default();
+        assert!(name.len() <= 12 && name.chars().all(|c| !c.is_control()), "{name:?}");
     }
 }

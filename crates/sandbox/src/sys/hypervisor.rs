@@ -1,4 +1,5 @@
 //! The processor's own answers.
+#![allow(unsafe_code, reason = "an instruction, which was an unsafe function until Rust 1.93")]
 
 /// EBX, ECX and EDX of what the processor answers for `leaf`; nothing where processors have no such instruction.
 #[cfg(target_arch = "x86_64")]
