@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use orlop_metadata_contract::{Endpoint, MAX_RESPONSE};
+use orlop_metadata_contract::{self as contract, MAX_RESPONSE, Service};
 
 use crate::http::{HttpError, Method, Request, Response, Value};
 use crate::json::{Json, MAX_NESTING};
@@ -12,7 +12,7 @@ const MAX_KEY: usize = 256 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     /// Which of its services is asked.
-    pub endpoint: Endpoint,
+    pub service: Service,
     /// The request.
     pub request: Request,
     /// Bytes of the answer, at most.
@@ -34,7 +34,7 @@ impl Ask {
 
     /// Anything else, which is answered by little.
     pub fn new(method: Method, target: impl Into<String>, max_body: usize) -> Self {
-        Self { endpoint: Endpoint::Metadata, request: Request::new(method, target), max_body, later: &[] }
+        Self { service: Service::Metadata, request: Request::new(method, target), max_body, later: &[] }
     }
 
     /// Asks for a token.
@@ -65,8 +65,8 @@ impl Ask {
 
     /// To another service than that of the metadata.
     #[must_use]
-    pub fn to(self, endpoint: Endpoint) -> Self {
-        Self { endpoint, ..self }
+    pub fn to(self, service: Service) -> Self {
+        Self { service, ..self }
     }
 
     /// Where these statuses mean "later", too.
@@ -197,7 +197,7 @@ pub enum Failure {
 /// What has been answered, by what was asked.
 #[derive(Debug, Clone, Default)]
 pub struct Answers {
-    answers: BTreeMap<(Endpoint, Method, String), Answer>,
+    answers: BTreeMap<(Service, Method, String), Answer>,
 }
 
 impl Answers {
@@ -228,8 +228,8 @@ impl Answers {
     }
 }
 
-fn key(ask: &Ask) -> (Endpoint, Method, String) {
-    (ask.endpoint, ask.request.method(), ask.request.target().to_owned())
+fn key(ask: &Ask) -> (Service, Method, String) {
+    (ask.service, ask.request.method(), ask.request.target().to_owned())
 }
 
 /// What the user allows.
@@ -268,5 +268,22 @@ impl Failure {
     #[must_use]
     pub const fn is_lateness(self) -> bool {
         matches!(self, Self::NotReady(_) | Self::Unreachable | Self::Silent | Self::Http(HttpError::Truncated))
+    }
+}
+
+/// What a broker is told of it.
+impl From<Failure> for contract::Failure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(status) | Failure::NotReady(status) => Self::Status(status),
+            Failure::Missing(_) => Self::NotFound,
+            Failure::Document(_) | Failure::Impostor(_) => Self::Malformed,
+            Failure::Http(why) if why.is_size() => Self::TooLarge,
+            Failure::Http(_) => Self::Malformed,
+            Failure::NoImdsV2 => Self::NoToken,
+            Failure::Unreachable => Self::Unreachable,
+            Failure::Silent => Self::Silent,
+            Failure::TooMuch => Self::TooLarge,
+        }
     }
 }
