@@ -24,6 +24,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an answer may take, from the request to its last byte.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How often a question is repeated of which the machine is of use without an answer.
+const OPTIONAL_REPEATS: u32 = 3;
+
 /// How often a report is tried: the machine is of use without it.
 const REPORT_ATTEMPTS: u32 = 3;
 
@@ -148,7 +151,8 @@ impl Fetch {
             self.source.report.map_or(Ok(()), |report| report(&talk)).err()
         } else {
             match (self.source.read)(&talk) {
-                Ok(facts) => {
+                Ok(mut facts) => {
+                    facts.left_out.extend(self.answers.take_left_out());
                     actions.push(Action::Found(Box::new(Tree::of(facts))));
                     self.stage = Stage::Telling;
                     return;
@@ -201,6 +205,12 @@ impl Fetch {
 
     /// The question was asked in vain; it is asked again after a while, if there is one.
     fn again(&mut self, now: Instant, ask: Box<Ask>, why: Failure, at_least: Duration, actions: &mut Vec<Action>) {
+        if ask.is_optional && why != Failure::Unreachable && self.patience.attempts() >= OPTIONAL_REPEATS {
+            return match self.answers.give_up(&ask) {
+                Ok(()) => self.proceed(now, actions),
+                Err(failure) => self.fail(failure, actions),
+            };
+        }
         let at = now.after(self.patience.wait(&mut self.chance, why).max(at_least));
         if at >= self.until || (self.is_reporting && self.patience.attempts() >= REPORT_ATTEMPTS) {
             return self.fail(why, actions);

@@ -100,8 +100,14 @@ pub enum Why {
     #[error("a line is no SSH public key of a known type; left out")]
     SshKey,
     /// Base64 where the provider's rules say so, and it is none.
-    #[error("has to be base64 and is none; left out")]
+    #[error("has to be base64 and is none; kept as it is")]
     Base64,
+    /// The provider does not want to say.
+    #[error("refused, with HTTP status {0}; left out")]
+    Refused(u16),
+    /// The provider was asked in vain.
+    #[error("asked for in vain; left out")]
+    Unanswered,
     /// A gzip stream that is damaged.
     #[error("begins like gzip and cannot be unpacked; kept packed")]
     Gzip,
@@ -128,6 +134,7 @@ impl Why {
             Self::Hostname => Discard::BadHostname,
             Self::SshKey => Discard::BadKey,
             Self::Base64 | Self::Gzip => Discard::Undecodable,
+            Self::Refused(_) | Self::Unanswered => Discard::Unanswered,
             Self::More(_) => return None,
         })
     }

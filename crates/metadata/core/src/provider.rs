@@ -9,12 +9,16 @@
 mod ask;
 mod aws;
 mod ec2;
+mod failure;
+mod talk;
 
 use orlop_metadata_contract::Provider;
 
 use crate::facts::Facts;
 
-pub use ask::{Answer, Answers, Ask, Failure, Halt, Options, Talk};
+pub use ask::Ask;
+pub use failure::{Failure, Halt};
+pub use talk::{Answer, Answers, Options, Talk};
 
 /// What is asked, as a function of what was answered.
 pub type Script<T> = fn(&Talk<'_>) -> Result<T, Halt>;

@@ -42,8 +42,9 @@ impl Tree {
     /// The files that these facts become.
     #[must_use]
     pub fn of(facts: Facts) -> Self {
-        let Facts { hostname, ssh_keys, user_data, vendor_data, network_config, attributes } = facts;
+        let Facts { hostname, ssh_keys, user_data, vendor_data, network_config, attributes, left_out } = facts;
         let mut growing = Growing::default();
+        left_out.into_iter().for_each(|left_out| growing.tell(left_out));
         for (name, bytes) in
             [("userdata", &user_data), ("vendordata", &vendor_data), ("network-config", &network_config)]
         {
@@ -79,11 +80,15 @@ struct Growing {
 
 impl Growing {
     fn leave_out(&mut self, key: &str, why: Why) {
-        if let Some(discard) = why.discard() {
+        self.tell(LeftOut::new(key, why));
+    }
+
+    fn tell(&mut self, left_out: LeftOut) {
+        if let Some(discard) = left_out.why().discard() {
             self.discards.count(discard);
         }
         if self.left_out.len() < MAX_TOLD.saturating_sub(1) {
-            self.left_out.push(LeftOut::new(key, why));
+            self.left_out.push(left_out);
         } else {
             self.more = self.more.saturating_add(1);
         }

@@ -30,6 +30,11 @@ impl Tree<'_> {
         self.talk.ask(self.ask(Ask::get(format!("{}{path}", self.root))))?.text()
     }
 
+    /// The same, of what a machine is of use without.
+    fn optional(&self, path: &str) -> Result<Option<String>, Halt> {
+        self.talk.ask(self.ask(Ask::get(format!("{}{path}", self.root)).optional()))?.text()
+    }
+
     /// The bytes at `path`, if there are some.
     pub(super) fn document(&self, path: &str) -> Result<Option<Vec<u8>>, Halt> {
         let found = self.talk.ask(self.ask(Ask::document(format!("{}{path}", self.root))))?.found()?;
@@ -39,16 +44,14 @@ impl Tree<'_> {
     /// Reads each of `wanted`, a path and the name of the file that it is written to.
     pub(super) fn attributes(&self, wanted: &[(&str, &'static str)], facts: &mut Facts) -> Result<(), Halt> {
         for (path, name) in wanted {
-            if let Some(value) = self.text(path)? {
-                facts.attributes.insert(name, value);
-            }
+            facts.attribute(name, self.optional(path)?);
         }
         Ok(())
     }
 
     /// The keys below `meta-data/public-keys/`, which lists them as `0=name`, a line each.
     pub(super) fn listed_keys(&self) -> Result<Vec<String>, Halt> {
-        let list = self.text("meta-data/public-keys/")?.unwrap_or_default();
+        let list = self.optional("meta-data/public-keys/")?.unwrap_or_default();
         let mut keys = Vec::new();
         for line in list.lines() {
             let number = line.split(['=', '/']).next().unwrap_or_default().trim();
@@ -56,7 +59,7 @@ impl Tree<'_> {
             if keys.len() >= MAX_KEYS {
                 return Err(Failure::TooMuch.into());
             }
-            keys.extend(self.text(&format!("meta-data/public-keys/{number}/openssh-key"))?);
+            keys.extend(self.optional(&format!("meta-data/public-keys/{number}/openssh-key"))?);
         }
         Ok(keys)
     }
