@@ -41,6 +41,13 @@ impl Tree<'_> {
         Ok(found.map(<[u8]>::to_vec))
     }
 
+    /// Reads what every machine has.
+    pub(super) fn instance_id(&self, facts: &mut Facts) -> Result<(), Halt> {
+        let id = self.text("meta-data/instance-id")?.ok_or(Failure::Missing("instance-id"))?;
+        facts.attribute("instance_id", Some(id));
+        Ok(())
+    }
+
     /// Reads each of `wanted`, a path and the name of the file that it is written to.
     pub(super) fn attributes(&self, wanted: &[(&str, &'static str)], facts: &mut Facts) -> Result<(), Halt> {
         for (path, name) in wanted {
@@ -62,5 +69,17 @@ impl Tree<'_> {
             keys.extend(self.optional(&format!("meta-data/public-keys/{number}/openssh-key"))?);
         }
         Ok(keys)
+    }
+
+    /// The facts of a provider that has all keys in one file, a line each, and no `hostname` but the local one.
+    pub(super) fn with_keys_in_one_file(&self, wanted: &[(&str, &'static str)]) -> Result<Facts, Halt> {
+        let mut facts = Facts::default();
+        self.instance_id(&mut facts)?;
+        self.attributes(wanted, &mut facts)?;
+        facts.hostname = facts.attributes.get("local_hostname").cloned();
+        let keys = self.text("meta-data/public-keys")?.unwrap_or_default();
+        facts.ssh_keys = keys.lines().map(str::to_owned).collect();
+        facts.user_data = self.document("user-data")?.filter(|bytes| !bytes.is_empty());
+        Ok(facts)
     }
 }
