@@ -21,6 +21,8 @@ orlop_wire::discards! {
     Undecodable = "undecodable",
     /// A document of the source that is not as it should be.
     BadDocument = "bad-document",
+    /// A single fact that the source did not say when it was asked.
+    Unanswered = "unanswered",
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod request;
 
 pub use detect::{CommandLine, Finding, Platform, Sign, Signs, detect, oem_strings};
 pub use discard::{Counters, Discard};
-pub use endpoint::{Endpoint, endpoints};
+pub use endpoint::{Endpoint, Service, endpoints};
 pub use entry::{Entry, EntryPath, Kind, Mode, PathError};
 pub use hostname::{Hostname, NotAHostname};
 pub use notice::Notice;

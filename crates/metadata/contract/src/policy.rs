@@ -60,9 +60,10 @@ pub const PROVIDER: &str = "provider";
 pub const STAGING: &str = ".orlop-metadata";
 
 impl Policy {
-    /// Connections at once, and then one each [`Policy::CONNECT_EVERY`]: an honest worker has one for a whole errand, and waits
-    /// longer than that after each that fails.
-    pub const CONNECT_BURST: u32 = 16;
+    /// Connections at once, and then one each [`Policy::CONNECT_EVERY`]: an honest worker has one for a whole errand, or one for
+    /// each question where the service ends it after each answer, and waits longer than that after each that fails. A test of
+    /// `orlop-metadata-core` lets it try.
+    pub const CONNECT_BURST: u32 = 96;
     /// See [`Policy::CONNECT_BURST`].
     pub const CONNECT_EVERY: Duration = Duration::from_millis(100);
 

@@ -88,6 +88,8 @@ pub enum Failure {
     TooLarge,
     /// The disk cannot be read.
     Unreadable,
+    /// AWS: it gives no tokens, and without one it may not be asked.
+    NoToken,
 }
 
 /// As it stands behind the name of a source: "aws: it does not answer".
@@ -101,6 +103,7 @@ impl fmt::Display for Failure {
             Self::Malformed => "it does not speak as such a service does",
             Self::TooLarge => "it has more to say than is ever read",
             Self::Unreadable => "it cannot be read",
+            Self::NoToken => "it has no IMDSv2, and version 1 is not allowed",
         })
     }
 }
@@ -111,8 +114,8 @@ mod tests {
 
     #[test]
     fn each_failure_is_said_in_its_own_words() {
-        use Failure::{Malformed, NotFound, Silent, Status, TooLarge, Unreachable, Unreadable};
-        let all = [Unreachable, Silent, Status(403), NotFound, Malformed, TooLarge, Unreadable];
+        use Failure::{Malformed, NoToken, NotFound, Silent, Status, TooLarge, Unreachable, Unreadable};
+        let all = [Unreachable, Silent, Status(403), NotFound, Malformed, TooLarge, Unreadable, NoToken];
         let words: std::collections::BTreeSet<_> = all.iter().map(ToString::to_string).collect();
         assert_eq!(words.len(), all.len());
         assert_eq!(Status(403).to_string(), "it refuses, with status 403");
