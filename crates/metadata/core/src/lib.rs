@@ -9,5 +9,8 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod facts;
+pub mod media;
+pub mod seed;
+pub mod yaml;
 
 pub use facts::Facts;
