@@ -9,11 +9,15 @@
 
 use orlop_metadata_contract::MAX_RESPONSE;
 
+mod fat;
 mod field;
 mod iso9660;
 mod rock_ridge;
+mod udf;
 
+use fat::Fat;
 use iso9660::Iso;
+use udf::Udf;
 
 /// Something that can be read at an offset: a block device, in the worker.
 pub trait Disk {
@@ -57,14 +61,59 @@ pub trait Files {
 /// A disk with a file system on it, or several: a bridge disk has its files in ISO 9660 and in UDF.
 pub struct Medium<'a> {
     source: Source<'a>,
-    systems: Vec<FileSystem>,
+    systems: Vec<System>,
     labels: Vec<String>,
 }
 
 /// A file system that was found on a disk.
-#[derive(Debug)]
-enum FileSystem {
+enum System {
     Iso(Iso),
+    Fat(Fat),
+    Udf(Udf),
+}
+
+/// What each kind of file system can do.
+trait FileSystem {
+    /// Where a file or folder is.
+    type Node;
+
+    /// The topmost folder.
+    fn root(&self) -> Self::Node;
+
+    /// What `folder` has of this name.
+    fn find(
+        &self,
+        source: &mut Source<'_>,
+        folder: &Self::Node,
+        name: &str,
+    ) -> Result<Option<Found<Self::Node>>, MediaError>;
+
+    /// The content of a file.
+    fn read(&self, source: &mut Source<'_>, file: &Self::Node) -> Result<Vec<u8>, MediaError>;
+
+    /// The content of the file at `path`.
+    fn file(&self, source: &mut Source<'_>, path: &str) -> Result<Option<Vec<u8>>, MediaError> {
+        let mut here = Found::Folder(self.root());
+        for name in path.split('/') {
+            let Found::Folder(folder) = here else {
+                return Ok(None);
+            };
+            let Some(found) = self.find(source, &folder, name)? else {
+                return Ok(None);
+            };
+            here = found;
+        }
+        match here {
+            Found::File(file) => self.read(source, &file).map(Some),
+            Found::Folder(_) => Ok(None),
+        }
+    }
+}
+
+/// What a folder has of some name.
+enum Found<Node> {
+    Folder(Node),
+    File(Node),
 }
 
 impl<'a> Medium<'a> {
@@ -73,10 +122,15 @@ impl<'a> Medium<'a> {
     /// # Errors
     /// When the disk cannot be read, or there is such a file system and it is broken.
     pub fn open(disk: &'a mut dyn Disk) -> Result<Option<Self>, MediaError> {
-        let mut medium = Self { source: Source::new(disk), systems: Vec::new(), labels: Vec::new() };
-        let iso = Iso::open(&mut medium.source).map(|found| found.map(|(iso, labels)| (FileSystem::Iso(iso), labels)));
+        let mut source = Source::new(disk);
+        let found = [
+            Iso::open(&mut source).map(|found| found.map(|(iso, labels)| (System::Iso(iso), labels))),
+            Udf::open(&mut source).map(|found| found.map(|(udf, labels)| (System::Udf(udf), labels))),
+            Fat::open(&mut source).map(|found| found.map(|(fat, labels)| (System::Fat(fat), labels))),
+        ];
+        let mut medium = Self { source, systems: Vec::new(), labels: Vec::new() };
         let mut failed = None;
-        for found in [iso] {
+        for found in found {
             match found {
                 Ok(Some((system, labels))) => {
                     medium.systems.push(system);
@@ -104,7 +158,9 @@ impl Files for Medium<'_> {
         let mut failed = None;
         for system in &self.systems {
             let content = match system {
-                FileSystem::Iso(iso) => iso.file(&mut self.source, path),
+                System::Iso(iso) => iso.file(&mut self.source, path),
+                System::Fat(fat) => fat.file(&mut self.source, path),
+                System::Udf(udf) => udf.file(&mut self.source, path),
             };
             match content {
                 Ok(Some(content)) => return Ok(Some(content)),

@@ -5,14 +5,14 @@
 
 use super::field::{Fields, label, utf16_be};
 use super::rock_ridge::{self, Extra};
-use super::{MAX_FOLDER, MediaError, Source, file_len};
+use super::{FileSystem, Found, MAX_FOLDER, MediaError, Source, file_len};
 
 /// A volume: where its tree begins, and how names are spelt in it.
 #[derive(Debug)]
 pub(super) struct Iso {
     /// Bytes of a logical block, the unit of addresses.
     block: u64,
-    root: Extent,
+    root: Node,
     spelling: Spelling,
 }
 
@@ -26,11 +26,12 @@ enum Spelling {
     Plain,
 }
 
-/// Consecutive bytes of the disk.
+/// A file or folder: consecutive bytes of the disk, and why they are not read, if so.
 #[derive(Debug, Clone, Copy)]
-struct Extent {
+pub(super) struct Node {
     at: u64,
     len: u64,
+    unsupported: Option<&'static str>,
 }
 
 /// Bytes of a sector: volume descriptors fill one each, and no directory record crosses from one to the next (ECMA-119 §6.1, §6.8.1.1).
@@ -88,7 +89,7 @@ impl Iso {
         if !root.is_directory() {
             return Err(MediaError::Broken("ISO 9660: the root is no directory"));
         }
-        Ok(Self { block, root: root.extent(block), spelling })
+        Ok(Self { block, root: root.node(block), spelling })
     }
 
     /// How many bytes precede the fields of Rock Ridge, when the disk has them: the first record of the root says so.
@@ -98,47 +99,8 @@ impl Iso {
         Ok(rock_ridge::announced(record.system_use()))
     }
 
-    /// The content of the file at `path`.
-    pub(super) fn file(&self, source: &mut Source<'_>, path: &str) -> Result<Option<Vec<u8>>, MediaError> {
-        let (folders, name) = path.rsplit_once('/').map_or((None, path), |(folders, name)| (Some(folders), name));
-        let mut folder = self.root;
-        for name in folders.into_iter().flat_map(|folders| folders.split('/')) {
-            match self.find(source, folder, name)? {
-                Some(found) if found.is_directory => folder = found.extent,
-                _ => return Ok(None),
-            }
-        }
-        match self.find(source, folder, name)? {
-            Some(found) if !found.is_directory => {
-                if let Some(what) = found.unsupported {
-                    return Err(MediaError::Unsupported(what));
-                }
-                source.read(found.extent.at, file_len(found.extent.len)?).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// The entry `name` of `folder`.
-    fn find(&self, source: &mut Source<'_>, folder: Extent, name: &str) -> Result<Option<Found>, MediaError> {
-        if folder.len > MAX_FOLDER {
-            return Err(MediaError::Long("a folder"));
-        }
-        for number in 0..folder.len.div_ceil(SECTOR_BYTES) {
-            let sector = source.read(folder.at.saturating_add(number.saturating_mul(SECTOR_BYTES)), SECTOR)?;
-            let mut rest = sector.as_slice();
-            while let Some(record) = Record::first_of(rest)? {
-                if let Some(found) = self.is(source, &record, name)? {
-                    return Ok(Some(found));
-                }
-                rest = rest.get(record.0.len()..).unwrap_or_default();
-            }
-        }
-        Ok(None)
-    }
-
     /// What `record` describes, when it is called `name`.
-    fn is(&self, source: &mut Source<'_>, record: &Record<'_>, name: &str) -> Result<Option<Found>, MediaError> {
+    fn is(&self, source: &mut Source<'_>, record: &Record<'_>, name: &str) -> Result<Option<Found<Node>>, MediaError> {
         let said = record.name()?;
         // The folder itself, the one above it, and what belongs to another file (§9.1.6).
         if matches!(said, [0] | [1]) || record.flags()? & ASSOCIATED != 0 {
@@ -156,8 +118,41 @@ impl Iso {
         if !is_it {
             return Ok(None);
         }
-        let unsupported = extra.unsupported.or_else(|| record.unsupported());
-        Ok(Some(Found { extent: record.extent(self.block), is_directory: record.is_directory(), unsupported }))
+        let mut node = record.node(self.block);
+        node.unsupported = extra.unsupported.or(node.unsupported);
+        Ok(Some(if record.is_directory() { Found::Folder(node) } else { Found::File(node) }))
+    }
+}
+
+impl FileSystem for Iso {
+    type Node = Node;
+
+    fn root(&self) -> Node {
+        self.root
+    }
+
+    fn find(&self, source: &mut Source<'_>, folder: &Node, name: &str) -> Result<Option<Found<Node>>, MediaError> {
+        if folder.len > MAX_FOLDER {
+            return Err(MediaError::Long("a folder"));
+        }
+        for number in 0..folder.len.div_ceil(SECTOR_BYTES) {
+            let sector = source.read(folder.at.saturating_add(number.saturating_mul(SECTOR_BYTES)), SECTOR)?;
+            let mut rest = sector.as_slice();
+            while let Some(record) = Record::first_of(rest)? {
+                if let Some(found) = self.is(source, &record, name)? {
+                    return Ok(Some(found));
+                }
+                rest = rest.get(record.0.len()..).unwrap_or_default();
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&self, source: &mut Source<'_>, file: &Node) -> Result<Vec<u8>, MediaError> {
+        match file.unsupported {
+            Some(what) => Err(MediaError::Unsupported(what)),
+            None => source.read(file.at, file_len(file.len)?),
+        }
     }
 }
 
@@ -198,13 +193,6 @@ fn without_version(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// An entry of a folder.
-struct Found {
-    extent: Extent,
-    is_directory: bool,
-    unsupported: Option<&'static str>,
-}
-
 /// A directory record (§9.1), whole.
 struct Record<'a>(&'a [u8]);
 
@@ -240,18 +228,16 @@ impl<'a> Record<'a> {
         self.flags().is_ok_and(|flags| flags & DIRECTORY != 0)
     }
 
-    fn unsupported(&self) -> Option<&'static str> {
-        if self.flags().is_ok_and(|flags| flags & MULTI_EXTENT != 0) {
-            return Some("a file in several extents");
-        }
-        (self.0.array(26) != Ok([0, 0])).then_some("an interleaved file")
-    }
-
     /// Where the content is: behind the extended attributes, which are of so many blocks as the second byte says.
-    fn extent(&self, block: u64) -> Extent {
+    fn node(&self, block: u64) -> Node {
         let attributes = u64::from(self.0.byte(1).unwrap_or_default());
         let first = u64::from(self.0.le32(2).unwrap_or_default()).saturating_add(attributes);
-        Extent { at: first.saturating_mul(block), len: self.0.le32(10).unwrap_or_default().into() }
+        let unsupported = if self.flags().is_ok_and(|flags| flags & MULTI_EXTENT != 0) {
+            Some("a file in several extents")
+        } else {
+            (self.0.array(26) != Ok([0, 0])).then_some("an interleaved file")
+        };
+        Node { at: first.saturating_mul(block), len: self.0.le32(10).unwrap_or_default().into(), unsupported }
     }
 
     /// What stands behind the name, which is padded to an even offset (§9.1.12).
