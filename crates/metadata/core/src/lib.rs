@@ -11,6 +11,7 @@
 mod facts;
 pub mod media;
 pub mod seed;
+pub mod xml;
 pub mod yaml;
 
 pub use facts::Facts;
