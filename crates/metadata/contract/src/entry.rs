@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for EntryPath {
 }
 
 /// Why a text is not an [`EntryPath`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize, thiserror::Error)]
 pub enum PathError {
     /// Nothing between two slashes, or at all.
     #[error("a name is empty")]

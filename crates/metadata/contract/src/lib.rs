@@ -9,11 +9,15 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod endpoint;
 mod entry;
+mod finding;
 mod hostname;
 mod provider;
 
+pub use endpoint::{CONNECT_TIMEOUT, Endpoint, IpFamily, PORT, Place};
 pub use entry::{Entry, EntryPath, Kind, Mode, PathError};
+pub use finding::{Fault, Finding, MAX_FINDINGS};
 pub use hostname::{Hostname, NotAHostname};
 pub use provider::Provider;
 

@@ -106,7 +106,17 @@ impl Provider {
             Self::Vultr => "Vultr",
             Self::Scaleway => "Scaleway",
             Self::NoCloud | Self::Cdrom => "CDROM",
-            _ => self.name(),
+            Self::Azure
+            | Self::OpenStack
+            | Self::Oracle
+            | Self::Ibm
+            | Self::Alibaba
+            | Self::Exoscale
+            | Self::CloudStack
+            | Self::Akamai
+            | Self::UpCloud
+            | Self::Mmds
+            | Self::ConfigDrive => self.name(),
         }
     }
 }

@@ -8,9 +8,17 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub mod base64;
 mod facts;
+pub mod fetch;
+pub mod gzip;
+pub mod http;
+pub mod json;
 pub mod media;
+pub mod provider;
 pub mod seed;
+pub mod ssh_key;
+pub mod tree;
 pub mod xml;
 pub mod yaml;
 

@@ -1,0 +1,131 @@
+use core::fmt;
+
+use orlop_wire::{MaxSize, Str};
+use serde::{Deserialize, Serialize};
+
+use crate::PathError;
+
+/// Findings of one run, at most. Of more, the number is told.
+pub const MAX_FINDINGS: usize = 32;
+
+/// Bytes of the key in a finding, at most; of a longer one the beginning is told.
+const MAX_KEY: usize = 120;
+
+/// Something in what was read that could not be used. It names a key, so that its owner finds the place, and never a value,
+/// which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct Finding {
+    key: Str<MAX_KEY>,
+    why: Fault,
+}
+
+impl Finding {
+    /// A finding about `key`. Control characters in it are written as escapes, as it goes to a log.
+    #[must_use]
+    pub fn new(key: &str, why: Fault) -> Self {
+        Self { key: Str::truncated(&key.escape_debug().to_string()), why }
+    }
+
+    /// What it is about: the path of an entry, or the name of a document.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.key.as_str()
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn why(&self) -> Fault {
+        self.why
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key.as_str(), self.why)
+    }
+}
+
+/// What can be wrong with something that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The key cannot be the name of a file.
+    #[error("not written: {0}")]
+    Path(PathError),
+    /// It begins like JSON, and is none.
+    #[error("begins like JSON and is none: wrong at line {line}, column {column}; nothing of it became a file")]
+    Json {
+        /// Counted from 1.
+        line: u32,
+        /// In bytes, counted from 1.
+        column: u32,
+    },
+    /// JSON with more in it than any use.
+    #[error("JSON that is nested too deep, or has too many values; nothing of it became a file")]
+    JsonTooLarge,
+    /// An entry that is no object.
+    #[error("not written: an entry is an object with \"content\", or with \"entries\"")]
+    NotAnEntry,
+    /// Neither a file nor a folder, or both.
+    #[error("not written: it has to have either \"content\" or \"entries\"")]
+    FileOrFolder,
+    /// `content` is no text.
+    #[error("not written: \"content\" has to be a string")]
+    Content,
+    /// `perm` is no octal string.
+    #[error("not written: \"perm\" has to be a string of octal digits, like \"0644\"")]
+    Perm,
+    /// `perm` has bits that no file gets.
+    #[error("written, without the set-user-ID, set-group-ID, sticky and write-for-others bits of its \"perm\"")]
+    PermCut,
+    /// A word beside `perm`, `content` and `entries`.
+    #[error("has a field that is none of \"perm\", \"content\" and \"entries\"; ignored")]
+    UnknownField,
+    /// A file that this program writes itself.
+    #[error("not written: the name is taken by what orlop-metadata writes itself")]
+    Taken,
+    /// A file where there is a folder, or the other way round.
+    #[error("not written: there is a file and a folder of this name")]
+    FileAndFolder,
+    /// More entries than [`MAX_ENTRIES`](crate::MAX_ENTRIES).
+    #[error("not written: there are more than 4,096 files and folders")]
+    TooMany,
+    /// More bytes than [`MAX_FILE`](crate::MAX_FILE) or [`MAX_TOTAL`](crate::MAX_TOTAL).
+    #[error("not written: it is larger than 8 MiB, or everything together larger than 16 MiB")]
+    TooLarge,
+    /// Not the name of a host.
+    #[error("not a hostname: labels of letters, digits and hyphens, of 63 bytes at most, joined by dots")]
+    Hostname,
+    /// A line that is no SSH key of a known type.
+    #[error("a line is no SSH public key of a known type; left out")]
+    SshKey,
+    /// Base64 where the provider's rules say so, and it is none.
+    #[error("has to be base64 and is none; left out")]
+    Base64,
+    /// A gzip stream that is damaged.
+    #[error("begins like gzip and cannot be unpacked; kept packed")]
+    Gzip,
+    /// A gzip stream that becomes too large.
+    #[error("unpacks to more than 8 MiB, or to more than 100 times its size; kept packed")]
+    GzipTooLarge,
+    /// There were more than [`MAX_FINDINGS`].
+    #[error("{0} more findings")]
+    More(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_shown_without_control_characters_and_within_its_room() {
+        let finding = Finding::new("a\n\u{1b}[2Jb", Fault::Taken);
+        assert_eq!(finding.key(), "a\\n\\u{1b}[2Jb");
+        assert_eq!(
+            finding.to_string(),
+            "a\\n\\u{1b}[2Jb: not written: the name is taken by what orlop-metadata writes itself"
+        );
+        assert_eq!(Finding::new(&"é".repeat(200), Fault::Perm).key(), "é".repeat(60));
+        assert_eq!(Finding::new(&"\u{7}".repeat(200), Fault::Perm).key().len(), 120);
+    }
+}

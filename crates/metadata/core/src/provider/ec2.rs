@@ -1,0 +1,63 @@
+//! The tree of small files that Amazon began with and others have as well: `meta-data/instance-id` and its like.
+
+use super::{Ask, Failure, Halt, Talk};
+use crate::facts::Facts;
+use crate::http::Value;
+
+/// SSH keys that are listed, at most.
+const MAX_KEYS: usize = 32;
+
+/// Such a tree.
+#[derive(Debug)]
+pub(super) struct Tree<'t> {
+    pub(super) talk: &'t Talk<'t>,
+    /// Where it begins, with a slash at its end.
+    pub(super) root: &'static str,
+    /// The header that a token goes into, and the token.
+    pub(super) token: Option<(&'static str, Value)>,
+}
+
+impl Tree<'_> {
+    fn ask(&self, ask: Ask) -> Ask {
+        match &self.token {
+            Some((name, token)) => ask.header(name, token.clone()),
+            None => ask,
+        }
+    }
+
+    /// The line at `path`, if there is one.
+    pub(super) fn text(&self, path: &str) -> Result<Option<String>, Halt> {
+        self.talk.ask(self.ask(Ask::get(format!("{}{path}", self.root))))?.text()
+    }
+
+    /// The bytes at `path`, if there are some.
+    pub(super) fn document(&self, path: &str) -> Result<Option<Vec<u8>>, Halt> {
+        let found = self.talk.ask(self.ask(Ask::document(format!("{}{path}", self.root))))?.found()?;
+        Ok(found.map(<[u8]>::to_vec))
+    }
+
+    /// Reads each of `wanted`, a path and the name of the file that it is written to.
+    pub(super) fn attributes(&self, wanted: &[(&str, &'static str)], facts: &mut Facts) -> Result<(), Halt> {
+        for (path, name) in wanted {
+            if let Some(value) = self.text(path)? {
+                facts.attributes.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys below `meta-data/public-keys/`, which lists them as `0=name`, a line each.
+    pub(super) fn listed_keys(&self) -> Result<Vec<String>, Halt> {
+        let list = self.text("meta-data/public-keys/")?.unwrap_or_default();
+        let mut keys = Vec::new();
+        for line in list.lines() {
+            let number = line.split(['=', '/']).next().unwrap_or_default().trim();
+            let number: u16 = number.parse().map_err(|_| Failure::Document("public-keys"))?;
+            if keys.len() >= MAX_KEYS {
+                return Err(Failure::TooMuch.into());
+            }
+            keys.extend(self.text(&format!("meta-data/public-keys/{number}/openssh-key"))?);
+        }
+        Ok(keys)
+    }
+}
