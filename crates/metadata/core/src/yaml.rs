@@ -5,7 +5,9 @@
 //! many as it likes. Anchors, aliases, tags, folded blocks, other flow style, and scalars over several lines are errors with
 //! the number of their line. A key that is there twice is one as well.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use crate::json::{Json, JsonError};
 
 mod scalar;
 
@@ -15,14 +17,14 @@ pub const MAX_DOCUMENT: usize = 256 << 10;
 /// Values in values, at most.
 pub const MAX_NESTED: usize = 32;
 
-/// Values of a document, at most.
+/// Values of a document, at most, not counting what is in JSON, which has a bound of its own.
 pub const MAX_VALUES: usize = 4_096;
 
 /// The value that `document` is.
 ///
 /// # Errors
 /// When it is none, or larger or deeper than any use.
-pub fn parse(document: &[u8]) -> Result<Value, YamlError> {
+pub fn parse(document: &[u8]) -> Result<Json, YamlError> {
     let first = |problem| YamlError { line: 1, problem };
     if document.len() > MAX_DOCUMENT {
         return Err(first(Problem::Large));
@@ -30,9 +32,10 @@ pub fn parse(document: &[u8]) -> Result<Value, YamlError> {
     let text = str::from_utf8(document).map_err(|_| first(Problem::NotText))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().starts_with('{') {
-        let value =
-            serde_json::from_str(text).map_err(|error| YamlError { line: error.line(), problem: Problem::Flow })?;
-        return bounded(&value, MAX_NESTED, &mut { MAX_VALUES }).map(|()| value).map_err(first);
+        return Json::parse(text.as_bytes(), MAX_NESTED).map_err(|error| match error {
+            JsonError::Syntax { line, .. } => YamlError { line, problem: Problem::Flow },
+            JsonError::TooLarge => first(Problem::Large),
+        });
     }
     let mut parser = Parser { lines: text.lines().collect(), next: 0, pushed_back: None, values_left: MAX_VALUES };
     let value = parser.document()?;
@@ -55,7 +58,7 @@ pub struct YamlError {
 #[non_exhaustive]
 pub enum Problem {
     /// More bytes or values than any use.
-    #[error("the document is longer than 256 KiB, or has more than 4,096 values")]
+    #[error("the document is longer than 256 KiB, or has too many values, or they lie too deep in each other")]
     Large,
     /// Deeper than any use.
     #[error("more than 32 values lie in each other")]
@@ -112,11 +115,11 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn document(&mut self) -> Result<Value, YamlError> {
+    fn document(&mut self) -> Result<Json, YamlError> {
         self.pushed_back = self.line()?.filter(|line| line.text != "---");
         match self.peek()? {
             Some(line) => self.block(line.indent, MAX_NESTED),
-            None => Ok(Value::Null),
+            None => Ok(Json::Null),
         }
     }
 
@@ -130,9 +133,9 @@ impl<'a> Parser<'a> {
     }
 
     /// The list, map or scalar whose lines begin at column `indent`.
-    fn block(&mut self, indent: usize, depth: usize) -> Result<Value, YamlError> {
+    fn block(&mut self, indent: usize, depth: usize) -> Result<Json, YamlError> {
         let Some(line) = self.peek()? else {
-            return Ok(Value::Null);
+            return Ok(Json::Null);
         };
         let depth = depth.checked_sub(1).ok_or(line.error(Problem::Deep))?;
         if is_item(line.text) {
@@ -142,14 +145,14 @@ impl<'a> Parser<'a> {
             self.count(line)?;
             self.map(indent, depth)
         } else if matches!(line.text, "---" | "...") {
-            Ok(Value::Null)
+            Ok(Json::Null)
         } else {
             let _line = self.line()?;
             self.value(line, line.text, indent, depth)
         }
     }
 
-    fn list(&mut self, indent: usize, depth: usize) -> Result<Value, YamlError> {
+    fn list(&mut self, indent: usize, depth: usize) -> Result<Json, YamlError> {
         let mut items = Vec::new();
         while let Some(line) = self.peek()? {
             if line.indent > indent {
@@ -169,11 +172,11 @@ impl<'a> Parser<'a> {
                 items.push(self.value(line, text, indent, depth)?);
             }
         }
-        Ok(Value::Array(items))
+        Ok(Json::List(items))
     }
 
-    fn map(&mut self, indent: usize, depth: usize) -> Result<Value, YamlError> {
-        let mut map = Map::new();
+    fn map(&mut self, indent: usize, depth: usize) -> Result<Json, YamlError> {
+        let mut map = BTreeMap::new();
         while let Some(line) = self.peek()? {
             if line.indent > indent {
                 return Err(line.error(Problem::Indentation));
@@ -196,24 +199,22 @@ impl<'a> Parser<'a> {
                 return Err(line.error(Problem::Twice));
             }
         }
-        Ok(Value::Object(map))
+        Ok(Json::Object(map))
     }
 
     /// The value that begins with `text`, in `line`, which is indented by `indent`; or on the next line, indented by more.
-    fn value(&mut self, line: Line<'a>, text: &str, indent: usize, depth: usize) -> Result<Value, YamlError> {
+    fn value(&mut self, line: Line<'a>, text: &str, indent: usize, depth: usize) -> Result<Json, YamlError> {
         if is_nothing(text) {
             return match self.peek()? {
                 Some(next) if next.indent > indent => self.block(next.indent, depth),
-                _ => self.count(line).map(|()| Value::Null),
+                _ => self.count(line).map(|()| Json::Null),
             };
         }
-        let value = if let Some(header) = text.strip_prefix('|') {
-            self.literal(line, header, indent)?
-        } else {
-            scalar::value(text).map_err(|problem| line.error(problem))?
-        };
-        bounded(&value, depth, &mut self.values_left).map_err(|problem| line.error(problem))?;
-        Ok(value)
+        self.count(line)?;
+        match text.strip_prefix('|') {
+            Some(header) => self.literal(line, header, indent),
+            None => scalar::value(text, depth).map_err(|problem| line.error(problem)),
+        }
     }
 
     /// Counts one value more.
@@ -223,7 +224,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The lines of a literal block: those indented by more than `indent`, and empty ones between them.
-    fn literal(&mut self, line: Line<'a>, header: &str, indent: usize) -> Result<Value, YamlError> {
+    fn literal(&mut self, line: Line<'a>, header: &str, indent: usize) -> Result<Json, YamlError> {
         let header = scalar::Header::read(header).ok_or(line.error(Problem::Unsupported))?;
         let mut column = header.indent.map(|more| indent.saturating_add(more));
         let mut lines: Vec<&str> = Vec::new();
@@ -238,7 +239,7 @@ impl<'a> Parser<'a> {
             }
             self.next = self.next.saturating_add(1);
         }
-        Ok(Value::String(header.chomp(&lines)))
+        Ok(Json::Text(header.chomp(&lines)))
     }
 
     /// The next line that is neither empty nor a comment.
@@ -275,17 +276,6 @@ fn is_item(text: &str) -> bool {
 /// Whether no value stands here, only a comment at most.
 fn is_nothing(text: &str) -> bool {
     text.is_empty() || text.starts_with('#')
-}
-
-/// Makes sure that `value` is no deeper than `depth` and has no more values than are left.
-fn bounded(value: &Value, depth: usize, left: &mut usize) -> Result<(), Problem> {
-    *left = left.checked_sub(1).ok_or(Problem::Large)?;
-    let below = || depth.checked_sub(1).ok_or(Problem::Deep);
-    match value {
-        Value::Array(items) => items.iter().try_for_each(|item| bounded(item, below()?, left)),
-        Value::Object(map) => map.values().try_for_each(|item| bounded(item, below()?, left)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]

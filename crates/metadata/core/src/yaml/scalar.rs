@@ -1,6 +1,5 @@
-use serde_json::Value;
-
 use super::{Problem, is_nothing};
+use crate::json::{Json, JsonError};
 
 /// The key that a line begins with, and what stands behind its colon. `None` when the line is no entry of a map.
 pub(super) fn key(text: &str) -> Result<Option<(String, &str)>, Problem> {
@@ -27,16 +26,19 @@ fn behind_colon(text: &str) -> Option<&str> {
 /// What a plain scalar cannot begin with (YAML 1.2.2 §5.3), but for `-`, `?` and `:`, which it can if no blank follows.
 const INDICATORS: [char; 16] = ['&', '*', '!', '|', '>', '%', '@', '`', '[', ']', '{', '}', ',', '#', '"', '\''];
 
-/// The value of one line that `text` is.
-pub(super) fn value(text: &str) -> Result<Value, Problem> {
+/// The value of one line that `text` is, with up to `depth` values in each other.
+pub(super) fn value(text: &str, depth: usize) -> Result<Json, Problem> {
     if text.starts_with(['"', '\'']) {
         let (value, rest) = quoted(text)?;
         let behind = rest.trim_start();
         let is_comment = is_nothing(behind) && (behind.is_empty() || rest.len() > behind.len());
-        return if is_comment { Ok(Value::String(value)) } else { Err(Problem::Quotes) };
+        return if is_comment { Ok(Json::Text(value)) } else { Err(Problem::Quotes) };
     }
     if text.starts_with(['[', '{']) {
-        return serde_json::from_str(text).map_err(|_| Problem::Flow);
+        return Json::parse(text.as_bytes(), depth).map_err(|error| match error {
+            JsonError::Syntax { .. } => Problem::Flow,
+            JsonError::TooLarge => Problem::Large,
+        });
     }
     if text.starts_with(INDICATORS) || text == "?" || text.starts_with("? ") {
         return Err(Problem::Unsupported);
@@ -46,8 +48,8 @@ pub(super) fn value(text: &str) -> Result<Value, Problem> {
         return Err(Problem::NotAKey);
     }
     Ok(match text {
-        "~" | "null" | "Null" | "NULL" => Value::Null,
-        _ => Value::String(text.to_owned()),
+        "~" | "null" | "Null" | "NULL" => Json::Null,
+        _ => Json::Text(text.to_owned()),
     })
 }
 

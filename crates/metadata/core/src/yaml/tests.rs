@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::json::MAX_VALUES as MAX_JSON_VALUES;
 
 fn problem(document: &str) -> (usize, Problem) {
     let error = parse(document.as_bytes()).expect_err(document);
@@ -67,6 +68,7 @@ c: "a: b"
             json!({"a": "b"}),
         ),
     ] {
+        let value = Json::parse(value.to_string().as_bytes(), MAX_NESTED).unwrap();
         assert_eq!(parse(document.as_bytes()), Ok(value), "{what}");
     }
 }
@@ -110,11 +112,11 @@ fn nothing_grows_without_end() {
     assert!(parse(deep(MAX_NESTED - 1).as_bytes()).is_ok());
     assert_eq!(problem(&deep(MAX_NESTED + 1)).1, Problem::Deep);
     assert_eq!(problem(&"- ".repeat(100_000)).1, Problem::Deep);
-    assert_eq!(problem(&format!("a: {}{}", "[".repeat(60), "]".repeat(60))).1, Problem::Deep);
-    assert_eq!(problem(&format!("{{\"a\":{}{}}}", "[".repeat(60), "]".repeat(60))).1, Problem::Deep);
-    assert_eq!(problem(&"[".repeat(100_000)).1, Problem::Flow);
+    assert_eq!(problem(&format!("a: {}{}", "[".repeat(60), "]".repeat(60))).1, Problem::Large);
+    assert_eq!(problem(&format!("{{\"a\":{}{}}}", "[".repeat(60), "]".repeat(60))).1, Problem::Large);
+    assert_eq!(problem(&"[".repeat(100_000)).1, Problem::Large);
     assert!(parse("- a\n".repeat(MAX_VALUES - 1).as_bytes()).is_ok());
     assert_eq!(problem(&"- a\n".repeat(MAX_VALUES + 1)).1, Problem::Large);
-    assert_eq!(problem(&format!("a: [{}1]", "1,".repeat(MAX_VALUES))).1, Problem::Large);
+    assert_eq!(problem(&format!("a: [{}1]", "1,".repeat(MAX_JSON_VALUES))).1, Problem::Large);
     assert_eq!(problem(&"#".repeat(MAX_DOCUMENT + 1)).1, Problem::Large);
 }
