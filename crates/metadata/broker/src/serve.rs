@@ -21,7 +21,7 @@ use orlop_metadata_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::Broker;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sandbox::log;
+use orlop_sandbox::{clock, log};
 use orlop_sandbox::supervisor::Birth;
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
@@ -59,9 +59,11 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         return Ok(Exit::Done);
     }
     tell(run, &findings, is_masked);
+    let until = birth.started.after(run.timeout);
     let mut search = Search {
         plan: Plan::of(&run.wishes, &findings),
         allow_imdsv1: run.allow_imdsv1,
+        until,
         document,
         tree: tree.as_ref(),
         network: channel,
@@ -73,14 +75,19 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         pause: Pause { timer: pause, until: birth.started.after(run.timeout / 2) },
         tried: Vec::new(),
         no_way: None,
+        is_late: false,
     };
     let mut outputs = Outputs::new(run, birth, own, metrics, postures, Report::new(&findings, is_masked));
     outputs.leave();
     let cannot_wait = |cause: io::Error| Fatal::os("cannot set the timer", cause);
-    deadline.set(Some(birth.started.after(run.timeout))).map_err(cannot_wait)?;
+    deadline.set(Some(until)).map_err(cannot_wait)?;
     let ended = tokio::select! {
         biased;
-        found = search.everywhere() => found.map(|found| found.map_or(Ended::Nothing, |found| Ended::Found(Box::new(found)))),
+        found = search.everywhere() => found.map(|found| match found {
+            Some(found) => Ended::Found(Box::new(found)),
+            None if search.is_late => Ended::Late,
+            None => Ended::Nothing,
+        }),
         expired = deadline.expired() => expired.map(|()| Ended::Late).map_err(cannot_wait),
     };
     let Search { tried, no_way, .. } = search;
@@ -91,6 +98,8 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
 struct Search<'t> {
     plan: Plan,
     allow_imdsv1: bool,
+    /// When the time is up.
+    until: orlop_machine::Instant,
     /// User data in a file that the user has named, and its path.
     document: Option<(String, Vec<u8>)>,
     /// Where it is written; nothing for a run that only says what would be.
@@ -106,6 +115,8 @@ struct Search<'t> {
     tried: Vec<Tried>,
     /// Who is to be asked and no route leads to.
     no_way: Option<IpAddr>,
+    /// Whether somebody was asked for as long as there was time, and was not heard.
+    is_late: bool,
 }
 
 /// Until when disks are waited for where there is somebody to ask.
@@ -128,8 +139,12 @@ impl<'t> Search<'t> {
         if let Some(found) = self.on_disks().await? {
             return Ok(Some(found));
         }
-        for provider in self.plan.providers.clone() {
-            if let Some(found) = self.ask(provider).await? {
+        let providers = self.plan.providers.clone();
+        for (provider, left) in providers.iter().zip((1..=providers.len()).rev()) {
+            let now = clock::now();
+            // Whoever is asked in vain leaves as much time for each of the others.
+            let share = self.until.since(now) / u32::try_from(left).unwrap_or(u32::MAX);
+            if let Some(found) = self.ask(*provider, now.after(share)).await? {
                 return Ok(Some(found));
             }
         }

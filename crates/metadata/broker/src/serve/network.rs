@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use orlop_metadata_contract::{Chunk, Endpoint, Errand, Notice, Place, Provider, endpoints};
+use orlop_machine::Instant;
+use orlop_metadata_contract::{Chunk, Endpoint, Errand, Failure, Notice, Place, Provider, endpoints};
 use orlop_sandbox::connection::open_connecting_through;
 use orlop_sandbox::fatal::Fatal;
 use tracing::{debug, info};
@@ -22,8 +23,8 @@ enum Way {
 }
 
 impl<'t> Search<'t> {
-    /// Asks `provider`.
-    pub(super) async fn ask(&mut self, provider: Provider) -> Result<Option<Found<'t>>, Fatal> {
+    /// Asks `provider`, for as long as there is time until then.
+    pub(super) async fn ask(&mut self, provider: Provider, until: Instant) -> Result<Option<Found<'t>>, Fatal> {
         let endpoints = endpoints(provider);
         let Ok(count) = u8::try_from(endpoints.len()) else { return Ok(None) };
         if count == 0 {
@@ -32,7 +33,7 @@ impl<'t> Search<'t> {
         }
         info!(provider = provider.name(), "asking");
         let mut haul = Haul::new(self.tree, Errand::Fetch { endpoints: count })?;
-        let errand = Notice::Fetch { provider, allow_imdsv1: self.allow_imdsv1 };
+        let errand = Notice::Fetch { provider, allow_imdsv1: self.allow_imdsv1, until };
         self.network.send(&errand).await.map_err(worker_ended)?;
         let mut wanted = None;
         loop {
@@ -63,6 +64,7 @@ impl<'t> Search<'t> {
                     return Ok(Some(Found { provider: provider.said().to_owned(), haul, left_out }));
                 }
                 Step::Failed(failure) => {
+                    self.is_late |= matches!(failure, Failure::Unreachable | Failure::Silent);
                     self.failed(provider.name(), failure);
                     return Ok(None);
                 }
@@ -94,12 +96,12 @@ impl<'t> Search<'t> {
 
     /// Opens a connection to the endpoint in this `place`, on the interface that leads there.
     fn way(&self, endpoints: &[Endpoint], place: Place) -> Result<Way, Fatal> {
-        let Some(Endpoint { addr, port, from_low_port }) = endpoints.get(usize::from(place.0)).copied() else {
+        let Some(Endpoint { addr, port, from_low_port, service }) = endpoints.get(usize::from(place.0)).copied() else {
             return Ok(Way::Closed);
         };
         let to = |addr| self.routes.to(addr).map_err(|cause| Fatal::os("cannot ask for a route", cause));
         let Some(interface) = to(addr)? else {
-            for other in endpoints.iter().filter(|other| other.addr != addr) {
+            for other in endpoints.iter().filter(|other| other.service == service && other.addr != addr) {
                 if to(other.addr)?.is_some() {
                     return Ok(Way::Closed);
                 }
