@@ -3,5 +3,6 @@
 
 mod answers;
 mod conversations;
+mod fetching;
 mod targets;
 mod trees;
