@@ -1,3 +1,4 @@
+use orlop_machine::Instant;
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ pub enum Notice {
         provider: Provider,
         /// Whether AWS may be asked without a token, where it has none to give.
         allow_imdsv1: bool,
+        /// When to give up.
+        until: Instant,
     },
     /// The connection comes with this message: non-blocking, and perhaps still about to be made.
     Connected(Place),

@@ -14,8 +14,8 @@ pub struct Plan {
 /// What a user says of where metadata come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wishes {
-    /// These and no others, in this order; where there is none, what the machine itself says.
-    pub providers: Vec<Provider>,
+    /// These and no others, in this order; `None` for what the machine itself says.
+    pub providers: Option<Vec<Provider>>,
     /// Disks are not read, whoever says that there is one.
     pub no_disks: bool,
     /// A machine that does not say what it runs on is taken for an OpenStack.
@@ -29,28 +29,30 @@ impl Plan {
     #[must_use]
     pub fn of(wishes: &Wishes, findings: &[Finding]) -> Self {
         let is_found = |provider: &Provider| findings.iter().any(|found| found.platform == Platform::Of(*provider));
-        let named = &wishes.providers;
-        let is_wanted = |seed: &Seed| named.is_empty() || named.iter().any(|provider| seed.is_of(*provider));
+        let named = wishes.providers.as_deref();
+        let is_wanted = |seed: &Seed| named.is_none_or(|named| named.iter().any(|provider| seed.is_of(*provider)));
         let seeds: Vec<Seed> = Seed::ALL.into_iter().filter(|seed| !wishes.no_disks && is_wanted(seed)).collect();
-        let is_promised = |provider: &Provider| seeds.iter().any(|seed| seed.is_of(*provider));
         let on_network = |provider: &Provider| !provider.is_on_disk();
-        let providers: Vec<Provider> = if named.is_empty() {
-            let mut found = findings.iter().filter_map(|finding| match finding.platform {
-                Platform::Of(provider) => Some(provider).filter(on_network),
-                Platform::Other(_) => None,
-            });
-            let probed = Some(Provider::OpenStack).filter(|_| wishes.probe && findings.is_empty());
-            found.next().or(probed).into_iter().collect()
-        } else {
-            let named = || named.iter().copied().filter(on_network);
-            match named().find(is_found) {
-                Some(found) => vec![found],
-                None => named().collect(),
+        let providers: Vec<Provider> = match named {
+            None => {
+                let mut found = findings.iter().filter_map(|finding| match finding.platform {
+                    Platform::Of(provider) => Some(provider).filter(on_network),
+                    Platform::Other(_) => None,
+                });
+                let probed = Some(Provider::OpenStack).filter(|_| wishes.probe && findings.is_empty());
+                found.next().or(probed).into_iter().collect()
+            }
+            Some(named) => {
+                let named = || named.iter().copied().filter(on_network);
+                named().find(is_found).map_or_else(|| named().collect(), |found| vec![found])
             }
         };
-        let promises =
-            if named.is_empty() { Provider::ALL.iter().copied().filter(is_found).collect() } else { named.clone() };
-        let waits_for_disks = providers.is_empty() && promises.iter().any(is_promised);
+        let is_promised = |provider: &Provider| match named {
+            None => is_found(provider),
+            Some(named) => named.contains(provider),
+        };
+        let is_due = |provider: &Provider| is_promised(provider) && seeds.iter().any(|seed| seed.is_of(*provider));
+        let waits_for_disks = providers.is_empty() && Provider::ALL.iter().any(is_due);
         Self { seeds, waits_for_disks, providers }
     }
 
@@ -96,7 +98,8 @@ mod tests {
 
     fn plan(named: &[Provider], is: &[Provider]) -> Plan {
         let is: Vec<Platform> = is.iter().copied().map(Platform::Of).collect();
-        Plan::of(&Wishes { providers: named.to_vec(), ..Wishes::default() }, &found(&is))
+        let named = Some(named.to_vec()).filter(|named| !named.is_empty());
+        Plan::of(&Wishes { providers: named, ..Wishes::default() }, &found(&is))
     }
 
     #[test]
@@ -111,6 +114,8 @@ mod tests {
         assert_eq!(Plan::of(&probing, &[]).providers, [Provider::OpenStack]);
         assert_eq!(Plan::of(&probing, &found(&[Platform::Of(Provider::Gcp)])).providers, [Provider::Gcp]);
         assert!(Plan::of(&probing, &found(&[Platform::Other("vmware")])).is_empty());
+        let nobody = Wishes { providers: Some(vec![]), ..Wishes::default() };
+        assert!(Plan::of(&nobody, &found(&[Platform::Of(Provider::Aws)])).is_empty());
     }
 
     #[test]

@@ -15,8 +15,12 @@ pub mod gzip;
 pub mod http;
 pub mod json;
 pub mod left_out;
+pub mod media;
 pub mod provider;
+pub mod seed;
 pub mod ssh_key;
 pub mod tree;
+pub mod xml;
+pub mod yaml;
 
 pub use facts::Facts;
