@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::base64;
+use crate::json::Json;
 use crate::left_out::{LeftOut, Why};
 
 /// What a machine was told about itself, as its source said it: nothing is validated yet.
@@ -27,6 +28,13 @@ impl Facts {
     pub fn attribute(&mut self, name: &'static str, value: Option<impl Into<String>>) {
         if let Some(value) = value.map(Into::into).filter(|value: &String| !value.is_empty()) {
             self.attributes.insert(name, value);
+        }
+    }
+
+    /// Keeps the single facts that a document has at these paths, by the names of their files.
+    pub fn attributes_of(&mut self, document: &Json, paths: &[(&[&str], &'static str)]) {
+        for (path, name) in paths {
+            self.attribute(name, document.text(path));
         }
     }
 

@@ -139,35 +139,11 @@ impl Said {
     {
         result.map_err(|error| self.unread.push(Unread { file, why: error.into() })).ok()
     }
-
-    /// The attributes that a document has at these paths, by the names of their files.
-    fn attributes(&mut self, document: &Json, names: &[(&[&str], &'static str)]) {
-        for (path, file) in names {
-            self.facts.attributes.extend(text(document, path).map(|text| (*file, text)));
-        }
-    }
 }
 
 /// The text at a path of a document, when there is any.
 fn text(document: &Json, path: &[&str]) -> Option<String> {
     document.text(path).filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// Every line of every text in a value. Keys come as a text, a list of them, a map from names to them, or a map of maps.
-fn lines(value: &Json) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut values = vec![value];
-    while let Some(value) = values.pop() {
-        match value {
-            Json::Text(text) => {
-                lines.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
-            }
-            Json::List(items) => values.extend(items.iter().rev()),
-            Json::Object(fields) => values.extend(fields.values().rev()),
-            Json::Null | Json::Bool(_) | Json::Number(_) => {}
-        }
-    }
-    lines
 }
 
 /// What base64 stands for.

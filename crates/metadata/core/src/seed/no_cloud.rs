@@ -1,8 +1,8 @@
 //! Disks labelled `cidata`, and LinuxKit's disks without a label.
 
-use super::{Said, lines, text};
+use super::{Said, text};
 use crate::media::Files;
-use crate::yaml;
+use crate::{ssh_key, yaml};
 
 /// What a compact disc without a label may hold, as LinuxKit reads it. The second one is what `linuxkit run -data` makes.
 pub(super) const UNLABELLED: [&str; 2] = ["user-data", "config"];
@@ -14,8 +14,8 @@ pub(super) fn read(said: &mut Said, files: &mut dyn Files) {
     said.facts.network_config = said.file(files, "network-config");
     let Some(about) = said.document(files, "meta-data", yaml::parse) else { return };
     said.facts.hostname = text(&about, &["local-hostname"]).or_else(|| text(&about, &["hostname"]));
-    said.facts.ssh_keys = about.at(&["public-keys"]).map(lines).unwrap_or_default();
-    said.attributes(
+    said.facts.ssh_keys = about.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    said.facts.attributes_of(
         &about,
         &[
             (&["instance-id"], "instance_id"),
