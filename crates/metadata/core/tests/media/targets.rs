@@ -106,7 +106,9 @@ fn block(value: &Json, indent: usize, text: &mut String) {
                 behind(value, indent, text);
             }
         }
-        _ => text.push_str(&format!("{margin}{}\n", scalar(value))),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::List(_) | Json::Object(_) => {
+            text.push_str(&format!("{margin}{}\n", scalar(value)));
+        }
     }
 }
 
