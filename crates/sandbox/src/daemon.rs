@@ -59,6 +59,10 @@ pub enum Grant {
     Datagram,
     /// A UDP socket that is connected to a peer, which its worker speaks to.
     Connected,
+    /// A TCP socket that is connected to a peer, which its worker speaks to.
+    Stream,
+    /// A disk or another file, open for reading.
+    Disk,
 }
 
 /// When a worker is started, and what its end means.

@@ -30,6 +30,7 @@ pub mod datagram;
 pub mod device_program;
 pub mod fatal;
 pub mod folder_watch;
+pub mod hypervisor;
 pub mod landlock;
 mod limits;
 pub mod log;

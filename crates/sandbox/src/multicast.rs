@@ -1,4 +1,4 @@
-//! What the kernel tells everybody who listens, over netlink: of network interfaces, and of modules.
+//! What the kernel tells everybody who listens, over netlink: of network interfaces and routes, of modules and disks.
 //!
 //! A broker opens these sockets before it narrows itself; to hear takes no system call beyond those of every broker. Whatever
 //! comes there is a reason to look, and no more: another process with `CAP_NET_ADMIN` could say it, too.
@@ -49,6 +49,23 @@ impl Multicast {
         Self::open(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS, &of_modules())
     }
 
+    /// Hears of whatever may change where a packet goes: interfaces, addresses and routes, IPv4 and IPv6.
+    ///
+    /// # Errors
+    /// The kernel has no such socket to give.
+    pub fn routes() -> io::Result<Self> {
+        Self::open(None, RTMGRP_LINK | RTMGRP_ADDRESSES | RTMGRP_ROUTES, &[])
+    }
+
+    /// Hears of every device that comes, changes or goes, disks among them: `add@/devices/…/block/NAME`, and `change@…` when a
+    /// disc is put into its drive. The device's node may be made after that.
+    ///
+    /// # Errors
+    /// The kernel has no such socket to give.
+    pub fn devices() -> io::Result<Self> {
+        Self::open(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS, &[])
+    }
+
     fn open(protocol: Option<Protocol>, groups: u32, filter: &[SockFilter]) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?;
@@ -83,6 +100,11 @@ fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Heard> {
 
 /// linux/rtnetlink.h: the group of link changes, as a bit.
 const RTMGRP_LINK: u32 = 1;
+
+/// linux/rtnetlink.h: `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`.
+const RTMGRP_ADDRESSES: u32 = 0x10 | 0x100;
+/// linux/rtnetlink.h: `RTMGRP_IPV4_ROUTE` and `RTMGRP_IPV6_ROUTE`.
+const RTMGRP_ROUTES: u32 = 0x40 | 0x400;
 
 /// lib/kobject_uevent.c: the kernel's own events, which udev sends on to another group.
 const KERNEL_EVENTS: u32 = 1;
@@ -149,11 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_has_both_sockets_to_give() {
+    fn the_kernel_has_all_of_these_sockets_to_give() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(async {
             Multicast::links().unwrap();
             Multicast::modules().unwrap();
+            Multicast::routes().unwrap();
+            Multicast::devices().unwrap();
         });
     }
 }

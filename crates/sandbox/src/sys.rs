@@ -4,6 +4,7 @@
 //! a range of descriptors, installing a filter, programs for devices, protecting what was relocated, packet sockets, and
 //! registering a descriptor with tokio.
 
+mod hypervisor;
 mod inherited;
 mod process;
 mod program;
@@ -15,6 +16,7 @@ mod socket;
 #[doc(hidden)]
 pub use libc as numbers;
 
+pub(crate) use hypervisor::cpuid;
 pub(crate) use inherited::{open_files, take_inherited, with_descriptor};
 pub(crate) use process::{
     Spawn, Waited, block_signals, close_from, default_child_signal, default_fault_signals, drop_bounding, fork,

@@ -66,6 +66,13 @@ impl EntryPath {
         self.0.as_str()
     }
 
+    /// The folder that it lies in, unless that is `/run/config` itself.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let (parent, _) = self.as_str().rsplit_once('/')?;
+        Str::new(parent).map(Self)
+    }
+
     /// Its names, the topmost first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.as_str().split('/')
@@ -180,7 +187,7 @@ mod tests {
             ("a\nb", PathError::Control),
             ("a/\u{85}", PathError::Control),
             (&"x".repeat(MAX_NAME + 1), PathError::Long),
-            (&vec![longest.as_str(); 5].join("/"), PathError::Long),
+            (&[longest.as_str(); 5].join("/"), PathError::Long),
             (&["d"; MAX_DEPTH + 1].join("/"), PathError::Deep),
         ];
         for (bad, why) in cases {
@@ -188,6 +195,8 @@ mod tests {
         }
         assert_eq!(EntryPath::new("a").expect("a").join("b/c"), Err(PathError::Slash));
         assert_eq!(EntryPath::new("a").expect("a").join("b").expect("b").names().collect::<Vec<_>>(), ["a", "b"]);
+        let parent = |text: &str| EntryPath::new(text).expect(text).parent().map(|parent| parent.as_str().to_owned());
+        assert_eq!((parent("a/b/c").as_deref(), parent("a")), (Some("a/b"), None));
     }
 
     #[test]

@@ -9,17 +9,31 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod detect;
+mod discard;
 mod endpoint;
 mod entry;
-mod finding;
 mod hostname;
+mod notice;
+mod plan;
+mod policy;
 mod provider;
+mod request;
 
-pub use endpoint::{CONNECT_TIMEOUT, Endpoint, IpFamily, PORT, Place};
+pub use detect::{CommandLine, Finding, Platform, Sign, Signs, detect, oem_strings};
+pub use discard::{Counters, Discard};
+pub use endpoint::{Endpoint, Service, endpoints};
 pub use entry::{Entry, EntryPath, Kind, Mode, PathError};
-pub use finding::{Fault, Finding, MAX_FINDINGS};
 pub use hostname::{Hostname, NotAHostname};
+pub use notice::Notice;
+pub use plan::{Plan, Wishes};
+pub use policy::{Denied, Errand, PROVIDER, Permitted, Policy, STAGING};
 pub use provider::Provider;
+pub use request::{CHUNK, Chunk, DiskId, Failure, Place, Request, Seed};
+
+/// Names this version of the conversation. Broker and workers of different builds must not talk: a mismatch in the first message
+/// ends both.
+pub const PROTOCOL: u32 = 1;
 
 /// Entries of one run, folders included, at most.
 pub const MAX_ENTRIES: usize = 4_096;

@@ -68,6 +68,12 @@ impl Provider {
         Self::Cdrom,
     ];
 
+    /// Whether it is a disk, and nobody who could be asked.
+    #[must_use]
+    pub const fn is_on_disk(self) -> bool {
+        matches!(self, Self::NoCloud | Self::ConfigDrive | Self::Cdrom)
+    }
+
     /// By which users name it, on the command line and in configurations. LinuxKit's, where it has one.
     #[must_use]
     pub const fn name(self) -> &'static str {

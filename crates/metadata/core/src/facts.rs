@@ -1,5 +1,8 @@
 use std::collections::BTreeMap;
 
+use crate::base64;
+use crate::left_out::{LeftOut, Why};
+
 /// What a machine was told about itself, as its source said it: nothing is validated yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
@@ -15,4 +18,27 @@ pub struct Facts {
     pub network_config: Option<Vec<u8>>,
     /// Single facts by the names of the files that LinuxKit writes them to: `instance_id`, `public_ipv4`.
     pub attributes: BTreeMap<&'static str, String>,
+    /// What the source said and could not be used.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Facts {
+    /// Keeps a single fact, if there is one.
+    pub fn attribute(&mut self, name: &'static str, value: Option<impl Into<String>>) {
+        if let Some(value) = value.map(Into::into).filter(|value: &String| !value.is_empty()) {
+            self.attributes.insert(name, value);
+        }
+    }
+
+    /// Takes user data that have to be base64; as they are, if they are none.
+    pub fn encoded_user_data(&mut self, text: &[u8]) {
+        if text.trim_ascii().is_empty() {
+            return;
+        }
+        let decoded = base64::decode(text);
+        if decoded.is_none() {
+            self.left_out.push(LeftOut::new("userdata", Why::Base64));
+        }
+        self.user_data = Some(decoded.unwrap_or_else(|| text.to_vec()));
+    }
 }

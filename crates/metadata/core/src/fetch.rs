@@ -5,20 +5,27 @@
 //! means "no" ends the run, and so does the deadline: nothing is said in half.
 
 mod patience;
+mod ways;
 
-use core::net::IpAddr;
 use core::time::Duration;
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
-use orlop_metadata_contract::{Endpoint, IpFamily, Place};
+use orlop_metadata_contract::{Place, Service};
 
 use crate::http::{HttpError, Progress, Reader, Response};
 use crate::provider::{Answers, Ask, Failure, Halt, Options, Source, Talk};
 use crate::tree::Tree;
 use patience::Patience;
+use ways::Way;
+
+/// How long a connection may take to be made: the services are in the same rack, and a lost SYN is sent again after a second.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long an answer may take, from the request to its last byte.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a question is repeated of which the machine is of use without an answer.
+const OPTIONAL_REPEATS: u32 = 3;
 
 /// How often a report is tried: the machine is of use without it.
 const REPORT_ATTEMPTS: u32 = 3;
@@ -28,10 +35,11 @@ const REPORT_ATTEMPTS: u32 = 3;
 pub enum Event {
     /// The run begins.
     Start,
-    /// The connection that was asked for is there.
+    /// The socket that was asked for is there; it may still be about to be connected.
+    Granted,
+    /// It is connected.
     Connected,
-    /// It cannot be had: refused, no route, or nobody answered within
-    /// [`CONNECT_TIMEOUT`](orlop_metadata_contract::CONNECT_TIMEOUT).
+    /// There is none, and will not be soon.
     Unconnected,
     /// These bytes have come.
     Received(Vec<u8>),
@@ -39,8 +47,8 @@ pub enum Event {
     Ended,
     /// The connection has failed.
     Broken,
-    /// What was found is written.
-    Written,
+    /// The broker was told of what was found.
+    Told,
     /// The instant of [`Machine::deadline`] has come.
     Deadline,
 }
@@ -48,14 +56,14 @@ pub enum Event {
 /// What should be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Have a connection made. It is answered by one [`Event::Connected`] or [`Event::Unconnected`]; until then nothing else is
-    /// asked for.
-    Connect(Endpoint, IpFamily),
+    /// Have a connection made. It is answered by one [`Event::Granted`] or [`Event::Unconnected`], which may take until there is a
+    /// route; until then nothing else is asked for.
+    Connect(Place),
     /// Send these bytes.
     Send(Vec<u8>),
     /// The connection is not needed any more; also after [`Event::Ended`] and [`Event::Broken`].
     Close,
-    /// Everything is known. To be answered by [`Event::Written`].
+    /// Everything is known. To be answered by [`Event::Told`].
     Found(Box<Tree>),
     /// There is nothing more to do.
     Done(Report),
@@ -85,9 +93,10 @@ pub struct Fetch {
     answers: Answers,
     /// Whether the tokens were asked for a second time.
     has_refreshed: bool,
-    family: IpFamily,
+    /// How many ways to a service have failed so far, of which the next one is tried then.
+    failed_ways: usize,
     /// The service that there is a connection to.
-    open: Option<Endpoint>,
+    open: Option<Service>,
     patience: Patience,
     is_reporting: bool,
     stage: Stage,
@@ -96,14 +105,14 @@ pub struct Fetch {
 #[derive(Debug)]
 enum Stage {
     New,
-    /// A connection was asked for, to ask this.
-    Connecting(Box<Ask>),
+    /// A connection was asked for, to ask this; since it is being made, there is a time when it is too late.
+    Connecting(Box<Ask>, Option<Instant>),
     /// This was asked.
     Asked(Box<Asked>),
     /// This is to be asked again.
     Resting(Box<Ask>, Instant),
-    /// What was found is being written.
-    Writing,
+    /// The broker is being told of what was found.
+    Telling,
     Over,
 }
 
@@ -127,7 +136,7 @@ impl Fetch {
             until,
             answers: Answers::default(),
             has_refreshed: false,
-            family: IpFamily::V4,
+            failed_ways: 0,
             open: None,
             patience: Patience::default(),
             is_reporting: false,
@@ -142,9 +151,10 @@ impl Fetch {
             self.source.report.map_or(Ok(()), |report| report(&talk)).err()
         } else {
             match (self.source.read)(&talk) {
-                Ok(facts) => {
+                Ok(mut facts) => {
+                    facts.left_out.extend(self.answers.take_left_out());
                     actions.push(Action::Found(Box::new(Tree::of(facts))));
-                    self.stage = Stage::Writing;
+                    self.stage = Stage::Telling;
                     return;
                 }
                 Err(halt) => Some(halt),
@@ -162,22 +172,29 @@ impl Fetch {
 
     /// Asks, or asks for the connection to ask on.
     fn pose(&mut self, now: Instant, ask: Box<Ask>, actions: &mut Vec<Action>) {
-        if self.open == Some(ask.endpoint) {
+        if self.open == Some(ask.service) {
             return self.send(now, *ask, true, actions);
         }
         self.close(actions);
-        if ask.endpoint.place(self.source.provider, self.family).is_none() {
-            self.family = self.family.other();
-        }
-        actions.push(Action::Connect(ask.endpoint, self.family));
-        self.stage = Stage::Connecting(ask);
+        actions.push(Action::Connect(self.way(ask.service).place));
+        self.stage = Stage::Connecting(ask, None);
+    }
+
+    fn way(&self, service: Service) -> Way {
+        Way::nth(self.source.provider, service, self.failed_ways)
     }
 
     fn send(&mut self, now: Instant, ask: Ask, is_reused: bool, actions: &mut Vec<Action>) {
-        let host = host(ask.endpoint.place(self.source.provider, self.family));
-        actions.push(Action::Send(ask.request.encode(&host)));
+        actions.push(Action::Send(ask.request.encode(&self.way(ask.service).host)));
         let reader = Reader::new(ask.max_body);
         self.stage = Stage::Asked(Box::new(Asked { ask, reader, until: now.after(ANSWER_TIMEOUT), is_reused }));
+    }
+
+    /// There is no connection by this way; the next attempt takes the next one.
+    fn unconnected(&mut self, now: Instant, ask: Box<Ask>, actions: &mut Vec<Action>) {
+        self.close(actions);
+        self.failed_ways = self.failed_ways.saturating_add(1);
+        self.again(now, ask, Failure::Unreachable, Duration::ZERO, actions);
     }
 
     fn close(&mut self, actions: &mut Vec<Action>) {
@@ -188,6 +205,12 @@ impl Fetch {
 
     /// The question was asked in vain; it is asked again after a while, if there is one.
     fn again(&mut self, now: Instant, ask: Box<Ask>, why: Failure, at_least: Duration, actions: &mut Vec<Action>) {
+        if ask.is_optional && why != Failure::Unreachable && self.patience.attempts() >= OPTIONAL_REPEATS {
+            return match self.answers.give_up(&ask) {
+                Ok(()) => self.proceed(now, actions),
+                Err(failure) => self.fail(failure, actions),
+            };
+        }
         let at = now.after(self.patience.wait(&mut self.chance, why).max(at_least));
         if at >= self.until || (self.is_reporting && self.patience.attempts() >= REPORT_ATTEMPTS) {
             return self.fail(why, actions);
@@ -241,7 +264,7 @@ impl Fetch {
         }
     }
 
-    fn written(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    fn told(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.source.report.is_none() {
             return self.finish(Report::Unwanted, actions);
         }
@@ -268,7 +291,8 @@ impl Fetch {
     fn due(&mut self, now: Instant, stage: Stage, actions: &mut Vec<Action>) {
         let is_late = now >= self.until;
         match stage {
-            Stage::Connecting(_) if is_late => self.fail(self.patience.why().unwrap_or(Failure::Unreachable), actions),
+            Stage::Connecting(..) if is_late => self.fail(self.patience.why().unwrap_or(Failure::Unreachable), actions),
+            Stage::Connecting(ask, Some(until)) if now >= until => self.unconnected(now, ask, actions),
             Stage::Resting(..) if is_late => self.fail(self.patience.why().unwrap_or(Failure::Silent), actions),
             Stage::Asked(asked) if is_late || now >= asked.until => {
                 self.close(actions);
@@ -279,10 +303,10 @@ impl Fetch {
             }
             Stage::Resting(ask, at) if now >= at => self.pose(now, ask, actions),
             stage @ (Stage::New
-            | Stage::Connecting(_)
+            | Stage::Connecting(..)
             | Stage::Asked(_)
             | Stage::Resting(..)
-            | Stage::Writing
+            | Stage::Telling
             | Stage::Over) => self.stage = stage,
         }
     }
@@ -299,15 +323,14 @@ impl Machine for Fetch {
         match (core::mem::replace(&mut self.stage, Stage::Over), event) {
             (Stage::New, Event::Start) => self.proceed(now, &mut actions),
             (stage, Event::Deadline) => self.due(now, stage, &mut actions),
-            (Stage::Connecting(ask), Event::Connected) => {
-                self.open = Some(ask.endpoint);
-                self.send(now, *ask, false, &mut actions);
+            (Stage::Connecting(ask, None), Event::Granted) => {
+                self.open = Some(ask.service);
+                self.stage = Stage::Connecting(ask, Some(now.after(CONNECT_TIMEOUT)));
             }
-            (Stage::Connecting(ask), Event::Unconnected) => {
-                if ask.endpoint.place(self.source.provider, self.family.other()).is_some() {
-                    self.family = self.family.other();
-                }
-                self.again(now, ask, Failure::Unreachable, Duration::ZERO, &mut actions);
+            (Stage::Connecting(ask, Some(_)), Event::Connected) => self.send(now, *ask, false, &mut actions),
+            (Stage::Connecting(ask, None), Event::Unconnected)
+            | (Stage::Connecting(ask, Some(_)), Event::Broken | Event::Ended) => {
+                self.unconnected(now, ask, &mut actions);
             }
             (Stage::Asked(asked), Event::Received(bytes)) => self.received(now, asked, &bytes, &mut actions),
             (Stage::Asked(asked), Event::Ended) => match asked.reader.clone().end() {
@@ -317,38 +340,28 @@ impl Machine for Fetch {
             (Stage::Asked(asked), Event::Broken) => {
                 self.unreadable(now, *asked, HttpError::Truncated, &mut actions);
             }
-            (Stage::Writing, Event::Written) => self.written(now, &mut actions),
-            // On a connection that waits for its next question there is nothing to be said.
+            (Stage::Telling, Event::Told) => self.told(now, &mut actions),
+            // A connection that waits for its next question has nothing to say, and one that was not asked for nothing to do.
             (stage, Event::Received(_) | Event::Ended | Event::Broken) => {
                 self.close(&mut actions);
                 self.stage = stage;
             }
-            // Nobody has asked for it.
-            (stage, Event::Connected) => {
+            (stage, Event::Granted) => {
                 actions.push(Action::Close);
+                self.open = None;
                 self.stage = stage;
             }
-            (stage, Event::Start | Event::Unconnected | Event::Written) => self.stage = stage,
+            (stage, Event::Start | Event::Connected | Event::Unconnected | Event::Told) => self.stage = stage,
         }
         actions
     }
 
     fn deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::New | Stage::Writing | Stage::Over => None,
-            Stage::Connecting(_) => Some(self.until),
+            Stage::New | Stage::Telling | Stage::Over => None,
+            Stage::Connecting(_, until) => Some(until.unwrap_or(self.until).min(self.until)),
             Stage::Asked(asked) => Some(asked.until.min(self.until)),
             Stage::Resting(_, at) => Some((*at).min(self.until)),
         }
-    }
-}
-
-/// What stands in the `Host` header.
-fn host(place: Option<Place>) -> String {
-    match place {
-        Some(Place::At(IpAddr::V4(addr))) => addr.to_string(),
-        Some(Place::At(IpAddr::V6(addr))) => format!("[{addr}]"),
-        // The name that CloudStack's virtual router answers to.
-        Some(Place::DhcpServer) | None => "data-server".to_owned(),
     }
 }

@@ -54,3 +54,11 @@ pub enum HttpError {
     #[error("the answer is cut off")]
     Truncated,
 }
+
+impl HttpError {
+    /// Whether there is merely too much of it.
+    #[must_use]
+    pub const fn is_size(self) -> bool {
+        matches!(self, Self::HeadTooLarge | Self::FramingTooLarge | Self::BodyTooLarge)
+    }
+}

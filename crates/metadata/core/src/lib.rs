@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod gzip;
 pub mod http;
 pub mod json;
+pub mod left_out;
 pub mod media;
 pub mod provider;
 pub mod seed;

@@ -6,15 +6,34 @@
 //! are there, up to the next question. So a provider has no state, and who waits, retries and gives up is decided in one place,
 //! which is not here.
 
+mod akamai;
+mod alibaba;
 mod ask;
 mod aws;
+mod azure;
+mod cloudstack;
+mod digitalocean;
 mod ec2;
+mod exoscale;
+mod failure;
+mod gcp;
+mod hetzner;
+mod ibm;
+mod mmds;
+pub(crate) mod openstack;
+mod oracle;
+mod scaleway;
+mod talk;
+mod upcloud;
+mod vultr;
 
 use orlop_metadata_contract::Provider;
 
 use crate::facts::Facts;
 
-pub use ask::{Answer, Answers, Ask, Failure, Halt, Options, Talk};
+pub use ask::Ask;
+pub use failure::{Failure, Halt};
+pub use talk::{Answer, Answers, Options, Talk};
 
 /// What is asked, as a function of what was answered.
 pub type Script<T> = fn(&Talk<'_>) -> Result<T, Halt>;
@@ -31,7 +50,24 @@ pub struct Source {
 }
 
 /// Each of them.
-pub static SOURCES: &[&Source] = &[&aws::SOURCE];
+pub static SOURCES: &[&Source] = &[
+    &aws::SOURCE,
+    &gcp::SOURCE,
+    &azure::SOURCE,
+    &openstack::SOURCE,
+    &digitalocean::SOURCE,
+    &hetzner::SOURCE,
+    &vultr::SOURCE,
+    &scaleway::SOURCE,
+    &oracle::SOURCE,
+    &ibm::SOURCE,
+    &alibaba::SOURCE,
+    &exoscale::SOURCE,
+    &cloudstack::SOURCE,
+    &akamai::SOURCE,
+    &upcloud::SOURCE,
+    &mmds::SOURCE,
+];
 
 impl Source {
     /// The one for this provider; none for those that are read from disks.

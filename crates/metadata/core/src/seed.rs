@@ -2,6 +2,8 @@
 //!
 //! A document that cannot be read costs what it would have said and nothing else: an [`Unread`] says which it was, and why.
 
+use orlop_metadata_contract::Seed;
+
 use crate::Facts;
 use crate::base64;
 use crate::json::{Json, JsonError};
@@ -12,19 +14,6 @@ use crate::yaml::YamlError;
 mod config_drive;
 mod no_cloud;
 mod ovf_env;
-
-/// What a disk holds, in the order in which it is preferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Seed {
-    /// The label is `cidata`.
-    NoCloud,
-    /// The label is `config-2`.
-    ConfigDrive,
-    /// The label is one of Azure's, and there is an `ovf-env.xml`.
-    OvfEnv,
-    /// None of these labels, on a compact disc with a file `user-data` or `config` in its root.
-    Unlabelled,
-}
 
 /// What is to be read from `disk`, by its label; a compact disc may do without one. `None` when it is no seed.
 ///

@@ -2,16 +2,17 @@
 //!
 //! What a provider says of the machine becomes the files that LinuxKit's `metadata` writes, and user data that is JSON becomes
 //! the files it describes, by the rules of LinuxKit's documentation. Nothing of it is executed. Whatever cannot be used is left
-//! out with a [`Finding`]; the raw `userdata` is there in any case.
+//! out, and told as [`LeftOut`]; the raw `userdata` is there in any case.
 //!
 //! `provider` is not among the files: the broker writes it, last, as the sign that everything is there.
 
 mod plot;
 mod user_data;
 
-use orlop_metadata_contract::{Entry, EntryPath, Fault, Finding, Hostname, MAX_FINDINGS, Mode};
+use orlop_metadata_contract::{Counters, Entry, EntryPath, Hostname, Mode, PROVIDER, STAGING};
 
 use crate::facts::Facts;
+use crate::left_out::{LeftOut, MAX_TOLD, Why};
 use crate::{gzip, ssh_key};
 use plot::Plot;
 
@@ -22,12 +23,14 @@ pub struct Tree {
     pub entries: Vec<Entry>,
     /// The name of the machine; what the user's own data says counts more than what the provider says.
     pub hostname: Option<Hostname>,
-    /// What could not be used; at most [`MAX_FINDINGS`], of which the last says how many more there are.
-    pub findings: Vec<Finding>,
+    /// What could not be used; at most [`MAX_TOLD`], of which the last says how many more there are.
+    pub left_out: Vec<LeftOut>,
+    /// All of that, counted.
+    pub discards: Counters,
 }
 
 /// Names that are not the user data's to give: this program writes them, and their readers trust it to.
-const OURS: [&str; 5] = ["provider", "userdata", UNPACKED, "vendordata", "network-config"];
+const OURS: [&str; 6] = [PROVIDER, STAGING, "userdata", UNPACKED, "vendordata", "network-config"];
 
 /// Where user data lies that came packed.
 const UNPACKED: &str = "userdata.unpacked";
@@ -39,8 +42,9 @@ impl Tree {
     /// The files that these facts become.
     #[must_use]
     pub fn of(facts: Facts) -> Self {
-        let Facts { hostname, ssh_keys, user_data, vendor_data, network_config, attributes } = facts;
+        let Facts { hostname, ssh_keys, user_data, vendor_data, network_config, attributes, left_out } = facts;
         let mut growing = Growing::default();
+        left_out.into_iter().for_each(|left_out| growing.tell(left_out));
         for (name, bytes) in
             [("userdata", &user_data), ("vendordata", &vendor_data), ("network-config", &network_config)]
         {
@@ -66,26 +70,34 @@ impl Tree {
 #[derive(Debug, Default)]
 struct Growing {
     plot: Plot,
-    findings: Vec<Finding>,
-    /// Findings beyond [`MAX_FINDINGS`].
+    left_out: Vec<LeftOut>,
+    /// What is not told, beyond [`MAX_TOLD`].
     more: u32,
+    discards: Counters,
     /// What the provider calls the machine.
     hostname: Option<Hostname>,
 }
 
 impl Growing {
-    fn finding(&mut self, key: &str, why: Fault) {
-        if self.findings.len() < MAX_FINDINGS.saturating_sub(1) {
-            self.findings.push(Finding::new(key, why));
+    fn leave_out(&mut self, key: &str, why: Why) {
+        self.tell(LeftOut::new(key, why));
+    }
+
+    fn tell(&mut self, left_out: LeftOut) {
+        if let Some(discard) = left_out.why().discard() {
+            self.discards.count(discard);
+        }
+        if self.left_out.len() < MAX_TOLD.saturating_sub(1) {
+            self.left_out.push(left_out);
         } else {
             self.more = self.more.saturating_add(1);
         }
     }
 
     fn file(&mut self, path: &str, mode: Mode, bytes: Vec<u8>) {
-        let placed = EntryPath::new(path).map_err(Fault::Path).and_then(|path| self.plot.file(&path, mode, bytes));
+        let placed = EntryPath::new(path).map_err(Why::Path).and_then(|path| self.plot.file(&path, mode, bytes));
         if let Err(why) = placed {
-            self.finding(path, why);
+            self.leave_out(path, why);
         }
     }
 
@@ -95,7 +107,7 @@ impl Growing {
                 self.file("hostname", Mode::PUBLIC, name.as_str().as_bytes().to_vec());
                 self.hostname = Some(name);
             }
-            Err(_) => self.finding("hostname", Fault::Hostname),
+            Err(_) => self.leave_out("hostname", Why::Hostname),
         }
     }
 
@@ -109,8 +121,8 @@ impl Growing {
                         keys.push(key);
                     }
                 }
-                Some(_) => self.finding("ssh/authorized_keys", Fault::TooMany),
-                None => self.finding("ssh/authorized_keys", Fault::SshKey),
+                Some(_) => self.leave_out("ssh/authorized_keys", Why::TooMany),
+                None => self.leave_out("ssh/authorized_keys", Why::SshKey),
             }
         }
         if !keys.is_empty() {
@@ -128,8 +140,8 @@ impl Growing {
                 self.json(&unpacked);
                 self.file(UNPACKED, Mode::SECRET, unpacked);
             }
-            Err(gzip::GzipError::Damaged) => self.finding("userdata", Fault::Gzip),
-            Err(gzip::GzipError::TooLarge) => self.finding("userdata", Fault::GzipTooLarge),
+            Err(gzip::GzipError::Damaged) => self.leave_out("userdata", Why::Gzip),
+            Err(gzip::GzipError::TooLarge) => self.leave_out("userdata", Why::GzipTooLarge),
         }
     }
 
@@ -138,15 +150,15 @@ impl Growing {
         let hostname = match self.plot.content("hostname").map(|bytes| Hostname::of(&String::from_utf8_lossy(bytes))) {
             Some(Ok(name)) => Some(name),
             Some(Err(_)) => {
-                self.finding("hostname", Fault::Hostname);
+                self.leave_out("hostname", Why::Hostname);
                 self.hostname.take()
             }
             None => None,
         };
         if self.more > 0 {
-            self.findings.push(Finding::new("…", Fault::More(self.more)));
+            self.left_out.push(LeftOut::new("…", Why::More(self.more)));
         }
-        Tree { entries: self.plot.into_entries(), hostname, findings: self.findings }
+        Tree { entries: self.plot.into_entries(), hostname, left_out: self.left_out, discards: self.discards }
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
+use orlop_lookup_contract::NameServer;
 use orlop_ntp_contract::{Notice, PROTOCOL, Request};
 use orlop_ntp_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::{Broker, Keep};
@@ -67,9 +68,11 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
     let keep = Keep {
         read: &[facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new),
-        adjust: &[],
         write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],
+        // A name server is asked again over TCP when its answer did not fit.
+        connect: &[NameServer::PORT],
         require_landlock: config.require_landlock,
+        ..Keep::default()
     };
     confine(broker, keep, PROTOCOL).await
 }

@@ -16,6 +16,12 @@ pub struct Response {
 }
 
 impl Response {
+    /// The answer of a service that has no such thing.
+    #[must_use]
+    pub const fn absent() -> Self {
+        Self { status: 404, body: Vec::new(), keeps_alive: true, headers: Vec::new() }
+    }
+
     /// The first header of this name, in whatever case it was written.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -20,21 +20,18 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     };
     let tree = Tree { talk, root: "/latest/", token };
     let mut facts = Facts { hostname: tree.text("meta-data/hostname")?, ..Facts::default() };
+    tree.instance_id(&mut facts)?;
     tree.attributes(
         &[
             ("meta-data/public-ipv4", "public_ipv4"),
             ("meta-data/local-ipv4", "local_ipv4"),
             ("meta-data/placement/availability-zone", "availability_zone"),
             ("meta-data/instance-type", "instance_type"),
-            ("meta-data/instance-id", "instance_id"),
             ("meta-data/local-hostname", "local_hostname"),
             ("meta-data/placement/region", "region"),
         ],
         &mut facts,
     )?;
-    if !facts.attributes.contains_key("instance_id") {
-        return Err(Failure::Missing("instance-id").into());
-    }
     facts.hostname = facts.hostname.or_else(|| facts.attributes.get("local_hostname").cloned());
     facts.ssh_keys = tree.listed_keys()?;
     facts.user_data = tree.document("user-data")?;

@@ -30,25 +30,35 @@ impl Tree<'_> {
         self.talk.ask(self.ask(Ask::get(format!("{}{path}", self.root))))?.text()
     }
 
+    /// The same, of what a machine is of use without.
+    fn optional(&self, path: &str) -> Result<Option<String>, Halt> {
+        self.talk.ask(self.ask(Ask::get(format!("{}{path}", self.root)).optional()))?.text()
+    }
+
     /// The bytes at `path`, if there are some.
     pub(super) fn document(&self, path: &str) -> Result<Option<Vec<u8>>, Halt> {
         let found = self.talk.ask(self.ask(Ask::document(format!("{}{path}", self.root))))?.found()?;
         Ok(found.map(<[u8]>::to_vec))
     }
 
+    /// Reads what every machine has.
+    pub(super) fn instance_id(&self, facts: &mut Facts) -> Result<(), Halt> {
+        let id = self.text("meta-data/instance-id")?.ok_or(Failure::Missing("instance-id"))?;
+        facts.attribute("instance_id", Some(id));
+        Ok(())
+    }
+
     /// Reads each of `wanted`, a path and the name of the file that it is written to.
     pub(super) fn attributes(&self, wanted: &[(&str, &'static str)], facts: &mut Facts) -> Result<(), Halt> {
         for (path, name) in wanted {
-            if let Some(value) = self.text(path)? {
-                facts.attributes.insert(name, value);
-            }
+            facts.attribute(name, self.optional(path)?);
         }
         Ok(())
     }
 
     /// The keys below `meta-data/public-keys/`, which lists them as `0=name`, a line each.
     pub(super) fn listed_keys(&self) -> Result<Vec<String>, Halt> {
-        let list = self.text("meta-data/public-keys/")?.unwrap_or_default();
+        let list = self.optional("meta-data/public-keys/")?.unwrap_or_default();
         let mut keys = Vec::new();
         for line in list.lines() {
             let number = line.split(['=', '/']).next().unwrap_or_default().trim();
@@ -56,8 +66,20 @@ impl Tree<'_> {
             if keys.len() >= MAX_KEYS {
                 return Err(Failure::TooMuch.into());
             }
-            keys.extend(self.text(&format!("meta-data/public-keys/{number}/openssh-key"))?);
+            keys.extend(self.optional(&format!("meta-data/public-keys/{number}/openssh-key"))?);
         }
         Ok(keys)
+    }
+
+    /// The facts of a provider that has all keys in one file, a line each, and no `hostname` but the local one.
+    pub(super) fn with_keys_in_one_file(&self, wanted: &[(&str, &'static str)]) -> Result<Facts, Halt> {
+        let mut facts = Facts::default();
+        self.instance_id(&mut facts)?;
+        self.attributes(wanted, &mut facts)?;
+        facts.hostname = facts.attributes.get("local_hostname").cloned();
+        let keys = self.text("meta-data/public-keys")?.unwrap_or_default();
+        facts.ssh_keys = keys.lines().map(str::to_owned).collect();
+        facts.user_data = self.document("user-data")?.filter(|bytes| !bytes.is_empty());
+        Ok(facts)
     }
 }

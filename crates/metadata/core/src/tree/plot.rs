@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use orlop_metadata_contract::{Entry, EntryPath, Fault, Kind, MAX_ENTRIES, MAX_FILE, MAX_TOTAL, Mode};
+use orlop_metadata_contract::{Entry, EntryPath, Kind, MAX_ENTRIES, MAX_FILE, MAX_TOTAL, Mode};
+
+use crate::left_out::Why;
 
 /// Files and folders by their paths, within the bounds of one run. Names are apart, so that a folder comes right before what is in
 /// it.
@@ -13,16 +15,16 @@ pub(super) struct Plot {
 
 impl Plot {
     /// Puts a file there, instead of the one that may be there.
-    pub(super) fn file(&mut self, path: &EntryPath, mode: Mode, bytes: Vec<u8>) -> Result<(), Fault> {
+    pub(super) fn file(&mut self, path: &EntryPath, mode: Mode, bytes: Vec<u8>) -> Result<(), Why> {
         let names = names(path);
         let before = match self.entries.get(&names) {
             None => 0,
             Some((_, _, Kind::File(bytes))) => bytes.len(),
-            Some((_, _, Kind::Folder)) => return Err(Fault::FileAndFolder),
+            Some((_, _, Kind::Folder)) => return Err(Why::FileAndFolder),
         };
         let total = self.total.saturating_sub(before).saturating_add(bytes.len());
         if bytes.len() > MAX_FILE || total > MAX_TOTAL {
-            return Err(Fault::TooLarge);
+            return Err(Why::TooLarge);
         }
         self.make_room(&names)?;
         self.total = total;
@@ -31,10 +33,10 @@ impl Plot {
     }
 
     /// Makes a folder. One that is there gets the mode, if one is given.
-    pub(super) fn folder(&mut self, path: &EntryPath, mode: Option<Mode>) -> Result<(), Fault> {
+    pub(super) fn folder(&mut self, path: &EntryPath, mode: Option<Mode>) -> Result<(), Why> {
         let names = names(path);
         match self.entries.get_mut(&names) {
-            Some((_, _, Kind::File(_))) => return Err(Fault::FileAndFolder),
+            Some((_, _, Kind::File(_))) => return Err(Why::FileAndFolder),
             Some((_, old, Kind::Folder)) => *old = mode.unwrap_or(*old),
             None => {
                 self.make_room(&names)?;
@@ -57,22 +59,22 @@ impl Plot {
     }
 
     /// Makes the folders that an entry lies in, if there is room for them and for it.
-    fn make_room(&mut self, names: &[String]) -> Result<(), Fault> {
+    fn make_room(&mut self, names: &[String]) -> Result<(), Why> {
         let mut missing = Vec::new();
         for end in 1..names.len() {
             let above = names.get(..end).unwrap_or(names);
             match self.entries.get(above) {
-                Some((_, _, Kind::File(_))) => return Err(Fault::FileAndFolder),
+                Some((_, _, Kind::File(_))) => return Err(Why::FileAndFolder),
                 Some((_, _, Kind::Folder)) => {}
                 None => missing.push(above.to_vec()),
             }
         }
         let is_new = usize::from(!self.entries.contains_key(names));
         if self.entries.len().saturating_add(missing.len()).saturating_add(is_new) > MAX_ENTRIES {
-            return Err(Fault::TooMany);
+            return Err(Why::TooMany);
         }
         for above in missing {
-            let path = EntryPath::new(&above.join("/")).map_err(Fault::Path)?;
+            let path = EntryPath::new(&above.join("/")).map_err(Why::Path)?;
             self.entries.insert(above, (path, Mode::FOLDER, Kind::Folder));
         }
         Ok(())

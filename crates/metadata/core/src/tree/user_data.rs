@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use orlop_metadata_contract::{EntryPath, Fault, MAX_DEPTH, Mode, PathError};
+use orlop_metadata_contract::{EntryPath, MAX_DEPTH, Mode, PathError};
 
 use super::{Growing, OURS};
 use crate::json::{Json, JsonError};
+use crate::left_out::Why;
 
-/// Objects in each other that so many folders take, and one more, in which the finding about the one that is too deep is found.
+/// Objects in each other that so many folders take, and one more, so that the one that is too deep is told by its name.
 const NESTING: usize = 2 * MAX_DEPTH + 3;
 
 /// The bits that `chmod` knows: anything beyond is no permission.
@@ -23,22 +24,22 @@ impl Growing {
         match Json::parse(user_data, NESTING) {
             Ok(Json::Object(entries)) => self.entries(None, entries),
             Ok(_) => {}
-            Err(JsonError::TooLarge) => self.finding("userdata", Fault::JsonTooLarge),
+            Err(JsonError::TooLarge) => self.leave_out("userdata", Why::JsonTooLarge),
             Err(JsonError::Syntax { line, column }) => {
                 let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-                self.finding("userdata", Fault::Json { line: number(line), column: number(column) });
+                self.leave_out("userdata", Why::Json { line: number(line), column: number(column) });
             }
         }
     }
 
     fn entries(&mut self, folder: Option<&EntryPath>, entries: BTreeMap<String, Json>) {
         for (name, entry) in entries {
-            let path = folder.map_or_else(|| top(&name), |folder| folder.join(&name).map_err(Fault::Path));
+            let path = folder.map_or_else(|| top(&name), |folder| folder.join(&name).map_err(Why::Path));
             match path {
                 Ok(path) => self.entry(&path, entry),
                 Err(why) => {
                     let key = folder.map_or_else(String::new, |folder| format!("{folder}/"));
-                    self.finding(&format!("{key}{name}"), why);
+                    self.leave_out(&format!("{key}{name}"), why);
                 }
             }
         }
@@ -48,10 +49,10 @@ impl Growing {
         let key = path.as_str();
         let fields = match Fields::of(entry) {
             Ok(fields) => fields,
-            Err(why) => return self.finding(key, why),
+            Err(why) => return self.leave_out(key, why),
         };
         if fields.has_unknown {
-            self.finding(key, Fault::UnknownField);
+            self.leave_out(key, Why::UnknownField);
         }
         let mode = fields.perm.map(Mode::of);
         let placed = match fields.what {
@@ -59,22 +60,22 @@ impl Growing {
             What::Folder(entries) => self.plot.folder(path, mode).map(|()| self.entries(Some(path), entries)),
         };
         match placed {
-            Err(why) => self.finding(key, why),
-            Ok(()) if mode.map(|mode| u32::from(mode.bits())) != fields.perm => self.finding(key, Fault::PermCut),
+            Err(why) => self.leave_out(key, why),
+            Ok(()) if mode.map(|mode| u32::from(mode.bits())) != fields.perm => self.leave_out(key, Why::PermCut),
             Ok(()) => {}
         }
     }
 }
 
 /// The path of an entry that lies in no folder.
-fn top(name: &str) -> Result<EntryPath, Fault> {
+fn top(name: &str) -> Result<EntryPath, Why> {
     if name.contains('/') {
-        return Err(Fault::Path(PathError::Slash));
+        return Err(Why::Path(PathError::Slash));
     }
     if OURS.contains(&name) {
-        return Err(Fault::Taken);
+        return Err(Why::Taken);
     }
-    EntryPath::new(name).map_err(Fault::Path)
+    EntryPath::new(name).map_err(Why::Path)
 }
 
 /// What an entry says.
@@ -92,25 +93,25 @@ enum What {
 impl Fields {
     /// The fields of an entry. Their names may be written in capitals, and `null` is as good as nothing: so it is in Go, whose
     /// users have such files.
-    fn of(entry: Json) -> Result<Self, Fault> {
-        let Json::Object(fields) = entry else { return Err(Fault::NotAnEntry) };
+    fn of(entry: Json) -> Result<Self, Why> {
+        let Json::Object(fields) = entry else { return Err(Why::NotAnEntry) };
         let (mut content, mut entries, mut perm, mut has_unknown) = (None, None, None, false);
         for (name, value) in fields.into_iter().filter(|(_, value)| *value != Json::Null) {
             match (name.to_ascii_lowercase().as_str(), value) {
                 ("content", Json::Text(text)) => content = Some(text),
-                ("content", _) => return Err(Fault::Content),
+                ("content", _) => return Err(Why::Content),
                 ("entries", Json::Object(inner)) => entries = Some(inner),
-                ("entries", _) => return Err(Fault::NotAnEntry),
+                ("entries", _) => return Err(Why::NotAnEntry),
                 ("perm", Json::Text(text)) if text.is_empty() => {}
-                ("perm", Json::Text(text)) => perm = Some(octal(&text).ok_or(Fault::Perm)?),
-                ("perm", _) => return Err(Fault::Perm),
+                ("perm", Json::Text(text)) => perm = Some(octal(&text).ok_or(Why::Perm)?),
+                ("perm", _) => return Err(Why::Perm),
                 _ => has_unknown = true,
             }
         }
         let what = match (content, entries) {
             (Some(content), None) => What::File(content),
             (None, Some(entries)) => What::Folder(entries),
-            (Some(_), Some(_)) | (None, None) => return Err(Fault::FileOrFolder),
+            (Some(_), Some(_)) | (None, None) => return Err(Why::FileOrFolder),
         };
         Ok(Self { what, perm, has_unknown })
     }

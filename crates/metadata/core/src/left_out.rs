@@ -1,28 +1,28 @@
+//! What was left out of what a source said, as its owner is told.
+
 use core::fmt;
 
-use orlop_wire::{MaxSize, Str};
-use serde::{Deserialize, Serialize};
+use orlop_metadata_contract::{Discard, PathError};
+use orlop_wire::Str;
 
-use crate::PathError;
+/// What is told of one run, at most. Of more, the number is told; all are counted.
+pub const MAX_TOLD: usize = 32;
 
-/// Findings of one run, at most. Of more, the number is told.
-pub const MAX_FINDINGS: usize = 32;
-
-/// Bytes of the key in a finding, at most; of a longer one the beginning is told.
+/// Bytes of a key, at most; of a longer one the beginning is told.
 const MAX_KEY: usize = 120;
 
 /// Something in what was read that could not be used. It names a key, so that its owner finds the place, and never a value,
 /// which may be a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-pub struct Finding {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
     key: Str<MAX_KEY>,
-    why: Fault,
+    why: Why,
 }
 
-impl Finding {
-    /// A finding about `key`. Control characters in it are written as escapes, as it goes to a log.
+impl LeftOut {
+    /// It is about `key`. Control characters in it are written as escapes, as it goes to a log.
     #[must_use]
-    pub fn new(key: &str, why: Fault) -> Self {
+    pub fn new(key: &str, why: Why) -> Self {
         Self { key: Str::truncated(&key.escape_debug().to_string()), why }
     }
 
@@ -34,21 +34,21 @@ impl Finding {
 
     /// What is wrong with it.
     #[must_use]
-    pub const fn why(&self) -> Fault {
+    pub const fn why(&self) -> Why {
         self.why
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.key.as_str(), self.why)
     }
 }
 
 /// What can be wrong with something that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum Why {
     /// The key cannot be the name of a file.
     #[error("not written: {0}")]
     Path(PathError),
@@ -87,10 +87,10 @@ pub enum Fault {
     /// A file where there is a folder, or the other way round.
     #[error("not written: there is a file and a folder of this name")]
     FileAndFolder,
-    /// More entries than [`MAX_ENTRIES`](crate::MAX_ENTRIES).
+    /// More entries than [`MAX_ENTRIES`](orlop_metadata_contract::MAX_ENTRIES).
     #[error("not written: there are more than 4,096 files and folders")]
     TooMany,
-    /// More bytes than [`MAX_FILE`](crate::MAX_FILE) or [`MAX_TOTAL`](crate::MAX_TOTAL).
+    /// More bytes than [`MAX_FILE`](orlop_metadata_contract::MAX_FILE) or [`MAX_TOTAL`](orlop_metadata_contract::MAX_TOTAL).
     #[error("not written: it is larger than 8 MiB, or everything together larger than 16 MiB")]
     TooLarge,
     /// Not the name of a host.
@@ -100,17 +100,44 @@ pub enum Fault {
     #[error("a line is no SSH public key of a known type; left out")]
     SshKey,
     /// Base64 where the provider's rules say so, and it is none.
-    #[error("has to be base64 and is none; left out")]
+    #[error("has to be base64 and is none; kept as it is")]
     Base64,
+    /// The provider does not want to say.
+    #[error("refused, with HTTP status {0}; left out")]
+    Refused(u16),
+    /// The provider was asked in vain.
+    #[error("asked for in vain; left out")]
+    Unanswered,
     /// A gzip stream that is damaged.
     #[error("begins like gzip and cannot be unpacked; kept packed")]
     Gzip,
     /// A gzip stream that becomes too large.
     #[error("unpacks to more than 8 MiB, or to more than 100 times its size; kept packed")]
     GzipTooLarge,
-    /// There were more than [`MAX_FINDINGS`].
-    #[error("{0} more findings")]
+    /// There were more than [`MAX_TOLD`].
+    #[error("and {0} more")]
     More(u32),
+}
+
+impl Why {
+    /// By which it is counted; not what only says how many more there were.
+    #[must_use]
+    pub const fn discard(self) -> Option<Discard> {
+        Some(match self {
+            Self::Path(PathError::Deep) | Self::TooMany => Discard::TooMany,
+            Self::Path(_) | Self::Taken => Discard::BadPath,
+            Self::Json { .. } => Discard::BadDocument,
+            Self::NotAnEntry | Self::FileOrFolder | Self::Content | Self::UnknownField => Discard::BadEntry,
+            Self::Perm | Self::PermCut => Discard::BadMode,
+            Self::FileAndFolder => Discard::Duplicate,
+            Self::JsonTooLarge | Self::TooLarge | Self::GzipTooLarge => Discard::TooLarge,
+            Self::Hostname => Discard::BadHostname,
+            Self::SshKey => Discard::BadKey,
+            Self::Base64 | Self::Gzip => Discard::Undecodable,
+            Self::Refused(_) | Self::Unanswered => Discard::Unanswered,
+            Self::More(_) => return None,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -119,13 +146,13 @@ mod tests {
 
     #[test]
     fn a_key_is_shown_without_control_characters_and_within_its_room() {
-        let finding = Finding::new("a\n\u{1b}[2Jb", Fault::Taken);
-        assert_eq!(finding.key(), "a\\n\\u{1b}[2Jb");
+        let left_out = LeftOut::new("a\n\u{1b}[2Jb", Why::Taken);
+        assert_eq!(left_out.key(), "a\\n\\u{1b}[2Jb");
         assert_eq!(
-            finding.to_string(),
+            left_out.to_string(),
             "a\\n\\u{1b}[2Jb: not written: the name is taken by what orlop-metadata writes itself"
         );
-        assert_eq!(Finding::new(&"é".repeat(200), Fault::Perm).key(), "é".repeat(60));
-        assert_eq!(Finding::new(&"\u{7}".repeat(200), Fault::Perm).key().len(), 120);
+        assert_eq!(LeftOut::new(&"é".repeat(200), Why::Perm).key(), "é".repeat(60));
+        assert_eq!(LeftOut::new(&"\u{7}".repeat(200), Why::Perm).key().len(), 120);
     }
 }
