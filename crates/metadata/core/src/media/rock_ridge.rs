@@ -39,17 +39,17 @@ impl Extra {
     pub(super) fn read(source: &mut Source<'_>, area: &[u8], block: u64) -> Result<Self, MediaError> {
         let mut extra = Self::default();
         let mut next = extra.take_in(area)?;
-        for _ in 0..MAX_CONTINUATIONS {
-            let Some(Continuation { number, offset, len }) = next else {
-                return Ok(extra);
-            };
+        let mut areas_left = MAX_CONTINUATIONS;
+        while let Some(Continuation { number, offset, len }) = next {
+            areas_left =
+                areas_left.checked_sub(1).ok_or(MediaError::Broken("Rock Ridge: a record continues without end"))?;
             let len = usize::try_from(len).ok().filter(|len| *len <= MAX_AREA);
             let len = len.ok_or(MediaError::Broken("Rock Ridge: a continuation is longer than a block"))?;
             let at = u64::from(number).saturating_mul(block).saturating_add(offset.into());
             let area = source.read(at, len)?;
             next = extra.take_in(&area)?;
         }
-        Err(MediaError::Broken("Rock Ridge: a record continues without end"))
+        Ok(extra)
     }
 
     /// Takes in the fields of one area; where it continues, if it does.
