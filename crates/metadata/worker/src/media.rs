@@ -4,6 +4,7 @@ use core::convert::Infallible;
 use std::collections::BTreeMap;
 
 use orlop_metadata_contract::{DiskId, Failure, Notice, Request, Seed};
+use orlop_metadata_core::Facts;
 use orlop_metadata_core::seed;
 use orlop_metadata_core::tree::Tree;
 use orlop_sandbox::channel::{ChannelError, Received};
@@ -49,6 +50,10 @@ async fn read(channel: &Channel, disk: Option<&mut Granted>, wanted: Seed) -> Re
     let Some(said) = said else { return channel.send(&Request::Failed(Failure::Unreadable)).await };
     for unread in &said.unread {
         warn!("{unread}");
+    }
+    if said.facts == Facts::default() {
+        let why = if said.unread.is_empty() { Failure::NotFound } else { Failure::Unreadable };
+        return channel.send(&Request::Failed(why)).await;
     }
     let left_out = tell(channel, Tree::of(said.facts)).await?;
     channel.send(&Request::Done(left_out)).await
