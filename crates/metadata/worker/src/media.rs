@@ -45,11 +45,8 @@ fn look(disk: &mut Granted) -> Option<Seed> {
 }
 
 async fn read(channel: &Channel, disk: Option<&mut Granted>, wanted: Seed) -> Result<(), ChannelError> {
-    let said = disk.and_then(|disk| seed::read(disk, wanted).map_err(|why| warn!(%why, "a disk cannot be read")).ok());
-    let Some(said) = said else { return channel.send(&Request::Failed(Failure::Unreadable)).await };
-    for unread in &said.unread {
-        warn!("{unread}");
-    }
-    let left_out = tell(channel, Tree::of(said.facts)).await?;
+    let facts = disk.and_then(|disk| seed::read(disk, wanted).map_err(|why| warn!(%why, "a disk cannot be read")).ok());
+    let Some(facts) = facts else { return channel.send(&Request::Failed(Failure::Unreadable)).await };
+    let left_out = tell(channel, Tree::of(facts)).await?;
     channel.send(&Request::Done(left_out)).await
 }

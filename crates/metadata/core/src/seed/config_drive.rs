@@ -1,39 +1,29 @@
 //! Disks labelled `config-2`: what OpenStack says over HTTP as well, or, when it is not there, what Amazon's tree of small files
 //! would say in one document.
 
-use super::{Said, lines, text};
+use super::{Reading, lines, text};
 use crate::json::{Json, MAX_NESTING};
-use crate::media::Files;
+use crate::provider::openstack;
 
 /// The files of OpenStack's newest version, which every such disk has, or those of the EC2 one.
-pub(super) fn read(said: &mut Said, files: &mut dyn Files) {
-    said.facts.user_data = said.file(files, "openstack/latest/user_data");
-    said.facts.vendor_data = said.file(files, "openstack/latest/vendor_data.json");
-    said.facts.network_config = said.file(files, "openstack/latest/network_data.json");
+pub(super) fn read(from: &mut Reading<'_>) {
+    from.facts.user_data = from.file("openstack/latest/user_data");
+    from.facts.vendor_data = from.file("openstack/latest/vendor_data.json");
+    from.facts.network_config = from.file("openstack/latest/network_data.json");
     let parse = |content: &[u8]| Json::parse(content, MAX_NESTING);
-    if let Some(about) = said.document(files, "openstack/latest/meta_data.json", parse) {
-        return openstack(said, &about);
+    if let Some(about) = from.document("openstack/latest/meta_data.json", parse) {
+        return openstack::meta_data(&about, &mut from.facts);
     }
-    said.facts.user_data = said.facts.user_data.take().or_else(|| said.file(files, "ec2/latest/user-data"));
-    if let Some(about) = said.document(files, "ec2/latest/meta-data.json", parse) {
-        ec2(said, &about);
+    from.facts.user_data = from.facts.user_data.take().or_else(|| from.file("ec2/latest/user-data"));
+    if let Some(about) = from.document("ec2/latest/meta-data.json", parse) {
+        ec2(from, &about);
     }
 }
 
-fn openstack(said: &mut Said, about: &Json) {
-    said.facts.hostname = text(about, &["hostname"]).or_else(|| text(about, &["name"]));
-    said.facts.ssh_keys = about.at(&["public_keys"]).map(lines).unwrap_or_default();
-    // The same ones, and in a list that may also have certificates of X.509.
-    for key in about.items(&["keys"]).iter().filter(|key| key.text(&["type"]) == Some("ssh")) {
-        said.facts.ssh_keys.extend(key.at(&["data"]).map(lines).unwrap_or_default());
-    }
-    said.attributes(about, &[(&["uuid"], "instance_id"), (&["availability_zone"], "availability_zone")]);
-}
-
-fn ec2(said: &mut Said, about: &Json) {
-    said.facts.hostname = text(about, &["hostname"]).or_else(|| text(about, &["local-hostname"]));
-    said.facts.ssh_keys = about.at(&["public-keys"]).map(lines).unwrap_or_default();
-    said.attributes(
+fn ec2(from: &mut Reading<'_>, about: &Json) {
+    from.facts.hostname = text(about, &["hostname"]).or_else(|| text(about, &["local-hostname"]));
+    from.facts.ssh_keys = about.at(&["public-keys"]).map(lines).unwrap_or_default();
+    from.attributes(
         about,
         &[
             (&["instance-id"], "instance_id"),
