@@ -61,11 +61,11 @@ pub(crate) fn documents_are_facts(data: &[u8]) -> bool {
     let options = Options { imds_v1: options & 1 == 1 };
     let mut given = Given::new(rest);
     let mut answers = Answers::default();
-    let facts = given.to_the_end(&mut answers, |answers| (source.read)(&Talk::new(answers, options)));
+    let facts = given.lead(&mut answers, |answers| (source.read)(&Talk::new(answers, options)));
     let Ok(facts) = facts else { return false };
     check(&Tree::of(facts), source.provider);
     if let Some(report) = source.report {
-        let _ = given.to_the_end(&mut answers, |answers| report(&Talk::new(answers, options)));
+        let _ = given.lead(&mut answers, |answers| report(&Talk::new(answers, options)));
     }
     true
 }
@@ -81,11 +81,7 @@ impl<'d> Given<'d> {
         Self { left: Some(data), asked: 0 }
     }
 
-    fn to_the_end<T>(
-        &mut self,
-        answers: &mut Answers,
-        run: impl Fn(&Answers) -> Result<T, Halt>,
-    ) -> Result<T, Failure> {
+    fn lead<T>(&mut self, answers: &mut Answers, run: impl Fn(&Answers) -> Result<T, Halt>) -> Result<T, Failure> {
         loop {
             match run(answers) {
                 Ok(done) => return Ok(done),
