@@ -24,6 +24,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether there is nothing that could be used.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        *self == Self { left_out: self.left_out.clone(), ..Self::default() }
+    }
+
     /// Keeps a single fact, if there is one.
     pub fn attribute(&mut self, name: &'static str, value: Option<impl Into<String>>) {
         if let Some(value) = value.map(Into::into).filter(|value: &String| !value.is_empty()) {

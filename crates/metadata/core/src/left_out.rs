@@ -5,6 +5,8 @@ use core::fmt;
 use orlop_metadata_contract::{Discard, PathError};
 use orlop_wire::Str;
 
+use crate::seed::FileError;
+
 /// What is told of one run, at most. Of more, the number is told; all are counted.
 pub const MAX_TOLD: usize = 32;
 
@@ -102,6 +104,9 @@ pub enum Why {
     /// Base64 where the provider's rules say so, and it is none.
     #[error("has to be base64 and is none; kept as it is")]
     Base64,
+    /// A file of a disk that cannot be read, or is no document.
+    #[error("not read: {0}")]
+    Unread(FileError),
     /// The provider does not want to say.
     #[error("refused, with HTTP status {0}; left out")]
     Refused(u16),
@@ -126,7 +131,7 @@ impl Why {
         Some(match self {
             Self::Path(PathError::Deep) | Self::TooMany => Discard::TooMany,
             Self::Path(_) | Self::Taken => Discard::BadPath,
-            Self::Json { .. } => Discard::BadDocument,
+            Self::Json { .. } | Self::Unread(_) => Discard::BadDocument,
             Self::NotAnEntry | Self::FileOrFolder | Self::Content | Self::UnknownField => Discard::BadEntry,
             Self::Perm | Self::PermCut => Discard::BadMode,
             Self::FileAndFolder => Discard::Duplicate,

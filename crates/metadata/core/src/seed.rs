@@ -1,14 +1,14 @@
 //! What seed disks say: files of known names to [`Facts`].
 //!
-//! A document that cannot be read costs what it would have said and nothing else: an [`Unread`] says which it was, and why.
+//! A document that cannot be read costs what it would have said and nothing else; which it was, and why, is among what was left out.
 
 use orlop_metadata_contract::Seed;
 
-use crate::Facts;
-use crate::base64;
+use crate::facts::Facts;
 use crate::json::{Json, JsonError};
+use crate::left_out::{LeftOut, Why};
 use crate::media::{Disk, Files, MediaError, Medium};
-use crate::xml::XmlError;
+use crate::xml::{Several, XmlError};
 use crate::yaml::YamlError;
 
 mod config_drive;
@@ -47,35 +47,28 @@ fn labelled(label: &str) -> Option<Seed> {
     }
 }
 
-/// Reads this from `disk`.
+/// What `disk` says when it is such a seed.
 ///
 /// # Errors
 /// When the disk cannot be read, or has no file system.
-pub fn read(disk: &mut dyn Disk, seed: Seed) -> Result<Said, MediaError> {
+pub fn read(disk: &mut dyn Disk, seed: Seed) -> Result<Facts, MediaError> {
     let mut medium = Medium::open(disk)?.ok_or(MediaError::Broken("there is no file system any more"))?;
-    Ok(Said::by(&mut medium, seed))
+    Ok(facts(&mut medium, seed))
 }
 
-/// What a disk said.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said {
-    /// About the machine.
-    pub facts: Facts,
-    /// What of it could not be read.
-    pub unread: Vec<Unread>,
+/// What `files` say when they are such a seed.
+pub fn facts(files: &mut dyn Files, seed: Seed) -> Facts {
+    let mut reading = Reading { files, facts: Facts::default() };
+    match seed {
+        Seed::NoCloud => no_cloud::read(&mut reading),
+        Seed::ConfigDrive => config_drive::read(&mut reading),
+        Seed::OvfEnv => ovf_env::read(&mut reading),
+        Seed::Unlabelled => no_cloud::unlabelled(&mut reading),
+    }
+    reading.facts
 }
 
-/// A file of a seed that could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {why}")]
-pub struct Unread {
-    /// Which file.
-    pub file: &'static str,
-    /// Why.
-    pub why: FileError,
-}
-
-/// Why a file could not be read. The words never have anything of its content in them: it may be secret.
+/// Why a file of a disk could not be read. The words never have anything of its content in them: it may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
@@ -92,63 +85,40 @@ pub enum FileError {
     #[error(transparent)]
     Xml(#[from] XmlError),
     /// An element that can be there only once is there several times.
-    #[error("an element is there more than once")]
-    Several,
-    /// Base64 was expected.
-    #[error("what has to be base64 is none")]
-    Base64,
+    #[error(transparent)]
+    Several(#[from] Several),
 }
 
-impl Said {
-    /// What `files` say when they are such a seed.
-    pub fn by(files: &mut dyn Files, seed: Seed) -> Self {
-        let mut said = Self::default();
-        match seed {
-            Seed::NoCloud => no_cloud::read(&mut said, files),
-            Seed::ConfigDrive => config_drive::read(&mut said, files),
-            Seed::OvfEnv => ovf_env::read(&mut said, files),
-            Seed::Unlabelled => no_cloud::unlabelled(&mut said, files),
-        }
-        said
-    }
+/// A disk whose files are read, one after the other.
+struct Reading<'a> {
+    files: &'a mut dyn Files,
+    /// What they have said so far.
+    facts: Facts,
+}
 
+impl Reading<'_> {
     /// The content of a file, when there is one and it is not empty.
-    fn file(&mut self, files: &mut dyn Files, path: &'static str) -> Option<Vec<u8>> {
-        let content = self.unless_unread(path, files.file(path))?;
-        content.filter(|content| !content.is_empty())
+    fn file(&mut self, path: &str) -> Option<Vec<u8>> {
+        let content = self.files.file(path);
+        self.read(path, content)?.filter(|content| !content.is_empty())
     }
 
     /// What a document says, when there is one.
-    fn document<T, E>(
-        &mut self,
-        files: &mut dyn Files,
-        path: &'static str,
-        parse: impl Fn(&[u8]) -> Result<T, E>,
-    ) -> Option<T>
-    where
-        FileError: From<E>,
-    {
-        let content = self.file(files, path)?;
-        self.unless_unread(path, parse(&content))
+    fn document<T, E: Into<FileError>>(&mut self, path: &str, parse: impl Fn(&[u8]) -> Result<T, E>) -> Option<T> {
+        let content = self.file(path)?;
+        self.read(path, parse(&content))
     }
 
-    /// What was read of a file, or a word about it.
-    fn unless_unread<T, E>(&mut self, file: &'static str, result: Result<T, E>) -> Option<T>
-    where
-        FileError: From<E>,
-    {
-        result.map_err(|error| self.unread.push(Unread { file, why: error.into() })).ok()
+    /// What was read of a file. What was not is left out, and told.
+    fn read<T, E: Into<FileError>>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+        let left_out = |why: E| self.facts.left_out.push(LeftOut::new(path, Why::Unread(why.into())));
+        result.map_err(left_out).ok()
     }
 }
 
 /// The text at a path of a document, when there is any.
 fn text(document: &Json, path: &[&str]) -> Option<String> {
     document.text(path).filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// What base64 stands for.
-fn decoded(text: &str) -> Result<Vec<u8>, FileError> {
-    base64::decode(text.as_bytes()).ok_or(FileError::Base64)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use core::convert::Infallible;
 use std::collections::BTreeMap;
 
 use orlop_metadata_contract::{DiskId, Failure, Notice, Request, Seed};
-use orlop_metadata_core::Facts;
 use orlop_metadata_core::seed;
 use orlop_metadata_core::tree::Tree;
 use orlop_sandbox::channel::{ChannelError, Received};
@@ -46,15 +45,13 @@ fn look(disk: &mut Granted) -> Option<Seed> {
 }
 
 async fn read(channel: &Channel, disk: Option<&mut Granted>, wanted: Seed) -> Result<(), ChannelError> {
-    let said = disk.and_then(|disk| seed::read(disk, wanted).map_err(|why| warn!(%why, "a disk cannot be read")).ok());
-    let Some(said) = said else { return channel.send(&Request::Failed(Failure::Unreadable)).await };
-    for unread in &said.unread {
-        warn!("{unread}");
-    }
-    if said.facts == Facts::default() {
-        let why = if said.unread.is_empty() { Failure::NotFound } else { Failure::Unreadable };
+    let facts = disk.and_then(|disk| seed::read(disk, wanted).map_err(|why| warn!(%why, "a disk cannot be read")).ok());
+    let Some(facts) = facts else { return channel.send(&Request::Failed(Failure::Unreadable)).await };
+    if facts.says_nothing() {
+        facts.left_out.iter().for_each(|left_out| warn!("{left_out}"));
+        let why = if facts.left_out.is_empty() { Failure::NotFound } else { Failure::Unreadable };
         return channel.send(&Request::Failed(why)).await;
     }
-    let left_out = tell(channel, Tree::of(said.facts)).await?;
+    let left_out = tell(channel, Tree::of(facts)).await?;
     channel.send(&Request::Done(left_out)).await
 }

@@ -1,7 +1,6 @@
 //! Azure's disk: one document, `ovf-env.xml`. It has passwords in it as well, which are not looked at.
 
-use super::{FileError, Said, decoded};
-use crate::media::Files;
+use super::Reading;
 use crate::xml::{Element, Several};
 
 pub(super) const FILE: &str = "ovf-env.xml";
@@ -10,30 +9,38 @@ pub(super) const FILE: &str = "ovf-env.xml";
 const AZURE: &str = "http://schemas.microsoft.com/windowsazure";
 
 /// The document.
-pub(super) fn read(said: &mut Said, files: &mut dyn Files) {
-    let Some(root) = said.document(files, FILE, Element::parse) else { return };
-    let found = provisioning(said, &root);
-    let _nothing = said.unless_unread(FILE, found);
+pub(super) fn read(from: &mut Reading<'_>) {
+    let Some(root) = from.document(FILE, Element::parse) else { return };
+    let found = provisioning(&root);
+    let Some(Provisioning { hostname, custom_data, keys }) = from.read(FILE, found) else { return };
+    from.facts.hostname = hostname.map(str::to_owned);
+    from.facts.ssh_keys = keys;
+    if let Some(custom_data) = custom_data {
+        from.facts.encoded_user_data(custom_data.as_bytes());
+    }
 }
 
-fn provisioning(said: &mut Said, root: &Element) -> Result<(), FileError> {
+/// What is wanted of the document.
+#[derive(Default)]
+struct Provisioning<'a> {
+    hostname: Option<&'a str>,
+    custom_data: Option<&'a str>,
+    keys: Vec<String>,
+}
+
+/// All that is wanted, or nothing: two elements of one name make the document worthless.
+fn provisioning(root: &Element) -> Result<Provisioning<'_>, Several> {
     let Some(set) = descend(root, &["ProvisioningSection", "LinuxProvisioningConfigurationSet"])? else {
-        return Ok(());
+        return Ok(Provisioning::default());
     };
-    let text = |name| Ok::<_, Several>(set.one(AZURE, name)?.map(|it| it.text.trim()).filter(|text| !text.is_empty()));
-    // All of it, before any of it is kept: two elements of one name make the document worthless.
-    let (hostname, custom_data) = (text("HostName")?, text("CustomData")?);
     let mut keys = Vec::new();
     if let Some(list) = descend(set, &["SSH", "PublicKeys"])? {
         for key in list.all(AZURE, "PublicKey") {
             // Some have only a fingerprint: the key itself is then asked for elsewhere.
-            keys.extend(key.one(AZURE, "Value")?.map(|value| value.text.trim().to_owned()));
+            keys.extend(text_of(key, "Value")?.map(str::to_owned));
         }
     }
-    said.facts.hostname = hostname.map(str::to_owned);
-    said.facts.ssh_keys = keys.into_iter().filter(|key| !key.is_empty()).collect();
-    said.facts.user_data = custom_data.map(decoded).transpose()?;
-    Ok(())
+    Ok(Provisioning { hostname: text_of(set, "HostName")?, custom_data: text_of(set, "CustomData")?, keys })
 }
 
 /// The element at the end of a path, each of its elements the only one of its name.
@@ -41,8 +48,7 @@ fn descend<'a>(from: &'a Element, path: &[&str]) -> Result<Option<&'a Element>, 
     path.iter().try_fold(Some(from), |here, name| here.map_or(Ok(None), |here| here.one(AZURE, name)))
 }
 
-impl From<Several> for FileError {
-    fn from(Several: Several) -> Self {
-        Self::Several
-    }
+/// The text of the only element of this name, when there is any.
+fn text_of<'a>(from: &'a Element, name: &str) -> Result<Option<&'a str>, Several> {
+    Ok(from.one(AZURE, name)?.map(|found| found.text.trim()).filter(|text| !text.is_empty()))
 }

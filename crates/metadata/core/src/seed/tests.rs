@@ -17,13 +17,13 @@ impl Files for Folder {
 /// The content of a file that cannot be read.
 const BROKEN: &[u8] = b"\0broken";
 
-fn said(seed: Seed, files: &[(&'static str, &str)]) -> Said {
+fn said(seed: Seed, files: &[(&'static str, &str)]) -> Facts {
     let files = files.iter().map(|(name, content)| (*name, content.as_bytes().to_vec()));
-    Said::by(&mut Folder(files.collect()), seed)
+    facts(&mut Folder(files.collect()), seed)
 }
 
-fn attributes(said: &Said) -> Vec<(&str, &str)> {
-    said.facts.attributes.iter().map(|(name, value)| (*name, value.as_str())).collect()
+fn attributes(said: &Facts) -> Vec<(&str, &str)> {
+    said.attributes.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 #[test]
@@ -37,12 +37,12 @@ fn no_cloud_says_what_its_four_files_do() {
             ("vendor-data", "v"),
         ],
     );
-    assert_eq!(said.unread, []);
-    assert_eq!(said.facts.hostname.as_deref(), Some("web-1"));
-    assert_eq!(said.facts.ssh_keys, ["ssh-rsa A", "ssh-rsa B"]);
-    assert_eq!(said.facts.user_data.as_deref(), Some(&b"#cloud-config\n"[..]));
-    assert_eq!(said.facts.vendor_data.as_deref(), Some(&b"v"[..]));
-    assert_eq!(said.facts.network_config.as_deref(), Some(&b"version: 2\n"[..]));
+    assert_eq!(said.left_out, []);
+    assert_eq!(said.hostname.as_deref(), Some("web-1"));
+    assert_eq!(said.ssh_keys, ["ssh-rsa A", "ssh-rsa B"]);
+    assert_eq!(said.user_data.as_deref(), Some(&b"#cloud-config\n"[..]));
+    assert_eq!(said.vendor_data.as_deref(), Some(&b"v"[..]));
+    assert_eq!(said.network_config.as_deref(), Some(&b"version: 2\n"[..]));
     assert_eq!(attributes(&said), [("instance_id", "i-1"), ("local_hostname", "web-1")]);
 }
 
@@ -57,7 +57,7 @@ fn keys_come_in_every_form_that_there_is() {
         ("a map of maps", "\n  0:\n    openssh-key: ssh-rsa A"),
     ] {
         let said = said(Seed::NoCloud, &[("meta-data", &format!("public-keys: {keys}\n"))]);
-        assert_eq!((&*said.facts.ssh_keys, &*said.unread), (&["ssh-rsa A".to_owned()][..], &[][..]), "{what}");
+        assert_eq!((&*said.ssh_keys, &*said.left_out), (&["ssh-rsa A".to_owned()][..], &[][..]), "{what}");
     }
 }
 
@@ -67,13 +67,14 @@ fn a_document_that_cannot_be_read_costs_only_what_it_says() {
         Seed::NoCloud,
         &[("user-data", "x"), ("meta-data", "a: &x secret\n"), ("vendor-data", "\0broken"), ("network-config", "")],
     );
-    assert_eq!(said.facts, Facts { user_data: Some(b"x".to_vec()), ..Facts::default() });
-    let words: Vec<_> = said.unread.iter().map(ToString::to_string).collect();
+    let left_out = said.left_out.clone();
+    assert_eq!(said, Facts { user_data: Some(b"x".to_vec()), left_out, ..Facts::default() });
+    let words: Vec<_> = said.left_out.iter().map(ToString::to_string).collect();
     assert_eq!(
         words,
         [
-            "vendor-data: too much of the disk would have to be read",
-            "meta-data: line 1: anchors, aliases, tags, folded blocks, directives and further documents are not supported",
+            "vendor-data: not read: too much of the disk would have to be read",
+            "meta-data: not read: line 1: anchors, aliases, tags, folded blocks, directives and further documents are not supported",
         ]
     );
 }
@@ -88,7 +89,7 @@ fn linuxkits_discs_have_user_data_or_else_config() {
     ] {
         let said = said(Seed::Unlabelled, files);
         let facts = Facts { user_data: user_data.map(|text| text.as_bytes().to_vec()), ..Facts::default() };
-        assert_eq!(said.facts, facts, "{what}");
+        assert_eq!(said, facts, "{what}");
     }
 }
 
@@ -107,16 +108,16 @@ fn a_config_drive_says_what_openstack_does_or_else_what_ec2_does() {
     );
     let data = [("openstack/latest/user_data", "u"), ("openstack/latest/network_data.json", "{}")];
     let both = said(Seed::ConfigDrive, &[openstack, ec2, data[0], data[1], ("openstack/latest/vendor_data.json", "v")]);
-    assert_eq!(both.unread, []);
-    assert_eq!(both.facts.hostname.as_deref(), Some("web.local"));
-    assert_eq!(both.facts.ssh_keys, ["ssh-rsa A", "ssh-rsa B"]);
+    assert_eq!(both.left_out, []);
+    assert_eq!(both.hostname.as_deref(), Some("web.local"));
+    assert_eq!(both.ssh_keys, ["ssh-rsa A", "ssh-rsa B"]);
     assert_eq!(attributes(&both), [("availability_zone", "nova"), ("instance_id", "u-1")]);
-    let Facts { user_data, vendor_data, network_config, .. } = both.facts;
+    let Facts { user_data, vendor_data, network_config, .. } = both;
     assert_eq!([user_data, vendor_data, network_config], [b"u".to_vec(), b"v".to_vec(), b"{}".to_vec()].map(Some));
 
     let old = said(Seed::ConfigDrive, &[ec2, ("ec2/latest/user-data", "e")]);
-    assert_eq!((old.facts.hostname.as_deref(), old.facts.user_data.as_deref()), (Some("web-e"), Some(&b"e"[..])));
-    assert_eq!(old.facts.ssh_keys, ["ssh-rsa E"]);
+    assert_eq!((old.hostname.as_deref(), old.user_data.as_deref()), (Some("web-e"), Some(&b"e"[..])));
+    assert_eq!(old.ssh_keys, ["ssh-rsa E"]);
     let expected =
         [("availability_zone", "z"), ("instance_id", "i-1"), ("instance_type", "m1"), ("local_ipv4", "10.0.0.1")];
     assert_eq!(attributes(&old), expected);
@@ -147,26 +148,30 @@ const OVF_ENV: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 #[test]
 fn azures_document_gives_name_keys_and_custom_data() {
     let good = said(Seed::OvfEnv, &[("ovf-env.xml", OVF_ENV)]);
-    assert_eq!(good.unread, []);
+    assert_eq!(good.left_out, []);
     let facts = Facts {
         hostname: Some("web-1".to_owned()),
         ssh_keys: vec!["ssh-rsa A".to_owned()],
         user_data: Some(b"hello".to_vec()),
         ..Facts::default()
     };
-    assert_eq!(good.facts, facts);
+    assert_eq!(good, facts);
     let default =
         OVF_ENV.replace("ns1:", "").replace("<ProvisioningSection", &format!("<ProvisioningSection xmlns=\"{AZURE}\""));
-    assert_eq!(said(Seed::OvfEnv, &[("ovf-env.xml", &default)]).facts, facts, "with a default namespace");
+    assert_eq!(said(Seed::OvfEnv, &[("ovf-env.xml", &default)]), facts, "with a default namespace");
     for (what, from, to, why) in [
-        ("an element twice", "<ns1:UserName>", "<ns1:HostName>evil</ns1:HostName><ns1:UserName>", FileError::Several),
+        (
+            "an element twice",
+            "<ns1:UserName>",
+            "<ns1:HostName>evil</ns1:HostName><ns1:UserName>",
+            FileError::Several(Several),
+        ),
         (
             "a section twice",
             "<ns1:PlatformSettingsSection>",
             "<ns1:ProvisioningSection/><ns1:PlatformSettingsSection>",
-            FileError::Several,
+            FileError::Several(Several),
         ),
-        ("no base64", "aGVs", "!", FileError::Base64),
         (
             "half of it",
             "</ns1:HostName>",
@@ -175,11 +180,13 @@ fn azures_document_gives_name_keys_and_custom_data() {
         ),
     ] {
         let bad = said(Seed::OvfEnv, &[("ovf-env.xml", &OVF_ENV.replacen(from, to, 1))]);
-        assert_eq!(bad.unread, [Unread { file: "ovf-env.xml", why }], "{what}");
-        assert_eq!(bad.facts.user_data, None, "{what}");
+        let left_out = vec![LeftOut::new("ovf-env.xml", Why::Unread(why))];
+        assert_eq!(bad, Facts { left_out, ..Facts::default() }, "{what}");
     }
+    let bad = said(Seed::OvfEnv, &[("ovf-env.xml", &OVF_ENV.replacen("aGVs", "!", 1))]);
+    assert_eq!(bad.left_out, [LeftOut::new("userdata", Why::Base64)]);
     let foreign = OVF_ENV.replace("windowsazure", "windowsazure2");
-    assert_eq!(said(Seed::OvfEnv, &[("ovf-env.xml", &foreign)]), Said::default());
+    assert_eq!(said(Seed::OvfEnv, &[("ovf-env.xml", &foreign)]), Facts::default());
 }
 
 const AZURE: &str = "http://schemas.microsoft.com/windowsazure";

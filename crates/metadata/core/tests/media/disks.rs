@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use orlop_metadata_contract::Seed;
 use orlop_metadata_core::media::{Disk, Files, MediaError, Medium};
-use orlop_metadata_core::seed::{self, Seed};
+use orlop_metadata_core::seed;
 
 use crate::sparse::Sparse;
 
@@ -136,19 +137,19 @@ fn labels_and_files_are_read_as_they_were_written() {
 fn a_seed_becomes_facts() {
     let said = |target, name, seed| seed::read(&mut disk(target, name), seed).expect(name);
     let no_cloud = said("metadata_iso", "cloud-localds", Seed::NoCloud);
-    assert_eq!(no_cloud.facts.hostname.as_deref(), Some("web-1"));
-    assert_eq!(no_cloud.facts.attributes["instance_id"], "i-1");
-    assert_eq!(no_cloud.facts.user_data.as_deref(), Some(USER_DATA.1.as_bytes()));
-    assert_eq!(no_cloud.facts.network_config.as_deref(), Some(NETWORK_CONFIG.1.as_bytes()));
+    assert_eq!(no_cloud.hostname.as_deref(), Some("web-1"));
+    assert_eq!(no_cloud.attributes["instance_id"], "i-1");
+    assert_eq!(no_cloud.user_data.as_deref(), Some(USER_DATA.1.as_bytes()));
+    assert_eq!(no_cloud.network_config.as_deref(), Some(NETWORK_CONFIG.1.as_bytes()));
     for (target, name) in [("metadata_iso", "config-drive"), ("metadata_fat", "config-drive")] {
         let drive = said(target, name, Seed::ConfigDrive);
-        assert_eq!(drive.facts.hostname.as_deref(), Some("web-2"), "{target}");
-        assert_eq!(drive.facts.ssh_keys, ["ssh-rsa A"], "{target}");
+        assert_eq!(drive.hostname.as_deref(), Some("web-2"), "{target}");
+        assert_eq!(drive.ssh_keys, ["ssh-rsa A"], "{target}");
     }
     for name in ["bridge", "without-iso9660"] {
         let azure = said("metadata_udf", name, Seed::OvfEnv);
-        assert_eq!(azure.facts.hostname.as_deref(), Some("web-3"), "{name}");
-        assert_eq!(azure.facts.user_data.as_deref(), Some(&b"hello"[..]), "{name}");
+        assert_eq!(azure.hostname.as_deref(), Some("web-3"), "{name}");
+        assert_eq!(azure.user_data.as_deref(), Some(&b"hello"[..]), "{name}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! What each fuzz target does with its bytes. `fuzz/` compiles this very file; here the committed seeds and mutations of them
 //! run it on stable.
 
-use orlop_metadata_contract::MAX_RESPONSE;
+use orlop_metadata_contract::{MAX_RESPONSE, Seed};
 use orlop_metadata_core::json::Json;
 use orlop_metadata_core::media::{MAX_READS, MediaError};
-use orlop_metadata_core::seed::{self, Said, Seed};
+use orlop_metadata_core::seed;
 use orlop_metadata_core::xml::{self, Element};
 use orlop_metadata_core::yaml;
 
@@ -21,7 +21,7 @@ pub(crate) fn disk(data: &[u8]) {
         assert!(read_with(&mut disk, |disk| seed::read(disk, is)).is_ok(), "a seed that cannot be opened again");
     }
     for seed in SEEDS {
-        if let Ok(Said { facts, .. }) = read_with(&mut disk, |disk| seed::read(disk, seed)) {
+        if let Ok(facts) = read_with(&mut disk, |disk| seed::read(disk, seed)) {
             for file in [facts.user_data, facts.vendor_data, facts.network_config].into_iter().flatten() {
                 assert!((1..=MAX_RESPONSE).contains(&file.len()), "a file of {} bytes", file.len());
             }
