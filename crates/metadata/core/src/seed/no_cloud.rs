@@ -3,9 +3,6 @@
 use super::{Reading, lines, text};
 use crate::yaml;
 
-/// What a compact disc without a label may hold, as LinuxKit reads it. The second one is what `linuxkit run -data` makes.
-pub(super) const UNLABELLED: [&str; 2] = ["user-data", "config"];
-
 /// The files of cloud-init's NoCloud.
 pub(super) fn read(from: &mut Reading<'_>) {
     from.facts.user_data = from.file("user-data");
@@ -26,7 +23,8 @@ pub(super) fn read(from: &mut Reading<'_>) {
     );
 }
 
-/// The first of [`UNLABELLED`] that has anything in it.
+/// What a compact disc without a label may hold, as LinuxKit reads it: the first of these that has anything in it. The second one is what
+/// `linuxkit run -data` makes.
 pub(super) fn unlabelled(from: &mut Reading<'_>) {
-    from.facts.user_data = UNLABELLED.into_iter().find_map(|file| from.file(file));
+    from.facts.user_data = from.file("user-data").or_else(|| from.file("config"));
 }
