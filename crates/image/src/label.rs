@@ -6,6 +6,7 @@ use orlop_sandbox::capability::Capability;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::canonical_json;
+use crate::spec::resources::Resources;
 
 /// The label's key.
 pub const KEY: &str = "org.mobyproject.config";
@@ -30,6 +31,9 @@ pub struct Label {
     pub readonly: bool,
     /// No program gains privileges by being executed.
     pub no_new_privileges: bool,
+    /// Which devices can be used beside those that every container has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     /// What is made ready outside before the container starts.
     pub runtime: Runtime,
 }
@@ -153,6 +157,7 @@ pub(crate) mod tests {
             pid: Namespace::New,
             readonly: true,
             no_new_privileges: true,
+            resources: None,
             runtime: Runtime { mkdir: vec!["/run/a".into()] },
         }
     }

@@ -164,9 +164,14 @@ impl Staging<'_> {
 /// Moves `name` from one folder into the other, over what has the name there.
 fn place(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     match renameat(from, name, to, name) {
-        // A folder, or a file in the place of one: both change places, and the old one goes with the staging folder.
-        Err(Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY | Errno::EXIST) => {
+        // In the place of a folder: both change places, and the old one goes with the staging folder.
+        Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {
             Ok(renameat_with(from, name, to, name, RenameFlags::EXCHANGE)?)
+        }
+        // A folder in the place of what is none, such as a link, which this process could not put anywhere else.
+        Err(Errno::NOTDIR) => {
+            remove::all(to, name)?;
+            Ok(renameat(from, name, to, name)?)
         }
         result => Ok(result?),
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::base64;
+use crate::json::Json;
 use crate::left_out::{LeftOut, Why};
 
 /// What a machine was told about itself, as its source said it: nothing is validated yet.
@@ -23,10 +24,25 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether nothing was said that can be used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { hostname, ssh_keys, user_data, vendor_data, network_config, attributes, left_out: _ } = self;
+        let documents = [user_data, vendor_data, network_config];
+        hostname.is_none() && ssh_keys.is_empty() && documents.into_iter().all(Option::is_none) && attributes.is_empty()
+    }
+
     /// Keeps a single fact, if there is one.
     pub fn attribute(&mut self, name: &'static str, value: Option<impl Into<String>>) {
         if let Some(value) = value.map(Into::into).filter(|value: &String| !value.is_empty()) {
             self.attributes.insert(name, value);
+        }
+    }
+
+    /// Keeps the single facts that a document has at these paths, by the names of their files.
+    pub fn attributes_of(&mut self, document: &Json, paths: &[(&[&str], &'static str)]) {
+        for (path, name) in paths {
+            self.attribute(name, document.text(path));
         }
     }
 

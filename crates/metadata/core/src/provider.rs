@@ -13,7 +13,7 @@ mod aws;
 mod azure;
 mod cloudstack;
 mod digitalocean;
-mod ec2;
+pub(crate) mod ec2;
 mod exoscale;
 mod failure;
 mod gcp;

@@ -5,7 +5,7 @@
 use orlop_metadata_contract::Seed;
 
 use crate::facts::Facts;
-use crate::json::{Json, JsonError};
+use crate::json::JsonError;
 use crate::left_out::{LeftOut, Why};
 use crate::media::{Disk, Files, MediaError, Medium};
 use crate::xml::{Several, XmlError};
@@ -108,35 +108,6 @@ impl Reading<'_> {
         let left_out = |why: E| self.facts.left_out.push(LeftOut::new(path, Why::Unread(why.into())));
         result.map_err(left_out).ok()
     }
-
-    /// The attributes that a document has at these paths, by the names of their files.
-    fn attributes(&mut self, document: &Json, names: &[(&[&str], &'static str)]) {
-        for (path, name) in names {
-            self.facts.attribute(name, document.text(path));
-        }
-    }
-}
-
-/// The text at a path of a document, when there is any.
-fn text(document: &Json, path: &[&str]) -> Option<String> {
-    document.text(path).filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-/// Every line of every text in a value. Keys come as a text, a list of them, a map from names to them, or a map of maps.
-fn lines(value: &Json) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut values = vec![value];
-    while let Some(value) = values.pop() {
-        match value {
-            Json::Text(text) => {
-                lines.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
-            }
-            Json::List(items) => values.extend(items.iter().rev()),
-            Json::Object(fields) => values.extend(fields.values().rev()),
-            Json::Null | Json::Bool(_) | Json::Number(_) => {}
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

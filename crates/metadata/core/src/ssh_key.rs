@@ -1,6 +1,7 @@
 //! Lines of `authorized_keys` (sshd(8), "AUTHORIZED_KEYS FILE FORMAT") out of what strangers call SSH keys.
 
 use crate::base64;
+use crate::json::Json;
 
 /// Key types that OpenSSH takes from users. DSA keys are not among them any more.
 const TYPES: [&str; 7] = [
@@ -15,6 +16,24 @@ const TYPES: [&str; 7] = [
 
 /// Bytes of a line, at most: an RSA key of 16,384 bits has 2,800.
 const MAX_LINE: usize = 8 << 10;
+
+/// Every line of every text in a value. Keys come as a text, a list of them, a map from names to them, or a map of maps.
+#[must_use]
+pub fn lines(value: &Json) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut values = vec![value];
+    while let Some(value) = values.pop() {
+        match value {
+            Json::Text(text) => {
+                lines.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+            }
+            Json::List(items) => values.extend(items.iter().rev()),
+            Json::Object(fields) => values.extend(fields.values().rev()),
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        }
+    }
+    lines
+}
 
 /// `line` without blanks around it, if it is one key of a known type: type, key, comment. The key has to be base64 of something
 /// that names the same type. Options before the type are refused: who hands out keys has no business with `command=`.

@@ -32,8 +32,8 @@ pub const DAEMON: Daemon = Daemon {
         Bind::shared("/run/config"),
         Bind::shared("/run/orlop/metadata"),
         Bind::shared("/run/orlop/metrics"),
+        // Its disks. What firmware says is in the /sys that every container has.
         Bind::read_only("/dev"),
-        Bind::read_only("/sys"),
     ],
     processes: Processes::Own,
 };

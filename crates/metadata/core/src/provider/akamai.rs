@@ -5,6 +5,7 @@ use orlop_metadata_contract::Provider;
 use super::{Ask, Failure, Halt, Source, Talk};
 use crate::facts::Facts;
 use crate::json::Json;
+use crate::ssh_key;
 
 pub(super) const SOURCE: Source = Source { provider: Provider::Akamai, read, report: None };
 
@@ -26,7 +27,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     }
     let keys = document("ssh-keys")?.unwrap_or(Json::Null);
     // This program knows one user.
-    facts.ssh_keys = keys.texts(&["users", "root"]).map(str::to_owned).collect();
+    facts.ssh_keys = keys.at(&["users", "root"]).map(ssh_key::lines).unwrap_or_default();
     let user_data = talk.ask(ask("user-data"))?.found()?;
     facts.encoded_user_data(user_data.unwrap_or_default());
     Ok(facts)

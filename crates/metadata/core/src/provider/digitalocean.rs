@@ -4,6 +4,7 @@ use orlop_metadata_contract::Provider;
 
 use super::{Ask, Failure, Halt, Source, Talk};
 use crate::facts::Facts;
+use crate::ssh_key;
 
 pub(super) const SOURCE: Source = Source { provider: Provider::DigitalOcean, read, report: None };
 
@@ -19,7 +20,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("region", text(&["region"]));
     facts.attribute("public_ipv4", text(&["interfaces", "public", "0", "ipv4", "ip_address"]));
     facts.attribute("private_ipv4", text(&["interfaces", "private", "0", "ipv4", "ip_address"]));
-    facts.ssh_keys = document.texts(&["public_keys"]).map(str::to_owned).collect();
+    facts.ssh_keys = document.at(&["public_keys"]).map(ssh_key::lines).unwrap_or_default();
     facts.user_data = bytes(&["user_data"]);
     facts.vendor_data = bytes(&["vendor_data"]);
     facts.network_config = document.at(&["interfaces"]).map(|network| network.to_string().into_bytes());

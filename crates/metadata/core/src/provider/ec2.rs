@@ -3,6 +3,8 @@
 use super::{Ask, Failure, Halt, Talk};
 use crate::facts::Facts;
 use crate::http::Value;
+use crate::json::Json;
+use crate::ssh_key;
 
 /// SSH keys that are listed, at most.
 const MAX_KEYS: usize = 32;
@@ -82,4 +84,23 @@ impl Tree<'_> {
         facts.user_data = self.document("user-data")?.filter(|bytes| !bytes.is_empty());
         Ok(facts)
     }
+}
+
+/// What the tree says where it is one JSON document: on a config drive, and in Firecracker's data store.
+pub(crate) fn meta_data(document: &Json, facts: &mut Facts) {
+    let names = ["hostname", "local-hostname"].into_iter().filter_map(|name| document.text(&[name]));
+    facts.hostname = names.map(str::to_owned).find(|name| !name.is_empty());
+    facts.ssh_keys = document.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    facts.attributes_of(
+        document,
+        &[
+            (&["instance-id"], "instance_id"),
+            (&["instance-type"], "instance_type"),
+            (&["local-hostname"], "local_hostname"),
+            (&["local-ipv4"], "local_ipv4"),
+            (&["public-ipv4"], "public_ipv4"),
+            (&["placement", "availability-zone"], "availability_zone"),
+            (&["placement", "region"], "region"),
+        ],
+    );
 }

@@ -4,8 +4,8 @@ use orlop_metadata_contract::Provider;
 
 use super::ec2::Tree;
 use super::{Ask, Failure, Halt, Source, Talk};
-use crate::base64;
 use crate::facts::Facts;
+use crate::{base64, ssh_key};
 
 pub(super) const SOURCE: Source = Source { provider: Provider::Hetzner, read, report: None };
 
@@ -26,7 +26,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
         return Err(Failure::Missing("hostname").into());
     }
     let keys = talk.ask(Ask::document("/hetzner/v1/metadata/public-keys"))?.json("public-keys")?;
-    facts.ssh_keys = keys.iter().flat_map(|keys| keys.texts(&[])).map(str::to_owned).collect();
+    facts.ssh_keys = keys.as_ref().map(ssh_key::lines).unwrap_or_default();
     let user_data = tree.document("userdata")?.filter(|bytes| !bytes.is_empty());
     // Users who have binary data hand in base64, as everybody else's programs decode it here.
     facts.user_data = user_data.map(|bytes| base64::decode(&bytes).unwrap_or(bytes));

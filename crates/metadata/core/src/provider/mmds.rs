@@ -2,7 +2,7 @@
 
 use orlop_metadata_contract::Provider;
 
-use super::{Ask, Failure, Halt, Source, Talk};
+use super::{Ask, Failure, Halt, Source, Talk, ec2};
 use crate::facts::Facts;
 use crate::json::Json;
 
@@ -19,25 +19,8 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     let document = talk.ask(ask)?.json("data store")?.ok_or(Failure::Missing("data store"))?;
     let latest = document.at(&["latest"]).unwrap_or(&document);
     let data = latest.at(&["meta-data"]).ok_or(Failure::Missing("meta-data"))?;
-    let names = ["hostname", "local-hostname"];
-    let mut facts = Facts {
-        hostname: names.into_iter().find_map(|name| data.text(&[name])).map(str::to_owned),
-        ..Facts::default()
-    };
-    for (path, name) in [
-        (&["public-ipv4"][..], "public_ipv4"),
-        (&["local-ipv4"], "local_ipv4"),
-        (&["placement", "availability-zone"], "availability_zone"),
-        (&["placement", "region"], "region"),
-        (&["instance-type"], "instance_type"),
-        (&["instance-id"], "instance_id"),
-        (&["local-hostname"], "local_hostname"),
-    ] {
-        facts.attribute(name, data.text(path));
-    }
-    if let Some(Json::Object(keys)) = data.at(&["public-keys"]) {
-        facts.ssh_keys = keys.values().filter_map(|key| key.text(&["openssh-key"])).map(str::to_owned).collect();
-    }
+    let mut facts = Facts::default();
+    ec2::meta_data(data, &mut facts);
     // A text, or, as everything there is JSON, an object that is meant to be one.
     facts.user_data = latest.at(&["user-data"]).map(|user_data| match user_data {
         Json::Text(text) => text.as_bytes().to_vec(),

@@ -6,6 +6,7 @@ use super::ec2::Tree;
 use super::{Ask, Failure, Halt, Source, Talk};
 use crate::facts::Facts;
 use crate::json::Json;
+use crate::ssh_key;
 
 pub(super) const SOURCE: Source = Source { provider: Provider::OpenStack, read, report: None };
 
@@ -51,21 +52,18 @@ fn read_own(talk: &Talk<'_>, document: &Json, facts: &mut Facts) -> Result<(), H
     Ok(())
 }
 
-/// What `meta_data.json` says, which is the same document on a config drive.
+/// What `meta_data.json` says, which is the same document on a config drive. What is known already, from Amazon's tree, stays.
 pub(crate) fn meta_data(document: &Json, facts: &mut Facts) {
-    let name = document.text(&["hostname"]).or_else(|| document.text(&["name"]));
+    let name = ["hostname", "name"].into_iter().filter_map(|name| document.text(&[name])).find(|name| !name.is_empty());
     facts.hostname = name.map(str::to_owned);
-    let mut missing = |name: &'static str, value: Option<&str>| {
-        if !facts.attributes.contains_key(name) {
-            facts.attribute(name, value);
-        }
-    };
-    missing("instance_id", document.text(&["uuid"]));
-    missing("availability_zone", document.text(&["availability_zone"]));
-    let listed = document.items(&["keys"]).iter().filter(|key| key.text(&["type"]) == Some("ssh"));
-    let mut keys: Vec<String> = listed.filter_map(|key| key.text(&["data"])).map(str::to_owned).collect();
-    if let Some(Json::Object(named)) = document.at(&["public_keys"]) {
-        keys.extend(named.values().filter_map(|key| key.text(&[])).map(str::to_owned));
+    facts.ssh_keys = document.at(&["public_keys"]).map(ssh_key::lines).unwrap_or_default();
+    // The same ones, and in a list that may also have certificates of X.509.
+    for key in document.items(&["keys"]).iter().filter(|key| key.text(&["type"]) == Some("ssh")) {
+        facts.ssh_keys.extend(key.at(&["data"]).map(ssh_key::lines).unwrap_or_default());
     }
-    facts.ssh_keys = keys;
+    for (path, name) in [(&["uuid"][..], "instance_id"), (&["availability_zone"], "availability_zone")] {
+        if !facts.attributes.contains_key(name) {
+            facts.attribute(name, document.text(path));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use orlop_metadata_contract::Provider;
 use super::{Ask, Failure, Halt, Source, Talk};
 use crate::facts::Facts;
 use crate::json::Json;
+use crate::ssh_key;
 
 pub(super) const SOURCE: Source = Source { provider: Provider::UpCloud, read, report: None };
 
@@ -18,7 +19,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("region", document.text(&["region"]));
     facts.attribute("public_ipv4", address(&document, "public"));
     facts.attribute("local_ipv4", address(&document, "utility").or_else(|| address(&document, "private")));
-    facts.ssh_keys = document.texts(&["public_keys"]).map(str::to_owned).collect();
+    facts.ssh_keys = document.at(&["public_keys"]).map(ssh_key::lines).unwrap_or_default();
     facts.user_data = bytes("user_data");
     facts.vendor_data = bytes("vendor_data");
     facts.network_config = document.at(&["network"]).map(|network| network.to_string().into_bytes());

@@ -1,9 +1,9 @@
 //! Disks labelled `config-2`: what OpenStack says over HTTP as well, or, when it is not there, what Amazon's tree of small files
 //! would say in one document.
 
-use super::{Reading, lines, text};
+use super::Reading;
 use crate::json::{Json, MAX_NESTING};
-use crate::provider::openstack;
+use crate::provider::{ec2, openstack};
 
 /// The files of OpenStack's newest version, which every such disk has, or those of the EC2 one.
 pub(super) fn read(from: &mut Reading<'_>) {
@@ -16,22 +16,6 @@ pub(super) fn read(from: &mut Reading<'_>) {
     }
     from.facts.user_data = from.facts.user_data.take().or_else(|| from.file("ec2/latest/user-data"));
     if let Some(about) = from.document("ec2/latest/meta-data.json", parse) {
-        ec2(from, &about);
+        ec2::meta_data(&about, &mut from.facts);
     }
-}
-
-fn ec2(from: &mut Reading<'_>, about: &Json) {
-    from.facts.hostname = text(about, &["hostname"]).or_else(|| text(about, &["local-hostname"]));
-    from.facts.ssh_keys = about.at(&["public-keys"]).map(lines).unwrap_or_default();
-    from.attributes(
-        about,
-        &[
-            (&["instance-id"], "instance_id"),
-            (&["instance-type"], "instance_type"),
-            (&["local-hostname"], "local_hostname"),
-            (&["local-ipv4"], "local_ipv4"),
-            (&["public-ipv4"], "public_ipv4"),
-            (&["placement", "availability-zone"], "availability_zone"),
-        ],
-    );
 }

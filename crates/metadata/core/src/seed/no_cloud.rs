@@ -1,7 +1,7 @@
 //! Disks labelled `cidata`, and LinuxKit's disks without a label.
 
-use super::{Reading, lines, text};
-use crate::yaml;
+use super::Reading;
+use crate::{ssh_key, yaml};
 
 /// The files of cloud-init's NoCloud.
 pub(super) fn read(from: &mut Reading<'_>) {
@@ -9,9 +9,10 @@ pub(super) fn read(from: &mut Reading<'_>) {
     from.facts.vendor_data = from.file("vendor-data");
     from.facts.network_config = from.file("network-config");
     let Some(about) = from.document("meta-data", yaml::parse) else { return };
-    from.facts.hostname = text(&about, &["local-hostname"]).or_else(|| text(&about, &["hostname"]));
-    from.facts.ssh_keys = about.at(&["public-keys"]).map(lines).unwrap_or_default();
-    from.attributes(
+    let names = ["local-hostname", "hostname"].into_iter().filter_map(|name| about.text(&[name]));
+    from.facts.hostname = names.map(str::to_owned).find(|name| !name.is_empty());
+    from.facts.ssh_keys = about.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    from.facts.attributes_of(
         &about,
         &[
             (&["instance-id"], "instance_id"),
