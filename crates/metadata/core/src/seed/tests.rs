@@ -110,7 +110,7 @@ fn a_config_drive_says_what_openstack_does_or_else_what_ec2_does() {
     let both = said(Seed::ConfigDrive, &[openstack, ec2, data[0], data[1], ("openstack/latest/vendor_data.json", "v")]);
     assert_eq!(both.left_out, []);
     assert_eq!(both.hostname.as_deref(), Some("web.local"));
-    assert_eq!(both.ssh_keys, ["ssh-rsa B", "ssh-rsa A\n"]);
+    assert_eq!(both.ssh_keys, ["ssh-rsa A", "ssh-rsa B"]);
     assert_eq!(attributes(&both), [("availability_zone", "nova"), ("instance_id", "u-1")]);
     let Facts { user_data, vendor_data, network_config, .. } = both;
     assert_eq!([user_data, vendor_data, network_config], [b"u".to_vec(), b"v".to_vec(), b"{}".to_vec()].map(Some));
