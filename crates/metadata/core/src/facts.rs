@@ -24,10 +24,12 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Whether there is nothing that could be used.
+    /// Whether nothing was said that can be used.
     #[must_use]
-    pub fn says_nothing(&self) -> bool {
-        *self == Self { left_out: self.left_out.clone(), ..Self::default() }
+    pub fn is_empty(&self) -> bool {
+        let Self { hostname, ssh_keys, user_data, vendor_data, network_config, attributes, left_out: _ } = self;
+        let documents = [user_data, vendor_data, network_config];
+        hostname.is_none() && ssh_keys.is_empty() && documents.into_iter().all(Option::is_none) && attributes.is_empty()
     }
 
     /// Keeps a single fact, if there is one.

@@ -5,7 +5,7 @@
 use orlop_metadata_contract::Seed;
 
 use crate::facts::Facts;
-use crate::json::{Json, JsonError};
+use crate::json::JsonError;
 use crate::left_out::{LeftOut, Why};
 use crate::media::{Disk, Files, MediaError, Medium};
 use crate::xml::{Several, XmlError};
@@ -15,7 +15,8 @@ mod config_drive;
 mod no_cloud;
 mod ovf_env;
 
-/// What is to be read from `disk`, by its label; a compact disc may do without one. `None` when it is no seed.
+/// What is to be read from `disk`: what its label says, and what is there; a compact disc may do without a label. `None` when it
+/// is no seed.
 ///
 /// # Errors
 /// When the disk cannot be read, or the file system on it is broken.
@@ -23,18 +24,11 @@ pub fn on(disk: &mut dyn Disk, is_cdrom: bool) -> Result<Option<Seed>, MediaErro
     let Some(mut medium) = Medium::open(disk)? else {
         return Ok(None);
     };
-    if let Some(seed) = medium.labels().filter_map(labelled).min() {
-        let is_there = seed != Seed::OvfEnv || medium.file(ovf_env::FILE)?.is_some();
-        return Ok(is_there.then_some(seed));
-    }
-    if is_cdrom {
-        for file in no_cloud::UNLABELLED {
-            if medium.file(file)?.is_some_and(|content| !content.is_empty()) {
-                return Ok(Some(Seed::Unlabelled));
-            }
-        }
-    }
-    Ok(None)
+    let mut seeds: Vec<_> = medium.labels().filter_map(labelled).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    seeds.extend(is_cdrom.then_some(Seed::Unlabelled));
+    Ok(seeds.into_iter().find(|seed| facts(&mut medium, *seed) != Facts::default()))
 }
 
 /// What a disk of this label holds. FAT has capitals only, so nobody's program tells them apart.
@@ -114,11 +108,6 @@ impl Reading<'_> {
         let left_out = |why: E| self.facts.left_out.push(LeftOut::new(path, Why::Unread(why.into())));
         result.map_err(left_out).ok()
     }
-}
-
-/// The text at a path of a document, when there is any.
-fn text(document: &Json, path: &[&str]) -> Option<String> {
-    document.text(path).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]

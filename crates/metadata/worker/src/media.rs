@@ -47,9 +47,10 @@ fn look(disk: &mut Granted) -> Option<Seed> {
 async fn read(channel: &Channel, disk: Option<&mut Granted>, wanted: Seed) -> Result<(), ChannelError> {
     let facts = disk.and_then(|disk| seed::read(disk, wanted).map_err(|why| warn!(%why, "a disk cannot be read")).ok());
     let Some(facts) = facts else { return channel.send(&Request::Failed(Failure::Unreadable)).await };
-    if facts.says_nothing() {
-        facts.left_out.iter().for_each(|left_out| warn!("{left_out}"));
-        let why = if facts.left_out.is_empty() { Failure::NotFound } else { Failure::Unreadable };
+    if facts.is_empty() {
+        let tree = Tree::of(facts);
+        let why = if tree.left_out.is_empty() { Failure::NotFound } else { Failure::Unreadable };
+        tell(channel, tree).await?;
         return channel.send(&Request::Failed(why)).await;
     }
     let left_out = tell(channel, Tree::of(facts)).await?;

@@ -1,10 +1,7 @@
 //! Disks labelled `cidata`, and LinuxKit's disks without a label.
 
-use super::{Reading, text};
+use super::Reading;
 use crate::{ssh_key, yaml};
-
-/// What a compact disc without a label may hold, as LinuxKit reads it. The second one is what `linuxkit run -data` makes.
-pub(super) const UNLABELLED: [&str; 2] = ["user-data", "config"];
 
 /// The files of cloud-init's NoCloud.
 pub(super) fn read(from: &mut Reading<'_>) {
@@ -12,7 +9,8 @@ pub(super) fn read(from: &mut Reading<'_>) {
     from.facts.vendor_data = from.file("vendor-data");
     from.facts.network_config = from.file("network-config");
     let Some(about) = from.document("meta-data", yaml::parse) else { return };
-    from.facts.hostname = text(&about, &["local-hostname"]).or_else(|| text(&about, &["hostname"]));
+    let names = ["local-hostname", "hostname"].into_iter().filter_map(|name| about.text(&[name]));
+    from.facts.hostname = names.map(str::to_owned).find(|name| !name.is_empty());
     from.facts.ssh_keys = about.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
     from.facts.attributes_of(
         &about,
@@ -26,7 +24,8 @@ pub(super) fn read(from: &mut Reading<'_>) {
     );
 }
 
-/// The first of [`UNLABELLED`] that has anything in it.
+/// What a compact disc without a label may hold, as LinuxKit reads it: the first of these that has anything in it. The second one is what
+/// `linuxkit run -data` makes.
 pub(super) fn unlabelled(from: &mut Reading<'_>) {
-    from.facts.user_data = UNLABELLED.into_iter().find_map(|file| from.file(file));
+    from.facts.user_data = from.file("user-data").or_else(|| from.file("config"));
 }

@@ -3,7 +3,7 @@
 use super::Reading;
 use crate::xml::{Element, Several};
 
-pub(super) const FILE: &str = "ovf-env.xml";
+const FILE: &str = "ovf-env.xml";
 
 /// The namespace that all of it is in, but for the root.
 const AZURE: &str = "http://schemas.microsoft.com/windowsazure";

@@ -134,6 +134,19 @@ fn labels_and_files_are_read_as_they_were_written() {
 }
 
 #[test]
+fn a_label_without_files_is_no_seed() {
+    let label = |label: &[u8]| {
+        let mut disk = disk("metadata_iso", "linuxkit");
+        let at = disk.find(b"CDROM   ");
+        disk.write(at, label);
+        [true, false].map(|is_cdrom| seed::on(&mut disk, is_cdrom))
+    };
+    assert_eq!(label(b"cidata"), [Ok(Some(Seed::Unlabelled)), Ok(None)]);
+    assert_eq!(label(b"config-2"), [Ok(Some(Seed::Unlabelled)), Ok(None)]);
+    assert_eq!(label(b"rd_rdfe_stable"), [Ok(Some(Seed::Unlabelled)), Ok(None)]);
+}
+
+#[test]
 fn a_seed_becomes_facts() {
     let said = |target, name, seed| seed::read(&mut disk(target, name), seed).expect(name);
     let no_cloud = said("metadata_iso", "cloud-localds", Seed::NoCloud);
