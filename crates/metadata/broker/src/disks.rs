@@ -1,13 +1,12 @@
 //! The disks of this machine, opened for a worker to read. The broker reads none of them.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use orlop_metadata_profiles::MAX_DISKS;
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, major, minor, openat};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, major, minor, openat};
 use tracing::debug;
 
 /// A disk, a partition, or an image of one.
@@ -48,17 +47,21 @@ impl Disks {
     /// Opens the disks that were not there before, [`MAX_DISKS`] at most: drives for compact discs first, then the smallest, as
     /// seeds are small.
     pub fn fresh(&mut self) -> Vec<Disk> {
-        let names = fs::read_dir(&self.list).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let Ok(list) = openat(CWD, &self.list, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else {
+            return Vec::new();
+        };
+        let names = names(&list);
         let mut found: Vec<(bool, u64, String)> = names
+            .into_iter()
             .filter(|name| !NO_SEEDS.iter().any(|other| name.starts_with(other)))
-            .filter_map(|name| Some((!name.starts_with("sr"), self.number(&name, "size")?.saturating_mul(SECTOR), name)))
+            .filter_map(|name| Some((!name.starts_with("sr"), sectors(&list, &name)?.saturating_mul(SECTOR), name)))
             .filter(|(_, size, name)| *size > 0 && !self.known.contains(&(name.clone(), *size)))
             .collect();
         found.sort_unstable();
         found.truncate(MAX_DISKS.into());
         let mut disks = Vec::new();
         for (is_no_cdrom, size, name) in found {
-            match self.open(&name) {
+            match self.open(&list, &name) {
                 Ok(file) => {
                     let path = Path::new("/dev").join(&name);
                     self.known.insert((name, size));
@@ -73,8 +76,8 @@ impl Disks {
 
     /// Opens the node of a disk, if it is that of the device that the kernel calls so. Without waiting: a drive without a disc
     /// would be asked to close its tray.
-    fn open(&self, name: &str) -> io::Result<OwnedFd> {
-        let device = self.text(name, "dev").ok_or(io::ErrorKind::NotFound)?;
+    fn open(&self, list: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+        let device = text(list, &format!("{name}/dev")).ok_or(io::ErrorKind::NotFound)?;
         let node = open(&self.devices.join(name))?;
         let stat = fstat(&node)?;
         let is_block = FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice;
@@ -83,14 +86,6 @@ impl Disks {
         } else {
             Err(io::Error::other("its node is another device's"))
         }
-    }
-
-    fn text(&self, name: &str, file: &str) -> Option<String> {
-        Some(fs::read_to_string(self.list.join(name).join(file)).ok()?.trim().to_owned())
-    }
-
-    fn number(&self, name: &str, file: &str) -> Option<u64> {
-        self.text(name, file)?.parse().ok()
     }
 }
 
@@ -105,9 +100,9 @@ impl Disk {
         let size = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => u64::try_from(stat.st_size).unwrap_or_default(),
             FileType::BlockDevice => {
-                let list = format!("/sys/dev/block/{}:{}/size", major(stat.st_rdev), minor(stat.st_rdev));
-                let sectors: u64 = fs::read_to_string(list)?.trim().parse().map_err(io::Error::other)?;
-                sectors.saturating_mul(SECTOR)
+                let list = openat(CWD, NUMBERS, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+                let name = format!("{}:{}", major(stat.st_rdev), minor(stat.st_rdev));
+                sectors(&list, &name).ok_or(io::ErrorKind::NotFound)?.saturating_mul(SECTOR)
             }
             FileType::Directory
             | FileType::Symlink
@@ -125,10 +120,34 @@ fn open(path: &Path) -> io::Result<OwnedFd> {
     Ok(openat(CWD, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?)
 }
 
+/// The names in a folder. Not by the standard library: each C library makes other system calls for it.
+fn names(folder: &OwnedFd) -> Vec<String> {
+    let again = openat(folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let entries = again.and_then(Dir::new).into_iter().flatten();
+    entries.map_while(Result::ok).filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned)).collect()
+}
+
+/// How many sectors a disk has.
+fn sectors(list: &OwnedFd, name: &str) -> Option<u64> {
+    text(list, &format!("{name}/size"))?.parse().ok()
+}
+
+/// A file of a line.
+fn text(folder: &OwnedFd, path: &str) -> Option<String> {
+    let file = openat(folder.as_fd(), path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut line = [0; 64];
+    let length = rustix::io::read(&file, &mut line).ok()?;
+    Some(core::str::from_utf8(line.get(..length)?).ok()?.trim().to_owned())
+}
+
+/// Where disks are listed by their names, and by their numbers.
 const LIST: &str = "sys/class/block";
+const NUMBERS: &str = "/sys/dev/block";
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use orlop_testbed::Folder;
 
     use super::*;

@@ -199,8 +199,24 @@ impl Snapshot for Status {
 #[cfg(test)]
 mod tests {
     use orlop_metadata_contract::{Discard, Platform, Provider, Sign};
+    use orlop_testbed::table;
 
     use super::*;
+
+    #[test]
+    fn the_page_explains_every_field_and_every_reason_and_no_other() {
+        const PAGE: &str = include_str!("../../STATUS.md");
+        let finding =
+            Finding { platform: Platform::Of(Provider::Gcp), sign: Sign::ProductName, text: String::new() };
+        let mut report = Report::new(&[finding], false);
+        report.tried.push(Tried { source: String::new(), why: String::new() });
+        report.left_out.insert(String::new(), 1);
+        let body = serde_json::to_string(&report).unwrap();
+        assert_eq!(table::fields(&body, &["left_out"]), table::rows(PAGE));
+        for discard in Discard::ALL {
+            assert!(PAGE.contains(&format!("`{discard}`")), "{discard}");
+        }
+    }
 
     #[test]
     fn a_report_says_by_which_sign_a_platform_is_known_and_not_what_it_says() {

@@ -52,7 +52,7 @@ impl Tree {
                 growing.file(name, Mode::SECRET, bytes.clone());
             }
         }
-        if let Some(said) = hostname {
+        if let Some(said) = hostname.filter(|said| !said.trim().is_empty()) {
             growing.hostname(&said);
         }
         for (name, value) in attributes {

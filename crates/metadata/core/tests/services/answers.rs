@@ -17,8 +17,10 @@ fn read(bytes: &[u8]) -> Result<(Response, usize), HttpError> {
     }
 }
 
-/// Answers that can be used: (what, bytes, status, body, whether the connection goes on, bytes behind it).
-pub(crate) fn good() -> Vec<(&'static str, Vec<u8>, u16, &'static str, bool, usize)> {
+/// An answer that can be used: what it is, its bytes, the status, the body, whether the connection goes on, bytes behind it.
+pub(crate) type Good = (&'static str, Vec<u8>, u16, &'static str, bool, usize);
+
+pub(crate) fn good() -> Vec<Good> {
     let plain = |text: &str| text.replace('\n', "\r\n").into_bytes();
     vec![
         ("with a length", plain("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello"), 200, "hello", true, 0),

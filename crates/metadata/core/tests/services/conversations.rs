@@ -17,7 +17,8 @@ use orlop_metadata_core::provider::{Options, SOURCES, Source};
 use crate::targets;
 use crate::trees::shown;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conversations");
+/// Where they lie.
+pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conversations");
 
 #[test]
 fn every_conversation_goes_as_written() {

@@ -350,11 +350,12 @@ proptest! {
                 _ => happens(number, DROPLET),
             };
             // What no broker and no kernel does.
-            let event = match event {
-                Event::Granted | Event::Unconnected if !is_awaited => Event::Deadline,
-                Event::Connected | Event::Received(_) | Event::Ended | Event::Broken if !is_open => Event::Deadline,
-                event => event,
+            let is_wrong = match &event {
+                Event::Granted | Event::Unconnected => !is_awaited,
+                Event::Connected | Event::Received(_) | Event::Ended | Event::Broken => !is_open,
+                Event::Start | Event::Told | Event::Deadline => false,
             };
+            let event = if is_wrong { Event::Deadline } else { event };
             if matches!(event, Event::Granted | Event::Unconnected) {
                 is_awaited = false;
                 is_open = event == Event::Granted;

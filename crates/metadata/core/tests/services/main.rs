@@ -4,5 +4,6 @@
 mod answers;
 mod conversations;
 mod fetching;
+mod seeds;
 mod targets;
 mod trees;

@@ -51,17 +51,23 @@ pub(crate) const BETWEEN: &[u8] = b"\n~\n";
 /// The first byte says which provider is asked, the second what is allowed; the rest is its answers, which it gives in turn,
 /// whatever the questions are. Each begins with a line of its status, and perhaps a word that comes as `Metadata-Flavor`.
 pub(crate) fn documents(data: &[u8]) {
-    let [which, options, rest @ ..] = data else { return };
+    let _ = documents_are_facts(data);
+}
+
+/// The same; whether facts came of it.
+pub(crate) fn documents_are_facts(data: &[u8]) -> bool {
+    let [which, options, rest @ ..] = data else { return false };
     let source = SOURCES[usize::from(*which) % SOURCES.len()];
     let options = Options { imds_v1: options & 1 == 1 };
     let mut given = Given::new(rest);
     let mut answers = Answers::default();
-    let facts = given.to_the_end(&mut answers, |answers| (source.read)(&Talk::new(answers, options)));
-    let Ok(facts) = facts else { return };
+    let facts = given.lead(&mut answers, |answers| (source.read)(&Talk::new(answers, options)));
+    let Ok(facts) = facts else { return false };
     check(&Tree::of(facts), source.provider);
     if let Some(report) = source.report {
-        let _ = given.to_the_end(&mut answers, |answers| report(&Talk::new(answers, options)));
+        let _ = given.lead(&mut answers, |answers| report(&Talk::new(answers, options)));
     }
+    true
 }
 
 /// Answers that are given in turn; when there is no more of them, all others are 404.
@@ -75,11 +81,7 @@ impl<'d> Given<'d> {
         Self { left: Some(data), asked: 0 }
     }
 
-    fn to_the_end<T>(
-        &mut self,
-        answers: &mut Answers,
-        run: impl Fn(&Answers) -> Result<T, Halt>,
-    ) -> Result<T, Failure> {
+    fn lead<T>(&mut self, answers: &mut Answers, run: impl Fn(&Answers) -> Result<T, Halt>) -> Result<T, Failure> {
         loop {
             match run(answers) {
                 Ok(done) => return Ok(done),

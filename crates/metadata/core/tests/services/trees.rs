@@ -31,10 +31,8 @@ pub(crate) fn shown(tree: &Tree, without_raw: bool) -> String {
     text
 }
 
-/// The example in LinuxKit's documentation, and the one that its own tests use.
-#[test]
-fn linuxkits_example_becomes_linuxkits_files() {
-    let example = r#"{
+/// The example in LinuxKit's documentation, which its own tests use as well.
+const EXAMPLE: &str = r#"{
   "ssh": {
     "entries": {
       "sshd_config": {
@@ -55,132 +53,129 @@ fn linuxkits_example_becomes_linuxkits_files() {
     }
   }
 }"#;
+
+#[test]
+fn linuxkits_example_becomes_linuxkits_files() {
     let files = "0755 foo/\n0644 foo/bar \"foobar\"\n0600 foo/baz \"bar\"\n0755 ssh/\n\
                  0600 ssh/sshd_config \"PermitRootLogin yes\\nPasswordAuthentication no\"\n";
-    assert_eq!(listed(example.as_bytes()), files);
+    assert_eq!(listed(EXAMPLE.as_bytes()), files);
 }
+
+/// User data, and the files that LinuxKit makes of it.
+const GOOD: &[(&str, &str, &str)] = &[
+    ("a file", r#"{"hostname": {"content": "foobar"}}"#, "0644 hostname \"foobar\"\n"),
+    ("an empty file", r#"{"empty": {"content": ""}}"#, "0644 empty \"\"\n"),
+    ("an empty folder", r#"{"empty": {"entries": {}}}"#, "0755 empty/\n"),
+    (
+        "a folder with permissions",
+        r#"{"restricted": {"perm": "0600", "entries": {"password": {"perm": "0600", "content": "secret"}}}}"#,
+        "0600 restricted/\n0600 restricted/password \"secret\"\n",
+    ),
+    (
+        "folders in folders",
+        r#"{"a": {"entries": {"b": {"entries": {"f": {"content": "2"}, "c": {"entries": {"f": {"content": "3"}}}}}}}}"#,
+        "0755 a/\n0755 a/b/\n0755 a/b/c/\n0644 a/b/c/f \"3\"\n0644 a/b/f \"2\"\n",
+    ),
+    (
+        "names that sort around a slash",
+        r#"{"a b": {"content": ""}, "a": {"entries": {"c": {"content": ""}}}}"#,
+        "0755 a/\n0644 a/c \"\"\n0644 a b \"\"\n",
+    ),
+    ("other letters, and nothing said", r#"{"a": {"Content": "x", "PERM": "", "entries": null}}"#, "0644 a \"x\"\n"),
+    ("permissions in short", r#"{"a": {"content": "x", "perm": "400"}}"#, "0400 a \"x\"\n"),
+    ("the later of two", r#"{"a": {"content": "x"}, "a": {"content": "y"}}"#, "0644 a \"y\"\n"),
+    ("no object", r#"["a"]"#, ""),
+    ("no JSON", "#!/bin/sh\necho {}\n", ""),
+    ("nothing", "", ""),
+    ("an empty object", " {}\n", ""),
+];
 
 #[test]
 fn entries_are_what_linuxkit_makes_of_them() {
-    for (what, user_data, want) in [
-        ("a file", r#"{"hostname": {"content": "foobar"}}"#, "0644 hostname \"foobar\"\n"),
-        ("an empty file", r#"{"empty": {"content": ""}}"#, "0644 empty \"\"\n"),
-        ("an empty folder", r#"{"empty": {"entries": {}}}"#, "0755 empty/\n"),
-        (
-            "a folder with permissions",
-            r#"{"restricted": {"perm": "0600", "entries": {"password": {"perm": "0600", "content": "secret"}}}}"#,
-            "0600 restricted/\n0600 restricted/password \"secret\"\n",
-        ),
-        (
-            "folders in folders",
-            r#"{"a": {"entries": {"b": {"entries": {"f": {"content": "2"}, "c": {"entries": {"f": {"content": "3"}}}}}}}}"#,
-            "0755 a/\n0755 a/b/\n0755 a/b/c/\n0644 a/b/c/f \"3\"\n0644 a/b/f \"2\"\n",
-        ),
-        (
-            "names that sort around a slash",
-            r#"{"a b": {"content": ""}, "a": {"entries": {"c": {"content": ""}}}}"#,
-            "0755 a/\n0644 a/c \"\"\n0644 a b \"\"\n",
-        ),
-        (
-            "other letters, and nothing said",
-            r#"{"a": {"Content": "x", "PERM": "", "entries": null}}"#,
-            "0644 a \"x\"\n",
-        ),
-        ("permissions in short", r#"{"a": {"content": "x", "perm": "400"}}"#, "0400 a \"x\"\n"),
-        ("the later of two", r#"{"a": {"content": "x"}, "a": {"content": "y"}}"#, "0644 a \"y\"\n"),
-        ("no object", r#"["a"]"#, ""),
-        ("no JSON", "#!/bin/sh\necho {}\n", ""),
-        ("nothing", "", ""),
-        ("an empty object", " {}\n", ""),
-    ] {
-        assert_eq!(listed(user_data.as_bytes()), want, "{what}");
+    for (what, user_data, want) in GOOD {
+        assert_eq!(listed(user_data.as_bytes()), *want, "{what}");
     }
 }
+
+/// An entry that cannot be a file, and what its owner is told.
+const BAD: &[(&str, &str, &str)] = &[
+    ("a way out", r#""../x": {"content": "SECRET"}"#, "! ../x: not written: a name has a \\\"/\\\" in it\n"),
+    (
+        "a way out in a folder",
+        r#""a": {"entries": {"..": {"content": "SECRET"}}}"#,
+        "! a/..: not written: a name is \\\".\\\" or \\\"..\\\"\n",
+    ),
+    (
+        "an absolute one",
+        r#""/etc/passwd": {"content": "SECRET"}"#,
+        "! /etc/passwd: not written: a name has a \\\"/\\\" in it\n",
+    ),
+    ("no name", r#""": {"content": "SECRET"}"#, "! : not written: a name is empty\n"),
+    ("a NUL", r#""a\u0000b": {"content": "SECRET"}"#, "! a\\0b: not written: a name has a control character in it\n"),
+    ("a new line", r#""a\nb": {"content": "SECRET"}"#, "! a\\nb: not written: a name has a control character in it\n"),
+    (
+        "neither",
+        r#""a": {"perm": "0600"}"#,
+        "! a: not written: it has to have either \\\"content\\\" or \\\"entries\\\"\n",
+    ),
+    (
+        "both",
+        r#""a": {"content": "SECRET", "entries": {}}"#,
+        "! a: not written: it has to have either \\\"content\\\" or \\\"entries\\\"\n",
+    ),
+    (
+        "a text alone",
+        r#""a": "SECRET""#,
+        "! a: not written: an entry is an object with \\\"content\\\", or with \\\"entries\\\"\n",
+    ),
+    ("content that is none", r#""a": {"content": 5}"#, "! a: not written: \\\"content\\\" has to be a string\n"),
+    (
+        "entries that are none",
+        r#""a": {"entries": ["SECRET"]}"#,
+        "! a: not written: an entry is an object with \\\"content\\\", or with \\\"entries\\\"\n",
+    ),
+    (
+        "permissions as a number",
+        r#""a": {"content": "SECRET", "perm": 420}"#,
+        "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
+    ),
+    (
+        "permissions that are none",
+        r#""a": {"content": "SECRET", "perm": "rw-"}"#,
+        "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
+    ),
+    (
+        "permissions with a sign",
+        r#""a": {"content": "SECRET", "perm": "+644"}"#,
+        "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
+    ),
+    (
+        "more bits than there are",
+        r#""a": {"content": "SECRET", "perm": "10000"}"#,
+        "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
+    ),
+    (
+        "a name of ours",
+        r#""userdata": {"content": "SECRET"}"#,
+        "! userdata: not written: the name is taken by what orlop-metadata writes itself\n",
+    ),
+    (
+        "another name of ours",
+        r#""provider": {"content": "SECRET"}"#,
+        "! provider: not written: the name is taken by what orlop-metadata writes itself\n",
+    ),
+    (
+        "where the broker works",
+        r#"".orlop-metadata": {"entries": {}}"#,
+        "! .orlop-metadata: not written: the name is taken by what orlop-metadata writes itself\n",
+    ),
+];
 
 #[test]
 fn what_cannot_be_a_file_is_left_out_by_its_name_and_the_rest_is_not() {
     let fine = "0644 fine \"\"\n";
-    for (what, entry, want) in [
-        ("a way out", r#""../x": {"content": "SECRET"}"#, "! ../x: not written: a name has a \\\"/\\\" in it\n"),
-        (
-            "a way out in a folder",
-            r#""a": {"entries": {"..": {"content": "SECRET"}}}"#,
-            "! a/..: not written: a name is \\\".\\\" or \\\"..\\\"\n",
-        ),
-        (
-            "an absolute one",
-            r#""/etc/passwd": {"content": "SECRET"}"#,
-            "! /etc/passwd: not written: a name has a \\\"/\\\" in it\n",
-        ),
-        ("no name", r#""": {"content": "SECRET"}"#, "! : not written: a name is empty\n"),
-        (
-            "a NUL",
-            r#""a\u0000b": {"content": "SECRET"}"#,
-            "! a\\0b: not written: a name has a control character in it\n",
-        ),
-        (
-            "a new line",
-            r#""a\nb": {"content": "SECRET"}"#,
-            "! a\\nb: not written: a name has a control character in it\n",
-        ),
-        (
-            "neither",
-            r#""a": {"perm": "0600"}"#,
-            "! a: not written: it has to have either \\\"content\\\" or \\\"entries\\\"\n",
-        ),
-        (
-            "both",
-            r#""a": {"content": "SECRET", "entries": {}}"#,
-            "! a: not written: it has to have either \\\"content\\\" or \\\"entries\\\"\n",
-        ),
-        (
-            "a text alone",
-            r#""a": "SECRET""#,
-            "! a: not written: an entry is an object with \\\"content\\\", or with \\\"entries\\\"\n",
-        ),
-        ("content that is none", r#""a": {"content": 5}"#, "! a: not written: \\\"content\\\" has to be a string\n"),
-        (
-            "entries that are none",
-            r#""a": {"entries": ["SECRET"]}"#,
-            "! a: not written: an entry is an object with \\\"content\\\", or with \\\"entries\\\"\n",
-        ),
-        (
-            "permissions as a number",
-            r#""a": {"content": "SECRET", "perm": 420}"#,
-            "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
-        ),
-        (
-            "permissions that are none",
-            r#""a": {"content": "SECRET", "perm": "rw-"}"#,
-            "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
-        ),
-        (
-            "permissions with a sign",
-            r#""a": {"content": "SECRET", "perm": "+644"}"#,
-            "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
-        ),
-        (
-            "more bits than there are",
-            r#""a": {"content": "SECRET", "perm": "10000"}"#,
-            "! a: not written: \\\"perm\\\" has to be a string of octal digits, like \\\"0644\\\"\n",
-        ),
-        (
-            "a name of ours",
-            r#""userdata": {"content": "SECRET"}"#,
-            "! userdata: not written: the name is taken by what orlop-metadata writes itself\n",
-        ),
-        (
-            "another name of ours",
-            r#""provider": {"content": "SECRET"}"#,
-            "! provider: not written: the name is taken by what orlop-metadata writes itself\n",
-        ),
-        (
-            "where the broker works",
-            r#"".orlop-metadata": {"entries": {}}"#,
-            "! .orlop-metadata: not written: the name is taken by what orlop-metadata writes itself\n",
-        ),
-    ] {
-        let said = listed(format!(r#"{{{entry}, "fine": {{"content": ""}}}}"#).as_bytes());
+    for (what, entry, want) in BAD {
+        let said = listed(beside_a_fine_one(entry).as_bytes());
         let want = want.replace("\\\"", "\"");
         assert!(said.contains(fine) && said.ends_with(&want), "{what}: {said}");
         assert!(!said.contains("SECRET"), "{what}: {said}");
@@ -336,6 +331,17 @@ fn what_has_no_room_is_left_out() {
     assert_eq!(paths, ["network-config", "vendordata"]);
     let told: Vec<&str> = tree.left_out.iter().map(|left_out| left_out.key()).collect();
     assert_eq!(told, ["userdata", "instance_id"]);
+}
+
+fn beside_a_fine_one(entry: &str) -> String {
+    format!(r#"{{{entry}, "fine": {{"content": ""}}}}"#)
+}
+
+/// User data for the fuzzer: what each is, and the text.
+pub(crate) fn user_data() -> Vec<(&'static str, String)> {
+    let good = GOOD.iter().map(|(what, user_data, _)| (*what, (*user_data).to_owned()));
+    let bad = BAD.iter().map(|(what, entry, _)| (*what, beside_a_fine_one(entry)));
+    good.chain(bad).chain([("linuxkits example", EXAMPLE.to_owned())]).filter(|(_, text)| !text.is_empty()).collect()
 }
 
 /// JSON that might be user data, deep and with the words that mean something.
