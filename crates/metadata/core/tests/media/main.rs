@@ -11,3 +11,4 @@ mod properties;
 mod seeds;
 mod sparse;
 mod targets;
+mod written_udf;
