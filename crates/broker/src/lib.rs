@@ -5,7 +5,7 @@
 //!
 //! A daemon is described by its [`Daemon`] and uses what it needs: [`command_line`] to understand its arguments,
 //! [`supervise`] and [`confine`] to become the processes that it consists of,
-//! [`exit`] for the table of codes in its help, [`instance`] to be the only one, [`folder`] for the places that it writes to, [`status`], [`posture`] and
+//! [`exit`] for the table of codes in its help, [`instance`] to be the only one, [`folder`] for the places that it writes to, [`hostname`] to name the host, [`status`], [`posture`] and
 //! [`metrics`] for what it says of itself, [`optional`] for workers that it can do without, [`control`] for orders while it runs, and [`ready`] to tell whoever started it
 //! that it works.
 //!
@@ -17,6 +17,7 @@ pub mod confine;
 pub mod control;
 pub mod exit;
 pub mod folder;
+pub mod hostname;
 pub mod instance;
 mod json;
 pub mod metrics;

@@ -26,6 +26,13 @@ pub const ALL: &[Dialect] = &[
         accepts: accepts::<orlop_dhcp_contract::Request>,
     },
     Dialect {
+        processes: &["metadata-network", "metadata-media"],
+        // There is nothing, because nobody answers.
+        good: &[7, 1],
+        not_canonical: &[7, 0x81, 0x00],
+        accepts: accepts::<orlop_metadata_contract::Request>,
+    },
+    Dialect {
         processes: &["ntp-worker"],
         // Let the clock run as its crystal does.
         good: &[1, 0, 0],

@@ -10,8 +10,12 @@ pub mod dialect;
 use orlop_sandbox::daemon::Daemon;
 
 /// Every daemon, in the order of their names.
-pub const ALL: &[&Daemon] =
-    &[&orlop_dhcp_profiles::DAEMON, &orlop_ntp_profiles::DAEMON, &orlop_sysctl_profiles::DAEMON];
+pub const ALL: &[&Daemon] = &[
+    &orlop_dhcp_profiles::DAEMON,
+    &orlop_metadata_profiles::DAEMON,
+    &orlop_ntp_profiles::DAEMON,
+    &orlop_sysctl_profiles::DAEMON,
+];
 
 /// The daemon of that name.
 #[must_use]

@@ -6,6 +6,7 @@ use orlop_sandbox::capability::Capability;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::canonical_json;
+use crate::spec::resources::Resources;
 
 /// The label's key.
 pub const KEY: &str = "org.mobyproject.config";
@@ -33,6 +34,9 @@ pub struct Label {
     /// Files that can only be read. A list stands for the runtime's own, which would keep the settings of the kernel as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readonly_paths: Vec<String>,
+    /// Which devices can be used beside those that every container has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     /// What is made ready outside before the container starts.
     pub runtime: Runtime,
 }
@@ -157,6 +161,7 @@ pub(crate) mod tests {
             readonly: true,
             no_new_privileges: true,
             readonly_paths: Vec::new(),
+            resources: None,
             runtime: Runtime { mkdir: vec!["/run/a".into()] },
         }
     }

@@ -11,10 +11,11 @@ use std::process::Command;
 use orlop_image::label::{Label, Namespace, Runtime};
 use orlop_image::lock;
 use orlop_image::recipe::{BadRecipe, Recipe};
+use orlop_image::spec::resources::{DeviceRule, Resources};
 use orlop_image::tree::{Node, Tree};
 use orlop_image::workspace::Workspace;
 use orlop_sandbox::capability::{Capability, SUPERVISOR};
-use orlop_sandbox::daemon::{Bind, Daemon, Processes};
+use orlop_sandbox::daemon::{Bind, Daemon, Grant, Processes};
 use serde::Deserialize;
 
 fn recipes() -> Vec<(PathBuf, Recipe)> {
@@ -189,10 +190,18 @@ fn a_daemons_label_is_what_the_daemon_says_of_itself() {
                 [] => Vec::new(),
                 [..] => ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"].map(str::to_owned).to_vec(),
             },
+            resources: daemon.workers.iter().any(|worker| worker.grants.contains(&Grant::Disk)).then(disks),
             runtime: Runtime { mkdir: daemon.binds.iter().map(|bind| bind.path.to_owned()).collect() },
         };
         assert_eq!(recipe.label, want, "{}", daemon.name);
     }
+}
+
+/// Every disk, for reading alone.
+fn disks() -> Resources {
+    let read =
+        DeviceRule { allow: true, kind: Some("b".to_owned()), access: Some("r".to_owned()), ..DeviceRule::default() };
+    Resources { devices: vec![read], ..Resources::default() }
 }
 
 /// The supervisor looks for its workers beside itself; started by an alias, it takes another program's place.

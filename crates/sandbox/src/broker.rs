@@ -19,7 +19,7 @@ use rustix::process::Pid;
 use crate::channel::{BrokerChannel, Message, Received, Socket};
 use crate::daemon::Daemon;
 use crate::fatal::{Exit, Fatal};
-use crate::landlock::{self, Paths};
+use crate::landlock::{self, Reach};
 use crate::posture::{Gap, Gaps, Posture, Status};
 use crate::privileges;
 use crate::profile::{FIRST_REQUEST_SLOT, Landlock, Layers, Need, Profile, READY_SLOT, ROSTER_SLOT};
@@ -91,8 +91,10 @@ pub struct Keep<'p> {
     pub adjust: &'p [&'p Path],
     /// Directories in which it makes, writes, renames and removes files.
     pub write: &'p [&'p Path],
-    /// Ports to which it connects TCP sockets for its workers.
+    /// TCP ports of others that it connects to.
     pub connect: &'p [u16],
+    /// TCP ports of this machine that it connects from, where it does not leave the choice to the kernel.
+    pub bind: &'p [u16],
     /// Whether less than all of Landlock is fatal, in broker and worker.
     pub require_landlock: bool,
 }
@@ -158,7 +160,7 @@ impl Broker {
     /// grants it.
     pub fn narrow(self, keep: Keep<'_>) -> Result<Narrow, Fatal> {
         let Self { daemon, profile, parent, own, supervisor, roster, ready: _, requests, deadline, hellos } = self;
-        let Keep { read, adjust, write, connect, require_landlock } = keep;
+        let Keep { read, adjust, write, connect, bind, require_landlock } = keep;
         let filters = Filters::compile(profile)?;
         let kept = profile.capabilities();
         privileges::require(profile.keep)?;
@@ -175,7 +177,7 @@ impl Broker {
         privileges::die_with(parent)?;
         let Landlock { need, .. } = profile.landlock;
         let need = if require_landlock { Need::Require } else { need };
-        let landlock = landlock::restrict(need, Paths { read, adjust, write, connect })?;
+        let landlock = landlock::restrict(need, Reach { read, adjust, write, connect, bind })?;
         landlock.judge(need, "broker")?;
         let status = Status::read(&own).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))?;
         if status.threads != 1 {

@@ -1,12 +1,14 @@
 //! TCP sockets that brokers connect and workers use.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, ipproto};
+use socket2::SockRef;
 use tokio::io::Interest;
 
 use crate::datagram;
@@ -52,9 +54,38 @@ impl Connection {
 /// # Errors
 /// When no route leads to `peer`, or there is no descriptor left.
 pub fn open_connecting(peer: SocketAddr) -> io::Result<OwnedFd> {
+    connecting(open(peer)?, peer)
+}
+
+/// As [`open_connecting`], through `interface` and no other, whatever becomes of the routes; with `low_port` from one of [`LOW_PORTS`], by
+/// which others know that root asks and which takes `CAP_NET_BIND_SERVICE`.
+///
+/// # Errors
+/// As [`open_connecting`]; there is no such interface, or all those ports are taken.
+pub fn open_connecting_through(interface: NonZeroU32, peer: SocketAddr, low_port: bool) -> io::Result<OwnedFd> {
+    let socket = open(peer)?;
+    // An option of sockets of both families.
+    SockRef::from(&socket).bind_device_by_index_v4(Some(interface))?;
+    if low_port {
+        let any = if peer.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let bind = |port| rustix::net::bind(&socket, &SocketAddr::new(any, port));
+        let taken = LOW_PORTS.into_iter().map(bind).find(|bound| *bound != Err(Errno::ADDRINUSE));
+        taken.unwrap_or(Err(Errno::ADDRINUSE))?;
+    }
+    connecting(socket, peer)
+}
+
+/// The ports that [`open_connecting_through`] takes for low ones: few of those below 1024, because a broker names each to Landlock.
+pub const LOW_PORTS: [u16; 16] =
+    [1023, 1022, 1021, 1020, 1019, 1018, 1017, 1016, 1015, 1014, 1013, 1012, 1011, 1010, 1009, 1008];
+
+fn open(peer: SocketAddr) -> io::Result<OwnedFd> {
     let family = if peer.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    Ok(rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?)
+}
+
+fn connecting(socket: OwnedFd, peer: SocketAddr) -> io::Result<OwnedFd> {
     match rustix::net::connect(&socket, &peer) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(errno) => Err(errno.into()),
@@ -97,6 +128,27 @@ mod tests {
             }
             assert_eq!(heard, b"answer");
         });
+    }
+
+    #[test]
+    fn a_connection_through_an_interface_stays_there() {
+        let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = peer.local_addr().unwrap();
+        let loopback = NonZeroU32::new(1).unwrap();
+        let socket = open_connecting_through(loopback, address, false).unwrap();
+        let _accepted = peer.accept().unwrap();
+        assert_eq!(SockRef::from(&socket).device_index_v4().unwrap(), Some(loopback));
+        assert!(open_connecting_through(NonZeroU32::MAX, address, false).is_err());
+    }
+
+    #[test]
+    fn a_low_port_is_one_that_only_root_has() {
+        let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+        let opened = open_connecting_through(NonZeroU32::MIN, peer.local_addr().unwrap(), true);
+        match opened {
+            Ok(_socket) => assert!(LOW_PORTS.contains(&peer.accept().unwrap().1.port())),
+            Err(refused) => assert_eq!(Errno::from_io_error(&refused), Some(Errno::ACCESS), "as an ordinary user"),
+        }
     }
 
     #[test]

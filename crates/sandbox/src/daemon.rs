@@ -66,6 +66,10 @@ pub enum Grant {
     Joint,
     /// A file of the container's, open for reading.
     File,
+    /// A TCP socket that is connected to a peer, which its worker speaks to.
+    Stream,
+    /// A disk or another file, open for reading.
+    Disk,
 }
 
 /// When a worker is started, and what its end means.

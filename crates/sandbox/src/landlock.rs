@@ -7,8 +7,8 @@ use core::fmt;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, NetPort, PathBeneath, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, NetPort, PathBeneath, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use postcard::experimental::max_size::MaxSize;
 use rustix::fs::{Mode, OFlags};
@@ -51,29 +51,31 @@ impl fmt::Display for Enforced {
 
 /// What stays reachable under Landlock. A path that does not exist is left out.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Paths<'p> {
+pub struct Reach<'p> {
     /// Directories and files that may be read.
     pub read: &'p [&'p Path],
     /// Directories and files that may be read and written as they are: nothing there is made, removed or emptied.
     pub adjust: &'p [&'p Path],
     /// Directories and files in which files may be made, written, renamed and removed.
     pub write: &'p [&'p Path],
-    /// Ports to which TCP sockets may be connected, at whatever address.
+    /// TCP ports of others that may be connected to.
     pub connect: &'p [u16],
+    /// TCP ports of this machine that may be connected from, beside those of the kernel's choice.
+    pub bind: &'p [u16],
 }
 
 /// The interface that has everything we ask for: files since 1, TCP since 4, scopes since 6 (Linux 6.12).
 const WANTED: ABI = ABI::V6;
 
-/// Restricts this process to `paths`, and proves it.
+/// Restricts this process to `reach`, and proves it.
 ///
 /// # Errors
 /// When the kernel has Landlock and does not enforce it. That it has none is no error here.
-pub fn restrict(need: Need, paths: Paths<'_>) -> Result<Enforced, Fatal> {
+pub fn restrict(need: Need, reach: Reach<'_>) -> Result<Enforced, Fatal> {
     if need == Need::Off {
         return Ok(Enforced::Off);
     }
-    let enforced = enforce(paths).map_err(|cause| Fatal::os("Landlock failed", cause))?;
+    let enforced = enforce(reach).map_err(|cause| Fatal::os("Landlock failed", cause))?;
     if enforced == Enforced::Absent {
         return Ok(enforced);
     }
@@ -86,7 +88,7 @@ pub fn restrict(need: Need, paths: Paths<'_>) -> Result<Enforced, Fatal> {
     }
 }
 
-fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
+fn enforce(reach: Reach<'_>) -> Result<Enforced, RulesetError> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(WANTED))?
@@ -105,7 +107,7 @@ fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
         | AccessFs::RemoveDir
         | AccessFs::MakeSock
         | AccessFs::Refer;
-    for (list, access) in [(paths.read, read), (paths.adjust, adjust), (paths.write, write)] {
+    for (list, access) in [(reach.read, read), (reach.adjust, adjust), (reach.write, write)] {
         for path in list {
             // Not by the library's own `PathFd`: with musl the standard library takes O_PATH for a mode of access and leaves it
             // out, so that a folder which is closed now, and may be open later, would get no rule.
@@ -116,8 +118,10 @@ fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
             ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
         }
     }
-    for port in paths.connect {
-        ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+    for (list, access) in [(reach.connect, AccessNet::ConnectTcp), (reach.bind, AccessNet::BindTcp)] {
+        for port in list {
+            ruleset = ruleset.add_rule(NetPort::new(*port, access))?;
+        }
     }
     let status = ruleset.restrict_self()?;
     Ok(match (status.ruleset, status.landlock) {

@@ -31,6 +31,7 @@ pub mod device_program;
 pub mod fatal;
 pub mod folder_watch;
 pub mod hardware_clock;
+pub mod hypervisor;
 pub mod joint;
 pub mod landlock;
 mod limits;

@@ -1,4 +1,5 @@
-//! What the kernel tells everybody who listens, over netlink: of network interfaces, of modules, and of devices that change.
+//! What the kernel tells everybody who listens, over netlink: of network interfaces and routes, of modules, disks, and devices that
+//! change.
 //!
 //! A broker opens these sockets before it narrows itself; to hear takes no system call beyond those of every broker. Whatever
 //! comes there is a reason to look, and no more: another process with `CAP_NET_ADMIN` could say it, too.
@@ -58,6 +59,23 @@ impl Multicast {
         Self::open(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS, &of_changes())
     }
 
+    /// Hears of whatever may change where a packet goes: interfaces, addresses and routes, IPv4 and IPv6.
+    ///
+    /// # Errors
+    /// The kernel has no such socket to give.
+    pub fn routes() -> io::Result<Self> {
+        Self::open(None, RTMGRP_LINK | RTMGRP_ADDRESSES | RTMGRP_ROUTES, &[])
+    }
+
+    /// Hears of every device that comes, changes or goes, disks among them: `add@/devices/…/block/NAME`, and `change@…` when a
+    /// disc is put into its drive. The device's node may be made after that.
+    ///
+    /// # Errors
+    /// The kernel has no such socket to give.
+    pub fn devices() -> io::Result<Self> {
+        Self::open(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS, &[])
+    }
+
     fn open(protocol: Option<Protocol>, groups: u32, filter: &[SockFilter]) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?;
@@ -81,6 +99,24 @@ impl Multicast {
     }
 }
 
+/// The value of the first attribute of this kind among `attributes`, which begin at multiples of four bytes, each behind its
+/// length and its kind (RFC 3549 section 2.3.1; linux/netlink.h).
+#[must_use]
+pub fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
+    loop {
+        let (length, rest) = attributes.split_first_chunk::<2>()?;
+        let (found, _) = rest.split_first_chunk::<2>()?;
+        let length = usize::from(u16::from_ne_bytes(*length));
+        if u16::from_ne_bytes(*found) == kind {
+            return attributes.get(ATTRIBUTE..length);
+        }
+        attributes = attributes.get(length.max(ATTRIBUTE).next_multiple_of(ATTRIBUTE)..)?;
+    }
+}
+
+/// Bytes of an attribute's length and kind.
+const ATTRIBUTE: usize = 4;
+
 fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Heard> {
     let mut none = RecvAncillaryBuffer::default();
     match recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut none, RecvFlags::DONTWAIT) {
@@ -92,6 +128,11 @@ fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Heard> {
 
 /// linux/rtnetlink.h: the group of link changes, as a bit.
 const RTMGRP_LINK: u32 = 1;
+
+/// linux/rtnetlink.h: `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`.
+const RTMGRP_ADDRESSES: u32 = 0x10 | 0x100;
+/// linux/rtnetlink.h: `RTMGRP_IPV4_ROUTE` and `RTMGRP_IPV6_ROUTE`.
+const RTMGRP_ROUTES: u32 = 0x40 | 0x400;
 
 /// lib/kobject_uevent.c: the kernel's own events, which udev sends on to another group.
 const KERNEL_EVENTS: u32 = 1;
@@ -206,6 +247,8 @@ mod tests {
             Multicast::links().unwrap();
             Multicast::modules().unwrap();
             Multicast::changes().unwrap();
+            Multicast::routes().unwrap();
+            Multicast::devices().unwrap();
         });
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use rustix::process::Pid;
 
 use crate::fatal::{Exit, Fatal};
-use crate::landlock::{self, Paths};
+use crate::landlock::{self, Reach};
 use crate::posture::{Posture, Status};
 use crate::profile::{Need, Profile, Root};
 use crate::seccomp::Filters;
@@ -47,7 +47,7 @@ pub(crate) fn drop_user(profile: &Profile, parent: Option<Pid>) -> Result<(), Fa
 
 /// Puts Landlock and the system call filters in force. `status` is this process's `/proc/self/status`.
 pub(crate) fn lock(profile: &Profile, status: File, filters: &Filters) -> Result<Posture, Fatal> {
-    let landlock = landlock::restrict(profile.landlock.need, Paths::default())?;
+    let landlock = landlock::restrict(profile.landlock.need, Reach::default())?;
     let file = status;
     let status = Status::read(&file).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))?;
     drop(file);

@@ -5,6 +5,7 @@
 //! registering a descriptor with tokio.
 
 mod hardware_clock;
+mod hypervisor;
 mod inherited;
 mod process;
 mod program;
@@ -18,6 +19,7 @@ pub use libc as numbers;
 
 pub use hardware_clock::Time;
 pub(crate) use hardware_clock::{EXTENDED, LOOKS, PLAIN, PRECISE, read_extended, read_plain, read_precise};
+pub(crate) use hypervisor::cpuid;
 pub(crate) use inherited::{open_files, take_inherited, with_descriptor};
 pub(crate) use process::{
     Spawn, Waited, block_signals, close_from, default_child_signal, default_fault_signals, drop_bounding, fork,

@@ -13,8 +13,8 @@ use crate::setup::{self, Need};
 use crate::steps::Steps;
 use crate::workspace::{Package, Workspace};
 
-/// Longer inputs only slow the search down: the largest frame of any target is below this.
-const MAX_INPUT: usize = 4096;
+/// Longer inputs only slow the search down, but where a seed is longer: a disk is, the frames of all targets are not.
+const MAX_INPUT: u64 = 4096;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
@@ -77,7 +77,9 @@ fn fuzz(root: &Path, workspace: &Workspace, target: &str, seconds: u32) -> Resul
     let (corpus, seeds) = (folder.join("corpus").join(target), folder.join("seeds").join(target));
     let dictionary = folder.join("dict").join(format!("{target}.dict"));
     let artifacts = folder.join("artifacts").join(target);
-    let seed_count = files(&seeds).len();
+    let seed_files = files(&seeds);
+    let seed_count = seed_files.len();
+    let longest = seed_files.iter().filter_map(|seed| Some(fs::metadata(seed).ok()?.len())).fold(MAX_INPUT, u64::max);
     ensure!(
         seed_count > 0,
         "no seeds in {}; help: commit at least one valid input, named for what it is",
@@ -89,7 +91,7 @@ fn fuzz(root: &Path, workspace: &Workspace, target: &str, seconds: u32) -> Resul
     cargo.args(["fuzz", "run", "--fuzz-dir", "fuzz", "--debug-assertions", target]).arg(&corpus).arg(&seeds).arg("--");
     cargo.args([
         format!("-max_total_time={seconds}"),
-        format!("-max_len={MAX_INPUT}"),
+        format!("-max_len={longest}"),
         "-print_final_stats=1".to_owned(),
     ]);
     if dictionary.is_file() {

@@ -120,6 +120,8 @@ fn tried(workspace: &Workspace, folder: &Path, chosen: &[Subject], jobs: NonZero
     }
     // Copies lie on the disk of the target folder, and each builds into its own. Nobody reads a backtrace of theirs.
     cargo.env("TMPDIR", &copies).env_remove("CARGO_TARGET_DIR");
+    // Of tests that change bytes at random: what a mutant breaks, a few of them show.
+    cargo.env("ORLOP_MUTATIONS", "500");
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "false").env("RUST_BACKTRACE", "0");
     let words = command::shown(&cargo);
     let status = command::ended(&words, &mut cargo);

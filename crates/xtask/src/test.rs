@@ -43,6 +43,7 @@ const ROOT_TESTS: &[RootTests] = &[
     ATTACKS,
     RootTests { package: "orlop-test-frame", threads: 2 },
     RootTests { package: "orlop-test-dhcp", threads: 2 },
+    RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
     MACHINES,
     SETTINGS,
@@ -81,6 +82,7 @@ const SET_UP: &[Need] = &[Need::Tests, Need::Musl, Need::Images, Need::Aarch64Mu
 /// The tests of the whole daemon, run once more with the binaries of another C library, and those of the images.
 const WITH_MUSL: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
+    RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
     SETTINGS,
     // Images are made of these binaries, and the specs are locked to such images.

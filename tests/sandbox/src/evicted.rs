@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use orlop_sandbox::landlock::{self, Enforced, Paths};
+use orlop_sandbox::landlock::{self, Enforced, Reach};
 use orlop_sandbox::profile::Need;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::mount::{MountFlags, mount};
@@ -123,8 +123,8 @@ pub fn behind(arguments: &[String]) -> Result<()> {
     let held = case.and_then(|case| case.holds).map(|path| open(path, OFlags::PATH)).transpose()?;
     let path = [Path::new(case.map_or(TREE, |case| case.adjusts))];
     let paths = match key.as_str() {
-        "write" => Paths { write: &path, ..Paths::default() },
-        _ => Paths { adjust: &path, ..Paths::default() },
+        "write" => Reach { write: &path, ..Reach::default() },
+        _ => Reach { adjust: &path, ..Reach::default() },
     };
     let tree = open(TREE, OFlags::PATH | OFlags::DIRECTORY)?;
     if !matches!(landlock::restrict(Need::Require, paths)?, Enforced::Full { .. } | Enforced::Partial { .. }) {

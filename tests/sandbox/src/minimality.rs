@@ -14,7 +14,7 @@ use crate::arena::Arena;
 use crate::arena::trial::Trial;
 use crate::listener::Listener;
 use crate::target::Target;
-use crate::workload::{ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, RELEASE, TOUCH, WAIT};
+use crate::workload::{ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, READ, RELEASE, TOUCH, WAIT};
 
 /// Why a rule stays that the workload cannot notice here, if it does.
 fn kept(name: &str) -> Option<&'static str> {
@@ -110,6 +110,7 @@ fn script(target: &Target) -> impl Iterator<Item = &'static (&'static str, Messa
         HEAR_DATAGRAM => target.hears_datagrams(),
         WAIT => target.has_a_timer(),
         TOUCH => target.is_applier(),
+        READ => target.reads_disks(),
         RELEASE => target.is_applier() || target.is_granted(),
         _ => true,
     };
@@ -123,6 +124,7 @@ const SCRIPT: &[(&str, Message, u32)] = &[
     ("hear a datagram", (HEAR_DATAGRAM, 0), DATAGRAM_LEN),
     ("wait for a timer", (WAIT, 5), 1),
     ("read and write a file", (TOUCH, 0), 0x61_62),
+    ("read a disk", (READ, 0), 0x61),
     ("take and return memory", (GROW, 4 << 20), 12_582_907 + 2048),
     ("log", (LOG, 0), 1),
     ("let 200 descriptors go", (RELEASE, 200), 200),
@@ -181,7 +183,7 @@ fn step(arena: &Arena, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
             UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.send_to(&datagram, socket.local_addr()?)?;
             heard(channel)
         }
-        TOUCH => {
+        TOUCH | READ => {
             let file = rustix::fs::memfd_create(c"setting", rustix::fs::MemfdFlags::CLOEXEC)?;
             rustix::io::write(&file, b"a")?;
             say(channel, order, Some(file.as_fd()))?;

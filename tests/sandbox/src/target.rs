@@ -48,13 +48,15 @@ fn of(daemon: &'static Daemon) -> impl Iterator<Item = Target> {
 }
 
 /// Where workers differ: one that is granted nothing reads nothing but its channel, one with connected sockets speaks to
-/// their peers.
+/// their peers, one with disks reads them.
 fn otherwise(profile: &Profile, grants: &[Grant]) -> Vec<(&'static str, End)> {
     let reads = profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
     let deaf = (!reads).then_some(("leaked-file", End::Refused(libc::ENOSYS)));
-    let speaks =
-        grants.contains(&Grant::Connected).then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
-    deaf.into_iter().chain(speaks).collect()
+    let peers = [Grant::Connected, Grant::Stream].iter().any(|grant| grants.contains(grant));
+    let speaks = peers.then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
+    let disks = grants.contains(&Grant::Disk);
+    let looks = disks.then_some(("read-granted-file", End::Purpose("it reads what it is handed")));
+    deaf.into_iter().chain(speaks).chain(looks).collect()
 }
 
 /// Where appliers differ: they read and write what they are handed, and nobody looks at what they end with.
@@ -110,10 +112,16 @@ impl Target {
         self.profile.role == Role::Applier
     }
 
-    /// Whether UDP sockets are among what it is granted.
+    /// Whether sockets are among what it is granted that are no packet listeners; a UDP socket stands for all of them.
     #[must_use]
     pub fn hears_datagrams(&self) -> bool {
-        self.grants.contains(&Grant::Datagram) || self.grants.contains(&Grant::Connected)
+        [Grant::Datagram, Grant::Connected, Grant::Stream].iter().any(|grant| self.grants.contains(grant))
+    }
+
+    /// Whether disks are among what it is granted.
+    #[must_use]
+    pub fn reads_disks(&self) -> bool {
+        self.grants.contains(&Grant::Disk)
     }
 
     /// Whether it is granted anything: what is no longer needed has to be let go.

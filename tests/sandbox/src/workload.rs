@@ -39,6 +39,9 @@ pub(crate) const TOUCH: u8 = 8;
 /// Hear one datagram from the UDP socket that comes along; answer with its length, if it is known who has sent it.
 pub(crate) const HEAR_DATAGRAM: u8 = 9;
 
+/// Read a byte of the file that comes along; answer with it.
+pub(crate) const READ: u8 = 10;
+
 /// Conversation number of this test.
 const PROTOCOL: u32 = 0x7e57;
 
@@ -87,6 +90,12 @@ fn touch(file: &OwnedFd) -> Result<u32> {
     Ok(u32::from(before[0]) << 8 | u32::from(after[0]))
 }
 
+fn read(file: &OwnedFd) -> Result<u32> {
+    let mut byte = [0];
+    rustix::io::pread(file, &mut byte, 0)?;
+    Ok(byte[0].into())
+}
+
 fn log() -> u32 {
     u32::from(std::io::stderr().write_all(b"INFO worker logged\n").is_ok())
 }
@@ -116,6 +125,7 @@ async fn serve(context: Context<Message, Message, BootTimer>) -> Result<u8> {
             ECHO => number + 1,
             HEAR => hear(received.fd.context("no listener")?).await.context("heard nothing")?,
             HEAR_DATAGRAM => hear_datagram(received.fd.context("no socket")?).await.context("heard nothing")?,
+            READ => read(&received.fd.context("no file")?)?,
             WAIT => wait(&timer, number).await.context("no timer")?,
             GROW => grow(number).context("no memory")?,
             LOG => log(),

@@ -84,6 +84,7 @@ trait Subject {
 fn subject(daemon: &'static Daemon) -> Box<dyn Subject> {
     match daemon.name {
         "dhcp" => Box::new(Dhcp::new()),
+        "metadata" => Box::new(Metadata(Host::new(daemon.name).unwrap(), daemon.program)),
         "ntp" => Box::new(Ntp::new()),
         "sysctl" => Box::new(Sysctl(Host::new(daemon.name).unwrap(), daemon.program)),
         other => panic!("this suite does not know how {other} is seen to work"),
@@ -211,6 +212,33 @@ impl Subject for Sysctl {
     fn end(&mut self, _: &str) {}
 }
 
+/// It runs once, as well. What it writes is what the user has put into a file.
+struct Metadata(Host, &'static str);
+
+impl Subject for Metadata {
+    fn host(&self) -> &Host {
+        &self.0
+    }
+
+    fn begin(&mut self, what: &str) {
+        self.0.write("/etc/userdata", r#"{"motd": {"content": "hello"}}"#).unwrap();
+        let mut command = self.0.command(binaries::paths(&[self.1]).remove(0));
+        let mut run = self.0.spawn(self.1, command.arg("file=/etc/userdata")).unwrap();
+        assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(0), "{what}: {}", run.text());
+        assert!(!run.text().contains("have ended"), "{what}: {}", run.text());
+        assert_eq!(self.0.read(&format!("{PRODUCT}/motd")).unwrap(), "hello", "{what}");
+    }
+
+    fn works(&mut self, _: bool, what: &str) {
+        self.begin(what);
+    }
+
+    fn end(&mut self, _: &str) {}
+}
+
+/// What is in it is what the machine is told: who may write there tells the machine, with or without a daemon.
+const PRODUCT: &str = "/run/config";
+
 /// Each folder anew, as a small file system of its own (so does our init), with the bait.
 fn lay_out(host: &Host, folders: &[&str]) {
     for folder in folders {
@@ -238,12 +266,14 @@ fn whatever_a_neighbour_does_in_a_shared_folder_the_daemon_works_and_begins_anew
     let Some(_) = testbed(&needed) else { return };
     let (mut done, mut refused) = (0, 0);
     for daemon in orlop_fleet::ALL {
-        let folders: Vec<&str> = daemon.binds.iter().filter(|bind| !bind.read_only).map(|bind| bind.path).collect();
+        let every: Vec<&str> = daemon.binds.iter().filter(|bind| !bind.read_only).map(|bind| bind.path).collect();
         let mut subject = subject(daemon);
         for access in [Access::ReadOnly, Access::Writable] {
+            let is_shared = |folder: &&str| access == Access::ReadOnly || *folder != PRODUCT;
+            let folders: Vec<&str> = every.iter().copied().filter(is_shared).collect();
             for attempt in TRIES {
                 let what = format!("{}, {}, {}", daemon.name, access.option(), attempt.name);
-                lay_out(subject.host(), &folders);
+                lay_out(subject.host(), &every);
                 subject.begin(&what);
                 let (mut deeds, mut row) = (Vec::new(), String::new());
                 for folder in folders.iter().filter(|folder| !(is_own(folder) && attempt.name.starts_with("lock "))) {

@@ -1,21 +1,17 @@
 //! This host's name: read for option 12 and set from it.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+#[cfg(test)]
 use std::path::Path;
 
+use orlop_broker::hostname::{self as kernel, MAX_LEN};
 use orlop_dhcp_contract::DomainName;
 
 use crate::config::SetHostname;
 
-/// The kernel's hostname, through a file that stays open: as uid 0 this needs no CAP_SYS_ADMIN.
+/// The kernel's hostname, as a server may set it.
 #[derive(Debug)]
-pub struct Hostname {
-    file: File,
-    /// Why it is open for reading only: the kernel's number for it.
-    read_only: Option<i32>,
-}
+pub struct Hostname(kernel::Hostname);
 
 /// What became of the name that a server gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,20 +25,18 @@ pub enum Naming {
 }
 
 impl Hostname {
-    /// Opens the file. To be done before the sandbox narrows. Where it cannot be written (not as uid 0, or `/proc/sys` is mounted
-    /// read-only in this container), [`Hostname::apply`] will say so wherever it would change something.
+    /// Opens the file. To be done before the sandbox narrows. Where it cannot be written, [`Hostname::apply`] will say so wherever
+    /// it would change something.
     ///
     /// # Errors
     /// There is no `/proc`.
     pub fn open() -> io::Result<Self> {
-        Self::open_at(Path::new(PATH))
+        kernel::Hostname::open().map(Self)
     }
 
+    #[cfg(test)]
     fn open_at(path: &Path) -> io::Result<Self> {
-        match OpenOptions::new().read(true).write(true).open(path) {
-            Ok(file) => Ok(Self { file, read_only: None }),
-            Err(why) => Ok(Self { file: File::open(path)?, read_only: Some(why.raw_os_error().unwrap_or_default()) }),
-        }
+        kernel::Hostname::open_at(path).map(Self)
     }
 
     /// The name now.
@@ -50,10 +44,7 @@ impl Hostname {
     /// # Errors
     /// The kernel refuses.
     pub fn current(&self) -> io::Result<String> {
-        let mut bytes = [0; MAX_LEN + 1];
-        let length = self.file.read_at(&mut bytes, 0)?;
-        let name = bytes.get(..length).unwrap_or_default();
-        Ok(String::from_utf8_lossy(name).trim_end_matches(['\n', '\0']).to_owned())
+        self.0.current()
     }
 
     /// Takes `name` for this host where `when` allows it. Of a name that the kernel has no room for, the first label.
@@ -74,13 +65,7 @@ impl Hostname {
         if !wanted || !given.is_host_name() {
             return Ok(Naming::Kept);
         }
-        if let Some(why) = self.read_only {
-            return Err(io::Error::from_raw_os_error(why));
-        }
-        // In one piece, from the start: the kernel ignores what is written elsewhere.
-        if self.file.write_at(name.as_bytes(), 0)? != name.len() {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
+        self.0.set(name)?;
         Ok(Naming::Set)
     }
 }
@@ -95,10 +80,6 @@ pub fn is_default(name: &str) -> bool {
 fn fitting(name: &str) -> &str {
     if name.len() <= MAX_LEN { name } else { name.split('.').next().unwrap_or(name) }
 }
-
-const PATH: &str = "/proc/sys/kernel/hostname";
-/// `__NEW_UTS_LEN`. A label has at most 63 characters, so the first always fits.
-const MAX_LEN: usize = 64;
 
 #[cfg(test)]
 mod tests {

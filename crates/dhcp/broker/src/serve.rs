@@ -68,10 +68,10 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let read = readable(settings.path());
     let keep = Keep {
         read: &read.each_ref().map(PathBuf::as_path),
-        adjust: &[],
         write: &writable(config),
         connect: &[],
         require_landlock: config.require_landlock,
+        ..Keep::default()
     };
     confine(broker, keep, PROTOCOL).await
 }

@@ -85,10 +85,10 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     connect.extend(secured().filter_map(|source| source.place.port()));
     let keep = Keep {
         read: &read,
-        adjust: &[],
         write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],
         connect: &connect,
         require_landlock: config.require_landlock,
+        ..Keep::default()
     };
     confine(broker, keep, PROTOCOL).await
 }

@@ -30,6 +30,7 @@ const SIMPLE: Daemon = Daemon {
     capabilities: &[],
     binds: &[],
     processes: Processes::Own,
+    settings: &[],
 };
 const JOINED: Daemon = Daemon { broker: &ASKING_BROKER, workers: &THREE, joined: &[(1, 2)], ..SIMPLE };
 

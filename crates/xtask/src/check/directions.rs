@@ -65,8 +65,23 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     // Messages are derived, and their maximum size with them.
     ("contract", &["postcard", "serde", "thiserror"]),
     // DHCP: one canonical option at a time, and IPv4/UDP headers. DNS: compressed names. All behind our length checks. NTP: the
-    // clock filter alone, behind one module; packets are read by ours.
-    ("core", &["dhcproto", "hickory-proto", "ntp-proto", "smoltcp", "thiserror"]),
+    // clock filter alone, behind one module; packets are read by ours. Metadata: heads of HTTP answers once they are whole, JSON
+    // into a value of ours that counts its depth and size, base64, and gzip into a room of a known size.
+    (
+        "core",
+        &[
+            "base64",
+            "dhcproto",
+            "flate2",
+            "hickory-proto",
+            "httparse",
+            "ntp-proto",
+            "serde",
+            "serde_json",
+            "smoltcp",
+            "thiserror",
+        ],
+    ),
 ];
 
 /// Crates that read bytes from the network: no broker links one. A trailing `-` stands for a family.

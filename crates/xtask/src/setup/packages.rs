@@ -88,6 +88,9 @@ pub(super) const DEBIAN_PACKAGES: &[DebianPackage] = &[
         needs: RIVALS,
     },
     DebianPackage { name: "isc-dhcp-client", programs: &["dhclient"], why: "rival client: dhclient", needs: RIVALS },
+    DebianPackage { name: "genisoimage", programs: &["genisoimage"], why: "seed discs", needs: &[Need::Tests] },
+    DebianPackage { name: "dosfstools", programs: &["mkfs.vfat"], why: "seed disks with FAT", needs: &[Need::Tests] },
+    DebianPackage { name: "mtools", programs: &["mcopy"], why: "files on them", needs: &[Need::Tests] },
     DebianPackage { name: "cpio", programs: &["cpio"], why: "takes assembled machines apart", needs: &[Need::Tests] },
     DebianPackage { name: "qemu-system-x86", programs: &["qemu-system-x86_64"], why: "boots machines", needs: BOOTS },
     DebianPackage {

@@ -1,0 +1,200 @@
+//! The broker: finds out where the machine runs, narrows itself, has its workers read disks or ask a service, and writes what
+//! they found.
+
+mod finish;
+mod gear;
+mod haul;
+mod media;
+mod network;
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::path::Path;
+
+use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::optional::Optional;
+use orlop_broker::print::print;
+use orlop_broker::ready::Ready;
+use orlop_metadata_contract::{Counters, Finding, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect};
+use orlop_metadata_profiles::{BROKER, DAEMON};
+use orlop_sandbox::broker::Broker;
+use orlop_sandbox::channel::{BrokerChannel, ChannelError};
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::supervisor::Birth;
+use orlop_sandbox::{clock, log};
+use tracing::level_filters::LevelFilter;
+use tracing::{info, warn};
+
+use crate::command_line::Run;
+use crate::disks::{Disk, Disks};
+use crate::evidence::Evidence;
+use crate::route::Routes;
+use crate::status::{Report, Tried};
+use crate::tree::Tree;
+use finish::{Ended, Outputs};
+use gear::Gear;
+use haul::Haul;
+
+/// Does what `run` says.
+///
+/// # Errors
+/// What made it impossible. That nothing was found is no error, unless the user says so.
+pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
+    log::init("metadata", LevelFilter::from_level(run.log));
+    in_a_loop(&DAEMON, serve(run, birth))
+}
+
+async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
+    let mut broker = Broker::start(&DAEMON, &BROKER)?;
+    let ready = Ready::of(&mut broker);
+    let Evidence { signs, is_masked } = Evidence::below(Path::new("/"));
+    let findings = detect(&signs);
+    let document = run.file.as_deref().map(document).transpose()?;
+    let Gear { tree, hostname, routes, devices, disks, named, deadline, pause, own, metrics } = Gear::open(run)?;
+    let keep = gear::Reach::of(run);
+    let Confined { narrow, channel, postures } = confine(broker, keep.keep(), PROTOCOL).await?;
+    if run.posture {
+        print(&postures.show(run.json))?;
+        return Ok(Exit::Done);
+    }
+    tell(run, &findings, is_masked);
+    let until = birth.started.after(run.timeout);
+    let mut search = Search {
+        plan: Plan::of(&run.wishes, &findings),
+        allow_imdsv1: run.allow_imdsv1,
+        until,
+        document,
+        tree: tree.as_ref(),
+        network: channel,
+        media: Optional::new(&narrow, PROTOCOL),
+        routes,
+        devices,
+        disks,
+        named,
+        pause: Pause { timer: pause, until: birth.started.after(run.timeout / 2) },
+        tried: Vec::new(),
+        no_way: None,
+        is_late: false,
+    };
+    let mut outputs = Outputs::new(run, birth, own, metrics, postures, Report::new(&findings, is_masked));
+    outputs.leave();
+    let cannot_wait = |cause: io::Error| Fatal::os("cannot set the timer", cause);
+    deadline.set(Some(until)).map_err(cannot_wait)?;
+    let ended = tokio::select! {
+        biased;
+        found = search.everywhere() => found.map(|found| match found {
+            Some(found) => Ended::Found(Box::new(found)),
+            None if search.is_late => Ended::Late,
+            None => Ended::Nothing,
+        }),
+        expired = deadline.expired() => expired.map(|()| Ended::Late).map_err(cannot_wait),
+    };
+    let Search { tried, no_way, .. } = search;
+    outputs.finish(ended, tried, no_way, tree.as_ref(), hostname.as_ref(), ready)
+}
+
+/// A broker at work.
+struct Search<'t> {
+    plan: Plan,
+    allow_imdsv1: bool,
+    /// When the time is up.
+    until: orlop_machine::Instant,
+    /// User data in a file that the user has named, and its path.
+    document: Option<(String, Vec<u8>)>,
+    /// Where it is written; nothing for a run that only says what would be.
+    tree: Option<&'t Tree>,
+    network: BrokerChannel<Notice, Request>,
+    media: Optional<'t, Notice, Request>,
+    routes: Routes,
+    devices: orlop_sandbox::multicast::Multicast,
+    disks: Disks,
+    /// The disk that the user has named instead of all others.
+    named: Option<Disk>,
+    pause: Pause,
+    tried: Vec<Tried>,
+    /// Who is to be asked and no route leads to.
+    no_way: Option<IpAddr>,
+    /// Whether somebody was asked for as long as there was time, and was not heard.
+    is_late: bool,
+}
+
+/// Until when disks are waited for where there is somebody to ask.
+struct Pause {
+    timer: orlop_sandbox::timer::BootTimer,
+    until: orlop_machine::Instant,
+}
+
+/// What was found, ready to be put into place.
+struct Found<'t> {
+    /// What stands in `provider`.
+    provider: String,
+    haul: Haul<'t>,
+    left_out: Counters,
+}
+
+impl<'t> Search<'t> {
+    /// Disks first, which need nobody; then who is to be asked; then the file.
+    async fn everywhere(&mut self) -> Result<Option<Found<'t>>, Fatal> {
+        if let Some(found) = self.on_disks().await? {
+            return Ok(Some(found));
+        }
+        let providers = self.plan.providers.clone();
+        // The file at the end needs a share of the time as well.
+        let last = usize::from(self.document.is_some());
+        for (provider, left) in providers.iter().zip((1 + last..=providers.len() + last).rev()) {
+            let now = clock::now();
+            // Whoever is asked in vain leaves as much time for each of the others.
+            let share = self.until.since(now) / u32::try_from(left).unwrap_or(u32::MAX);
+            if let Some(found) = self.ask(*provider, now.after(share)).await? {
+                return Ok(Some(found));
+            }
+        }
+        self.in_the_document().await
+    }
+
+    /// Takes down that a source gave nothing.
+    fn failed(&mut self, source: impl Into<String>, why: impl ToString) {
+        let (source, why) = (source.into(), why.to_string());
+        warn!(%source, "no metadata: {why}");
+        self.tried.push(Tried { source, why });
+    }
+}
+
+/// Says what is known before anybody is asked.
+fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
+    for (name, why) in &run.refused {
+        warn!(provider = %name, "not asked: {why}");
+    }
+    for found in findings {
+        info!(platform = %found.platform, by = found.sign.name(), "this machine says where it runs");
+    }
+    if is_masked {
+        info!("some of what firmware says could not be read: a container runtime covers /sys/firmware");
+    }
+    if findings.is_empty() && run.wishes.providers.is_none() && !run.wishes.probe {
+        info!(
+            "this machine does not say where it runs, so nobody is asked; in an OpenStack that hides itself, say --probe"
+        );
+    }
+}
+
+/// Reads the file that a user has named.
+fn document(path: &Path) -> Result<(String, Vec<u8>), Fatal> {
+    let failed = |cause: io::Error| {
+        Fatal::new(Exit::Config, format!("cannot read {}", path.display()))
+            .cause(cause)
+            .help("file= names a file of user data")
+    };
+    let mut content = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_RESPONSE as u64 + 1).read_to_end(&mut content));
+    if read.map_err(failed)? > MAX_RESPONSE {
+        return Err(failed(io::Error::other("it is longer than 1 MiB")));
+    }
+    Ok((path.display().to_string(), content))
+}
+
+/// The supervisor starts both anew.
+fn worker_ended(cause: ChannelError) -> Fatal {
+    Fatal::new(Exit::Software, "the conversation with the worker is over").cause(cause)
+}

@@ -1,0 +1,162 @@
+//! The end of a run: what was found is put into place, the machine gets its name, and everybody is told.
+
+use std::net::IpAddr;
+
+use orlop_broker::folder::Output;
+use orlop_broker::hostname::Hostname;
+use orlop_broker::moment::Now;
+use orlop_broker::posture::Postures;
+use orlop_broker::print::print;
+use orlop_broker::ready::Ready;
+use orlop_broker::status::Writer;
+use orlop_metadata_profiles::DAEMON;
+use orlop_sandbox::clock;
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::supervisor::Birth;
+use tracing::{info, warn};
+
+use super::Found;
+use super::haul::unwritten;
+use crate::command_line::Run;
+use crate::status::{Outcome, Report, Status, Tried};
+use crate::tree::Tree;
+
+/// How a search ended.
+pub(super) enum Ended<'t> {
+    Found(Box<Found<'t>>),
+    Nothing,
+    Late,
+}
+
+/// What others see of the run.
+pub(super) struct Outputs<'r> {
+    run: &'r Run,
+    own: Output,
+    metrics: Output,
+    status: Status,
+    writer: Writer<Status>,
+}
+
+impl<'r> Outputs<'r> {
+    pub(super) fn new(
+        run: &'r Run,
+        birth: &Birth,
+        own: Output,
+        metrics: Output,
+        postures: Postures,
+        report: Report,
+    ) -> Self {
+        let Birth { started, restarts } = *birth;
+        let status = Status { started, restarts, postures, report };
+        Self { run, own, metrics, status, writer: Writer::new(&DAEMON) }
+    }
+
+    /// Leaves the status for others.
+    pub(super) fn leave(&mut self) {
+        let _when_to_come_again = self.writer.update(&mut self.own, &mut self.metrics, &self.status, Now::read());
+    }
+
+    /// Ends the run, however it has ended, with its exit code.
+    pub(super) fn finish(
+        &mut self,
+        ended: Result<Ended<'_>, Fatal>,
+        tried: Vec<Tried>,
+        no_way: Option<IpAddr>,
+        tree: Option<&Tree>,
+        hostname: Option<&Hostname>,
+        ready: Ready,
+    ) -> Result<Exit, Fatal> {
+        self.status.report.tried = tried;
+        let end = ended.and_then(|ended| self.judge(ended, no_way, tree, hostname));
+        self.status.report.outcome = match (&end, self.status.report.outcome) {
+            (Err(_), Outcome::Running) => Outcome::Failed,
+            (_, outcome) => outcome,
+        };
+        self.status.report.took_ms =
+            u64::try_from(clock::now().since(self.status.started).as_millis()).unwrap_or(u64::MAX);
+        self.leave();
+        if self.run.json {
+            print(&format!("{:#}\n", serde_json::json!(self.status.report)))?;
+        }
+        if end == Ok(Exit::Done) {
+            ready.say();
+        }
+        end
+    }
+
+    fn judge(
+        &mut self,
+        ended: Ended<'_>,
+        no_way: Option<IpAddr>,
+        tree: Option<&Tree>,
+        hostname: Option<&Hostname>,
+    ) -> Result<Exit, Fatal> {
+        let Run { timeout, require, .. } = self.run;
+        let tried = &self.status.report.tried;
+        let reasons =
+            tried.iter().map(|Tried { source, why }| format!("{source}: {why}")).collect::<Vec<_>>().join("; ");
+        match ended {
+            Ended::Found(found) => self.put(*found, hostname),
+            Ended::Late => {
+                self.status.report.outcome = Outcome::Late;
+                if let Some(tree) = tree {
+                    tree.clear().map_err(unwritten)?;
+                }
+                let late = Fatal::new(Exit::Unconfigured, format!("no metadata within {} s", timeout.as_secs()));
+                Err(match no_way {
+                    Some(addr) => late.cause(format_args!("no route to {addr}")).help(
+                        "give the machine an address before this (a DHCP client above it in onboot:), or wait longer: --timeout SECS; on a \
+                         network without a router: ip route add 169.254.0.0/16 dev eth0",
+                    ),
+                    None if reasons.is_empty() => late.help("--log debug tells what was waited for"),
+                    None => late.cause(reasons),
+                })
+            }
+            Ended::Nothing if reasons.is_empty() => {
+                self.status.report.outcome = Outcome::Nothing;
+                if *require {
+                    let help = "name where they come from: orlop-metadata aws, or orlop-metadata --help";
+                    return Err(Fatal::new(Exit::Unconfigured, "no metadata found").help(help));
+                }
+                info!("no metadata found");
+                Ok(Exit::Done)
+            }
+            Ended::Nothing => {
+                self.status.report.outcome = Outcome::Failed;
+                if let Some(tree) = tree {
+                    tree.clear().map_err(unwritten)?;
+                }
+                Err(Fatal::new(Exit::Refused, "no metadata that can be used").cause(reasons))
+            }
+        }
+    }
+
+    /// Puts what was found into place.
+    fn put(&mut self, found: Found<'_>, kernel: Option<&Hostname>) -> Result<Exit, Fatal> {
+        let Found { provider, mut haul, left_out } = found;
+        let name = haul.hostname.take();
+        let report = &mut self.status.report;
+        report.leave_out(&left_out);
+        report.hostname = name.as_ref().map(|name| name.as_str().to_owned());
+        report.provider = Some(provider.clone());
+        if self.run.dry_run {
+            print(&haul.listed())?;
+        } else if let Some(written) = haul.commit(&provider)? {
+            (report.entries, report.changed) = (written.entries, written.changed);
+        }
+        if let (Some(name), Some(kernel)) = (&name, kernel)
+            && kernel.current().ok().as_deref() != Some(name.as_str())
+        {
+            match kernel.set(name.as_str()) {
+                Ok(()) => info!(hostname = name.as_str(), "machine named"),
+                Err(cause) => warn!(hostname = name.as_str(), %cause, "the machine keeps its name"),
+            }
+        }
+        report.outcome = Outcome::Found;
+        if left_out.total() > 0 {
+            warn!(times = left_out.total(), "some of it was left out; orlop-metadata status says what");
+        }
+        info!(%provider, entries = report.entries, changed = report.changed, "metadata written");
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,90 @@
+//! What a broker opens before it narrows itself, and what it can reach afterwards.
+
+use std::io;
+use std::path::Path;
+
+use orlop_broker::folder::Output;
+use orlop_broker::hostname::Hostname;
+use orlop_broker::metrics;
+use orlop_sandbox::broker::Keep;
+use orlop_sandbox::connection::LOW_PORTS;
+use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::multicast::Multicast;
+use orlop_sandbox::timer::BootTimer;
+
+use crate::command_line::Run;
+use crate::disks::{Disk, Disks};
+use crate::route::Routes;
+use crate::tree::Tree;
+use crate::{CONFIG_FOLDER, OWN_FOLDER};
+
+/// Everything that is opened.
+pub(super) struct Gear {
+    /// Nothing for a run that writes nothing.
+    pub(super) tree: Option<Tree>,
+    pub(super) hostname: Option<Hostname>,
+    pub(super) routes: Routes,
+    pub(super) devices: Multicast,
+    pub(super) disks: Disks,
+    pub(super) named: Option<Disk>,
+    pub(super) deadline: BootTimer,
+    pub(super) pause: BootTimer,
+    pub(super) own: Output,
+    pub(super) metrics: Output,
+}
+
+impl Gear {
+    pub(super) fn open(run: &Run) -> Result<Self, Fatal> {
+        let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
+        let writes = !run.dry_run && !run.posture;
+        let named = run.disk.as_deref().map(|path| {
+            let failed = |cause: io::Error| {
+                let fatal = Fatal::new(Exit::Config, format!("cannot open {}", path.display())).cause(cause);
+                fatal.help("--disk names a disk, such as /dev/sr0, or an image of one")
+            };
+            Disk::named(path).map_err(failed)
+        });
+        Ok(Self {
+            tree: writes.then(|| Tree::open(Path::new(CONFIG_FOLDER))).transpose()?,
+            // Without /proc nobody has a name to give.
+            hostname: if writes { Hostname::open().ok() } else { None },
+            routes: Routes::open().map_err(os("cannot ask for routes"))?,
+            devices: Multicast::devices().map_err(os("cannot hear of disks"))?,
+            disks: Disks::below(Path::new("/")),
+            named: named.transpose()?,
+            deadline: BootTimer::new().map_err(os("cannot make a timer"))?,
+            pause: BootTimer::new().map_err(os("cannot make a timer"))?,
+            own: Output::open(Path::new(OWN_FOLDER), "the status"),
+            metrics: Output::open(Path::new(metrics::FOLDER), "the metrics"),
+        })
+    }
+}
+
+/// What it can reach.
+pub(super) struct Reach {
+    require_landlock: bool,
+    write: Vec<&'static Path>,
+    read: [&'static Path; 2],
+}
+
+impl Reach {
+    pub(super) fn of(run: &Run) -> Self {
+        let read = ["/dev", "/sys"].map(Path::new);
+        let write = [CONFIG_FOLDER, OWN_FOLDER, metrics::FOLDER].map(Path::new).to_vec();
+        Self { require_landlock: run.require_landlock, write, read }
+    }
+
+    pub(super) fn keep(&self) -> Keep<'_> {
+        Keep {
+            read: &self.read,
+            write: &self.write,
+            connect: &[HTTP],
+            bind: &LOW_PORTS,
+            require_landlock: self.require_landlock,
+            ..Keep::default()
+        }
+    }
+}
+
+/// All endpoints of the table have this port; a test of the contract says so.
+const HTTP: u16 = 80;

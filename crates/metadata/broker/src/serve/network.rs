@@ -1,0 +1,127 @@
+//! A provider that is asked: the worker speaks, on connections that the broker makes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use orlop_machine::Instant;
+use orlop_metadata_contract::{Chunk, Endpoint, Errand, Failure, Notice, Place, Provider, endpoints};
+use orlop_sandbox::connection::open_connecting_through;
+use orlop_sandbox::fatal::Fatal;
+use tracing::{debug, info};
+
+use super::haul::{Haul, Step};
+use super::{Found, Search, worker_ended};
+
+/// What becomes of a connection that a worker asks for.
+enum Way {
+    /// It is there, or about to be.
+    Open(OwnedFd),
+    /// It cannot be had.
+    Closed,
+    /// There is no route to the service, and none to another one of the provider. One may come.
+    None(IpAddr),
+}
+
+impl<'t> Search<'t> {
+    /// Asks `provider`, for as long as there is time until then.
+    pub(super) async fn ask(&mut self, provider: Provider, until: Instant) -> Result<Option<Found<'t>>, Fatal> {
+        let endpoints = endpoints(provider);
+        let Ok(count) = u8::try_from(endpoints.len()) else { return Ok(None) };
+        if count == 0 {
+            self.failed(provider.name(), "nobody knows where its service is");
+            return Ok(None);
+        }
+        info!(provider = provider.name(), "asking");
+        let mut haul = Haul::new(self.tree, Errand::Fetch { endpoints: count })?;
+        let errand = Notice::Fetch { provider, allow_imdsv1: self.allow_imdsv1, until };
+        self.network.send(&errand).await.map_err(worker_ended)?;
+        let mut wanted = None;
+        loop {
+            if let Some(place) = wanted {
+                match self.way(endpoints, place)? {
+                    Way::None(addr) => {
+                        if self.no_way.replace(addr) != Some(addr) {
+                            info!(%addr, "waiting for a route");
+                        }
+                    }
+                    way @ (Way::Open(_) | Way::Closed) => {
+                        (wanted, self.no_way) = (None, None);
+                        self.connected(place, way)?;
+                    }
+                }
+            }
+            let step = tokio::select! {
+                received = self.network.recv() => haul.take(received.map_err(worker_ended)?.message)?,
+                changed = self.routes.changed(), if wanted.is_some() => {
+                    changed.map_err(|cause| Fatal::os("cannot hear of routes", cause))?;
+                    continue;
+                }
+            };
+            match step {
+                Step::More | Step::Disk(..) => {}
+                Step::Connect(place) => wanted = Some(place),
+                Step::Done(left_out) => {
+                    return Ok(Some(Found { provider: provider.said().to_owned(), haul, left_out }));
+                }
+                Step::Failed(failure) => {
+                    self.is_late |= matches!(failure, Failure::Unreachable | Failure::Silent);
+                    self.failed(provider.name(), failure);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Has the worker make files of the user data that the broker has.
+    pub(super) async fn in_the_document(&mut self) -> Result<Option<Found<'t>>, Fatal> {
+        let Some((path, content)) = self.document.take() else { return Ok(None) };
+        let mut haul = Haul::new(self.tree, Errand::Read)?;
+        let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+        self.network.send(&Notice::Document { length }).await.map_err(worker_ended)?;
+        for piece in content.chunks(Chunk::MAX) {
+            self.network.send(&Notice::Piece(piece.iter().copied().collect())).await.map_err(worker_ended)?;
+        }
+        loop {
+            let received = self.network.recv().await.map_err(worker_ended)?;
+            match haul.take(received.message)? {
+                Step::More | Step::Connect(_) | Step::Disk(..) => {}
+                Step::Done(left_out) => return Ok(Some(Found { provider: path, haul, left_out })),
+                Step::Failed(failure) => {
+                    self.failed(path, failure);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Opens a connection to the endpoint in this `place`, on the interface that leads there.
+    fn way(&self, endpoints: &[Endpoint], place: Place) -> Result<Way, Fatal> {
+        let Some(Endpoint { addr, port, from_low_port, service }) = endpoints.get(usize::from(place.0)).copied() else {
+            return Ok(Way::Closed);
+        };
+        let to = |addr| self.routes.to(addr).map_err(|cause| Fatal::os("cannot ask for a route", cause));
+        let Some(interface) = to(addr)? else {
+            for other in endpoints.iter().filter(|other| other.service == service && other.addr != addr) {
+                if to(other.addr)?.is_some() {
+                    return Ok(Way::Closed);
+                }
+            }
+            return Ok(Way::None(addr));
+        };
+        Ok(match open_connecting_through(interface, SocketAddr::new(addr, port), from_low_port) {
+            Ok(socket) => Way::Open(socket),
+            Err(cause) => {
+                debug!(%addr, %cause, "no connection");
+                Way::Closed
+            }
+        })
+    }
+
+    fn connected(&self, place: Place, way: Way) -> Result<(), Fatal> {
+        match way {
+            Way::Open(socket) => self.network.send_with(&Notice::Connected(place), socket.as_fd()),
+            Way::Closed | Way::None(_) => self.network.try_send(&Notice::Unconnected(place)),
+        }
+        .map_err(worker_ended)
+    }
+}

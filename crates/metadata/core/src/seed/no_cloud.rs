@@ -1,0 +1,31 @@
+//! Disks labelled `cidata`, and LinuxKit's disks without a label.
+
+use super::Reading;
+use crate::{ssh_key, yaml};
+
+/// The files of cloud-init's NoCloud.
+pub(super) fn read(from: &mut Reading<'_>) {
+    from.facts.user_data = from.file("user-data");
+    from.facts.vendor_data = from.file("vendor-data");
+    from.facts.network_config = from.file("network-config");
+    let Some(about) = from.document("meta-data", yaml::parse) else { return };
+    let names = ["local-hostname", "hostname"].into_iter().filter_map(|name| about.text(&[name]));
+    from.facts.hostname = names.map(str::to_owned).find(|name| !name.is_empty());
+    from.facts.ssh_keys = about.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    from.facts.attributes_of(
+        &about,
+        &[
+            (&["instance-id"], "instance_id"),
+            (&["instance-type"], "instance_type"),
+            (&["local-hostname"], "local_hostname"),
+            (&["availability-zone"], "availability_zone"),
+            (&["region"], "region"),
+        ],
+    );
+}
+
+/// What a compact disc without a label may hold, as LinuxKit reads it: the first of these that has anything in it. The second one is what
+/// `linuxkit run -data` makes.
+pub(super) fn unlabelled(from: &mut Reading<'_>) {
+    from.facts.user_data = from.file("user-data").or_else(|| from.file("config"));
+}

@@ -1,0 +1,9 @@
+//! The process that reads disks, and can do nothing else. Started by `orlop-metadata`, never by hand.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Err(fatal) = orlop_metadata_worker::media();
+    fatal.report().into()
+}

@@ -1,0 +1,168 @@
+//! How long a run takes, whom it asks and whom it does not, and what it ends with.
+#![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
+
+use std::time::Duration;
+
+use orlop_test_metadata::{Answer, Cloud, Scene, metadata, testbed};
+use orlop_testbed::eventually;
+
+/// A service that has one file for whoever asks as OpenStack's machines do.
+fn openstack(host: &orlop_testbed::Host) -> Cloud {
+    Cloud::start(host, "169.254.169.254", |asked| match asked.line.as_str() {
+        "GET /openstack" | "GET /openstack/" => Answer::ok("2018-08-27\nlatest\n"),
+        line if line.ends_with("/meta_data.json") => {
+            Answer::ok(r#"{"uuid": "d8e02d56", "hostname": "stacked", "name": "stacked", "availability_zone": "nova"}"#)
+        }
+        line if line.ends_with("/user_data") => Answer::ok("#!/bin/sh\n"),
+        _ => Answer::status(404),
+    })
+    .unwrap()
+}
+
+/// Packets that the machine has sent.
+fn sent(scene: &Scene) -> u64 {
+    // The wire's own, before anybody speaks (IPv6 announces itself).
+    let text = scene.machine.shell("cat /proc/net/snmp | grep '^Tcp:' | tail -1").unwrap();
+    text.split_whitespace().nth(5).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_machine_that_does_not_say_where_it_runs_asks_nobody_and_says_how_to_have_it_ask() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let cloud = openstack(&scene.cloud);
+    let ran = scene.run(&metadata()).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.text);
+    assert!(ran.text.contains("--probe"), "{}", ran.text);
+    assert_eq!(cloud.asked(), []);
+    assert_eq!(sent(&scene), 0, "no connection was even tried");
+    assert_eq!(scene.status().unwrap()["outcome"], "nothing");
+    let required = scene.run(&metadata().args(["--require"])).unwrap();
+    assert_eq!(required.code, 69, "{}", required.text);
+    let probed = scene.run(&metadata().args(["--probe"])).unwrap();
+    assert_eq!(probed.code, 0, "{}", probed.text);
+    assert_eq!(scene.config("hostname").as_deref(), Some("stacked"));
+    assert_eq!(scene.config("provider").as_deref(), Some("openstack"));
+}
+
+#[test]
+fn linuxkits_command_line_names_whom_to_ask() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _cloud = openstack(&scene.cloud);
+    let ran = scene.run(&metadata().called("/usr/bin/metadata").args(["-v", "metaldata", "openstack"])).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.text);
+    assert!(ran.text.contains("metaldata"), "{}", ran.text);
+    assert_eq!(scene.config("provider").as_deref(), Some("openstack"));
+    let refused = scene.run(&metadata().called("/usr/bin/metadata").args(["equinixmetal"])).unwrap();
+    assert_eq!(refused.code, 0, "{}", refused.text);
+    assert!(refused.text.contains("equinixmetal"), "{}", refused.text);
+}
+
+#[test]
+fn a_network_that_swallows_everything_takes_no_longer_than_the_deadline() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    // Nobody has this address, and the router says nothing.
+    scene.cloud.shell("ip address del 169.254.169.254/32 dev eth0 && ip route add blackhole 169.254.169.254").unwrap();
+    let ran = scene.run(&metadata().args(["--timeout", "2", "aws"])).unwrap();
+    assert_eq!(ran.code, 69, "{}", ran.text);
+    assert!(ran.took < Duration::from_secs(10), "{:?}: {}", ran.took, ran.text);
+    assert_eq!(scene.tops(), Vec::<String>::new());
+    let status = scene.status().unwrap();
+    assert_eq!(status["outcome"], "late", "{status}");
+    // By its own clock, on which a loaded machine has no part.
+    assert!(status["took_ms"].as_u64().unwrap() < 2_500, "{status}");
+}
+
+#[test]
+fn a_route_that_comes_late_is_waited_for_and_one_that_never_comes_is_told() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::unconfigured().unwrap();
+    let _cloud = openstack(&scene.cloud);
+    let ran = scene.run(&metadata().args(["--timeout", "1", "openstack"])).unwrap();
+    assert_eq!(ran.code, 69, "{}", ran.text);
+    let mut running = metadata().args(["openstack"]).start(&scene.machine).unwrap();
+    running.wait_for("asking", Duration::from_secs(20)).unwrap();
+    scene.cloud.add_address("eth0", "10.0.0.1/24").unwrap();
+    scene.machine.add_address("eth0", "10.0.0.2/24").unwrap();
+    scene.machine.run("ip", &["route", "add", "default", "via", "10.0.0.1"]).unwrap();
+    let status = running.wait_exit(orlop_test_metadata::SOON).unwrap();
+    assert_eq!(status.code(), Some(0), "{}", running.text());
+    assert_eq!(scene.config("hostname").as_deref(), Some("stacked"));
+}
+
+#[test]
+fn whoever_refuses_is_told_from_whoever_is_not_there() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _cloud = Cloud::start(&scene.cloud, "169.254.169.254", |_| Answer::status(403)).unwrap();
+    let ran = scene.run(&metadata().args(["aws"])).unwrap();
+    assert_eq!(ran.code, 76, "{}", ran.text);
+    assert_eq!(scene.status().unwrap()["outcome"], "failed");
+    assert_eq!(scene.tops(), Vec::<String>::new(), "nothing is left of the attempt");
+}
+
+#[test]
+fn scaleway_is_asked_from_a_port_that_only_root_has() {
+    let Some(_) = testbed(&["setpriv"]) else { return };
+    let scene = Scene::new().unwrap();
+    let cloud = Cloud::start(&scene.cloud, "169.254.42.42", |asked| match asked.line.as_str() {
+        "GET /conf?format=json" => Answer::ok(
+            r#"{"id": "11111111-1111-4111-8111-111111111111", "hostname": "scw", "commercial_type": "DEV1-S",
+                "location": {"zone_id": "par1"}, "public_ip": {"address": "203.0.113.9"}, "private_ip": null,
+                "ssh_public_keys": []}"#,
+        ),
+        "GET /user_data/cloud-init" if asked.port < 1024 => Answer::ok("#cloud-config\n"),
+        _ => Answer::status(404),
+    })
+    .unwrap();
+    let ran = scene.run(&metadata().args(["scaleway"])).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.text);
+    assert!(cloud.asked().iter().all(|asked| asked.port < 1024), "{:?}", cloud.asked());
+    assert_eq!(scene.config("userdata").as_deref(), Some("#cloud-config\n"), "{}", ran.text);
+}
+
+#[test]
+fn a_file_is_user_data_where_nothing_else_has_any() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    scene.machine.write("/etc/userdata", r#"{"a": {"entries": {"b": {"content": "c"}}}}"#).unwrap();
+    let ran = scene.run(&metadata().args(["file=/etc/userdata"])).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.text);
+    assert_eq!(scene.config("provider").as_deref(), Some("/etc/userdata"));
+    assert_eq!(scene.config("a/b").as_deref(), Some("c"));
+    let missing = scene.run(&metadata().args(["file=/etc/none"])).unwrap();
+    assert_eq!(missing.code, 78, "{}", missing.text);
+}
+
+#[test]
+fn a_run_that_writes_nothing_says_what_it_would() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _cloud = openstack(&scene.cloud);
+    let ran = scene.run(&metadata().args(["--dry-run", "openstack"])).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.text);
+    assert!(ran.text.contains("0600") && ran.text.contains("userdata"), "{}", ran.text);
+    assert_eq!(scene.tops(), Vec::<String>::new());
+    assert_eq!(scene.machine.run("hostname", &[]).unwrap().trim(), "localhost");
+}
+
+#[test]
+fn what_was_found_can_be_looked_at() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _cloud = openstack(&scene.cloud);
+    let early = scene.run(&metadata().args(["status"])).unwrap();
+    assert_eq!(early.code, 69, "{}", early.text);
+    assert_eq!(scene.run(&metadata().args(["openstack"])).unwrap().code, 0);
+    let status = scene.run(&metadata().args(["status"])).unwrap();
+    assert!(status.code == 0 && status.text.contains("openstack"), "{}", status.text);
+    let name = scene.run(&metadata().args(["get", "hostname"])).unwrap();
+    assert!(name.code == 0 && name.text.contains("stacked"), "{}", name.text);
+    assert_eq!(scene.run(&metadata().args(["get", "none"])).unwrap().code, 69);
+    eventually("metrics", orlop_test_metadata::SOON, || {
+        Ok(scene.machine.read("/run/orlop/metrics/metadata.prom").ok())
+    })
+    .unwrap();
+}
