@@ -130,6 +130,8 @@ mod tests {
             ("digits without colons are text", "0102", Ok(b"\x000102")),
             ("colons without digits are text", "rack:7g", Ok(b"\0rack:7g")),
             ("signs are no digits", "+1:-2", Ok(b"\0+1:-2")),
+            ("nor are two that are not minus", "+1:+2", Ok(b"\0+1:+2")),
+            ("three digits are no byte", "001:002", Ok(b"\x00001:002")),
             ("longest", &longest, Ok(&sent)),
             ("one longer", &too_long, Err(ClientIdError::Long { len: 65 })),
             ("empty", "", Err(ClientIdError::Empty)),
