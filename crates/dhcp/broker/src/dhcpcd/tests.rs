@@ -127,6 +127,8 @@ fn every_directive_does_what_it_says() {
         ("a host name that is not forced", "env force_hostname=no", conf("")),
         ("a router in a list", "option routers", conf("")),
         ("no router, in a list", "nooption routers", link(LinkConfig { use_gateway: false, ..plain() })),
+        ("no hook for names", "nohook 30-hostname", Config { set_hostname: SetHostname::Never, ..conf("") }),
+        ("no hook for time", "nohook 50-ntp.conf", link(LinkConfig { use_ntp: false, ..plain() })),
         ("the router that was not wanted", "nogateway\ngateway", conf("")),
     ] {
         assert_eq!(conf(text), want, "{what}");
@@ -140,6 +142,8 @@ fn what_asks_for_more_than_there_is_is_named() {
     for (text, warnings) in [
         ("require dhcp_server_identifier", 0),
         ("require host_name", 1),
+        ("option domain_name", 0),
+        ("nooption domain_name", 1),
         ("waitip", 0),
         ("waitip 4", 0),
         ("waitip 6", 1),
@@ -294,7 +298,7 @@ fn only_what_a_list_names_is_taken() {
     let block = "option ntp_servers\ninterface eth1\noption domain_name_servers";
     assert_eq!(took(block, "eth1"), (true, true, false, false), "a block has the list of all");
     let block = "interface eth1\noption host_name";
-    assert_eq!(took(block, "eth1"), (false, false, true, true), "a list of a host name is one");
+    assert_eq!(took(block, "eth1"), (false, false, false, true), "a list of a host name is one");
 }
 
 #[test]
