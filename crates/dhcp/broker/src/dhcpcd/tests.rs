@@ -124,6 +124,11 @@ fn every_directive_does_what_it_says() {
         ),
         ("a class", "vendorclassid orlop 1", link(LinkConfig { vendor_class: class, ..plain() })),
         ("a class that is taken back", "vendorclassid orlop 1\nvendorclassid", conf("")),
+        (
+            "a host name that is forced",
+            "env force_hostname=on",
+            Config { set_hostname: SetHostname::Always, ..conf("") },
+        ),
         ("a host name that is not forced", "env force_hostname=no", conf("")),
         ("a router in a list", "option routers", conf("")),
         ("no router, in a list", "nooption routers", link(LinkConfig { use_gateway: false, ..plain() })),
@@ -201,7 +206,10 @@ fn an_option_that_is_nearly_one_is_told_which_was_meant() {
 
 #[test]
 fn help_and_version_are_printed() {
-    assert!(matches!(line("--help"), Ok(Wish::Print(help)) if help.contains("--nobackground")));
+    let Ok(Wish::Print(help)) = line("--help") else { panic!("no help") };
+    for option in ["  -B, --nobackground\n", "  -I, --clientid VALUE\n", "      --noipv6\n"] {
+        assert!(help.contains(option), "{option}: {help}");
+    }
     assert!(matches!(line("--version"), Ok(Wish::Print(version)) if version.starts_with("dhcpcd ")));
 }
 
