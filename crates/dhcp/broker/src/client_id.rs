@@ -142,6 +142,7 @@ mod tests {
             ("digits without colons are text", "0102", Ok(b"\x000102")),
             ("colons without digits are text", "rack:7g", Ok(b"\0rack:7g")),
             ("signs are no digits", "+1:-2", Ok(b"\0+1:-2")),
+            ("nor are two that are not minus", "+1:+2", Ok(b"\0+1:+2")),
             ("a name and a port are text", "host.example:67", Ok(b"\0host.example:67")),
             ("letters that are no digits", "01:zz:00", Err(ClientIdError::NotHex)),
             ("a pair too long", "01:5254:00", Err(ClientIdError::NotHex)),

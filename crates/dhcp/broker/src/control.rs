@@ -71,6 +71,9 @@ mod tests {
     #[test]
     fn a_target_includes_what_it_names() {
         let eth1 = || Target::One(InterfaceName::new("eth1").unwrap());
+        assert_eq!(Order::Renew(Target::All).to_string(), "renew all interfaces");
+        assert_eq!(Order::Release(eth1()).to_string(), "release eth1");
+        assert_eq!(Order::Reload.to_string(), "reload");
         for (what, target, name, want) in [
             ("all", Target::All, "eth7", true),
             ("this one", eth1(), "eth1", true),

@@ -224,13 +224,17 @@ mod tests {
             let addr: SocketAddr = addr.parse().unwrap();
             let server = ServerAddr::new(addr.ip(), addr.port());
             assert_eq!(server.and_then(ServerAddr::socket_addr), want.then_some(addr), "{what}");
+            assert_eq!(server.map(|server| server.to_string()), want.then(|| addr.to_string()), "{what}, in words");
         }
     }
 
     #[test]
     fn nobody_is_asked_more_often_than_every_two_seconds() {
-        assert_eq!(Poll::new(0), None);
-        assert_eq!(Poll::new(18), None);
+        for exponent in 0..=u8::MAX {
+            let poll = (1..=17).contains(&exponent).then_some(exponent);
+            assert_eq!(Poll::new(exponent).map(Poll::exponent), poll);
+            assert_eq!(Poll::try_from(exponent).ok().map(u8::from), poll, "over a channel");
+        }
         assert_eq!(Poll::MIN.interval(), Duration::from_secs(2));
         assert_eq!(PollRange::new(Poll(7), Poll(6)), None);
         assert_eq!(PollRange::USUAL.min().interval(), Duration::from_secs(64));

@@ -186,6 +186,9 @@ mod tests {
         assert_eq!(Utc::from_parts(-1, 999_999_999), Utc::EPOCH);
         assert_eq!(Utc::from_parts(i64::MIN, 0), Utc::EPOCH);
         assert_eq!(Utc::from_parts(i64::MAX, 0), Utc::MAX);
+        for (nanos, want) in [(-1, None), (0, Some(0)), (1, Some(1)), (i64::MAX, Some(i64::MAX))] {
+            assert_eq!(Utc::try_from(nanos).ok().map(i64::from), want);
+        }
         assert_eq!(Utc::EPOCH.shifted(Offset::from_nanos(-1)), None);
         assert_eq!(Utc::MAX.shifted(Offset::from_nanos(1)), None);
         assert_eq!(Utc::EPOCH.saturating_shifted(Offset::from_nanos(-1)), Utc::EPOCH);

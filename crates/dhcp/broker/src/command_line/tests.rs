@@ -158,6 +158,7 @@ fn a_wrong_line_is_a_problem_with_a_help() {
         ("no time to wait", "renew --wait=soon", "--wait soon"),
         ("no time at all", "renew --wait 0", "--wait 0"),
         ("waited twice", "renew --wait --wait", "--wait is there twice"),
+        ("another option of a wait", "renew --wait --json", "--json"),
         ("nothing to wait for", "release --wait", "--wait"),
         ("deadline of a service", "--deadline 3", "--deadline has a meaning only with --oneshot"),
         ("deadline of a check", "--check --deadline 3", "--deadline has a meaning only with --oneshot"),

@@ -70,6 +70,7 @@ fn what_cannot_be_is_refused_with_its_line() {
         ("no host name", "hostname = \"a b\"", 1, "character that no host name has"),
         ("number as host name", "hostname = 7", 1, "true, false or a host name"),
         ("open set in a pattern", "interfaces = [\"eth[0\"]", 1, "`[` without its `]`"),
+        ("number as identifier", "client-id = 7", 1, "bytes like"),
         ("empty identifier", "client-id = \"\"", 1, "empty client identifier"),
         ("relative folder", "resolv-conf = \"run\"", 1, "begins with /"),
         ("a pattern of interfaces", "[interface.\"eth*\"]", 1, "by its exact name, and eth* is a pattern"),
@@ -98,8 +99,9 @@ fn what_cannot_be_is_refused_with_its_line() {
 fn lists_and_tables_are_bounded() {
     let patterns = vec!["\"eth0\""; MAX_PATTERNS + 1].join(",");
     assert!(told(&format!("interfaces = [{patterns}]")).contains("invalid length"));
-    let tables: String = (0..=orlop_dhcp_contract::MAX_LINKS).map(|n| format!("[interface.e{n}]\n")).collect();
-    assert!(told(&tables).contains("at most 128 interface tables"));
+    let tables = |count: usize| (0..count).map(|n| format!("[interface.e{n}]\n")).collect::<String>();
+    assert_eq!(parse(&tables(128)).unwrap().links.len(), 128);
+    assert!(told(&tables(129)).contains("at most 128 interface tables"));
 }
 
 #[test]

@@ -233,6 +233,26 @@ mod tests {
         ] {
             assert_eq!(Pattern::new(text).err(), want, "{what}");
         }
+        for (text, name) in
+            [("eth0", Some("eth0")), ("eth*", None), ("eth?", None), ("eth[0]", None), ("a]", Some("a]"))]
+        {
+            assert_eq!(Pattern::new(text).unwrap().name(), name, "{text}");
+        }
         assert_eq!(Pattern::new(&"e".repeat(65)).err(), Some(PatternError::Long), "one longer than the longest");
+    }
+
+    #[test]
+    fn a_vendor_class_is_sent_as_it_is_written() {
+        let longest = "x".repeat(MAX_VENDOR_CLASS);
+        for (what, text, ok) in [
+            ("a class", "orlop 1", true),
+            ("the longest", &longest, true),
+            ("a byte more", &format!("{longest}x"), false),
+            ("none", "", false),
+            ("not ASCII", "ö", false),
+        ] {
+            let class = VendorClass::new(text).ok();
+            assert_eq!(class.as_ref().map(VendorClass::as_str), ok.then_some(text), "{what}");
+        }
     }
 }

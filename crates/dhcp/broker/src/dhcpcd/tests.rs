@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use orlop_config::ConfigError;
-use orlop_dhcp_contract::{ServerRule, UnicastAddr};
+use orlop_dhcp_contract::{MAX_LINKS, ServerRule, UnicastAddr};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ use super::command_line::{Wish, parse};
 use super::conf::{MAX_WARNINGS, load, understand, unread};
 use super::*;
 use crate::client_id::ClientId;
-use crate::config::{Config, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu};
+use crate::config::{Config, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
 use crate::settings::{Leaves, Mode, Run, Source};
 use orlop_dhcp_profiles::DAEMON;
 
@@ -112,6 +112,62 @@ fn every_option_does_what_it_says() {
 }
 
 #[test]
+fn every_directive_does_what_it_says() {
+    let link = |link: LinkConfig| Config { link, ..conf("") };
+    let plain = || conf("").link;
+    let class = Some(VendorClass::new("orlop 1").unwrap());
+    for (what, text, want) in [
+        (
+            "leave alone",
+            "denyinterfaces eth1",
+            Config { deny_interfaces: vec![Pattern::new("eth1").unwrap()], ..conf("") },
+        ),
+        ("a class", "vendorclassid orlop 1", link(LinkConfig { vendor_class: class, ..plain() })),
+        ("a class that is taken back", "vendorclassid orlop 1\nvendorclassid", conf("")),
+        (
+            "a host name that is forced",
+            "env force_hostname=on",
+            Config { set_hostname: SetHostname::Always, ..conf("") },
+        ),
+        ("a host name that is not forced", "env force_hostname=no", conf("")),
+        ("a router in a list", "option routers", conf("")),
+        ("no router, in a list", "nooption routers", link(LinkConfig { use_gateway: false, ..plain() })),
+        ("no hook for names", "nohook 30-hostname", Config { set_hostname: SetHostname::Never, ..conf("") }),
+        ("no hook for time", "nohook 50-ntp.conf", link(LinkConfig { use_ntp: false, ..plain() })),
+        ("the router that was not wanted", "nogateway\ngateway", conf("")),
+    ] {
+        assert_eq!(conf(text), want, "{what}");
+    }
+    let config = conf("nogateway\ninterface eth1\ngateway");
+    assert_eq!((config.link("eth0").use_gateway, config.link("eth1").use_gateway), (false, true), "the router of one");
+}
+
+#[test]
+fn what_asks_for_more_than_there_is_is_named() {
+    for (text, warnings) in [
+        ("require dhcp_server_identifier", 0),
+        ("require host_name", 1),
+        ("option domain_name", 0),
+        ("nooption domain_name", 1),
+        ("waitip", 0),
+        ("waitip 4", 0),
+        ("waitip 6", 1),
+    ] {
+        assert_eq!(understand(text, &[], "/etc").warnings.len(), warnings, "{text}");
+    }
+}
+
+#[test]
+fn an_interface_has_one_block_and_there_are_as_many_as_interfaces() {
+    let blocks = |count: usize| (0..count).map(|n| format!("interface e{n}\nnogateway\n")).collect::<String>();
+    let again = understand(&format!("{}interface e0\nbroadcast", blocks(MAX_LINKS)), &[], "/etc");
+    assert_eq!(again.warnings, [""; 0]);
+    let first = again.config.link("e0");
+    assert_eq!((first.use_gateway, first.broadcast), (false, true), "said in two places");
+    assert_eq!(understand(&blocks(MAX_LINKS + 1), &[], "/etc").warnings.len(), 1);
+}
+
+#[test]
 fn named_interfaces_are_the_only_ones() {
     let run = run("-1 eth1 eth2");
     assert_eq!(run.settings.overrides.interfaces, ["eth1", "eth2"].map(|name| Pattern::new(name).unwrap()));
@@ -150,7 +206,10 @@ fn an_option_that_is_nearly_one_is_told_which_was_meant() {
 
 #[test]
 fn help_and_version_are_printed() {
-    assert!(matches!(line("--help"), Ok(Wish::Print(help)) if help.contains("--nobackground")));
+    let Ok(Wish::Print(help)) = line("--help") else { panic!("no help") };
+    for option in ["  -B, --nobackground\n", "  -I, --clientid VALUE\n", "      --noipv6\n"] {
+        assert!(help.contains(option), "{option}: {help}");
+    }
     assert!(matches!(line("--version"), Ok(Wish::Print(version)) if version.starts_with("dhcpcd ")));
 }
 
@@ -296,6 +355,8 @@ fn only_what_a_list_names_is_taken() {
         ("only what is always taken", "option rapid_commit, subnet_mask", (true, true, true, true)),
         ("name servers", "option domain_name_servers", (true, false, false, false)),
         ("two lists", "option domain_name_servers\noption host_name", (true, false, false, true)),
+        ("all but name servers", "nooption domain_name_servers", (false, true, true, true)),
+        ("all but the MTU", "nooption interface_mtu", (true, true, false, true)),
         ("all but one", "nooption ntp_servers", (true, false, true, true)),
         ("a hook counts more", "nohook mtu\noption interface_mtu, host_name", (false, false, false, true)),
     ] {
@@ -304,6 +365,10 @@ fn only_what_a_list_names_is_taken() {
     let block = "option domain_name_servers, host_name\ninterface eth1\noption interface_mtu";
     assert_eq!(took(block, "eth1"), (true, false, true, true), "a block adds to the list");
     assert_eq!(took(block, "eth0"), (true, false, false, true), "and not for others");
+    let block = "option ntp_servers\ninterface eth1\noption domain_name_servers";
+    assert_eq!(took(block, "eth1"), (true, true, false, false), "a block has the list of all");
+    let block = "interface eth1\noption host_name";
+    assert_eq!(took(block, "eth1"), (false, false, false, true), "a list of a host name is one");
 }
 
 #[test]

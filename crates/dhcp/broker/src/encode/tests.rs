@@ -239,3 +239,16 @@ fn unicast_messages_go_to_the_server_and_the_others_to_everybody() {
         assert_eq!(Destination::of(&ask), want, "{what}");
     }
 }
+
+#[test]
+fn a_checksum_is_that_of_rfc_1071() {
+    for (what, parts, want) in [
+        ("nothing", &[][..], 0xffff),
+        ("the example of section 3", &[&[0x00, 0x01, 0xf2, 0x03][..], &[0xf4, 0xf5, 0xf6, 0xf7]], 0x220d),
+        ("a sum of all ones", &[&[0xff, 0xff]], 0),
+        ("one that is carried around", &[&[0xff, 0xff], &[0xff, 0xff, 0x00, 0x01]], 0xfffe),
+        ("an odd end", &[&[0x12]], 0xedff),
+    ] {
+        assert_eq!(checksum(parts), want, "{what}");
+    }
+}

@@ -1,8 +1,10 @@
 //! Single answers: each bends one rule, and what becomes of it.
 
-use orlop_lookup_contract::{Counters, Discard, Transport};
+use orlop_lookup_contract::{Counters, Discard, NameId, Place, ServerCount, ServerId, Transport};
 use orlop_lookup_core::answer::{Header, MAX_DATAGRAM, Reply};
 use orlop_lookup_core::question::Kind;
+use orlop_lookup_core::{Action, Event, Lookups};
+use orlop_machine::{Instant, Machine as _, Seed};
 use orlop_wire::DomainName;
 
 use crate::message::{A, AAAA, CNAME, Message, NAME, name, pointer};
@@ -279,5 +281,38 @@ fn a_stream_may_bring_more_than_a_datagram() {
             assert_eq!(reply.is_ok(), ok, "{length} bytes by {transport:?}");
             assert!(ok || reply == Err(Discard::TooLarge));
         }
+    }
+}
+
+#[test]
+fn whatever_is_dropped_and_every_failure_of_a_server_is_counted_by_its_name() {
+    let (now, id) = (Instant::from_nanos(1), NameId::new(0).unwrap());
+    let place = Place { id, server: ServerId::new(0).unwrap(), transport: Transport::Udp };
+    let mut lookups = Lookups::new(Seed::from_bytes([7; 32]));
+    let mut question = Vec::new();
+    for event in [
+        Event::Servers(ServerCount::new(1).unwrap()),
+        Event::Wanted(id, DomainName::new(NAME).unwrap()),
+        Event::Connected(place),
+    ] {
+        for action in lookups.handle(now, event) {
+            if let Action::Send(_, bytes) = action {
+                question = bytes;
+            }
+        }
+    }
+    let number = u16::from_be_bytes([question[0], question[1]]);
+    let elsewhere = Place { id: NameId::new(1).unwrap(), ..place };
+    let aaaa = |id: u16| Message::new(id, AAAA);
+    for (what, from, message, discard) in [
+        ("somewhere else", elsewhere, aaaa(number), Discard::Unasked),
+        ("another number", place, aaaa(!number), Discard::Unasked),
+        ("another question", place, Message::new(number, A), Discard::WrongQuestion),
+        ("a failure", place, aaaa(number).code(2), Discard::ServerFailure),
+    ] {
+        let before = lookups.discards().of(discard);
+        let total = lookups.discards().total();
+        let _ = lookups.receive(now, from, &message.bytes());
+        assert_eq!((lookups.discards().of(discard), lookups.discards().total()), (before + 1, total + 1), "{what}");
     }
 }

@@ -225,11 +225,32 @@ fn another_boot_gives_no_budget_back() {
 }
 
 #[test]
+fn a_boot_lasts_until_somebody_has_vouched_for_the_clock() {
+    for (what, id, settled, want) in [
+        ("the same boot, and somebody has", "b0", true, Occasion::Restart),
+        ("the same boot, and nobody has", "b0", false, Occasion::Boot),
+        ("another boot, and somebody had", "b1", true, Occasion::Boot),
+        ("another boot, and nobody had", "b1", false, Occasion::Boot),
+    ] {
+        let account = Account { boot: boot(id), settled, ..self::settled() };
+        assert_eq!(with(rules(), Some(&account), at(60)).occasion(), Some(want), "{what}");
+    }
+}
+
+#[test]
 fn a_single_answer_counts_after_a_while_and_only_where_it_may() {
     let lone = || step(secs(60), StepReason::LoneAnswer(Occasion::Boot));
     let mut policy = fresh();
     assert_eq!(verdict(&mut policy, at(19), clock(FLOOR), lone()), Err(Refusal::NoMajority));
     assert_eq!(verdict(&mut policy, at(20), clock(FLOOR), lone()), Ok(()));
+    for (what, account, occasion, want) in [
+        ("back, after a boot", None, Occasion::Boot, Ok(())),
+        ("back, after a restart", Some(settled()), Occasion::Restart, Err(Refusal::Backwards)),
+    ] {
+        let mut policy = with(rules(), account.as_ref(), at(0));
+        let back = step(secs(-60), StepReason::LoneAnswer(occasion));
+        assert_eq!(verdict(&mut policy, at(20), clock(FLOOR + DAY), back), want, "{what}");
+    }
     let mut strict = with(Rules { lone_answer_after: None, ..rules() }, None, at(0));
     assert_eq!(verdict(&mut strict, at(9_999), clock(FLOOR), lone()), Err(Refusal::NoMajority));
 }

@@ -28,6 +28,7 @@ fn what_is_not_a_state_file_is_refused() {
         ("twice", "orlop-ntp-state 1\ndrift 1\ndrift 1\n", Err(StateError::Twice { key: "drift" })),
         ("half a budget", "orlop-ntp-state 1\nboot a\nat 1\n", Err(StateError::Incomplete)),
         ("a boot of no hexadecimal", "orlop-ntp-state 1\nboot x\n", Err(StateError::BadValue { key: "boot" })),
+        ("as long as may be", &long[..MAX_STATE], Ok(State::default())),
         ("too long", &long, Err(StateError::TooLong { len: long.len() })),
     ] {
         assert_eq!(State::parse(text), want, "{what}");

@@ -5,3 +5,4 @@ mod driven;
 mod hostile;
 mod seeds;
 mod targets;
+mod words;
