@@ -2,6 +2,7 @@
 
 mod equipment;
 mod names;
+mod orders;
 mod requests;
 mod server;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
+use orlop_config::places_of;
 use orlop_ntp_contract::{Notice, PROTOCOL, Request};
 use orlop_ntp_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::{Broker, Keep};
@@ -65,8 +67,10 @@ pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
 async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<Confined<Notice, Request>, Fatal> {
     let own = Path::new(OWN_FOLDER);
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
+    let [named, real] = &places_of(settings.path());
+    let [facts, resolv_conf, own_resolv_conf] = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new);
     let keep = Keep {
-        read: &[facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new),
+        read: &[facts, resolv_conf, own_resolv_conf, named, real],
         adjust: &[],
         write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],
         require_landlock: config.require_landlock,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use orlop_broker::control::{Call, Reply, next_order};
+use orlop_broker::control::{Call, next_order};
 use orlop_broker::moment::Now;
 use orlop_broker::posture::Postures;
 use orlop_broker::print::print;
@@ -33,8 +33,8 @@ use crate::status::{Outcome, Status, Stepped};
 
 /// A broker at work.
 pub(super) struct Server<'n> {
-    run: Run,
-    config: Config,
+    pub(super) run: Run,
+    pub(super) config: Config,
     pub(super) equipment: Equipment,
     pub(super) policy: Policy,
     pub(super) channel: BrokerChannel<Notice, Request>,
@@ -177,8 +177,7 @@ impl<'n> Server<'n> {
                 expired = timer.expired() => expired.map_err(|cause| Fatal::os("the timer failed", cause))?,
                 signal = signals.recv() => match signal.map_err(|cause| Fatal::os("cannot hear signals", cause))? {
                     Signal::Terminate | Signal::Interrupt => return Ok(Exit::Done),
-                    // There is no reload.
-                    Signal::Hangup => {}
+                    Signal::Hangup => drop(self.order(Order::Reload)?),
                 },
             }
         }
@@ -200,7 +199,7 @@ impl<'n> Server<'n> {
     }
 
     /// Asks whom the operator, the network or nobody names, as it is now.
-    fn choose_sources(&mut self) -> Result<(), Fatal> {
+    pub(super) fn choose_sources(&mut self) -> Result<(), Fatal> {
         let network = if self.config.network_sources { self.equipment.facts.servers() } else { Vec::new() };
         let wanted = chosen(&self.config.sources, &network, &self.config.fallback);
         for change in self.sources.become_these(wanted) {
@@ -209,6 +208,10 @@ impl<'n> Server<'n> {
                     self.names.forget(source);
                     self.policy.forget(source);
                     self.notify(&Notice::SourceGone { source })?;
+                }
+                Change::Conducted(source) => {
+                    let Some(Asked { conduct, .. }) = self.sources.get(source) else { continue };
+                    self.notify(&Notice::Source { source, conduct: *conduct })?;
                 }
                 Change::Added(source) => {
                     let Some(Asked { origin, place, conduct }) = self.sources.get(source).cloned() else { continue };
@@ -245,17 +248,6 @@ impl<'n> Server<'n> {
         self.online_at = (online && (was_told || self.offline)).then(|| now.after(SETTLE));
         self.offline = !online;
         if online { Ok(()) } else { self.notify(&Notice::Offline) }
-    }
-
-    fn order(&mut self, order: Order) -> Result<Reply, Fatal> {
-        info!(%order, "order");
-        match order {
-            Order::Step => {
-                let occasion = self.policy.arise(clock::now(), Occasion::Operator);
-                self.notify(&Notice::Occasion(occasion))?;
-                Ok(Reply::Done(()))
-            }
-        }
     }
 
     /// Brings everything up to date, and gives the exit code when the work is done.
