@@ -5,6 +5,7 @@
 mod accuracy;
 mod answer;
 mod crystal;
+mod hardship;
 mod oracle;
 mod place;
 mod properties;
