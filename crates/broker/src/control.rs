@@ -12,6 +12,7 @@ mod server;
 use std::path::{Path, PathBuf};
 
 use orlop_sandbox::daemon::Daemon;
+use orlop_sandbox::fatal::Fatal;
 use orlop_wire::{MaxSize, Str};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,13 @@ impl<Answer> Reply<Answer> {
     #[must_use]
     pub fn refused(reason: &str) -> Self {
         Self::Refused(Str::truncated(reason))
+    }
+
+    /// A refusal because of a new configuration that is not good. The old one stays in force.
+    #[must_use]
+    pub fn refused_configuration(fatal: &Fatal) -> Self {
+        tracing::warn!(problem = %fatal.problem, "the new configuration is not used");
+        Self::refused(&format!("{}: {}", fatal.problem, fatal.cause.as_deref().unwrap_or_default()))
     }
 }
 

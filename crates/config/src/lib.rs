@@ -10,6 +10,7 @@
 //! TOML. It promises to hold no more of a file than [`MAX_FILE`] bytes.
 #![forbid(unsafe_code)]
 
+mod again;
 mod error;
 mod value;
 
@@ -21,6 +22,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
+pub use again::places_of;
 pub use error::ConfigError;
 pub use value::{Folder, RelativeFolder, Seconds};
 

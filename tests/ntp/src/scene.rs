@@ -177,6 +177,14 @@ impl Scene {
         Trio::find(&self.host, daemon.pid(), WORKER_ARGV0, within)
     }
 
+    /// Whether the clock follows this server, among others.
+    #[must_use]
+    pub fn selects(status: &Value, address: &str) -> bool {
+        let sources = status["sources"].as_array().into_iter().flatten();
+        let mut servers = sources.flat_map(|source| source["servers"].as_array()).flatten();
+        servers.any(|server| server["address"] == address && server["state"] == "selected")
+    }
+
     /// What the status says of one server.
     ///
     /// # Panics

@@ -63,11 +63,51 @@ fn the_operators_order_sets_the_clock_back() {
     assert!(shown.contains("last step  -3599 s") || shown.contains("last step  -3600 s"), "{shown}");
 }
 
+// Whoever is in both configurations is asked on, and the clock is not set again.
+#[test]
+fn another_configuration_is_followed_and_a_bad_one_changes_nothing() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(HOUR)).unwrap();
+    let _servers = scene.servers(3).unwrap();
+    let [first, second, third] = Scene::SERVERS;
+    let daemon = ntp().config(&format!("sources = [{first:?}, {second:?}]\n"));
+    let running = scene.service(&daemon).unwrap();
+    let names = |status: &serde_json::Value| {
+        let sources = status["sources"].as_array().into_iter().flatten();
+        sources.filter_map(|source| Some(source["name"].as_str()?.to_owned())).collect::<Vec<_>>()
+    };
+    for (what, text, code, want) in [
+        ("a third one", format!("sources = [{first:?}, {second:?}, {third:?}]\n"), 0, vec![first, second, third]),
+        ("a slip", format!("surces = [{first:?}]\n"), 76, vec![first, second, third]),
+        ("what needs a new process", "require-landlock = true\n".to_owned(), 76, vec![first, second, third]),
+        ("two others, one of them as before", format!("sources = [{third:?}, {second:?}]\n"), 0, vec![third, second]),
+    ] {
+        scene.host.write("/run/orlop-ntp.toml", text).unwrap();
+        let mut order = scene.command(&["reload"]).unwrap();
+        assert_eq!(order.wait_exit(SOON).unwrap().code(), Some(code), "{what}: {}", order.text());
+        if code != 0 {
+            let said = if what == "a slip" { "surces" } else { "require-landlock" };
+            assert!(order.stderr().contains(said), "{what}: {}", order.text());
+        }
+        let mut want: Vec<String> = want.into_iter().map(str::to_owned).collect();
+        want.sort();
+        let right = |status: &serde_json::Value| {
+            let mut names = names(status);
+            names.sort();
+            let selected = want.iter().all(|name| Scene::selects(status, name));
+            names == want && selected && status["synchronised"] == true
+        };
+        scene.until(&running, what, right).unwrap();
+    }
+    assert_eq!(orlop_test_ntp::steps(&running), 1, "{}", running.text());
+    assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", running.text());
+}
+
 #[test]
 fn an_order_that_nobody_can_carry_out_is_told() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new(Clock::behind(Duration::ZERO)).unwrap();
-    for args in [&["step"][..], &["status"], &["sources"]] {
+    for args in [&["step"][..], &["reload"], &["status"], &["sources"]] {
         let mut run = scene.command(args).unwrap();
         assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(69), "{args:?}: {}", run.text());
         assert!(run.stderr().contains("help: "), "{args:?}: {}", run.text());

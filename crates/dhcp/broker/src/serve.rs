@@ -10,11 +10,12 @@ mod restore;
 mod server;
 mod story;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
+use orlop_config::places_of;
 use orlop_dhcp_contract::{Notice, PROTOCOL, Request};
 use orlop_dhcp_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::{Broker, Keep};
@@ -65,11 +66,11 @@ pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
 
 /// Narrows this process to what `config` needs, and waits until the worker has locked itself in.
 async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<Confined<Notice, Request>, Fatal> {
-    let read = readable(settings.path());
+    let [named, real] = &places_of(settings.path());
     let keep = Keep {
-        read: &read.each_ref().map(PathBuf::as_path),
+        // And who has claimed resolv.conf.
+        read: &[named, real, Path::new(resolv_conf::CLAIMS)],
         write: &writable(config),
-        connect: &[],
         require_landlock: config.require_landlock,
         ..Keep::default()
     };
@@ -83,41 +84,4 @@ fn load(settings: &Settings) -> Result<Config, Fatal> {
         warn!("{warning}");
     }
     Ok(config)
-}
-
-/// What the broker reads once it is narrow: the folder of its configuration `file`, for a reload, and the folder that a
-/// link there leads to. The folders, because an editor replaces the file. And who has claimed resolv.conf.
-fn readable(file: &Path) -> [PathBuf; 3] {
-    let folder = |file: PathBuf| match file.parent() {
-        Some(folder) if folder != Path::new("/") => folder.to_owned(),
-        // LinuxKit's dhcpcd.conf lies in the root itself, and the root is everything.
-        _ => file,
-    };
-    let named = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let real = named.canonicalize().unwrap_or_else(|_| named.clone());
-    [folder(named), folder(real), PathBuf::from(resolv_conf::CLAIMS)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use orlop_testbed::Folder;
-
-    #[test]
-    fn a_reload_finds_the_configuration_where_it_was_found_at_first() {
-        let (named, real) = (Folder::new("serve-named"), Folder::new("serve-real"));
-        std::fs::write(real.0.join("dhcp.toml"), "").unwrap();
-        std::os::unix::fs::symlink(real.0.join("dhcp.toml"), named.0.join("dhcp.toml")).unwrap();
-        let (link, file) = (named.0.join("dhcp.toml"), real.0.join("dhcp.toml"));
-        let here = std::env::current_dir().unwrap();
-        for (what, path, want) in [
-            ("a file", file.as_path(), [&*real.0, &*real.0]),
-            ("a link", &link, [&*named.0, &*real.0]),
-            ("none yet", &named.0.join("none"), [&*named.0, &*named.0]),
-            ("relative", Path::new("none.toml"), [&*here, &*here]),
-            ("in the root", Path::new("/none.conf"), [Path::new("/none.conf"); 2]),
-        ] {
-            assert_eq!(readable(path)[..2], want, "{what}");
-        }
-    }
 }

@@ -47,7 +47,7 @@ pub enum Invocation {
 }
 
 /// The commands to a running daemon.
-const VERBS: [&str; 4] = ["status", "sources", "step", "wait-sync"];
+const VERBS: [&str; 5] = ["status", "sources", "step", "reload", "wait-sync"];
 
 /// Understands a command line, the program's own name first. A program called `ntpd` takes openntpd's options.
 ///
@@ -72,6 +72,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fat
         "status" => Some(Invocation::Status(View::default())),
         "sources" => Some(Invocation::Sources),
         "step" => Some(Invocation::Control(Order::Step)),
+        "reload" => Some(Invocation::Control(Order::Reload)),
         "wait-sync" => Some(Invocation::WaitSync(None)),
         _ => None,
     });

@@ -51,6 +51,13 @@ pub struct Config {
     pub log: Level,
 }
 
+impl Config {
+    /// The ports at which keys are exchanged.
+    pub fn key_ports(&self) -> impl Iterator<Item = u16> {
+        self.sources.iter().filter(|source| source.conduct.nts).filter_map(|source| source.place.port())
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What `orlop-ntp step` asks of the running daemon (see [`orlop_broker::control`]).
+//! What `orlop-ntp step` and `reload` ask of the running daemon (see [`orlop_broker::control`]).
 
 use std::fmt;
 
@@ -14,12 +14,15 @@ pub type Server = control::Server<Order>;
 pub enum Order {
     /// Set the clock by what the next majority says, also backwards.
     Step,
+    /// Read the configuration file again.
+    Reload,
 }
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Step => f.write_str("step"),
+            Self::Reload => f.write_str("reload"),
         }
     }
 }

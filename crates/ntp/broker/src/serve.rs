@@ -4,6 +4,7 @@ mod choosing;
 mod equipment;
 mod exchanges;
 mod names;
+mod orders;
 mod requests;
 mod securing;
 mod server;
@@ -14,6 +15,7 @@ use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
+use orlop_config::places_of;
 use orlop_lookup_contract::NameServer;
 use orlop_ntp_contract::{Notice, PROTOCOL, Request};
 use orlop_ntp_profiles::{BROKER, DAEMON, KEYS_WORKER};
@@ -73,16 +75,16 @@ pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
 async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<Confined<Notice, Request>, Fatal> {
     let own = Path::new(OWN_FOLDER);
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
+    let [named, real] = &places_of(settings.path());
+    let mut read = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
+    read.extend([named, real]);
     // The file may be replaced by another one of its name.
     let ca = config.nts_ca.parent().unwrap_or(own);
-    let secured = || config.sources.iter().filter(|source| source.conduct.nts);
-    let mut read = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
-    if secured().next().is_some() {
+    if config.key_ports().next().is_some() {
         read.extend([config.nts_ca.as_path(), ca]);
     }
     // Long answers of name servers, and key exchanges.
-    let mut connect = vec![NameServer::PORT];
-    connect.extend(secured().filter_map(|source| source.place.port()));
+    let connect: Vec<u16> = std::iter::once(NameServer::PORT).chain(config.key_ports()).collect();
     let keep = Keep {
         read: &read,
         write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],

@@ -29,11 +29,21 @@ pub struct Asked {
     pub conduct: SourceConduct,
 }
 
+impl Asked {
+    /// Whether it is the same source, asked in the same way or not. A server does not become a pool, and what is known of one without NTS is not of one with it.
+    fn is_same_source(&self, other: &Self) -> bool {
+        let key = |asked: &Self| (asked.origin, asked.place.clone(), asked.conduct.kind, asked.conduct.nts);
+        key(self) == key(other)
+    }
+}
+
 /// What changed about the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// It is to be asked.
     Added(SourceId),
+    /// It is to be asked in another way.
+    Conducted(SourceId),
     /// It is not any more.
     Removed(SourceId),
 }
@@ -65,9 +75,13 @@ impl Sources {
     /// known of it. More than there are numbers are left out.
     pub fn become_these(&mut self, mut wanted: Vec<Asked>) -> Vec<Change> {
         let mut changes = Vec::new();
-        self.0.retain(|id, asked| match wanted.iter().position(|other| other == asked) {
+        self.0.retain(|id, asked| match wanted.iter().position(|other| other.is_same_source(asked)) {
             Some(at) => {
-                wanted.remove(at);
+                let Asked { conduct, .. } = wanted.remove(at);
+                if asked.conduct != conduct {
+                    asked.conduct = conduct;
+                    changes.push(Change::Conducted(*id));
+                }
                 true
             }
             None => {
@@ -137,6 +151,10 @@ mod tests {
         );
         assert_eq!(sources.get(id(2)), Some(&asked(3)));
         assert_eq!(sources.become_these(vec![asked(2), asked(3), asked(4)]), [], "only in another order");
+        let mut preferred = asked(3);
+        preferred.conduct.prefer = true;
+        assert_eq!(sources.become_these(vec![asked(2), preferred.clone(), asked(4)]), [Change::Conducted(id(2))]);
+        assert_eq!(sources.get(id(2)), Some(&preferred));
         let many = (0..=255).map(asked).collect();
         sources.become_these(many);
         assert_eq!(sources.iter().count(), orlop_ntp_contract::MAX_SOURCES);

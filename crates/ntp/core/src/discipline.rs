@@ -36,8 +36,9 @@ use crate::sample::Sample;
 pub(crate) const LARGEST: Duration = Duration::from_secs(1);
 
 /// Part of the rate that a slew may take; with the drift it is [`AlgorithmConfig::maximum_frequency_steer`] at most, which is
-/// 495 ppm. A tenth of a second takes four minutes.
-const SLEW: f64 = 400e-6;
+/// 495 ppm. A tenth of a second takes eight minutes. While a clock lags, the filter slews all the time, and can give a drift no
+/// more than is left: with 400 ppm here, a crystal that is 200 ppm off was never corrected; like this, one of 290 ppm is.
+const SLEW: f64 = 200e-6;
 
 /// How much a crystal's rate wanders, to begin with; the filter finds out, but slowly. A third of ntp-proto's own: crystals of
 /// machines are that good, and the error on the Internet becomes a fifth less, also with one that is three times worse.

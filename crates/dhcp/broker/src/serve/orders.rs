@@ -48,11 +48,7 @@ impl Server {
                 }
                 config
             }
-            Err(fatal) => {
-                warn!(problem = %fatal.problem, "the new configuration is not used");
-                let why = fatal.cause.unwrap_or_default();
-                return Ok(Reply::refused(&format!("{}: {why}", fatal.problem)));
-            }
+            Err(fatal) => return Ok(Reply::refused_configuration(&fatal)),
         };
         if (&config.resolv_conf, config.require_landlock) != (&self.config.resolv_conf, self.config.require_landlock) {
             return Ok(Reply::refused("resolv-conf and require-landlock change only when the daemon is started anew"));

@@ -21,6 +21,7 @@ Commands, to the daemon that runs:
              processes are restricted to; with --json, print status.json as it is
   sources    Show only whom it asks
   step       Set the clock by what the next majority says, also backwards
+  reload     Have the configuration file read again
   wait-sync  Wait until the clock is right; with --deadline SECS, no longer than that
 
 Arguments:

@@ -31,6 +31,7 @@ fn commands_take_what_is_theirs() {
         ("orlop-ntp status -v", Invocation::Status(View { verbose: true, ..View::default() })),
         ("orlop-ntp sources", Invocation::Sources),
         ("orlop-ntp step", Invocation::Control(Order::Step)),
+        ("orlop-ntp reload", Invocation::Control(Order::Reload)),
         ("orlop-ntp wait-sync", Invocation::WaitSync(None)),
         ("orlop-ntp wait-sync --deadline 7", Invocation::WaitSync(Some(Duration::from_secs(7)))),
         ("orlop-ntp --check", Invocation::Check(Settings::default())),
@@ -53,6 +54,8 @@ fn what_means_nothing_is_refused_and_never_becomes_a_daemon() {
         ("orlop-ntp --example --json", "orlop-ntp --example"),
         ("orlop-ntp --check --ready-fd 3", "leave it out"),
         ("orlop-ntp step now", ""),
+        ("orlop-ntp reload /etc/orlop/ntp.toml", ""),
+        ("orlop-ntp relaod", "did you mean: orlop-ntp reload?"),
         ("orlop-ntp sources --json", ""),
         ("ntpd -d pool.ntp.org", "ntpd [-dnSsv]"),
     ] {

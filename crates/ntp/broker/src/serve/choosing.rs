@@ -23,6 +23,10 @@ impl Server<'_> {
                     self.policy.forget(source);
                     self.notify(&Notice::SourceGone { source })?;
                 }
+                Change::Conducted(source) => {
+                    let Some(Asked { conduct, .. }) = self.sources.get(source) else { continue };
+                    self.notify(&Notice::Source { source, conduct: self.conduct(*conduct) })?;
+                }
                 Change::Added(source) => {
                     let Some(Asked { origin, place, conduct }) = self.sources.get(source).cloned() else { continue };
                     info!(source = %place, ?origin, "asking");

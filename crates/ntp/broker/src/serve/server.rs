@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use orlop_broker::control::{Call, Reply, next_order};
+use orlop_broker::control::{Call, next_order};
 use orlop_broker::moment::Now;
 use orlop_broker::posture::Postures;
 use orlop_broker::print::print;
@@ -33,7 +33,7 @@ use crate::status::{Outcome, Status, Stepped};
 
 /// A broker at work.
 pub(super) struct Server<'n> {
-    run: Run,
+    pub(super) run: Run,
     pub(super) config: Config,
     pub(super) equipment: Equipment,
     pub(super) policy: Policy,
@@ -199,8 +199,7 @@ impl<'n> Server<'n> {
                 expired = timer.expired() => expired.map_err(|cause| Fatal::os("the timer failed", cause))?,
                 signal = signals.recv() => match signal.map_err(|cause| Fatal::os("cannot hear signals", cause))? {
                     Signal::Terminate | Signal::Interrupt => return Ok(Exit::Done),
-                    // There is no reload.
-                    Signal::Hangup => {}
+                    Signal::Hangup => drop(self.order(Order::Reload)?),
                 },
             }
         }
@@ -231,16 +230,8 @@ impl<'n> Server<'n> {
         if online { Ok(()) } else { self.notify(&Notice::Offline) }
     }
 
-    fn order(&mut self, order: Order) -> Result<Reply, Fatal> {
-        info!(%order, "order");
-        match order {
-            Order::Step => self.arise(Occasion::Operator)?,
-        }
-        Ok(Reply::Done(()))
-    }
-
     /// The time is uncertain from now on: everybody is asked at once.
-    fn arise(&mut self, occasion: Occasion) -> Result<(), Fatal> {
+    pub(super) fn arise(&mut self, occasion: Occasion) -> Result<(), Fatal> {
         let occasion = self.policy.arise(clock::now(), occasion);
         self.notify(&Notice::Occasion(occasion))
     }

@@ -86,20 +86,31 @@ fn any_world(seed: u64) -> (Scene, f64) {
     (scene, 1.2 * worst + 6.0 * jitter + 0.000_1)
 }
 
+/// A day in a world of this seed. Returns which part of its bound its error has come to.
+fn any_day(seed: u64) -> f64 {
+    let (scene, bound) = any_world(seed);
+    let world = scene.run(86_400);
+    let worst = world.worst(7200.0);
+    let first = world.errors.iter().filter(|(at, _)| (7200.0..14_400.0).contains(at)).map(|(_, error)| error.abs());
+    let first = first.fold(0.0, f64::max);
+    assert!(first < bound, "seed {seed}: {first} s, bound {bound} s");
+    // In a whole day there are many more moments for chance.
+    let bound = if seed < 16 { bound } else { 1.1 * bound };
+    assert!(worst < bound, "seed {seed}: {worst} s, bound {bound} s");
+    assert_eq!(world.status.as_ref().map(|status| status.phase), Some(Phase::Steady), "seed {seed}");
+    assert_eq!((world.steps.len(), world.refusals.len()), (1, 0), "seed {seed}: {:?}", world.refusals);
+    let said = world.vouched.map(|(_, max)| max).unwrap_or(Duration::ZERO);
+    assert!(said.as_secs_f64() >= world.error().abs(), "seed {seed}: says {said:?}, is {}", world.error());
+    worst / bound
+}
+
 #[test]
-fn any_weather_leaves_the_clock_within_its_bounds() {
-    let mut close: f64 = 0.0;
-    for seed in 0..200 {
-        let (scene, bound) = any_world(seed);
-        // Some for a whole day, and the others for long enough.
-        let world = scene.run(if seed < 16 { 86_400 } else { 4 * 3600 });
-        let worst = world.worst(7200.0);
-        close = close.max(worst / bound);
-        assert!(worst < bound, "seed {seed}: {worst} s, bound {bound} s");
-        assert_eq!(world.status.as_ref().map(|status| status.phase), Some(Phase::Steady), "seed {seed}");
-        assert_eq!((world.steps.len(), world.refusals.len()), (1, 0), "seed {seed}: {:?}", world.refusals);
-        let said = world.vouched.map(|(_, max)| max).unwrap_or(Duration::ZERO);
-        assert!(said.as_secs_f64() >= world.error().abs(), "seed {seed}: says {said:?}, is {}", world.error());
-    }
-    println!("the closest came to {:.0} % of its bound", close * 100.0);
+fn any_weather_leaves_the_clock_within_its_bounds_for_a_day() {
+    const SEEDS: u64 = 200;
+    // In two threads, which halves the longest of these tests.
+    let closest = std::thread::scope(|scope| {
+        let halves = [0, 1].map(|half| scope.spawn(move || (half..SEEDS).step_by(2).map(any_day).fold(0.0, f64::max)));
+        halves.map(|half| half.join().unwrap())
+    });
+    println!("the closest came to {:.0} % of its bound", closest.into_iter().fold(0.0, f64::max) * 100.0);
 }

@@ -16,6 +16,8 @@ pub(crate) struct Server {
     pub(crate) ways: (f64, f64),
     /// What traffic adds to each way, on average.
     pub(crate) jitter: f64,
+    /// Which part of that the way back has.
+    pub(crate) jitter_back: f64,
     /// How many of a hundred packets are lost on each way.
     pub(crate) loss: u8,
     pub(crate) leap: Leap,
@@ -35,6 +37,7 @@ impl Server {
             error: Offset::ZERO,
             ways: (0.020, 0.020),
             jitter: 0.001,
+            jitter_back: 1.0,
             loss: 0,
             leap: Leap::None,
             root_dispersion: 0x40,

@@ -326,8 +326,9 @@ impl World {
         self.questions += 1;
         let server = self.scene.servers[number].clone();
         let [forth, back] = &mut self.ways[number];
-        let [forth, back] = [(forth, server.ways.0), (back, server.ways.1)]
-            .map(|(way, base)| ((base + way.exponential(server.jitter)) * 1e9) as u64);
+        let [forth, back] =
+            [(forth, server.ways.0, server.jitter), (back, server.ways.1, server.jitter * server.jitter_back)]
+                .map(|(way, base, jitter)| ((base + way.exponential(jitter)) * 1e9) as u64);
         let lost = (0..2).any(|_| self.weather.even() * 100.0 <= f64::from(server.loss));
         if lost || server.silent {
             return;
