@@ -199,13 +199,8 @@ impl<'n, Out: Message + 'n, In: Message + 'n> Optional<'n, Out, In> {
 
 impl<'n> Newborns<'n> {
     /// Waits for the next one that is looked after by whoever has `workers`.
-    fn poll<Out, In>(
-        &self,
-        context: &mut Context<'_>,
-        workers: &[State<'n, Out, In>],
-    ) -> Poll<Result<Newborn, Fatal>> {
-        let is_ours =
-            |newborn: &Newborn| !matches!(workers.get(newborn.index), Some(State::Apart));
+    fn poll<Out, In>(&self, context: &mut Context<'_>, workers: &[State<'n, Out, In>]) -> Poll<Result<Newborn, Fatal>> {
+        let is_ours = |newborn: &Newborn| !matches!(workers.get(newborn.index), Some(State::Apart));
         let mut others = self.others.borrow_mut();
         if let Some(at) = others.iter().position(is_ours) {
             return Poll::Ready(Ok(others.remove(at)));

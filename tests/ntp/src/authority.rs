@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use orlop_testbed::Host;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+};
 
 /// Whom the daemon trusts in a test.
 pub struct Authority {

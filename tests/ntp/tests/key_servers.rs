@@ -40,11 +40,23 @@ fn every_bad_server_is_told_as_what_it_is_and_sets_no_clock() {
         ("another name", &other, NTSKE, says(response(&[])), "another name"),
         ("expired before the build", &expired, NTSKE, says(response(&[])), "expired"),
         ("an error", &good, NTSKE, says(record(0x8002, &[0, 1])), "reports error 1"),
-        ("no cookie", &good, NTSKE, says([record(0x8001, &[0, 0]), record(0x8004, &[0, 15]), record(0x8000, &[])].concat()), "no sense"),
+        (
+            "no cookie",
+            &good,
+            NTSKE,
+            says([record(0x8001, &[0, 0]), record(0x8004, &[0, 15]), record(0x8000, &[])].concat()),
+            "no sense",
+        ),
         ("drips", &good, NTSKE, Manner::Drips(record(1024, &[0; 4])), "in time"),
         ("floods", &good, NTSKE, Manner::Floods(record(1024, &[0; 1000])), "says too much"),
         ("a record that never ends", &good, NTSKE, Manner::Floods(record(1024, &[255; 65_535])), "says too much"),
-        ("a time server's port that is a name server's", &good, NTSKE, says(response(&record(7, &[0, 53]))), "is not asked"),
+        (
+            "a time server's port that is a name server's",
+            &good,
+            NTSKE,
+            says(response(&record(7, &[0, 53]))),
+            "is not asked",
+        ),
         ("a time server on the link", &good, NTSKE, says(response(&record(6, b"169.254.169.254"))), "is not asked"),
     ]) {
         servers.push(KeyServer::on(&scene.host, port, identity, protocols, manner).unwrap());
@@ -53,8 +65,10 @@ fn every_bad_server_is_told_as_what_it_is_and_sets_no_clock() {
     }
     // Whoever names one of these addresses for plain NTP gets an answer: nobody does.
     let _plain = Chrony::on(123).start(&scene.host).unwrap();
-    let daemon = scene.start(&ntp().config(&format!("nts-ca = \"{CA}\"\nsources = [{}]\n", sources.join(", ")))).unwrap();
-    let failure = |status: &Value, at: usize| status["sources"][at]["nts"]["failure"].as_str().unwrap_or_default().to_owned();
+    let daemon =
+        scene.start(&ntp().config(&format!("nts-ca = \"{CA}\"\nsources = [{}]\n", sources.join(", ")))).unwrap();
+    let failure =
+        |status: &Value, at: usize| status["sources"][at]["nts"]["failure"].as_str().unwrap_or_default().to_owned();
     let all = |status: &Value| (0..want.len()).all(|at| !failure(status, at).is_empty());
     let status = scene.until(&daemon, "a failure of each", all).unwrap();
     for (at, (what, failed)) in want.iter().enumerate() {
@@ -102,7 +116,10 @@ fn without_trusted_certificates_no_keys_are_exchanged_and_the_log_says_so() {
         let daemon = scene.start(&ntp().config(&config)).unwrap();
         let failed = |status: &Value| status["sources"][0]["nts"]["failure"].is_string();
         let status = scene.until(&daemon, what, failed).unwrap();
-        assert_eq!(status["sources"][0]["nts"]["failure"], "no trusted certificate: look at nts-ca", "{what}: {status:#}");
+        assert_eq!(
+            status["sources"][0]["nts"]["failure"], "no trusted certificate: look at nts-ca",
+            "{what}: {status:#}"
+        );
         assert!(daemon.text().contains("look at nts-ca"), "{what}: {}", daemon.text());
         orlop_test_ntp::end(daemon).unwrap();
     }

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use orlop_test_ntp::script::{HEADER, Packet};
-use orlop_test_ntp::{Authority, CA, Chrony, Clock, Days, Lie, Names, Passing, RIGHT, Relay, Scene, ntp, steps, testbed};
+use orlop_test_ntp::{
+    Authority, CA, Chrony, Clock, Days, Lie, Names, Passing, RIGHT, Relay, Scene, ntp, steps, testbed,
+};
 use orlop_testbed::{Launch, Running};
 use serde_json::Value;
 
@@ -146,12 +148,10 @@ fn names_are_those_of_certificates_and_a_server_may_name_another() {
     let (scene, authority) = scene(Clock::behind(HOUR / 2));
     let identity = authority.certify(&["time.example"], Days::USUAL).unwrap();
     let lo = Ipv4Addr::LOCALHOST;
-    let _server = Chrony::on(1121)
-        .secured(4461, &identity)
-        .with("ntsntpserver elsewhere.example")
-        .start(&scene.host)
-        .unwrap();
-    let _names = Names::start(&scene.host, &[("time.example", lo), ("elsewhere.example", lo), ("other.example", lo)]).unwrap();
+    let _server =
+        Chrony::on(1121).secured(4461, &identity).with("ntsntpserver elsewhere.example").start(&scene.host).unwrap();
+    let _names =
+        Names::start(&scene.host, &[("time.example", lo), ("elsewhere.example", lo), ("other.example", lo)]).unwrap();
     let daemon = scene.service(&secured(&["time.example:4461"])).unwrap();
     assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", daemon.text());
     orlop_test_ntp::end(daemon).unwrap();
@@ -223,9 +223,11 @@ fn nothing_that_somebody_between_us_says_sets_the_clock() {
     });
     let asked = |_: &Value| relay.asked() >= 6;
     let status = scene.until(&daemon, "six questions", asked).unwrap();
-    let status = scene.until(&daemon, "forgeries", |status| {
-        status["discards"]["forged"].as_u64() >= Some(30) && status["discards"]["unprotected"].as_u64() >= Some(10)
-    }).unwrap_or(status);
+    let status = scene
+        .until(&daemon, "forgeries", |status| {
+            status["discards"]["forged"].as_u64() >= Some(30) && status["discards"]["unprotected"].as_u64() >= Some(10)
+        })
+        .unwrap_or(status);
     assert_eq!(status["synchronised"], false, "{status:#}");
     assert_eq!(steps(&daemon), 0, "{}", daemon.text());
     assert_eq!(Scene::server(&status, "127.0.0.2:1121")["reach"], 0, "{status:#}");

@@ -93,7 +93,8 @@ impl From<Config> for Loaded {
 
 impl From<File> for Config {
     fn from(file: File) -> Self {
-        let File { sources, network_sources, fallback, deadline, strict_majority, nts_ca, require_landlock, log } = file;
+        let File { sources, network_sources, fallback, deadline, strict_majority, nts_ca, require_landlock, log } =
+            file;
         let default = Self::default();
         Self {
             sources: sources.map_or(default.sources, |sources| sources.to_vec()),

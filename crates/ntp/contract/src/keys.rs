@@ -248,9 +248,14 @@ mod tests {
 
     #[test]
     fn a_cookie_fills_whole_words_and_is_not_too_long() {
-        for (what, length, want) in
-            [("nothing", 0, false), ("too short for a field", 8, false), ("chronyd's", 100, true), ("uneven", 99, false), ("the longest", 256, true), ("longer", 260, false)]
-        {
+        for (what, length, want) in [
+            ("nothing", 0, false),
+            ("too short for a field", 8, false),
+            ("chronyd's", 100, true),
+            ("uneven", 99, false),
+            ("the longest", 256, true),
+            ("longer", 260, false),
+        ] {
             assert_eq!(Cookie::new(&vec![1; length]).is_some(), want, "{what}");
         }
     }

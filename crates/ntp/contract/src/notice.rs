@@ -3,7 +3,9 @@ use core::time::Duration;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExchangeId, Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc};
+use crate::{
+    ExchangeId, Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc,
+};
 
 /// Everything a broker tells its worker. `Connected` comes with the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]

@@ -6,7 +6,8 @@ use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootId, Frequency, KeyFailure, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step, StepReason, Utc,
+    BootId, Frequency, KeyFailure, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step,
+    StepReason, Utc,
 };
 
 mod account;

@@ -5,7 +5,10 @@ use orlop_machine::Instant;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{Counters, Frequency, KeyFailure, Leap, MAX_PEERS, MAX_SOURCES, Offset, PeerId, Poll, ServerAddr, SourceId, StepReason};
+use crate::{
+    Counters, Frequency, KeyFailure, Leap, MAX_PEERS, MAX_SOURCES, Offset, PeerId, Poll, ServerAddr, SourceId,
+    StepReason,
+};
 
 /// How the clock and its servers stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, Frequency, Keys, LastStep, Notice, Offset, PeerId, Request, ServerAddr, SourceId,
-    Status, Utc,
+    Asked, Conduct, Counters, Discard, Frequency, Keys, LastStep, Notice, Offset, PeerId, Request, ServerAddr,
+    SourceId, Status, Utc,
 };
 
-use crate::nts::session::Session;
 use crate::discipline::Discipline;
 use crate::exchange::Answer;
 use crate::nts::field::Unique;
+use crate::nts::session::Session;
 use crate::packet::Packet;
 use crate::peer::{Peer, Socket};
 use crate::pool::Sources;

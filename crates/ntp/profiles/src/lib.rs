@@ -40,7 +40,12 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 const WORKERS: [Worker; 3] = [
-    Worker { program: "orlop-ntp-worker", profile: &WORKER, service: Service::Vital, grants: &[Grant::Connected, Grant::Joint] },
+    Worker {
+        program: "orlop-ntp-worker",
+        profile: &WORKER,
+        service: Service::Vital,
+        grants: &[Grant::Connected, Grant::Joint],
+    },
     Worker { program: "orlop-ntp-lookup", profile: &LOOKUP, service: Service::Optional, grants: &[Grant::Connected] },
     Worker {
         program: "orlop-ntp-ke",

@@ -40,7 +40,9 @@ pub(crate) async fn run(context: Context<KeyRequest, KeyNotice, BootTimer>) -> R
         match message {
             KeyNotice::Joined => joint = Some(Joint::granted(fd).map_err(Ended::Grant)?),
             KeyNotice::Roots => roots = Some(fd),
-            KeyNotice::Exchange { number, source, host, dates } => break Task { number, source, host, dates, socket: fd },
+            KeyNotice::Exchange { number, source, host, dates } => {
+                break Task { number, source, host, dates, socket: fd };
+            }
         }
     };
     let (Some(joint), Some(roots)) = (joint, roots) else {

@@ -65,12 +65,13 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     // Messages are derived, and their maximum size with them.
     ("contract", &["postcard", "serde", "thiserror"]),
     // DHCP: one canonical option at a time, and IPv4/UDP headers. DNS: compressed names. All behind our length checks. NTP: the
-    // clock filter alone, behind one module; packets are read by ours.
-    ("core", &["dhcproto", "hickory-proto", "ntp-proto", "smoltcp", "thiserror"]),
+    // clock filter alone, behind one module; packets are read by ours, and NTS needs one algorithm.
+    ("core", &["aes-siv", "dhcproto", "hickory-proto", "ntp-proto", "smoltcp", "thiserror"]),
 ];
 
 /// Crates that read bytes from the network: no broker links one. A trailing `-` stands for a family.
-pub(crate) const PARSERS: &[&str] = &["dhcproto", "smoltcp", "hickory-", "ntp-proto", "httparse"];
+pub(crate) const PARSERS: &[&str] =
+    &["dhcproto", "smoltcp", "hickory-", "ntp-proto", "httparse", "rustls", "rustls-webpki"];
 
 /// The feature of `orlop-sandbox` that opens incomplete profiles: for its own tests, never for a daemon.
 const TESTS_ONLY_FEATURE: (&str, &str) = ("orlop-sandbox", "mutants");

@@ -146,7 +146,9 @@ impl Table {
             _ => return Err("a source has either server or pool".to_owned()),
         };
         if nts && kind != Kind::Server {
-            return Err("nts is for a server: each one of a pool has a name of its own, and so has its certificate".to_owned());
+            return Err(
+                "nts is for a server: each one of a pool has a name of its own, and so has its certificate".to_owned()
+            );
         }
         let usual = if nts { KEY_PORT } else { PORT };
         let place = Place::parse(&name, usual).map_err(|error| error.to_string())?;

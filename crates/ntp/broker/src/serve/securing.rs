@@ -129,7 +129,10 @@ impl Server<'_> {
         };
         for nts in said.nts.iter().filter(|nts| nts.state == NtsState::Intercepted && !was(nts.source)) {
             let name = self.sources.get(nts.source).map(|asked| asked.place.to_string()).unwrap_or_default();
-            warn!(source = name, "an answer without NTS, which is not believed: does somebody between us intercept it?");
+            warn!(
+                source = name,
+                "an answer without NTS, which is not believed: does somebody between us intercept it?"
+            );
         }
     }
 }

@@ -25,11 +25,13 @@ pub(super) fn render(status: &Status, header: &Header<'_>) -> String {
     }
     let named = |id| status.sources.iter().find(|(source, ..)| *source == id).map_or("", |(_, name, _)| name.as_str());
     if !worker.nts.is_empty() {
-        let mut protected = metrics.gauge("nts_protected", "Whether the last answer of a source that is asked with NTS was protected.");
+        let mut protected =
+            metrics.gauge("nts_protected", "Whether the last answer of a source that is asked with NTS was protected.");
         for nts in &worker.nts {
             protected.value(&[("source", named(nts.source))], &u8::from(nts.state == NtsState::Protected));
         }
-        let mut cookies = metrics.gauge("nts_cookies", "Questions that can be asked with NTS before another one is answered.");
+        let mut cookies =
+            metrics.gauge("nts_cookies", "Questions that can be asked with NTS before another one is answered.");
         for nts in &worker.nts {
             cookies.value(&[("source", named(nts.source))], &nts.cookies);
         }

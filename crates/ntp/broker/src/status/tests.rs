@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use orlop_ntp_contract::{
-    Discard, Frequency, KeyFailure, Leap, NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, ServerAddr,
+    Discard, Frequency, KeyFailure, Leap, NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase,
+    Poll, ServerAddr,
 };
 use orlop_testbed::table;
 

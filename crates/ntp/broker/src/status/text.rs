@@ -64,7 +64,8 @@ pub(super) fn sources(body: &Body, now: Instant) -> String {
             rows.push(row(name, server, now));
         }
     }
-    let keys: Vec<_> = body.sources.iter().filter_map(|source| Some(secured(&source.name, source.nts.as_ref()?, now))).collect();
+    let keys: Vec<_> =
+        body.sources.iter().filter_map(|source| Some(secured(&source.name, source.nts.as_ref()?, now))).collect();
     if keys.is_empty() {
         return table(&rows);
     }

@@ -102,7 +102,11 @@ impl Response {
             rest = after;
             if kind & !CRITICAL == kind::END {
                 // The last record by definition: what follows it is no part of the conversation.
-                return if body.is_empty() && rest.is_empty() { agreed.finish().map(Some) } else { Err(KeyFailure::Records) };
+                return if body.is_empty() && rest.is_empty() {
+                    agreed.finish().map(Some)
+                } else {
+                    Err(KeyFailure::Records)
+                };
             }
             agreed.take(kind, body)?;
         }

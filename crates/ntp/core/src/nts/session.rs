@@ -201,12 +201,7 @@ impl Session {
     ///
     /// # Errors
     /// Why it is none.
-    pub(crate) fn open(
-        &mut self,
-        datagram: &[u8],
-        extensions: Extensions<'_>,
-        unique: &Unique,
-    ) -> Result<(), Discard> {
+    pub(crate) fn open(&mut self, datagram: &[u8], extensions: Extensions<'_>, unique: &Unique) -> Result<(), Discard> {
         let keys = self.in_use.as_mut().ok_or(Discard::Unasked)?;
         let cookies = match field::open(datagram, extensions, unique, &keys.s2c) {
             Ok(cookies) => cookies,

@@ -5,8 +5,9 @@ use core::time::Duration;
 use orlop_harness::seeds::{self, Seed, Target};
 use orlop_machine::{Chance, Instant};
 use orlop_ntp_contract::{
-    Asked, Conduct, Cookie, Counters, Discard, ExchangeId, Frequency, KeyFailure, Kind, LastStep, Leap, Notice, NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState,
-    PeerStatus, Phase, Poll, PollRange, Refusal, Request, SourceConduct, SourceId, Status, Step, StepReason, Timestamp, Utc,
+    Asked, Conduct, Cookie, Counters, Discard, ExchangeId, Frequency, KeyFailure, Kind, LastStep, Leap, Notice,
+    NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, PollRange, Refusal, Request,
+    SourceConduct, SourceId, Status, Step, StepReason, Timestamp, Utc,
 };
 use orlop_ntp_core::exchange::{Answer as Taken, Kiss};
 use orlop_ntp_core::nts::field;
@@ -93,7 +94,11 @@ fn responses() -> Vec<(&'static str, Vec<u8>, Result<Option<usize>, KeyFailure>)
     let wrong = || Err(KeyFailure::Records);
     vec![
         ("chronyd's", with(&cookies(8, 100)), Ok(Some(8))),
-        ("with a server and a port", with(&[record(6, b"ntp.example"), record(7, &[0, 123]), cookies(1, 100)].concat()), Ok(Some(1))),
+        (
+            "with a server and a port",
+            with(&[record(6, b"ntp.example"), record(7, &[0, 123]), cookies(1, 100)].concat()),
+            Ok(Some(1)),
+        ),
         ("with an address", with(&[record(0x8006, b"2001:db8::1"), cookies(1, 100)].concat()), Ok(Some(1))),
         ("no cookie (ntpd-rs 1.5.0)", with(&[]), wrong()),
         ("an empty cookie (ntpd-rs 1.5.0)", with(&record(5, &[])), wrong()),
@@ -103,7 +108,11 @@ fn responses() -> Vec<(&'static str, Vec<u8>, Result<Option<usize>, KeyFailure>)
         ("an error", record(0x8002, &[0, 2]), Err(KeyFailure::Error(2))),
         ("a warning", record(0x8003, &[0, 2]), wrong()),
         ("unknown and critical", record(0xc000, &[]), wrong()),
-        ("no algorithm in common", [record(0x8001, &[0, 0]), record(0x8004, &[])].concat(), Err(KeyFailure::Unsupported)),
+        (
+            "no algorithm in common",
+            [record(0x8001, &[0, 0]), record(0x8004, &[])].concat(),
+            Err(KeyFailure::Unsupported),
+        ),
         ("half of it", agreed(), Ok(None)),
         ("something after the end", [with(&cookies(1, 100)), vec![0]].concat(), wrong()),
     ]
@@ -135,8 +144,16 @@ fn fields() -> Vec<(&'static str, Vec<u8>, Result<usize, Discard>)> {
         ("another tag", spoilt(last), forged()),
         ("an authenticator without an identifier", sealed[36..].to_vec(), forged()),
         ("lengths beyond the field", [unique(), field(0x0404, &[255; 40])].concat(), forged()),
-        ("an authenticator without a nonce", [unique(), field(0x0404, &[&[0, 0, 0, 16][..], &[0; 24]].concat())].concat(), forged()),
-        ("an authenticator without a text", [unique(), field(0x0404, &[&[0, 16, 0, 0][..], &[0; 24]].concat())].concat(), forged()),
+        (
+            "an authenticator without a nonce",
+            [unique(), field(0x0404, &[&[0, 0, 0, 16][..], &[0; 24]].concat())].concat(),
+            forged(),
+        ),
+        (
+            "an authenticator without a text",
+            [unique(), field(0x0404, &[&[0, 16, 0, 0][..], &[0; 24]].concat())].concat(),
+            forged(),
+        ),
         ("an identifier that is repeated", [unique(), sealed.clone()].concat(), forged()),
     ]
 }

@@ -82,7 +82,11 @@ pub(crate) fn nts_fields(data: &[u8]) {
     assert!(sealed.len() <= MAX_PACKET);
     let datagram = [&sealed[..], data].concat();
     if let Ok(packet) = Packet::parse(&datagram) {
-        assert_eq!(field::open(&datagram, packet.extensions, &UNIQUE, &KEY), Ok(Vec::new()), "what is behind counts for nothing");
+        assert_eq!(
+            field::open(&datagram, packet.extensions, &UNIQUE, &KEY),
+            Ok(Vec::new()),
+            "what is behind counts for nothing"
+        );
     }
 }
 

@@ -146,7 +146,12 @@ mod tests {
             ("the clock is before the floor", unsure(0), LEAF, Some(2_000)),
             ("the clock is ahead", unsure(9_000), LEAF, Some(2_000)),
             ("it was valid at the floor", unsure(9_000), &[(500, 3_000)], Some(1_000)),
-            ("each of the chain begins later", unsure(0), &[(1_500, 9_000), (1_700, 8_000), (1_900, 7_000)], Some(1_900)),
+            (
+                "each of the chain begins later",
+                unsure(0),
+                &[(1_500, 9_000), (1_700, 8_000), (1_900, 7_000)],
+                Some(1_900),
+            ),
             ("it expired before the floor", unsure(0), &[(100, 999)], None),
             ("it expired before the floor, and the clock is ahead", unsure(5_000), &[(100, 999)], None),
             ("no moment is in both", unsure(0), &[(2_000, 3_000), (4_000, 5_000)], None),

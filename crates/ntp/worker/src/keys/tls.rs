@@ -46,17 +46,21 @@ pub(super) struct Yield {
 
 impl Conversation {
     /// With the server at the other end of `socket`, which has to be `host`. Must be called inside a tokio runtime.
-    pub(super) fn new(
-        socket: OwnedFd,
-        host: &Host,
-        dates: Dates,
-        roots: RootCertStore,
-    ) -> Result<Self, KeyFailure> {
+    pub(super) fn new(socket: OwnedFd, host: &Host, dates: Dates, roots: RootCertStore) -> Result<Self, KeyFailure> {
         let connection = Connection::from_fd(socket).map_err(|_| KeyFailure::Unreachable)?;
         let checked = Checked::default();
         let tls = ClientConnection::new(config(dates, roots, checked.clone())?, name(host)?);
         let tls = tls.map_err(|_| KeyFailure::Tls)?;
-        Ok(Self { connection, tls, checked, unsent: Vec::new(), is_there: false, heard: 0, is_asked: false, response: Vec::new() })
+        Ok(Self {
+            connection,
+            tls,
+            checked,
+            unsent: Vec::new(),
+            is_there: false,
+            heard: 0,
+            is_asked: false,
+            response: Vec::new(),
+        })
     }
 
     /// Goes on as far as the server lets it.

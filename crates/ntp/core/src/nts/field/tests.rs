@@ -35,8 +35,7 @@ fn protected(fields: &[u8], text: &[u8], nonce: &[u8], key: &Secret) -> Vec<u8> 
     let tag = protect(key, &packet, nonce, &mut text);
     let lengths = [nonce.len(), TAG + text.len()].map(|length| u16::try_from(length).unwrap().to_be_bytes()).concat();
     let fill = |length: usize| vec![0; length.next_multiple_of(4) - length];
-    let parts: [&[u8]; 6] =
-        [&lengths, nonce, &fill(nonce.len()), &tag, &text, &fill(text.len())];
+    let parts: [&[u8]; 6] = [&lengths, nonce, &fill(nonce.len()), &tag, &text, &fill(text.len())];
     put(&mut packet, kind::AUTHENTICATOR, &parts);
     packet
 }
@@ -93,9 +92,17 @@ fn an_answer_is_good_under_our_key_and_for_our_question_alone() {
         ("a good one", good.clone(), got()),
         ("another nonce length", protected(&ours(), &cookies, &[4; 21], &key), got()),
         ("no cookie", protected(&ours(), &[], &nonce, &key), Ok(Vec::new())),
-        ("something unknown before", protected(&[ours(), field(0x7777, &[0; 24])].concat(), &cookies, &nonce, &key), got()),
+        (
+            "something unknown before",
+            protected(&[ours(), field(0x7777, &[0; 24])].concat(), &cookies, &nonce, &key),
+            got(),
+        ),
         ("something behind, which nobody vouches for", [good.clone(), field(kind::COOKIE, &[6; 100])].concat(), got()),
-        ("something unknown inside", protected(&ours(), &[field(0x7777, &[0; 24]), cookies.clone()].concat(), &nonce, &key), got()),
+        (
+            "something unknown inside",
+            protected(&ours(), &[field(0x7777, &[0; 24]), cookies.clone()].concat(), &nonce, &key),
+            got(),
+        ),
         ("nothing of NTS", plain().to_vec(), Err(Discard::Unprotected)),
         ("the identifier alone", [&plain()[..], &ours()].concat(), Err(Discard::Unprotected)),
         ("another key", protected(&ours(), &cookies, &nonce, &super::tests::key(2)), forged()),
@@ -107,8 +114,16 @@ fn an_answer_is_good_under_our_key_and_for_our_question_alone() {
         ("the identifier behind the protection", [protected(&[], &cookies, &nonce, &key), ours()].concat(), forged()),
         ("no nonce", protected(&ours(), &cookies, &[], &key), forged()),
         ("no whole field inside", protected(&ours(), &cookies[..50], &nonce, &key), forged()),
-        ("lengths beyond the field", [&plain()[..], &ours(), &field(kind::AUTHENTICATOR, &[255; 40])].concat(), forged()),
-        ("no room for a tag", [&plain()[..], &ours(), &field(kind::AUTHENTICATOR, &[&[0, 16, 0, 4][..], &[0; 20]].concat())].concat(), forged()),
+        (
+            "lengths beyond the field",
+            [&plain()[..], &ours(), &field(kind::AUTHENTICATOR, &[255; 40])].concat(),
+            forged(),
+        ),
+        (
+            "no room for a tag",
+            [&plain()[..], &ours(), &field(kind::AUTHENTICATOR, &[&[0, 16, 0, 4][..], &[0; 20]].concat())].concat(),
+            forged(),
+        ),
     ] {
         assert_eq!(opened(&datagram, &key), want, "{what}");
     }

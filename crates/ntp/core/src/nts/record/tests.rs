@@ -29,9 +29,8 @@ fn a_response_is_taken_whole_or_not_at_all() {
     let name = |text: &str| Some(Host::Name(DomainName::new(text).unwrap()));
     let address = |text: &str| Some(Host::Address(HostAddr::new(text.parse().unwrap()).unwrap()));
     let good = |extra: &[u8]| [&agreed()[..], extra, &cookie(), &end()].concat();
-    let taken = |count, host, port| {
-        Ok(Some(Response { cookies: vec![Cookie::new(&[7; 100]).unwrap(); count], host, port }))
-    };
+    let taken =
+        |count, host, port| Ok(Some(Response { cookies: vec![Cookie::new(&[7; 100]).unwrap(); count], host, port }));
     let wrong = Err(KeyFailure::Records);
     for (what, bytes, want) in [
         ("nothing yet", vec![], Ok(None)),
@@ -40,7 +39,11 @@ fn a_response_is_taken_whole_or_not_at_all() {
         ("a good one", good(&[]), taken(1, None, None)),
         ("nine cookies, of which eight are kept", good(&cookie().repeat(8)), taken(8, None, None)),
         ("a name", good(&record(6, b"ntp.example")), taken(1, name("ntp.example"), None)),
-        ("an address, with the critical bit", good(&record(0x8006, b"192.0.2.7")), taken(1, address("192.0.2.7"), None)),
+        (
+            "an address, with the critical bit",
+            good(&record(0x8006, b"192.0.2.7")),
+            taken(1, address("192.0.2.7"), None),
+        ),
         ("an address of IPv6", good(&record(6, b"2001:db8::7")), taken(1, address("2001:db8::7"), None)),
         ("a port", good(&record(7, &[0x2b, 0x73])), taken(1, None, Some(11_123))),
         ("something unknown", good(&record(1024, &[1, 2, 3])), taken(1, None, None)),
@@ -61,10 +64,22 @@ fn a_response_is_taken_whole_or_not_at_all() {
         ("no protocol", [record(0x8004, &[0, 15]), cookie(), end()].concat(), wrong.clone()),
         ("an end with something in it", [agreed(), cookie(), record(0x8000, &[1])].concat(), wrong.clone()),
         ("something after the end", [good(&[]), vec![0]].concat(), wrong.clone()),
-        ("another algorithm", [record(0x8001, &[0, 0]), record(4, &[0, 30]), cookie(), end()].concat(), Err(KeyFailure::Unsupported)),
-        ("another protocol", [record(0x8001, &[0, 1]), record(4, &[0, 15]), cookie(), end()].concat(), Err(KeyFailure::Unsupported)),
+        (
+            "another algorithm",
+            [record(0x8001, &[0, 0]), record(4, &[0, 30]), cookie(), end()].concat(),
+            Err(KeyFailure::Unsupported),
+        ),
+        (
+            "another protocol",
+            [record(0x8001, &[0, 1]), record(4, &[0, 15]), cookie(), end()].concat(),
+            Err(KeyFailure::Unsupported),
+        ),
         ("no algorithm in common", [record(0x8001, &[0, 0]), record(4, &[])].concat(), Err(KeyFailure::Unsupported)),
-        ("two algorithms where one is chosen", [record(0x8001, &[0, 0]), record(4, &[0, 15, 0, 30])].concat(), wrong.clone()),
+        (
+            "two algorithms where one is chosen",
+            [record(0x8001, &[0, 0]), record(4, &[0, 15, 0, 30])].concat(),
+            wrong.clone(),
+        ),
         ("an error", record(0x8002, &[0, 1]), Err(KeyFailure::Error(1))),
         ("an error without a number", record(0x8002, &[]), wrong.clone()),
         ("a warning", good(&record(0x8003, &[0, 1])), wrong),

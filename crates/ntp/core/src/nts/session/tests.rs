@@ -24,7 +24,14 @@ fn server() -> ServerAddr {
 
 fn keys(number: ExchangeId, checked: u64, cookies: usize) -> Keys {
     let cookies = (0..cookies).map(|_| Cookie::new(&[1; 100]).unwrap()).collect();
-    Keys { number, source: source(), checked: utc(checked), c2s: Secret::new([1; 32]), s2c: Secret::new([1; 32]), cookies }
+    Keys {
+        number,
+        source: source(),
+        checked: utc(checked),
+        c2s: Secret::new([1; 32]),
+        s2c: Secret::new([1; 32]),
+        cookies,
+    }
 }
 
 fn first() -> ExchangeId {
@@ -71,7 +78,8 @@ fn keys_and_the_place_of_their_server_find_each_other_in_any_order() {
 fn each_cookie_is_shown_once_and_then_keys_are_exchanged_again() {
     let mut session = keyed(0, 3);
     let mut chance = chance();
-    let sizes: Vec<usize> = std::iter::from_fn(|| asked(&mut session, &mut chance)).map(|(packet, _)| packet.len()).collect();
+    let sizes: Vec<usize> =
+        std::iter::from_fn(|| asked(&mut session, &mut chance)).map(|(packet, _)| packet.len()).collect();
     // Each asks for as many as are missing.
     assert_eq!(sizes, [228 + 5 * 104, 228 + 6 * 104, 228 + 7 * 104], "with a place holder each");
     assert_eq!(session.due(), Some(at(10)), "not at once: nothing has proven these keys");
