@@ -84,8 +84,11 @@ fn typed(kind: u16, more: usize, body: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &length.to_be_bytes(), body].concat()
 }
 
+/// How many cookies are in a response, once it is whole.
+type Cookies = Result<Option<usize>, KeyFailure>;
+
 /// A name, what a server says in a key exchange, and how many cookies are in it.
-fn responses() -> Vec<(&'static str, Vec<u8>, Result<Option<usize>, KeyFailure>)> {
+fn responses() -> Vec<(&'static str, Vec<u8>, Cookies)> {
     let record = |kind, body: &[u8]| typed(kind, 0, body);
     let agreed = || [record(0x8001, &[0, 0]), record(0x8004, &[0, 15])].concat();
     let end = || record(0x8000, &[]);
