@@ -11,7 +11,7 @@ use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    self as contract, Conduct, Frequency, Host, MAX_ADDRESSES, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
+    self as contract, Conduct, Frequency, MAX_ADDRESSES, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
     ServerAddr, SourceId, State,
 };
 use orlop_ntp_profiles::DAEMON;
@@ -19,9 +19,10 @@ use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::signals::Signal;
-use orlop_wire::{Bounded, DomainName, HostAddr};
+use orlop_wire::Bounded;
 use tracing::{info, warn};
 
+use super::Workers;
 use super::equipment::Equipment;
 use super::exchanges::Exchanges;
 use super::names::{Heard, Names, Whose};
@@ -79,14 +80,6 @@ pub(super) struct Begun {
     pub(super) restarts: u32,
     /// Who waits for a right clock.
     pub(super) ready: Ready,
-}
-
-/// Whom the broker speaks with.
-pub(super) struct Workers<'n> {
-    /// The one that asks for the time.
-    pub(super) channel: BrokerChannel<Notice, Request>,
-    pub(super) names: Names<'n>,
-    pub(super) exchanges: Exchanges<'n>,
 }
 
 /// Routes are there by then.
@@ -263,18 +256,6 @@ impl<'n> Server<'n> {
             self.notify(&Notice::Addresses { source, servers })?;
         }
         if self.asks_this_machine && std::mem::take(&mut self.offline) { self.notify(&Notice::Online) } else { Ok(()) }
-    }
-
-    /// The source is asked with NTS. `false` when no certificate can be for its name.
-    fn secure(&mut self, source: SourceId, place: &Place) -> bool {
-        let host = match place {
-            Place::Address(server) => HostAddr::new(server.socket_addr().ip()).map(Host::Address),
-            Place::Name(name, _) => DomainName::new(name).ok().map(Host::Name),
-        };
-        let Some(host) = host else { return false };
-        self.policy.secure(source);
-        self.exchanges.secure(source, host);
-        true
     }
 
     fn addresses_changed(&mut self, now: Instant, online: bool) -> Result<(), Fatal> {
