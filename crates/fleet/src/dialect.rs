@@ -47,6 +47,13 @@ pub const ALL: &[Dialect] = &[
         accepts: accepts::<orlop_lookup_contract::Request>,
     },
     Dialect {
+        processes: &["ntp-ke"],
+        // The server has reported error 1.
+        good: &[1, 14, 1],
+        not_canonical: &[1, 14, 0x81, 0x00],
+        accepts: accepts::<orlop_ntp_contract::KeyRequest>,
+    },
+    Dialect {
         processes: &["sysctl-worker"],
         // Done, and nothing was left unsaid; in front, as of each message that may be longer than a frame, its length.
         good: &[2, 0, 0, 0, 3, 0],

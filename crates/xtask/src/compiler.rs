@@ -14,6 +14,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::build::HOST;
 use crate::command;
 use crate::workspace::Workspace;
 
@@ -84,7 +85,9 @@ impl Compiler {
     ) -> Result<()> {
         let variable = target.to_uppercase().replace('-', "_");
         let mut words: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        words.extend(remapped(&self.prefixes(workspace)?)?);
+        let prefixes = self.prefixes(workspace)?;
+        let renamed = remapped(&prefixes)?;
+        words.extend(renamed.iter().cloned());
         if self.rustc.is_some() {
             // What was built with another library must not be linked with this one, and cargo knows only the compiler.
             words.push(format!("--cfg=orlop_library_{}", sysroot::RECIPE));
@@ -93,6 +96,14 @@ impl Compiler {
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), words.join(" "));
         cargo.env("SOURCE_DATE_EPOCH", source_date(workspace)?);
+        // The one library with C in it is ring. It takes nothing of a C library, so that the machine's own compiler does for musl.
+        let architecture = target.split('-').next().unwrap_or_default();
+        let native = Some(architecture) == HOST.split('-').next();
+        let gcc = if native { "gcc".to_owned() } else { format!("{architecture}-linux-gnu-gcc") };
+        let name = target.replace('-', "_");
+        let flags: Vec<String> =
+            renamed.iter().map(|flag| flag.replace("--remap-path-prefix", "-ffile-prefix-map")).collect();
+        cargo.env(format!("CC_{name}"), gcc).env(format!("CFLAGS_{name}"), flags.join(" "));
         if let Some(linker) = linker {
             cargo.env(format!("CARGO_TARGET_{variable}_LINKER"), linker);
         }

@@ -14,7 +14,7 @@ use crate::arena::Arena;
 use crate::arena::trial::Trial;
 use crate::listener::Listener;
 use crate::target::Target;
-use crate::workload::{ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, READ, RELEASE, TOUCH, WAIT};
+use crate::workload::{DRAW, ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, READ, RELEASE, TOUCH, WAIT};
 
 /// Why a rule stays that the workload cannot notice here, if it does.
 fn kept(name: &str) -> Option<&'static str> {
@@ -109,6 +109,7 @@ fn script(target: &Target) -> impl Iterator<Item = &'static (&'static str, Messa
         HEAR => target.listens(),
         HEAR_DATAGRAM => target.hears_datagrams(),
         WAIT => target.has_a_timer(),
+        DRAW => target.draws(),
         TOUCH => target.is_applier(),
         READ => target.reads_disks(),
         RELEASE => target.is_applier() || target.is_granted(),
@@ -123,6 +124,7 @@ const SCRIPT: &[(&str, Message, u32)] = &[
     ("hear a packet", (HEAR, 0), PACKET_LEN),
     ("hear a datagram", (HEAR_DATAGRAM, 0), DATAGRAM_LEN),
     ("wait for a timer", (WAIT, 5), 1),
+    ("take random bytes", (DRAW, 0), 32),
     ("read and write a file", (TOUCH, 0), 0x61_62),
     ("read a disk", (READ, 0), 0x61),
     ("take and return memory", (GROW, 4 << 20), 12_582_907 + 2048),

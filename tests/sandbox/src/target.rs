@@ -136,6 +136,12 @@ impl Target {
         self.profile.syscalls.iter().any(|rule| rule.syscall.name == "timerfd_settime")
     }
 
+    /// Whether it makes secrets of its own, beyond the seed that it has from the start.
+    #[must_use]
+    pub fn draws(&self) -> bool {
+        self.profile.syscalls.iter().any(|rule| rule.syscall.name == "getrandom")
+    }
+
     /// Whether packet listeners are among what it is granted.
     #[must_use]
     pub fn listens(&self) -> bool {

@@ -42,6 +42,9 @@ pub(crate) const HEAR_DATAGRAM: u8 = 9;
 /// Read a byte of the file that comes along; answer with it.
 pub(crate) const READ: u8 = 10;
 
+/// Take 32 random bytes from the kernel; answer with their number.
+pub(crate) const DRAW: u8 = 11;
+
 /// Conversation number of this test.
 const PROTOCOL: u32 = 0x7e57;
 
@@ -130,6 +133,7 @@ async fn serve(context: Context<Message, Message, BootTimer>) -> Result<u8> {
             GROW => grow(number).context("no memory")?,
             LOG => log(),
             RELEASE => u32::from(received.fd.is_some()),
+            DRAW => draw().context("no random bytes")?,
             END => return Ok(u8::try_from(number)?),
             _ => bail!("there is no order {order}"),
         };
@@ -148,6 +152,11 @@ async fn hear_datagram(fd: OwnedFd) -> Result<u32> {
     let (len, from) = Datagram::from_fd(fd)?.recv_from(&mut datagram).await?;
     from.context("from nobody")?;
     Ok(u32::try_from(len)?)
+}
+
+fn draw() -> Result<u32> {
+    let mut bytes = [0; 32];
+    Ok(u32::try_from(rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?)?)
 }
 
 async fn wait(timer: &BootTimer, millis: u32) -> Result<u32> {

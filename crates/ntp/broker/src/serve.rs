@@ -20,6 +20,7 @@ use orlop_lookup_contract::NameServer;
 use orlop_ntp_contract::{Notice, PROTOCOL, Request};
 use orlop_ntp_profiles::{BROKER, DAEMON, KEYS_WORKER};
 use orlop_sandbox::broker::{Broker, Keep};
+use orlop_sandbox::channel::BrokerChannel;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::log;
 use orlop_sandbox::supervisor::Birth;
@@ -34,7 +35,15 @@ use crate::{OWN_FOLDER, state_file};
 use equipment::Equipment;
 use exchanges::Exchanges;
 use names::Names;
-use server::{Begun, Server, Workers};
+use server::{Begun, Server};
+
+/// Whom the broker speaks with.
+struct Workers<'n> {
+    /// The one that asks for the time.
+    channel: BrokerChannel<Notice, Request>,
+    names: Names<'n>,
+    exchanges: Exchanges<'n>,
+}
 
 /// Serves until a one-shot run has its outcome, or something ends it. Whoever waits until the daemon is ready hears that the
 /// clock is right.

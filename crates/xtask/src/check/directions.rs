@@ -65,11 +65,12 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     // Messages are derived, and their maximum size with them.
     ("contract", &["postcard", "serde", "thiserror"]),
     // DHCP: one canonical option at a time, and IPv4/UDP headers. DNS: compressed names. All behind our length checks. NTP: the
-    // clock filter alone, behind one module; packets are read by ours. Metadata: heads of HTTP answers once they are whole, JSON
-    // into a value of ours that counts its depth and size, base64, and gzip into a room of a known size.
+    // clock filter alone, behind one module; packets are read by ours, and NTS needs one algorithm. Metadata: heads of HTTP answers
+    // once they are whole, JSON into a value of ours that counts its depth and size, base64, and gzip into a room of a known size.
     (
         "core",
         &[
+            "aes-siv",
             "base64",
             "dhcproto",
             "flate2",
@@ -85,7 +86,8 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that read bytes from the network: no broker links one. A trailing `-` stands for a family.
-pub(crate) const PARSERS: &[&str] = &["dhcproto", "smoltcp", "hickory-", "ntp-proto", "httparse"];
+pub(crate) const PARSERS: &[&str] =
+    &["dhcproto", "smoltcp", "hickory-", "ntp-proto", "httparse", "rustls", "rustls-webpki"];
 
 /// The feature of `orlop-sandbox` that opens incomplete profiles: for its own tests, never for a daemon.
 const TESTS_ONLY_FEATURE: (&str, &str) = ("orlop-sandbox", "mutants");

@@ -9,12 +9,13 @@ use orlop_ntp_contract::{
 };
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
+use orlop_wire::{DomainName, HostAddr};
 use tracing::{info, warn};
 
 use super::exchanges::{Done, Heard};
 use super::names::Whose;
 use super::server::Server;
-use crate::config::PORT;
+use crate::config::{PORT, Place};
 use crate::floor;
 
 /// Exchanges whose servers have named another one, which is being looked up.
@@ -24,6 +25,18 @@ pub(super) type Placing = BTreeMap<SourceId, (Done, Instant)>;
 const FOUND_WITHIN: Duration = Duration::from_secs(10);
 
 impl Server<'_> {
+    /// The source is asked with NTS. `false` when no certificate can be for its name.
+    pub(super) fn secure(&mut self, source: SourceId, place: &Place) -> bool {
+        let host = match place {
+            Place::Address(server) => HostAddr::new(server.socket_addr().ip()).map(Host::Address),
+            Place::Name(name, _) => DomainName::new(name).ok().map(Host::Name),
+        };
+        let Some(host) = host else { return false };
+        self.policy.secure(source);
+        self.exchanges.secure(source, host);
+        true
+    }
+
     /// Does what follows from what the key exchanges have to say.
     pub(super) fn heard_of_keys(&mut self, heard: Heard) -> Result<(), Fatal> {
         match heard {

@@ -20,6 +20,7 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::signals::Signal;
 use tracing::{info, warn};
 
+use super::Workers;
 use super::equipment::Equipment;
 use super::exchanges::Exchanges;
 use super::names::{Heard, Names, Whose};
@@ -77,14 +78,6 @@ pub(super) struct Begun {
     pub(super) restarts: u32,
     /// Who waits for a right clock.
     pub(super) ready: Ready,
-}
-
-/// Whom the broker speaks with.
-pub(super) struct Workers<'n> {
-    /// The one that asks for the time.
-    pub(super) channel: BrokerChannel<Notice, Request>,
-    pub(super) names: Names<'n>,
-    pub(super) exchanges: Exchanges<'n>,
 }
 
 /// Routes are there by then.

@@ -59,7 +59,7 @@ pub fn seal(
     let one = cookie.bytes().len().saturating_add(FIELD);
     let room = MAX_PACKET.saturating_sub(packet.len()).saturating_sub(AUTHENTICATOR);
     for _ in 0..more.min(MAX_COOKIES).min(room.checked_div(one).unwrap_or(0)) {
-        put(&mut packet, kind::PLACEHOLDER, &[&[0; MAX_COOKIE].get(..cookie.bytes().len()).unwrap_or_default()]);
+        put(&mut packet, kind::PLACEHOLDER, &[[0; MAX_COOKIE].get(..cookie.bytes().len()).unwrap_or_default()]);
     }
     let nonce: [u8; NONCE] = random(chance);
     let tag = protect(key, &packet, &nonce, &mut []);

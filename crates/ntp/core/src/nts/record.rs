@@ -40,7 +40,7 @@ mod kind {
 }
 
 /// What a key exchange has yielded, beside the keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Response {
     /// At least one.
     pub cookies: Vec<Cookie>,
@@ -79,12 +79,6 @@ struct Agreed {
     protocol: Option<u16>,
     algorithm: Option<u16>,
     response: Response,
-}
-
-impl Default for Response {
-    fn default() -> Self {
-        Self { cookies: Vec::new(), host: None, port: None }
-    }
 }
 
 impl Response {

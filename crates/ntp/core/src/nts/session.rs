@@ -11,6 +11,7 @@ use orlop_ntp_contract::{
 
 use super::field::{self, Unique};
 use crate::packet::{Extensions, HEADER};
+use crate::sample::part;
 
 /// Shortest time between two exchanges for one source, and by how much it grows with each that yields nothing that a server
 /// proves to know: RFC 8915 section 4.2 suggests 10 s and a factor of 1.5.
@@ -240,7 +241,7 @@ impl Session {
 
 /// How long after the `n`th exchange that has proven nothing the next may begin.
 fn retry(n: u32) -> Duration {
-    let grown = (1..n.min(GROWS)).fold(RETRY, |wait, _| wait.saturating_add(wait / 2));
+    let grown = (1..n.min(GROWS)).fold(RETRY, |wait, _| wait.saturating_add(part(wait, 2)));
     grown.min(RETRY_AT_MOST)
 }
 

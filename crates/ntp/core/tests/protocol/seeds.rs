@@ -3,23 +3,27 @@
 use core::time::Duration;
 
 use orlop_harness::seeds::{self, Seed, Target};
-use orlop_machine::Instant;
+use orlop_machine::{Chance, Instant};
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, ExchangeId, Frequency, KeyFailure, Kind, LastStep, Leap, Notice, NtsState,
-    NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, PollRange, Reading, Refusal, Request,
-    ServerAddr, SourceConduct, SourceId, Status, Step, StepReason, Utc,
+    Asked, Conduct, Cookie, Counters, Discard, ExchangeId, Frequency, KeyFailure, Kind, LastStep, Leap, Notice,
+    NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, PollRange, Reading, Refusal,
+    Request, ServerAddr, SourceConduct, SourceId, Status, Step, StepReason, Timestamp, Utc,
 };
 use orlop_ntp_core::exchange::{Answer as Taken, Kiss};
+use orlop_ntp_core::nts::field;
+use orlop_ntp_core::packet::{self, HEADER};
 use orlop_wire::{MaxSize, encode, max_size};
 use serde::Serialize;
 
 use crate::answer::Answer;
 use crate::place::{BEGIN, FLOOR, address};
 use crate::script;
-use crate::targets::{self, NONCE};
+use crate::targets::{self, KEY, NONCE, UNIQUE};
 
 /// The fuzz targets of this package, and what each does with a seed.
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 6] = [
+    ("ntp_ke_records", targets::ke_records),
+    ("ntp_nts_fields", targets::nts_fields),
     ("ntp_packet", targets::packet),
     ("ntp_machine", targets::machine),
     ("ntp_ipc_from_worker", targets::ipc_from_worker),
@@ -35,6 +39,8 @@ fn every_committed_seed_is_replayed() {
 fn every_seed_that_is_made_here_is_committed() {
     let mut all: Vec<Seed> =
         packets().into_iter().map(|(name, bytes, _)| Seed::new("ntp_packet", name, bytes)).collect();
+    all.extend(responses().into_iter().map(|(name, bytes, _)| Seed::new("ntp_ke_records", name, bytes)));
+    all.extend(fields().into_iter().map(|(name, bytes, _)| Seed::new("ntp_nts_fields", name, bytes)));
     all.extend(scripts().into_iter().map(|(name, bytes, _)| Seed::new("ntp_machine", name, bytes)));
     all.extend(requests().into_iter().map(|(name, request)| Seed::new("ntp_ipc_from_worker", name, encoded(&request))));
     all.extend(notices().into_iter().map(|(name, notice)| Seed::new("ntp_ipc_from_broker", name, encoded(&notice))));
@@ -60,6 +66,99 @@ fn no_packet_is_taken_for_more_than_it_is() {
         };
         assert_eq!(taken, want, "{name}");
     }
+}
+
+#[test]
+fn no_response_and_no_field_is_taken_for_more_than_it_is() {
+    for (name, bytes, want) in responses() {
+        assert_eq!(targets::response(&bytes).map(|response| response.map(|it| it.cookies.len())), want, "{name}");
+    }
+    for (name, bytes, want) in fields() {
+        assert_eq!(targets::opened(&bytes).map(|cookies| cookies.len()), want, "{name}");
+    }
+}
+
+/// Type, length and content, as records and fields have them, where `more` is what the length counts beside the content.
+fn typed(kind: u16, more: usize, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len() + more).unwrap();
+    [&kind.to_be_bytes()[..], &length.to_be_bytes(), body].concat()
+}
+
+/// How many cookies are in a response, once it is whole.
+type Cookies = Result<Option<usize>, KeyFailure>;
+
+/// A name, what a server says in a key exchange, and how many cookies are in it.
+fn responses() -> Vec<(&'static str, Vec<u8>, Cookies)> {
+    let record = |kind, body: &[u8]| typed(kind, 0, body);
+    let agreed = || [record(0x8001, &[0, 0]), record(0x8004, &[0, 15])].concat();
+    let end = || record(0x8000, &[]);
+    let with = |more: &[u8]| [&agreed()[..], more, &end()].concat();
+    let cookies = |count: usize, length: usize| record(5, &vec![7; length]).repeat(count);
+    let wrong = || Err(KeyFailure::Records);
+    vec![
+        ("chronyd's", with(&cookies(8, 100)), Ok(Some(8))),
+        (
+            "with a server and a port",
+            with(&[record(6, b"ntp.example"), record(7, &[0, 123]), cookies(1, 100)].concat()),
+            Ok(Some(1)),
+        ),
+        ("with an address", with(&[record(0x8006, b"2001:db8::1"), cookies(1, 100)].concat()), Ok(Some(1))),
+        ("no cookie (ntpd-rs 1.5.0)", with(&[]), wrong()),
+        ("an empty cookie (ntpd-rs 1.5.0)", with(&record(5, &[])), wrong()),
+        ("a cookie of 1000 bytes (ntpd-rs 1.5.0)", with(&record(5, &[1; 1000])), wrong()),
+        ("a cookie of 65535 bytes that does not come", [agreed(), vec![0, 5, 0xff, 0xff]].concat(), Ok(None)),
+        ("a thousand cookies", with(&cookies(1000, 12)), Err(KeyFailure::TooLong)),
+        ("an error", record(0x8002, &[0, 2]), Err(KeyFailure::Error(2))),
+        ("a warning", record(0x8003, &[0, 2]), wrong()),
+        ("unknown and critical", record(0xc000, &[]), wrong()),
+        (
+            "no algorithm in common",
+            [record(0x8001, &[0, 0]), record(0x8004, &[])].concat(),
+            Err(KeyFailure::Unsupported),
+        ),
+        ("half of it", agreed(), Ok(None)),
+        ("something after the end", [with(&cookies(1, 100)), vec![0]].concat(), wrong()),
+    ]
+}
+
+/// A name, what follows the header of an answer, and how many cookies are in it.
+fn fields() -> Vec<(&'static str, Vec<u8>, Result<usize, Discard>)> {
+    let field = |kind, body: &[u8]| typed(kind, 4, body);
+    let unique = || field(0x0104, &[9; 32]);
+    let cookie = Cookie::new(&[5; 100]).unwrap();
+    let header = packet::question(Timestamp::from_bits(NONCE));
+    let mut chance = Chance::new(orlop_machine::Seed::from_bytes([3; 32]));
+    let sealed = field::seal(&header, &UNIQUE, &cookie, 1, &KEY, &mut chance)[HEADER..].to_vec();
+    let spoilt = |at: usize| {
+        let mut other = sealed.clone();
+        other[at] ^= 1;
+        other
+    };
+    let last = sealed.len() - 1;
+    let forged = || Err(Discard::Forged);
+    vec![
+        ("protected", sealed.clone(), Ok(0)),
+        ("nothing", Vec::new(), Err(Discard::Unprotected)),
+        ("the identifier alone", unique(), Err(Discard::Unprotected)),
+        ("another identifier", spoilt(4), forged()),
+        ("another cookie", spoilt(40), forged()),
+        ("another length of the nonce", spoilt(last - 34), forged()),
+        ("another nonce", spoilt(last - 20), forged()),
+        ("another tag", spoilt(last), forged()),
+        ("an authenticator without an identifier", sealed[36..].to_vec(), forged()),
+        ("lengths beyond the field", [unique(), field(0x0404, &[255; 40])].concat(), forged()),
+        (
+            "an authenticator without a nonce",
+            [unique(), field(0x0404, &[&[0, 0, 0, 16][..], &[0; 24]].concat())].concat(),
+            forged(),
+        ),
+        (
+            "an authenticator without a text",
+            [unique(), field(0x0404, &[&[0, 16, 0, 0][..], &[0; 24]].concat())].concat(),
+            forged(),
+        ),
+        ("an identifier that is repeated", [unique(), sealed.clone()].concat(), forged()),
+    ]
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What each fuzz target does with its bytes. `fuzz/` compiles this very file; here the committed seeds and proptest run it
 //! on stable.
 
-use orlop_machine::Instant;
-use orlop_ntp_contract::{Notice, Policy, Request, Utc};
+use orlop_machine::{Chance, Instant, Seed};
+use orlop_ntp_contract::{Cookie, Discard, KeyFailure, MAX_COOKIES, Notice, Policy, Request, Secret, Timestamp, Utc};
 use orlop_ntp_core::exchange::{self, Answer, MAX_DELAY, Question};
-use orlop_ntp_core::packet::{HEADER, MAX_EXTENSIONS, Packet};
+use orlop_ntp_core::nts::field::{self, Unique};
+use orlop_ntp_core::nts::record::{MAX_RESPONSE, Response};
+use orlop_ntp_core::packet::{self, HEADER, MAX_EXTENSIONS, MAX_PACKET, Packet};
 use orlop_wire::{MaxSize, decode, encode, max_size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +40,63 @@ pub(crate) fn answer(data: &[u8]) -> Result<Answer, exchange::NoAnswer> {
         assert!(sample.root_dispersion <= exchange::MAX_DISPERSION && sample.root_delay / 2 <= exchange::MAX_DISTANCE);
     }
     answer
+}
+
+/// What a server says in a key exchange, however it is cut.
+pub(crate) fn ke_records(data: &[u8]) {
+    let whole = response(data);
+    for end in [data.len() / 2, data.len().saturating_sub(1)] {
+        let part = Response::read(data.get(..end).unwrap_or_default());
+        match &whole {
+            // What has an end has it at its end and nowhere before.
+            Ok(Some(_)) => assert_eq!(part, Ok(None)),
+            // What goes on has gone on until then.
+            Ok(None) => assert_eq!(part, Ok(None)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// What such bytes are taken for.
+pub(crate) fn response(data: &[u8]) -> Result<Option<Response>, KeyFailure> {
+    let response = Response::read(data);
+    if let Ok(Some(response)) = &response {
+        assert!((1..=MAX_COOKIES).contains(&response.cookies.len()) && data.len() <= MAX_RESPONSE);
+    }
+    response
+}
+
+/// The key of all questions and answers here.
+pub(crate) const KEY: Secret = Secret::new([1; 32]);
+/// The identifier of the question.
+pub(crate) const UNIQUE: Unique = Unique::from_bytes([9; 32]);
+
+/// What follows the header of an answer to a protected question, once as it is, which nobody has protected, and once behind
+/// fields that somebody has.
+pub(crate) fn nts_fields(data: &[u8]) {
+    let _ = opened(data);
+    let header = packet::question(Timestamp::from_bits(NONCE));
+    let cookie = Cookie::new(&[5; 12]).unwrap();
+    let mut chance = Chance::new(Seed::from_bytes([3; 32]));
+    let sealed = field::seal(&header, &UNIQUE, &cookie, data.len() % 16, &KEY, &mut chance);
+    assert!(sealed.len() <= MAX_PACKET);
+    let datagram = [&sealed[..], data].concat();
+    if let Ok(packet) = Packet::parse(&datagram) {
+        assert_eq!(
+            field::open(&datagram, packet.extensions, &UNIQUE, &KEY),
+            Ok(Vec::new()),
+            "what is behind counts for nothing"
+        );
+    }
+}
+
+/// What such fields behind a header are taken for: they may begin with the question's own identifier.
+pub(crate) fn opened(data: &[u8]) -> Result<Vec<Cookie>, Discard> {
+    let datagram = [&packet::question(Timestamp::from_bits(NONCE))[..], data].concat();
+    let packet = Packet::parse(&datagram)?;
+    let opened = field::open(&datagram, packet.extensions, &UNIQUE, &KEY);
+    assert!(opened.as_ref().is_ok_and(|cookies| cookies.len() <= MAX_COOKIES) || opened.is_err());
+    opened
 }
 
 /// The machine under a script.

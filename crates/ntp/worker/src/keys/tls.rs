@@ -186,6 +186,7 @@ fn name(host: &Host) -> Result<ServerName<'static>, KeyFailure> {
 }
 
 /// Which failure an error of TLS is.
+#[allow(clippy::wildcard_enum_match_arm, reason = "errors of a library: most of them are the same to us")]
 fn failure(error: &Error) -> KeyFailure {
     match error {
         Error::InvalidCertificate(certificate) => match certificate {
