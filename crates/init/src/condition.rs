@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use serde::Deserialize;
@@ -19,7 +20,8 @@ pub enum Condition {
 /// Several, all of which are meant.
 pub type Conditions = BTreeSet<Condition>;
 
-/// The file in a daemon's folder, and more than any of them is long.
+/// Where each daemon has a folder, the file in there, and more than any of them is long.
+const RUN: &str = "/run/orlop";
 const STATUS: &str = "status.json";
 const MAX_STATUS: usize = 1 << 18;
 
@@ -56,11 +58,11 @@ impl Condition {
         }
     }
 
-    /// Where the daemon that knows has its files.
-    const fn folder(self) -> &'static str {
+    /// The daemon that knows, as its folder is called.
+    const fn daemon(self) -> &'static str {
         match self {
-            Self::Online => "/run/orlop/dhcp",
-            Self::Clock => "/run/orlop/ntp",
+            Self::Online => "dhcp",
+            Self::Clock => "ntp",
         }
     }
 
@@ -85,9 +87,11 @@ impl Condition {
 #[must_use]
 pub fn met() -> Conditions {
     let read = |condition: &Condition| {
+        let folder = Path::new(RUN).join(condition.daemon());
         let folder =
-            openat(CWD, condition.folder(), OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
-        folder.ok().and_then(|folder| orlop_wholefile::read(folder.as_fd(), STATUS, MAX_STATUS).ok())
+            openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+                .ok()?;
+        orlop_wholefile::read(folder.as_fd(), STATUS, MAX_STATUS).ok()
     };
     Condition::ALL.into_iter().filter(|condition| read(condition).is_some_and(|text| condition.is_met(&text))).collect()
 }

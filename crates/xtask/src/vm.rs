@@ -6,13 +6,15 @@
 pub(crate) mod console;
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use orlop_image::output::Packing;
 use orlop_image::platform::Platform;
-use orlop_image::spec::{Spec, read};
+use orlop_image::spec::{Container, Spec, read};
+use orlop_test_ntp::Scripted;
 use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Nic};
 
 use crate::build;
@@ -65,7 +67,7 @@ pub(crate) struct Options {
 pub(crate) enum Net {
     /// QEMU's own network and DHCP server; needs no root
     User,
-    /// Network namespaces that end with this command, with dnsmasq on a tap device; needs root
+    /// Network namespaces that end with this command, with dnsmasq on a tap device and a server of the time; needs root
     Netns,
     /// Nothing that answers
     Alone,
@@ -204,9 +206,15 @@ fn whole(workshop: &Workshop, spec: &Spec, specs: &[PathBuf]) -> Result<Vec<Path
 pub(crate) struct Wired {
     /// The machine, with its card.
     pub(crate) emulator: Emulator,
+    /// Shows this machine's time.
+    _time: Option<Scripted>,
     /// The namespaces, if there are any; they end with this value.
     pub(crate) network: Option<Network>,
 }
+
+/// Where servers of the machine's network are.
+const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const NTP: u16 = 123;
 
 impl Wired {
     /// Connects the card.
@@ -220,11 +228,13 @@ impl Wired {
             Net::Netns => {
                 let mut network = Network::new()?;
                 let nic = network.tap(0)?;
-                network.serve(&Network::server(0).option("option:dns-server,192.0.2.53"))?;
-                return Ok(Self { emulator: machine.emulator().nic(nic), network: Some(network) });
+                let server = Network::server(0).option("option:dns-server,192.0.2.53");
+                network.serve(&server.option(&format!("option:ntp-server,{SERVER}")))?;
+                let time = Scripted::honest(network.host(), (SERVER, NTP))?;
+                return Ok(Self { emulator: machine.emulator().nic(nic), _time: Some(time), network: Some(network) });
             }
         };
-        Ok(Self { emulator: machine.emulator().nic(nic), network: None })
+        Ok(Self { emulator: machine.emulator().nic(nic), _time: None, network: None })
     }
 }
 
@@ -235,7 +245,12 @@ fn judged(console: &mut Console, spec: &Spec, options: &Options) -> Result<Strin
         return Ok(format!("said {text:?} {:.1} s after power-on", at.as_secs_f64()));
     }
     let at = onboot_done(console, within)?;
-    let mut missing: Vec<String> = spec.services.iter().map(|service| service.name.clone()).collect();
+    // Nobody waits for a service that itself waits for something which may never come about.
+    let waits = |service: &&Container| {
+        service.settings.annotations.as_ref().is_some_and(|annotations| annotations.contains_key("orlop.wait"))
+    };
+    let at_once = spec.services.iter().filter(|service| !waits(service));
+    let mut missing: Vec<String> = at_once.map(|service| service.name.clone()).collect();
     if !missing.is_empty() {
         let all = console.wait_for(|line| is_last(&mut missing, line), "every service runs", within);
         all.with_context(|| format!("missing: {}", missing.join(", ")))?;

@@ -122,11 +122,26 @@ impl Scripted {
     /// # Errors
     /// When the port cannot be had.
     pub fn on(host: &Host, port: u16, answer: impl Fn(&[u8]) -> Vec<Reply> + Send + 'static) -> Result<Self> {
+        Self::at(host, (Ipv4Addr::LOCALHOST, port), answer)
+    }
+
+    /// Starts one at an address of a host that shows this machine's time.
+    ///
+    /// # Errors
+    /// When the port cannot be had.
+    pub fn honest(host: &Host, place: (Ipv4Addr, u16)) -> Result<Self> {
+        Self::at(host, place, |question| vec![Reply::Direct(Packet::answer(question, 0).encode())])
+    }
+
+    fn at(
+        host: &Host,
+        (address, port): (Ipv4Addr, u16),
+        answer: impl Fn(&[u8]) -> Vec<Reply> + Send + 'static,
+    ) -> Result<Self> {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let thread_asked = Arc::clone(&asked);
         let thread = Background::start(host, "the scripted time server", move |life| {
-            let (here, elsewhere) =
-                (UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?, UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+            let (here, elsewhere) = (UdpSocket::bind((address, port))?, UdpSocket::bind((address, 0))?);
             here.set_read_timeout(Some(STOP_EVERY))?;
             life.ready()?;
             let mut room = [0; ROOM];
@@ -146,7 +161,7 @@ impl Scripted {
             }
             Ok(())
         })?;
-        Ok(Self { address: format!("127.0.0.1:{port}"), asked, _thread: thread })
+        Ok(Self { address: format!("{address}:{port}"), asked, _thread: thread })
     }
 
     /// What was asked so far, in order.

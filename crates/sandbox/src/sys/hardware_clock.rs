@@ -18,7 +18,8 @@ pub struct Time {
 }
 
 /// Looks of one call: the fewest of which the best is seldom spoilt by an interruption.
-pub(crate) const LOOKS: usize = 5;
+pub(crate) const LOOKS: usize = COUNT as usize;
+const COUNT: u32 = 5;
 /// Most that a call could make (`PTP_MAX_SAMPLES`).
 const MOST: usize = 25;
 
@@ -71,14 +72,14 @@ pub(crate) fn read_precise(device: BorrowedFd<'_>) -> io::Result<Precise> {
 
 pub(crate) fn read_extended(device: BorrowedFd<'_>) -> io::Result<Extended> {
     let none = [[Time::default(); 3]; MOST];
-    let mut read = Extended { count: LOOKS as u32, reserved: [0; 3], looks: none };
+    let mut read = Extended { count: COUNT, reserved: [0; 3], looks: none };
     // SAFETY: as for `read_precise`; the kernel writes no more looks than were asked for.
     done(unsafe { libc::ioctl(device.as_raw_fd(), EXTENDED as _, &raw mut read) })?;
     Ok(read)
 }
 
 pub(crate) fn read_plain(device: BorrowedFd<'_>) -> io::Result<Plain> {
-    let mut read = Plain { count: LOOKS as u32, reserved: [0; 3], times: [Time::default(); 2 * MOST + 1] };
+    let mut read = Plain { count: COUNT, reserved: [0; 3], times: [Time::default(); 2 * MOST + 1] };
     // SAFETY: as for `read_precise`; the kernel writes no more times than were asked for.
     done(unsafe { libc::ioctl(device.as_raw_fd(), PLAIN as _, &raw mut read) })?;
     Ok(read)

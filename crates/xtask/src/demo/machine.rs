@@ -21,6 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Until then the service has told how it stands.
 const SERVING: u32 = 60;
 
+/// What the service has written that waits for a lease and a right clock.
+const WAITED: &str = "/proc/1/root/var/log/clock.out.log";
+/// What the machine's hardware clock says at power-on: there is no battery.
+const NO_BATTERY: &str = "1970-01-01T00:00:00";
+
 /// How process 1's boot went.
 const BOOT: &str = "/run/orlop/boot.json";
 
@@ -34,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     heading("Building: programs, images, a kernel out of Debian's package");
     let workshop = Workshop::open(workspace, Platform::HOST, Line::V6_12, no_build)?;
     let spec = workspace.root.join(SPEC);
-    let (client, applier) = (daemon_named("dhcp")?, daemon_named("sysctl")?);
+    let (client, applier, timekeeper) = (daemon_named("dhcp")?, daemon_named("sysctl")?, daemon_named("ntp")?);
 
     heading("The machine: packaging/specs/demo.yml, assembled");
     let folder = &workshop.machines;
@@ -42,9 +47,13 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     print_indented(&packed.table);
     let initrd = fs::metadata(packed.initrd())?.len();
 
+    // Only namespaces have a server of the time; whether one on the Internet can be reached is not ours to promise.
+    let (right, told) = if net == Net::Netns { ("\"synchronised\": true", "clock ") } else { ("\"phase\"", "") };
     // What is booted has a probe more, and is not packed: to unpack it takes the emulated processor a second.
     let steps = [
         Step::wait(&client.published("status.json"), "\"mode\": \"service\"", SERVING),
+        Step::wait(&timekeeper.published("status.json"), right, SERVING),
+        Step::wait(WAITED, told, SERVING),
         Step::Processes,
         Step::read(BOOT),
         Step::read(&applier.published("status.json")),
@@ -62,13 +71,13 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     );
     let wired = Wired::new(&machine, net)?;
     let record = folder.join("demo-record");
-    let emulator = wired.emulator.clone().record(&record);
+    let emulator = wired.emulator.clone().record(&record).clock(NO_BATTERY);
     let began = emulator.start(wired.network.as_ref().map(Network::host))?;
     let mut console = Console::new(began, &folder.join("demo-console.log"))?;
     let done = vm::onboot_done(&mut console, PATIENCE)?;
     console.wait_for(|line| line.ends_with("goodbye"), "goodbye", PATIENCE)?;
     let reports = Assembled::record(console.machine(), &record, probe.steps(), PATIENCE)?;
-    let [leased, processes, boot, applied, memory, resolv_conf] = reports.as_slice() else {
+    let [leased, timed, waited, processes, boot, applied, memory, resolv_conf] = reports.as_slice() else {
         anyhow::bail!("the probe has another number of reports");
     };
 
@@ -79,9 +88,12 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
 
     heading("Its processes, as its kernel sees them, and what the daemon's own say of themselves");
     print_indented(&table(&processes.out));
-    let (leased, applied) = (read(leased)?, read(applied)?);
-    print_indented(&format!("{}{}", posture(client.name, &leased), posture(applier.name, &applied)));
+    let (leased, applied, timed) = (read(leased)?, read(applied)?, read(timed)?);
+    let postures = [(client, &leased), (applier, &applied), (timekeeper, &timed)];
+    print_indented(&postures.map(|(daemon, status)| posture(daemon.name, status)).concat());
     println!("    settings: {}", applied["outcome"]["results"]);
+    heading("Its clock, which began at 1970, as told by the service that waits until it is right");
+    print_indented(&its_clock(&waited.out, &timed));
     heading("What it left for others: /etc/resolv.conf");
     print_indented(&resolv_conf.out);
 
@@ -95,6 +107,17 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
          cargo xtask bench boot."
     );
     Ok(())
+}
+
+/// What the service told that waits for a right clock, or, where nobody may have said what time it is, how far the daemon is.
+fn its_clock(waited: &str, status: &Value) -> String {
+    if !waited.is_empty() {
+        return waited.to_owned();
+    }
+    let phase = status["phase"].as_str().unwrap_or("starting");
+    format!(
+        "It still waits: QEMU's network names no server of the time, so pool.ntp.org is asked ({phase}). As root, the demo brings a server."
+    )
 }
 
 fn read(report: &Report) -> Result<Value> {
