@@ -86,7 +86,7 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
     let [named, real] = &places_of(settings.path());
     let mut read = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
-    read.extend([named, real]);
+    read.extend([named.as_path(), real]);
     // The file may be replaced by another one of its name.
     let ca = config.nts_ca.parent().unwrap_or(own);
     if config.key_ports().next().is_some() {

@@ -1,8 +1,8 @@
 //! Whom the worker is told to ask.
 
-use orlop_ntp_contract::{Host, MAX_ADDRESSES, Notice, PollRange, ServerAddr, SourceConduct, SourceId};
+use orlop_ntp_contract::{MAX_ADDRESSES, Notice, PollRange, ServerAddr, SourceConduct, SourceId};
 use orlop_sandbox::fatal::Fatal;
-use orlop_wire::{Bounded, DomainName, HostAddr};
+use orlop_wire::Bounded;
 use tracing::{info, warn};
 
 use super::names::Whose;
@@ -69,18 +69,5 @@ impl Server<'_> {
             self.notify(&Notice::Addresses { source, servers })?;
         }
         if self.asks_this_machine && std::mem::take(&mut self.offline) { self.notify(&Notice::Online) } else { Ok(()) }
-    }
-
-    /// The source is asked with NTS. `false` when no certificate can be for its name.
-    fn secure(&mut self, source: SourceId, place: &Place) -> bool {
-        let host = match place {
-            Place::Address(server) => server.ip().and_then(HostAddr::new).map(Host::Address),
-            Place::Name(name, _) => DomainName::new(name).ok().map(Host::Name),
-            Place::Clock(_) => None,
-        };
-        let Some(host) = host else { return false };
-        self.policy.secure(source);
-        self.exchanges.secure(source, host);
-        true
     }
 }

@@ -28,8 +28,9 @@ impl Server<'_> {
     /// The source is asked with NTS. `false` when no certificate can be for its name.
     pub(super) fn secure(&mut self, source: SourceId, place: &Place) -> bool {
         let host = match place {
-            Place::Address(server) => HostAddr::new(server.socket_addr().ip()).map(Host::Address),
+            Place::Address(server) => server.ip().and_then(HostAddr::new).map(Host::Address),
             Place::Name(name, _) => DomainName::new(name).ok().map(Host::Name),
+            Place::Clock(_) => None,
         };
         let Some(host) = host else { return false };
         self.policy.secure(source);
