@@ -89,6 +89,24 @@ impl Multicast {
     }
 }
 
+/// The value of the first attribute of this kind among `attributes`, which begin at multiples of four bytes, each behind its
+/// length and its kind (RFC 3549 section 2.3.1; linux/netlink.h).
+#[must_use]
+pub fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
+    loop {
+        let (length, rest) = attributes.split_first_chunk::<2>()?;
+        let (found, _) = rest.split_first_chunk::<2>()?;
+        let length = usize::from(u16::from_ne_bytes(*length));
+        if u16::from_ne_bytes(*found) == kind {
+            return attributes.get(ATTRIBUTE..length);
+        }
+        attributes = attributes.get(length.max(ATTRIBUTE).next_multiple_of(ATTRIBUTE)..)?;
+    }
+}
+
+/// Bytes of an attribute's length and kind.
+const ATTRIBUTE: usize = 4;
+
 fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Heard> {
     let mut none = RecvAncillaryBuffer::default();
     match recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut none, RecvFlags::DONTWAIT) {

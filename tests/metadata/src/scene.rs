@@ -51,7 +51,9 @@ impl Scene {
             cloud.add_address("eth0", address)?;
         }
         // What this machine itself says of itself is no part of any test.
-        machine.shell("mount -t tmpfs tmpfs /sys/class && mkdir -p /sys/class/dmi/id && mount -t tmpfs tmpfs /sys/firmware")?;
+        machine.shell(
+            "mount -t tmpfs tmpfs /sys/class && mkdir -p /sys/class/dmi/id && mount -t tmpfs tmpfs /sys/firmware",
+        )?;
         Ok(Self { machine, cloud })
     }
 

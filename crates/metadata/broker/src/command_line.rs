@@ -194,7 +194,8 @@ const GET: &str = "orlop-metadata get hostname";
 
 fn seconds(typed: &OsStr) -> Result<Duration, Fatal> {
     let seconds = typed.to_str().and_then(|text| text.parse().ok()).filter(|secs| (1..=MOST_SECONDS).contains(secs));
-    let wrong = || mistake(format!("--timeout {} is no time", typed.display()), format!("seconds, 1 to {MOST_SECONDS}"));
+    let wrong =
+        || mistake(format!("--timeout {} is no time", typed.display()), format!("seconds, 1 to {MOST_SECONDS}"));
     seconds.map(Duration::from_secs).ok_or_else(wrong)
 }
 

@@ -47,7 +47,8 @@ impl Disks {
     /// Opens the disks that were not there before, [`MAX_DISKS`] at most: drives for compact discs first, then the smallest, as
     /// seeds are small.
     pub fn fresh(&mut self) -> Vec<Disk> {
-        let Ok(list) = openat(CWD, &self.list, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else {
+        let Ok(list) = openat(CWD, &self.list, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        else {
             return Vec::new();
         };
         let names = names(&list);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 
-use orlop_sandbox::multicast::Multicast;
+use orlop_sandbox::multicast::{Multicast, attribute};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvFlags, SendFlags, SocketFlags, SocketType, recvmsg, send, socket_with,
@@ -104,16 +104,8 @@ fn interface(answer: &[u8]) -> Option<NonZeroU32> {
     if kind != RTM_NEWROUTE || *route.get(7)? != RTN_UNICAST {
         return None;
     }
-    let mut attributes = route.get(ROUTE..)?;
-    loop {
-        let (length, rest) = attributes.split_first_chunk::<2>()?;
-        let (attribute, _) = rest.split_first_chunk::<2>()?;
-        let length = usize::from(u16::from_ne_bytes(*length));
-        if u16::from_ne_bytes(*attribute) == RTA_OIF {
-            return NonZeroU32::new(u32::from_ne_bytes(*attributes.get(4..)?.first_chunk()?));
-        }
-        attributes = attributes.get(length.max(4).next_multiple_of(4)..)?;
-    }
+    let index = attribute(route.get(ROUTE..)?, RTA_OIF)?;
+    NonZeroU32::new(u32::from_ne_bytes(*index.first_chunk()?))
 }
 
 #[cfg(test)]

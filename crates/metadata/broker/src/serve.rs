@@ -21,8 +21,8 @@ use orlop_metadata_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::Broker;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sandbox::{clock, log};
 use orlop_sandbox::supervisor::Birth;
+use orlop_sandbox::{clock, log};
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
 
@@ -140,7 +140,9 @@ impl<'t> Search<'t> {
             return Ok(Some(found));
         }
         let providers = self.plan.providers.clone();
-        for (provider, left) in providers.iter().zip((1..=providers.len()).rev()) {
+        // The file at the end needs a share of the time as well.
+        let last = usize::from(self.document.is_some());
+        for (provider, left) in providers.iter().zip((1 + last..=providers.len() + last).rev()) {
             let now = clock::now();
             // Whoever is asked in vain leaves as much time for each of the others.
             let share = self.until.since(now) / u32::try_from(left).unwrap_or(u32::MAX);
@@ -171,14 +173,18 @@ fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
         info!("some of what firmware says could not be read: a container runtime covers /sys/firmware");
     }
     if findings.is_empty() && run.wishes.providers.is_none() && !run.wishes.probe {
-        info!("this machine does not say where it runs, so nobody is asked; in an OpenStack that hides itself, say --probe");
+        info!(
+            "this machine does not say where it runs, so nobody is asked; in an OpenStack that hides itself, say --probe"
+        );
     }
 }
 
 /// Reads the file that a user has named.
 fn document(path: &Path) -> Result<(String, Vec<u8>), Fatal> {
     let failed = |cause: io::Error| {
-        Fatal::new(Exit::Config, format!("cannot read {}", path.display())).cause(cause).help("file= names a file of user data")
+        Fatal::new(Exit::Config, format!("cannot read {}", path.display()))
+            .cause(cause)
+            .help("file= names a file of user data")
     };
     let mut content = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_RESPONSE as u64 + 1).read_to_end(&mut content));

@@ -106,7 +106,8 @@ impl Report {
     /// Of a run that begins on a machine that is known by these findings.
     #[must_use]
     pub fn new(findings: &[Finding], masked: bool) -> Self {
-        let known = |found: &Finding| Known { platform: found.platform.to_string(), sign: found.sign.name().to_owned() };
+        let known =
+            |found: &Finding| Known { platform: found.platform.to_string(), sign: found.sign.name().to_owned() };
         Self {
             outcome: Outcome::Running,
             provider: None,
@@ -206,8 +207,7 @@ mod tests {
     #[test]
     fn the_page_explains_every_field_and_every_reason_and_no_other() {
         const PAGE: &str = include_str!("../../STATUS.md");
-        let finding =
-            Finding { platform: Platform::Of(Provider::Gcp), sign: Sign::ProductName, text: String::new() };
+        let finding = Finding { platform: Platform::Of(Provider::Gcp), sign: Sign::ProductName, text: String::new() };
         let mut report = Report::new(&[finding], false);
         report.tried.push(Tried { source: String::new(), why: String::new() });
         report.left_out.insert(String::new(), 1);
@@ -232,7 +232,9 @@ mod tests {
         report.outcome = Outcome::Failed;
         report.tried.push(Tried { source: "aws".to_owned(), why: "it does not answer".to_owned() });
         let shown = report.shown();
-        for part in ["runs on aws, by its product_uuid", "aws: it does not answer", "left out: bad-path 1", "could not be read"] {
+        for part in
+            ["runs on aws, by its product_uuid", "aws: it does not answer", "left out: bad-path 1", "could not be read"]
+        {
             assert!(shown.contains(part), "{shown}");
         }
         let json = serde_json::to_string(&report).unwrap();

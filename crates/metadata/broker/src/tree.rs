@@ -14,7 +14,9 @@ use std::path::Path;
 
 use orlop_metadata_contract::{EntryPath, Mode, PROVIDER, STAGING};
 use orlop_sandbox::fatal::{Exit, Fatal};
-use rustix::fs::{CWD, Mode as Bits, OFlags, RenameFlags, ResolveFlags, fchmod, mkdirat, openat2, renameat, renameat_with};
+use rustix::fs::{
+    CWD, Mode as Bits, OFlags, RenameFlags, ResolveFlags, fchmod, mkdirat, openat2, renameat, renameat_with,
+};
 use rustix::io::Errno;
 
 /// The folder.

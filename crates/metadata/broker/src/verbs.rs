@@ -27,9 +27,7 @@ pub fn detect(detect: &Detect) -> Result<Exit, Fatal> {
     let mut text = String::new();
     // Writing to a String cannot fail.
     if detect.json {
-        let found = |found: &orlop_metadata_contract::Finding| {
-            json!({ "platform": found.platform.to_string(), "sign": found.sign.name(), "text": found.text })
-        };
+        let found = |found: &orlop_metadata_contract::Finding| json!({ "platform": found.platform.to_string(), "sign": found.sign.name(), "text": found.text });
         let found: Vec<_> = findings.iter().map(found).collect();
         let signs: Vec<_> = signs.iter().map(|(sign, text)| json!({ "sign": sign.name(), "text": text })).collect();
         let _ = writeln!(text, "{:#}", json!({ "platforms": found, "masked": is_masked, "signs": signs }));
@@ -71,7 +69,9 @@ pub fn get(path: &EntryPath) -> Result<Exit, Fatal> {
     use std::io::{Read as _, Write as _};
 
     let failed = |cause: std::io::Error| {
-        Fatal::new(Exit::Unconfigured, format!("there is no {path}")).cause(cause).help("see what there is: orlop-metadata status")
+        Fatal::new(Exit::Unconfigured, format!("there is no {path}"))
+            .cause(cause)
+            .help("see what there is: orlop-metadata status")
     };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let folder = openat2(CWD, CONFIG_FOLDER, flags | OFlags::DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS);

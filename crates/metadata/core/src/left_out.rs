@@ -110,6 +110,9 @@ pub enum Why {
     /// The provider does not want to say.
     #[error("refused, with HTTP status {0}; left out")]
     Refused(u16),
+    /// A document of the provider, of use without.
+    #[error("is not what the provider's documentation says; not read")]
+    Document,
     /// The provider was asked in vain.
     #[error("asked for in vain; left out")]
     Unanswered,
@@ -131,7 +134,7 @@ impl Why {
         Some(match self {
             Self::Path(PathError::Deep) | Self::TooMany => Discard::TooMany,
             Self::Path(_) | Self::Taken => Discard::BadPath,
-            Self::Json { .. } | Self::Unread(_) => Discard::BadDocument,
+            Self::Document | Self::Json { .. } | Self::Unread(_) => Discard::BadDocument,
             Self::NotAnEntry | Self::FileOrFolder | Self::Content | Self::UnknownField => Discard::BadEntry,
             Self::Perm | Self::PermCut => Discard::BadMode,
             Self::FileAndFolder => Discard::Duplicate,

@@ -70,7 +70,15 @@ const PURE_LIBRARIES: &[(&str, &[&str])] = &[
     (
         "core",
         &[
-            "base64", "dhcproto", "flate2", "hickory-proto", "httparse", "ntp-proto", "serde", "serde_json", "smoltcp",
+            "base64",
+            "dhcproto",
+            "flate2",
+            "hickory-proto",
+            "httparse",
+            "ntp-proto",
+            "serde",
+            "serde_json",
+            "smoltcp",
             "thiserror",
         ],
     ),

@@ -21,9 +21,14 @@ fn linuxkits_lines_mean_what_they_meant() {
         let some = run(&format!("{name} -v openstack cdrom file=/etc/userdata"));
         assert_eq!(some.wishes.providers, Some(vec![Provider::OpenStack, Provider::Cdrom]));
         assert_eq!((some.file, some.log), (Some("/etc/userdata".into()), Level::DEBUG));
-        let all = run(&format!("{name} aws gcp hetzner openstack scaleway vultr digitalocean equinixmetal metaldata vmware cdrom"));
+        let all = run(&format!(
+            "{name} aws gcp hetzner openstack scaleway vultr digitalocean equinixmetal metaldata vmware cdrom"
+        ));
         assert_eq!(all.wishes.providers.unwrap().len(), 8);
-        assert_eq!(all.refused.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["equinixmetal", "metaldata", "vmware"]);
+        assert_eq!(
+            all.refused.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["equinixmetal", "metaldata", "vmware"]
+        );
     }
     let none = run("metadata equinixmetal");
     assert_eq!(none.wishes.providers, Some(vec![]), "nobody, and not whoever is found");

@@ -41,7 +41,8 @@ impl Words {
             return Ok(());
         }
         let Some(provider) = Provider::ALL.into_iter().find(|provider| provider.name() == text) else {
-            let names: Vec<&str> = Provider::ALL.iter().map(|provider| provider.name()).chain(["status", "get"]).collect();
+            let names: Vec<&str> =
+                Provider::ALL.iter().map(|provider| provider.name()).chain(["status", "get"]).collect();
             let help = match nearest(text, &names) {
                 Some(name) => format!("did you mean: orlop-metadata {name}?"),
                 None => format!("a provider is one of {}, or file=PATH", names[..Provider::ALL.len()].join(", ")),

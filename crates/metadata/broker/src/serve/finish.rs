@@ -72,7 +72,8 @@ impl<'r> Outputs<'r> {
             (Err(_), Outcome::Running) => Outcome::Failed,
             (_, outcome) => outcome,
         };
-        self.status.report.took_ms = u64::try_from(clock::now().since(self.status.started).as_millis()).unwrap_or(u64::MAX);
+        self.status.report.took_ms =
+            u64::try_from(clock::now().since(self.status.started).as_millis()).unwrap_or(u64::MAX);
         self.leave();
         if self.run.json {
             print(&format!("{:#}\n", serde_json::json!(self.status.report)))?;
@@ -92,7 +93,8 @@ impl<'r> Outputs<'r> {
     ) -> Result<Exit, Fatal> {
         let Run { timeout, require, .. } = self.run;
         let tried = &self.status.report.tried;
-        let reasons = tried.iter().map(|Tried { source, why }| format!("{source}: {why}")).collect::<Vec<_>>().join("; ");
+        let reasons =
+            tried.iter().map(|Tried { source, why }| format!("{source}: {why}")).collect::<Vec<_>>().join("; ");
         match ended {
             Ended::Found(found) => self.put(*found, hostname),
             Ended::Late => {
@@ -103,8 +105,8 @@ impl<'r> Outputs<'r> {
                 let late = Fatal::new(Exit::Unconfigured, format!("no metadata within {} s", timeout.as_secs()));
                 Err(match no_way {
                     Some(addr) => late.cause(format_args!("no route to {addr}")).help(
-                        "start orlop-dhcp before this, or give it more time with --timeout; on a network without a router, \
-                         link-routes = true in its configuration makes a route for link-local addresses",
+                        "give the machine an address before this (a DHCP client above it in onboot:), or wait longer: --timeout SECS; on a \
+                         network without a router: ip route add 169.254.0.0/16 dev eth0",
                     ),
                     None if reasons.is_empty() => late.help("--log debug tells what was waited for"),
                     None => late.cause(reasons),

@@ -46,7 +46,8 @@ impl<'t> Haul<'t> {
     /// Does what is asked for, if it is permitted.
     pub(super) fn take(&mut self, request: Request) -> Result<Step, Fatal> {
         let permitted = self.policy.permit(clock::now(), request).map_err(|denied| {
-            Fatal::new(Exit::Refused, "a worker asks for what it may not have: nothing that it says is used").cause(denied)
+            Fatal::new(Exit::Refused, "a worker asks for what it may not have: nothing that it says is used")
+                .cause(denied)
         })?;
         match permitted.into_request() {
             Request::Connect(place) => return Ok(Step::Connect(place)),

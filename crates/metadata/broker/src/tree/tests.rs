@@ -61,7 +61,10 @@ fn the_same_once_more_changes_nothing_and_what_differs_is_replaced_whole() {
     let folder = Folder::new("tree-again");
     let (config, tree) = place_of(&folder);
     write(&tree, FOUND).unwrap();
-    let inodes = || ["userdata", "ssh", "ssh/authorized_keys", "provider"].map(|name| fs::metadata(config.join(name)).unwrap().ino());
+    let inodes = || {
+        ["userdata", "ssh", "ssh/authorized_keys", "provider"]
+            .map(|name| fs::metadata(config.join(name)).unwrap().ino())
+    };
     let before = inodes();
     fs::write(config.join("somebody-elses"), "").unwrap();
     assert_eq!(write(&tree, FOUND).unwrap(), Written { entries: 5, changed: 0 });

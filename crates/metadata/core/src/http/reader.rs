@@ -186,6 +186,10 @@ fn parse(head: &[u8]) -> Result<(u8, Response), HttpError> {
     let headers = parsed.headers.iter();
     let headers = headers.map(|one| (one.name.to_owned(), String::from_utf8_lossy(one.value).into_owned())).collect();
     let (Some(version), Some(status)) = (parsed.version, parsed.code) else { return Err(HttpError::Malformed) };
+    // Any three digits are a status to the parser, and these are the ones that mean something (RFC 9110 section 15).
+    if !(100..600).contains(&status) {
+        return Err(HttpError::Malformed);
+    }
     Ok((version, Response { status, body: Vec::new(), keeps_alive: false, headers }))
 }
 

@@ -48,7 +48,7 @@ impl core::fmt::Debug for Value {
 }
 
 impl From<&'static str> for Value {
-    /// A value of the program's own: what is no value in it is left out.
+    /// A value of the program's own.
     fn from(text: &'static str) -> Self {
         Self(Str::truncated(text))
     }

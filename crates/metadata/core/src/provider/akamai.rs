@@ -19,12 +19,13 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("instance_id", Some(id));
     facts.attribute("instance_type", instance.text(&["type"]));
     facts.attribute("region", instance.text(&["region"]));
-    if let Some(network) = document("network")? {
+    let network = talk.ask(ask("network").header("Accept", "application/json"))?;
+    if let Some(network) = network.json("network")? {
         let address = |kind: &str| network.text(&["ipv4", kind, "0"]).and_then(|text| text.split('/').next());
         facts.attribute("public_ipv4", address("public"));
         facts.attribute("local_ipv4", address("private"));
-        facts.network_config = Some(network.to_string().into_bytes());
     }
+    facts.network_config = network.found()?.map(<[u8]>::to_vec);
     let keys = document("ssh-keys")?.unwrap_or(Json::Null);
     // This program knows one user.
     facts.ssh_keys = keys.at(&["users", "root"]).map(ssh_key::lines).unwrap_or_default();

@@ -54,14 +54,6 @@ pub enum Failure {
     TooMuch,
 }
 
-impl Failure {
-    /// Whether the run has ended because there was no time left, and not because there is nothing to wait for.
-    #[must_use]
-    pub const fn is_lateness(self) -> bool {
-        matches!(self, Self::NotReady(_) | Self::Unreachable | Self::Silent | Self::Http(HttpError::Truncated))
-    }
-}
-
 /// What a broker is told of it.
 impl From<Failure> for contract::Failure {
     fn from(failure: Failure) -> Self {

@@ -4,6 +4,7 @@ use orlop_metadata_contract::Provider;
 
 use super::{Ask, Failure, Halt, Source, Talk};
 use crate::facts::Facts;
+use crate::left_out::{LeftOut, Why};
 
 pub(super) const SOURCE: Source = Source { provider: Provider::Oracle, read, report: None };
 
@@ -26,9 +27,11 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.ssh_keys = keys.lines().map(str::to_owned).collect();
     facts.encoded_user_data(document.text(&["metadata", "user_data"]).unwrap_or_default().as_bytes());
     let network = talk.ask(second("vnics/").optional())?;
-    if let Ok(Some(vnics)) = network.json("vnics") {
-        facts.attribute("local_ipv4", vnics.text(&["0", "privateIp"]));
-        facts.network_config = network.found()?.map(<[u8]>::to_vec);
+    match network.json("vnics") {
+        Ok(Some(vnics)) => facts.attribute("local_ipv4", vnics.text(&["0", "privateIp"])),
+        Ok(None) => {}
+        Err(_) => facts.left_out.push(LeftOut::new("vnics", Why::Document)),
     }
+    facts.network_config = network.found()?.map(<[u8]>::to_vec);
     Ok(facts)
 }

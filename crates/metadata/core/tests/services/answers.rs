@@ -88,6 +88,8 @@ pub(crate) fn bad() -> Vec<(&'static str, Vec<u8>, HttpError)> {
         ("no HTTP", plain("220 mail.example ESMTP\n\n"), HttpError::Malformed),
         ("another version", plain("HTTP/2.0 200 OK\n\n"), HttpError::Malformed),
         ("an empty line before it", plain("\nHTTP/1.1 200 OK\nContent-Length: 0\n\n"), HttpError::Malformed),
+        ("a status below all", plain("HTTP/1.1 003 x\nContent-Length: 0\n\n"), HttpError::Malformed),
+        ("a status above all", plain("HTTP/1.1 600 x\nContent-Length: 0\n\n"), HttpError::Malformed),
         ("no status", plain("HTTP/1.1 OK\n\n"), HttpError::Malformed),
         ("a header that goes on in the next line", ok("A: b\n c\n\n"), HttpError::Malformed),
         ("a blank before the colon", ok("Content-Length : 1\n\na"), HttpError::Malformed),

@@ -278,23 +278,23 @@ fn a_list_of_keys_without_end_is_too_much() {
 
 #[test]
 fn a_broker_is_told_of_each_failure_in_its_own_words() {
-    for (failure, told, is_lateness) in [
-        (Failure::Refused(403), Told::Status(403), false),
-        (Failure::NotReady(503), Told::Status(503), true),
-        (Failure::Document("x"), Told::Malformed, false),
-        (Failure::Missing("x"), Told::NotFound, false),
-        (Failure::Impostor("x"), Told::Malformed, false),
-        (Failure::NoImdsV2, Told::NoToken, false),
-        (Failure::Http(HttpError::BodyTooLarge), Told::TooLarge, false),
-        (Failure::Http(HttpError::HeadTooLarge), Told::TooLarge, false),
-        (Failure::Http(HttpError::FramingTooLarge), Told::TooLarge, false),
-        (Failure::Http(HttpError::Chunk), Told::Malformed, false),
-        (Failure::Http(HttpError::Truncated), Told::Malformed, true),
-        (Failure::Unreachable, Told::Unreachable, true),
-        (Failure::Silent, Told::Silent, true),
-        (Failure::TooMuch, Told::TooLarge, false),
+    for (failure, told) in [
+        (Failure::Refused(403), Told::Status(403)),
+        (Failure::NotReady(503), Told::Status(503)),
+        (Failure::Document("x"), Told::Malformed),
+        (Failure::Missing("x"), Told::NotFound),
+        (Failure::Impostor("x"), Told::Malformed),
+        (Failure::NoImdsV2, Told::NoToken),
+        (Failure::Http(HttpError::BodyTooLarge), Told::TooLarge),
+        (Failure::Http(HttpError::HeadTooLarge), Told::TooLarge),
+        (Failure::Http(HttpError::FramingTooLarge), Told::TooLarge),
+        (Failure::Http(HttpError::Chunk), Told::Malformed),
+        (Failure::Http(HttpError::Truncated), Told::Malformed),
+        (Failure::Unreachable, Told::Unreachable),
+        (Failure::Silent, Told::Silent),
+        (Failure::TooMuch, Told::TooLarge),
     ] {
-        assert_eq!((Told::from(failure), failure.is_lateness()), (told, is_lateness), "{failure}");
+        assert_eq!(Told::from(failure), told, "{failure}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use orlop_harness::seeds::{self, Seed, Target};
 use orlop_metadata_core::provider::SOURCES;
+use proptest::prelude::*;
 
 use crate::conversations::FOLDER;
 use crate::{answers, targets, trees};
@@ -20,20 +21,45 @@ fn every_seed_that_is_made_here_is_committed() {
     seeds::committed(&made());
 }
 
+/// The documents of every conversation, by its name.
+fn conversations() -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = entries
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, documents(&std::fs::read_to_string(&path).unwrap()))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+proptest! {
+    #[test]
+    fn any_documents_are_survived(data in prop::collection::vec(any::<u8>(), 0..300)) {
+        targets::documents(&data);
+    }
+
+    /// What nearly are a provider's documents.
+    #[test]
+    fn any_damage_to_documents_is_survived(which: usize, at: usize, bytes in prop::collection::vec(any::<u8>(), 0..4), cut: usize) {
+        let all = conversations();
+        let (_, mut data) = all[which % all.len()].clone();
+        let at = at % data.len();
+        let end = (at + cut % 8).min(data.len());
+        data.splice(at..end, bytes);
+        targets::documents(&data);
+    }
+}
+
 fn made() -> Vec<Seed> {
     let good = answers::good().into_iter().map(|(what, bytes, ..)| (what, bytes));
     // A long one says no more to a fuzzer than a short one, and makes it slow.
     let bad = answers::bad().into_iter().map(|(what, bytes, _)| (what, bytes)).filter(|(_, bytes)| bytes.len() < 1000);
     let http = good.chain(bad).map(|(what, bytes)| Seed::new("metadata_http", what, [&[6][..], &bytes].concat()));
     let trees = trees::user_data().into_iter().map(|(what, text)| Seed::new("metadata_tree", what, text.into_bytes()));
-    let mut all: Vec<Seed> = http.chain(trees).collect();
-    for entry in std::fs::read_dir(FOLDER).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        all.push(Seed::new("metadata_documents", &name, documents(&text)));
-    }
-    all
+    let documents = conversations().into_iter().map(|(name, bytes)| Seed::new("metadata_documents", &name, bytes));
+    http.chain(trees).chain(documents).collect()
 }
 
 /// The answers of a conversation, as the target takes them.

@@ -1,6 +1,7 @@
 //! Which interface has which name, from what the kernel says about links: an interface that takes the name of another has
 //! settings of its own, which nobody has put in force.
 
+use orlop_sandbox::multicast::attribute;
 use orlop_sysctl_contract::{Directory, Name};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
 
@@ -67,18 +68,9 @@ impl Link {
             return None;
         }
         let (index, change) = (number(20)?, number(28)?);
-        let mut attributes = datagram.get(32..)?;
-        loop {
-            let (length, rest) = attributes.split_first_chunk::<2>()?;
-            let (attribute, _) = rest.split_first_chunk::<2>()?;
-            let length = usize::from(u16::from_ne_bytes(*length));
-            if u16::from_ne_bytes(*attribute) == IFLA_IFNAME {
-                let text = attributes.get(4..length)?.split(|byte| *byte == 0).next()?;
-                let name = core::str::from_utf8(text).ok()?.to_owned();
-                return Some(Self { gone: kind == RTM_DELLINK, new: change == u32::MAX, index, name });
-            }
-            attributes = attributes.get(length.max(4).next_multiple_of(4)..)?;
-        }
+        let text = attribute(datagram.get(32..)?, IFLA_IFNAME)?.split(|byte| *byte == 0).next()?;
+        let name = core::str::from_utf8(text).ok()?.to_owned();
+        Some(Self { gone: kind == RTM_DELLINK, new: change == u32::MAX, index, name })
     }
 }
 
