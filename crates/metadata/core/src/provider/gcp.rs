@@ -71,7 +71,7 @@ fn keys(instance: &Json, project: &Json) -> Vec<String> {
 
 /// The key in `user:KEY`. One that expires is none: it would be here for good, as this program runs once and cannot take it away.
 fn key(line: &str) -> Option<String> {
-    let (user, key) = line.split_once(':')?;
-    let is_lasting = !user.contains(' ') && !key.split_ascii_whitespace().any(|word| word == "google-ssh");
+    let (_, key) = line.split_once(':')?;
+    let is_lasting = !key.split_ascii_whitespace().any(|word| word == "google-ssh");
     is_lasting.then(|| key.to_owned())
 }

@@ -35,7 +35,7 @@ pub(crate) fn good() -> Vec<Good> {
         ("of no content", plain("HTTP/1.1 204 No Content\n\n"), 204, "", true, 0),
         (
             "in chunks",
-            plain("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n6; x=\"y\"\n world\n0\n\n"),
+            plain("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n6 ; x=\"y\"\n world\n0\n\n"),
             200,
             "hello world",
             true,
@@ -137,6 +137,7 @@ pub(crate) fn bad() -> Vec<(&'static str, Vec<u8>, HttpError)> {
         ),
         ("chunks in the old version", plain("HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n\n0\n\n"), HttpError::Coding),
         ("a chunk without a size", chunked("\n"), HttpError::Chunk),
+        ("a blank before the size", chunked(" 1\na\n0\n\n"), HttpError::Chunk),
         ("a chunk of a signed size", chunked("+1\na\n0\n\n"), HttpError::Chunk),
         ("a chunk of another size", chunked("1\nab\n0\n\n"), HttpError::Chunk),
         ("a chunk with a bare line end", [&chunked("")[..], b"1\na\r\n0\r\n\r\n"].concat(), HttpError::Chunk),

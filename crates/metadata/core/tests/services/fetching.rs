@@ -5,8 +5,8 @@ use std::time::Duration;
 use orlop_machine::{Instant, Machine as _, Seed};
 use orlop_metadata_contract::{Errand, Failure as Told, Place, Policy, Provider, Request};
 use orlop_metadata_core::fetch::{ANSWER_TIMEOUT, Action, CONNECT_TIMEOUT, Event, Fetch, Report};
-use orlop_metadata_core::http::HttpError;
-use orlop_metadata_core::provider::{Failure, Options, Source};
+use orlop_metadata_core::http::{HttpError, Response};
+use orlop_metadata_core::provider::{Answers, Ask, Failure, Options, Source};
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -142,6 +142,64 @@ fn a_service_that_ends_each_connection_gets_another_one() {
     sent(&run.on(Event::Connected));
     assert_eq!(run.on(Event::Ended), [Action::Close], "a new connection that ends at once is a failure");
     assert_eq!(run.pass().1, [Action::Connect(Place(0))]);
+    let mut run = Run::new(Provider::Aws);
+    run.connected();
+    sent(&run.receives(&answer(200, "", "token")));
+    run.receives("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+    assert_eq!(run.on(Event::Ended), [Action::Close], "in the middle of an answer: asked again after a wait");
+}
+
+#[test]
+fn what_a_machine_is_of_use_without_is_given_up_only_by_a_service_that_is_there() {
+    let mut run = Run::new(Provider::Aws);
+    run.connected();
+    for body in ["token", "web-1"] {
+        sent(&run.receives(&answer(200, "", body)));
+    }
+    let closing = answer(200, "Connection: close\r\n", "i-1");
+    assert_eq!(run.receives(&closing), [Action::Close, Action::Connect(Place(0))]);
+    for attempt in 0..6 {
+        assert!(run.on(Event::Unconnected).is_empty(), "attempt {attempt}");
+        assert!(matches!(run.pass().1[..], [Action::Connect(_)]), "attempt {attempt}");
+    }
+    run.on(Event::Granted);
+    let request = String::from_utf8(sent(&run.on(Event::Connected))).unwrap();
+    assert!(request.starts_with("GET /latest/meta-data/public-ipv4 "), "it still asks the same: {request}");
+}
+
+#[test]
+fn some_statuses_mean_later_and_others_do_for_some() {
+    let (plain, azures) = (Ask::get("/"), Ask::get("/").later(&[404, 410]));
+    for (status, always, sometimes) in [
+        (200, false, false),
+        (401, false, false),
+        (404, false, true),
+        (408, true, true),
+        (410, false, true),
+        (429, true, true),
+        (499, false, false),
+        (500, true, true),
+        (599, true, true),
+    ] {
+        assert_eq!((plain.may_be_repeated(status), azures.may_be_repeated(status)), (always, sometimes), "{status}");
+    }
+}
+
+#[test]
+fn so_many_answers_are_kept_and_so_many_bytes() {
+    let with = |length: usize| {
+        let mut response = Response::absent();
+        response.body = vec![0; length];
+        response
+    };
+    let mut answers = Answers::default();
+    for n in 0..Answers::MAX {
+        assert_eq!(answers.keep(&Ask::get(format!("/{n}")), with(1)), Ok(()), "{n}");
+    }
+    assert_eq!(answers.keep(&Ask::get("/more"), with(1)), Err(Failure::TooMuch));
+    let mut answers = Answers::default();
+    assert_eq!(answers.keep(&Ask::get("/a"), with(Answers::MAX_BYTES)), Ok(()));
+    assert_eq!(answers.keep(&Ask::get("/b"), with(1)), Err(Failure::TooMuch));
 }
 
 #[test]

@@ -281,6 +281,11 @@ fn keys_are_validated_and_each_is_written_once() {
     assert_eq!(text, want);
     assert_eq!(tree.discards.of(orlop_metadata_contract::Discard::BadKey), 1);
     assert_eq!(tree.discards.total(), 1);
+
+    let many = (0..=256_u32).map(|n| format!("{} of {n}", key(3))).collect();
+    let tree = Tree::of(Facts { ssh_keys: many, ..Facts::default() });
+    assert_eq!(shown(&tree, true).matches("of ").count(), 256);
+    assert_eq!(tree.discards.of(orlop_metadata_contract::Discard::TooMany), 1);
 }
 
 #[test]
