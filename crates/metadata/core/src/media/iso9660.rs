@@ -160,8 +160,8 @@ impl FileSystem for Iso {
 fn descriptor(source: &mut Source<'_>, number: u64) -> Result<Option<Vec<u8>>, MediaError> {
     let at = FIRST_DESCRIPTOR.saturating_add(number).saturating_mul(SECTOR_BYTES);
     let sector = source.probe(at, SECTOR)?;
-    // "CD001" and the version of the structure, 1 (§8.1).
-    Ok(sector.filter(|sector| sector.get(1..7) == Some(b"CD001\x01")))
+    // The version that follows is 1, and 2 in a descriptor of ISO 9660:1999, which may come before that of Joliet (§8.1).
+    Ok(sector.filter(|sector| sector.get(1..6) == Some(b"CD001")))
 }
 
 /// Whether a supplementary volume descriptor is one of Joliet: its escape sequences choose UCS-2 (Joliet specification, "SVD").

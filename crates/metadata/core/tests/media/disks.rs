@@ -44,6 +44,7 @@ const DISKS: &[Row] = &[
     ("metadata_iso", "joliet", &["cidata", "cidata"], Some(Seed::NoCloud), SEED),
     ("metadata_iso", "plain", &["CIDATA"], Some(Seed::NoCloud), SEED),
     ("metadata_iso", "plain-level-3", &["CIDATA"], Some(Seed::NoCloud), SEED),
+    ("metadata_iso", "level-4-joliet", &["cidata", "cidata"], Some(Seed::NoCloud), SEED),
     ("metadata_iso", "proxmox", &["cidata"], Some(Seed::NoCloud), SEED),
     ("metadata_iso", "linuxkit", &["CDROM"], Some(Seed::Unlabelled), &[("config", "hello")]),
     ("metadata_iso", "many-names", &["cidata"], Some(Seed::NoCloud), SEED),

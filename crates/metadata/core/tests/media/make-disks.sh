@@ -38,6 +38,8 @@ genisoimage -quiet -V cidata -r -o ../iso/rock-ridge seed
 genisoimage -quiet -V cidata -J -o ../iso/joliet seed
 genisoimage -quiet -V CIDATA -o ../iso/plain seed
 genisoimage -quiet -V CIDATA -iso-level 3 -o ../iso/plain-level-3 seed
+# A descriptor of ISO 9660:1999 before that of Joliet.
+genisoimage -quiet -V cidata -iso-level 4 -J -o ../iso/level-4-joliet seed
 xorrisofs -quiet -V cidata -iso-level 3 -R -o ../iso/proxmox seed
 genisoimage -quiet -o ../iso/linuxkit linuxkit
 genisoimage -quiet -V cidata -R -o ../iso/many-names many
