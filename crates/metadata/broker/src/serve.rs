@@ -52,7 +52,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     let findings = detect(&signs);
     let document = run.file.as_deref().map(document).transpose()?;
     let Gear { tree, hostname, routes, devices, disks, named, deadline, pause, own, metrics } = Gear::open(run)?;
-    let keep = gear::Reach::of(run);
+    let keep = gear::Kept::of(run);
     let Confined { narrow, channel, postures } = confine(broker, keep.keep(), PROTOCOL).await?;
     if run.posture {
         print(&postures.show(run.json))?;

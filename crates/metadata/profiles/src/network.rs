@@ -16,7 +16,7 @@ pub const NETWORK: Profile = Profile {
 const USER: u32 = 64_130;
 
 /// A connection, the next one while it is being replaced, and what the worker has from the start.
-const OPEN_FILES: u64 = 16;
+const OPEN_FILES: u64 = 2 + 16;
 
 const SYSCALLS: [Rule; SPEAKING_WORKER_BASE.len() + OWN.len()] = join(&[&SPEAKING_WORKER_BASE, OWN]);
 

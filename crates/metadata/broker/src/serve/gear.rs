@@ -61,13 +61,13 @@ impl Gear {
 }
 
 /// What it can reach.
-pub(super) struct Reach {
+pub(super) struct Kept {
     require_landlock: bool,
     write: Vec<&'static Path>,
     read: [&'static Path; 2],
 }
 
-impl Reach {
+impl Kept {
     pub(super) fn of(run: &Run) -> Self {
         let read = ["/dev", "/sys"].map(Path::new);
         let write = [CONFIG_FOLDER, OWN_FOLDER, metrics::FOLDER].map(Path::new).to_vec();
