@@ -10,6 +10,7 @@ mod place;
 mod properties;
 mod scene;
 mod script;
+mod secured;
 mod seeds;
 mod situations;
 mod targets;
