@@ -12,6 +12,7 @@ mod place;
 mod properties;
 mod scene;
 mod script;
+mod secured;
 mod seeds;
 mod situations;
 mod targets;
