@@ -48,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     let initrd = fs::metadata(packed.initrd())?.len();
 
     // Only namespaces have a server of the time; whether one on the Internet can be reached is not ours to promise.
-    let (right, told) = if net == Net::Netns { ("\"synchronised\": true", "clock ") } else { ("\"phase\"", "") };
+    let (right, told) = if net == Net::Netns { ("\"synchronised\": true", "source ") } else { ("\"phase\"", "") };
     // What is booted has a probe more, and is not packed: to unpack it takes the emulated processor a second.
     let steps = [
         Step::wait(&client.published("status.json"), "\"mode\": \"service\"", SERVING),
