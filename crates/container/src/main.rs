@@ -26,7 +26,8 @@
 //! The list of allowed devices is enforced by [`devices`] and not by libcontainer, whose filter for control groups of version 2
 //! is built with C. A kernel that cannot (`CONFIG_CGROUP_BPF`) starts no container.
 //!
-//! A container that binds the machine's `/dev` gets it from [`whole_dev`].
+//! A container that binds the machine's `/dev` gets it from [`whole_dev`]. What of the kernel's files it may not write to is decided by
+//! [`kernel_files`]: that is stricter than `config.json`.
 //!
 //! Start at [`command_line`], then [`verbs`].
 #![forbid(unsafe_code)]
@@ -34,6 +35,7 @@
 mod command_line;
 mod devices;
 mod groups;
+mod kernel_files;
 mod verbs;
 mod whole_dev;
 

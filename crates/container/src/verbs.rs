@@ -13,7 +13,7 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::command_line::{Command, New, Verb};
 use crate::whole_dev::{self, Changed, WholeDev};
-use crate::{devices, groups};
+use crate::{devices, groups, kernel_files};
 
 /// Does what the command line says.
 ///
@@ -42,7 +42,8 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     let dev = whole_dev::take(&mut spec).map_err(|cause| {
         Fatal::new(Exit::Config, problem()).cause(cause).help("bind the files that it needs of /dev, one by one")
     })?;
-    let changed = dev.is_some().then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
+    let kept = kernel_files::keep(&mut spec, Path::new("/proc"));
+    let changed = (kept || dev.is_some()).then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
     let changed = changed.map_err(|cause| Fatal::os(problem(), cause))?;
     groups::renew(spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref()));
     let made = || {

@@ -22,9 +22,6 @@ mod rlimits;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadContainer {
-    /// Nothing to start.
-    #[error("it starts nothing: neither the spec nor the image names a command")]
-    NoCommand,
     /// Not one of Linux's capabilities, or `all` beside others.
     #[error("unknown capability {0} (all and none are only understood alone)")]
     Capability(String),
@@ -74,6 +71,7 @@ pub struct Config {
 #[serde(rename_all = "camelCase")]
 struct Process {
     user: User,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     args: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env: Vec<String>,
@@ -157,9 +155,6 @@ impl Config {
     /// What LinuxKit or the runtime would refuse.
     pub fn new(settings: &Settings, ids: &Ids) -> Result<Self, BadContainer> {
         let args = settings.command.clone().unwrap_or_default();
-        if args.is_empty() {
-            return Err(BadContainer::NoCommand);
-        }
         let readonly = settings.readonly.unwrap_or_default();
         let number = |id: &Option<Id>| id.as_ref().map_or(Ok(0), |id| id.resolve(ids));
         let groups = settings.additional_gids.iter().flatten();
@@ -197,6 +192,12 @@ impl Config {
                 readonly_paths: settings.readonly_paths.clone().unwrap_or_default(),
             },
         })
+    }
+
+    /// Whether there is nothing to start, which no runtime does.
+    #[must_use]
+    pub const fn has_no_command(&self) -> bool {
+        self.process.args.is_empty()
     }
 
     /// Whether nothing of the image can be written to.

@@ -94,6 +94,15 @@ pub enum BadPath {
     /// A folder with something in it is in the way of a file or a link.
     #[error("{0} is a folder that is not empty, and cannot also be a file or a link")]
     Occupied(String),
+    /// More folders in folders than anybody needs.
+    #[error("{0}… lies more than {MAX_DEPTH} folders deep")]
+    Deep(String),
+    /// More entries than anybody needs, those that are only on the way to others included.
+    #[error("it has more than {MAX_ENTRIES} entries, with the folders that only lead to others")]
+    Entries,
+    /// Longer names than anybody needs.
+    #[error("the paths of its entries have more than {MAX_PATHS} bytes together")]
+    Paths,
 }
 
 /// Mode of folders that are only there because something is in them.
@@ -104,10 +113,22 @@ const MAX_PATH: usize = 4096;
 const MAX_NAME: usize = 255;
 /// `MAXSYMLINKS` of Linux: what it calls a loop.
 const MAX_HOPS: usize = 40;
+/// Folders in folders. The path of each is kept, so that depth costs by its square; real images stay below forty.
+const MAX_DEPTH: usize = 128;
+/// Entries of one file system. Debian's whole desktop has about as many.
+pub const MAX_ENTRIES: usize = 300_000;
+/// Bytes of all paths together: a hundred for each entry.
+const MAX_PATHS: usize = 30_000_000;
 
 /// Entries by their paths below the root, without a leading slash. Iteration is sorted: a folder comes before what is in it.
+///
+/// What it may come to is bounded here, where every entry passes: what an archive has is less than what it unpacks to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filesystem(BTreeMap<String, Entry>);
+pub struct Filesystem {
+    entries: BTreeMap<String, Entry>,
+    /// Bytes of all paths together.
+    paths: usize,
+}
 
 impl Filesystem {
     /// Puts an entry at a path, and folders above it where there are none. A file or a link replaces a file, a link or an
@@ -120,15 +141,14 @@ impl Filesystem {
             // The root itself: always a folder.
             return Ok(());
         };
-        match (self.0.get(&place).map(|old| &old.kind), &entry.kind) {
+        match (self.entries.get(&place).map(|old| &old.kind), &entry.kind) {
             (Some(Kind::Directory), Kind::File(_) | Kind::Link(_)) if self.below(&place).next().is_some() => {
                 return Err(BadPath::Occupied(place));
             }
             (Some(Kind::Link(_)), Kind::Directory) if self.leads_to_folder(&place) => return Ok(()),
             _ => {}
         }
-        self.0.insert(place, entry);
-        Ok(())
+        self.insert(place, entry)
     }
 
     /// Removes what lies at a path, and everything below it.
@@ -138,7 +158,7 @@ impl Filesystem {
     pub fn remove(&mut self, path: &str) -> Result<(), BadPath> {
         let Some(place) = self.place(path, None)? else { return Ok(()) };
         self.clear_below(&place);
-        self.0.remove(&place);
+        self.take(&place);
         Ok(())
     }
 
@@ -149,7 +169,7 @@ impl Filesystem {
     pub fn clear(&mut self, path: &str) -> Result<(), BadPath> {
         match self.place(path, None)? {
             Some(place) => self.clear_below(&place),
-            None => self.0.clear(),
+            None => *self = Self::default(),
         }
         Ok(())
     }
@@ -157,7 +177,7 @@ impl Filesystem {
     /// What lies at a path, which is taken as it is written.
     #[must_use]
     pub fn at(&self, path: &str) -> Option<&Entry> {
-        self.0.get(path.trim_matches('/'))
+        self.entries.get(path.trim_matches('/'))
     }
 
     /// Whether something lies at a path, when the links among its folders are followed.
@@ -168,19 +188,19 @@ impl Filesystem {
 
     /// Every path and its entry, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.0.iter().map(|(path, entry)| (path.as_str(), entry))
+        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Whether there is nothing at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// Copies everything of `other` to below `prefix`, as a part of a machine.
@@ -196,25 +216,48 @@ impl Filesystem {
 
     fn below(&self, place: &str) -> impl Iterator<Item = &String> {
         let prefix = format!("{place}/");
-        self.0.range(prefix.clone()..).map(|(path, _)| path).take_while(move |path| path.starts_with(&prefix))
+        self.entries.range(prefix.clone()..).map(|(path, _)| path).take_while(move |path| path.starts_with(&prefix))
     }
 
     fn clear_below(&mut self, place: &str) {
         let doomed: Vec<String> = self.below(place).cloned().collect();
         for path in doomed {
-            self.0.remove(&path);
+            self.take(&path);
+        }
+    }
+
+    fn insert(&mut self, place: String, entry: Entry) -> Result<(), BadPath> {
+        if let Some(there) = self.entries.get_mut(&place) {
+            *there = entry;
+            return Ok(());
+        }
+        if self.entries.len() >= MAX_ENTRIES {
+            return Err(BadPath::Entries);
+        }
+        let paths = self.paths + place.len();
+        if paths > MAX_PATHS {
+            return Err(BadPath::Paths);
+        }
+        self.paths = paths;
+        self.entries.insert(place, entry);
+        Ok(())
+    }
+
+    fn take(&mut self, place: &str) {
+        if self.entries.remove(place).is_some() {
+            self.paths -= place.len();
         }
     }
 
     fn leads_to_folder(&self, place: &str) -> bool {
         // The dot makes the link itself a part that is followed.
         let through = self.walk(place, true, None).ok().flatten();
-        through.is_some_and(|end| matches!(self.0.get(&end).map(|entry| &entry.kind), Some(Kind::Directory)))
+        through.is_some_and(|end| matches!(self.entries.get(&end).map(|entry| &entry.kind), Some(Kind::Directory)))
     }
 
     fn place_existing(&self, path: &str) -> Option<String> {
         let place = self.walk(path, false, None).ok()??;
-        self.0.contains_key(&place).then_some(place)
+        self.entries.contains_key(&place).then_some(place)
     }
 
     /// Where a path really is; folders on the way are made like `maker` when there is one. `None` is the root.
@@ -223,7 +266,7 @@ impl Filesystem {
         let place = self.walk(path, false, Some(&mut missing))?;
         if let Some(entry) = maker {
             for folder in missing {
-                self.0.insert(folder, Entry::directory(FOLDER_MODE, entry.mtime).of(entry.part));
+                self.insert(folder, Entry::directory(FOLDER_MODE, entry.mtime).of(entry.part))?;
             }
         }
         Ok(place)
@@ -243,11 +286,14 @@ impl Filesystem {
                 }
                 _ => here.push(part),
             }
+            if here.len() > MAX_DEPTH {
+                return Err(BadPath::Deep(path.chars().take(MAX_NAME).collect()));
+            }
             if ahead.is_empty() && !last {
                 break;
             }
             let place = here.join("/");
-            match self.0.get(&place).map(|entry| &entry.kind) {
+            match self.entries.get(&place).map(|entry| &entry.kind) {
                 Some(Kind::Directory) => {}
                 Some(Kind::File(_)) if ahead.is_empty() => {}
                 Some(Kind::File(_)) => return Err(BadPath::NotAFolder { path: path.to_owned(), blocker: place }),

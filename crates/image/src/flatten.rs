@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use flate2::read::GzDecoder;
 use tar::{Archive, EntryType};
 
-use crate::filesystem::{BadPath, Entry, Filesystem, Kind};
+use crate::filesystem::{BadPath, Entry, Filesystem, Kind, MAX_ENTRIES};
 
 /// What is wrong with a layer.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +61,6 @@ pub struct Budget {
     pub bytes: u64,
 }
 
-/// Entries of an image: Debian's whole desktop has about as many.
-const MAX_ENTRIES: u64 = 300_000;
 /// Bytes of an image: a machine that keeps it in memory has to have that memory several times.
 const MAX_BYTES: u64 = 2 << 30;
 /// Bytes of a link's target: `PATH_MAX` of Linux.
@@ -76,7 +74,7 @@ const AUFS: &str = ".wh..wh.";
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { entries: MAX_ENTRIES, bytes: MAX_BYTES }
+        Self { entries: MAX_ENTRIES as u64, bytes: MAX_BYTES }
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Label {
     pub readonly: bool,
     /// No program gains privileges by being executed.
     pub no_new_privileges: bool,
+    /// Files that can only be read. A list stands for the runtime's own, which would keep the settings of the kernel as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readonly_paths: Vec<String>,
     /// What is made ready outside before the container starts.
     pub runtime: Runtime,
 }
@@ -153,6 +156,7 @@ pub(crate) mod tests {
             pid: Namespace::New,
             readonly: true,
             no_new_privileges: true,
+            readonly_paths: Vec::new(),
             runtime: Runtime { mkdir: vec!["/run/a".into()] },
         }
     }

@@ -217,7 +217,7 @@ fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, BadLayout> 
 }
 
 fn read_folder(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, BadLayout> {
-    let read = |path: &Path| bounded::read(path, MAX_FILE);
+    let read = |path: &Path| bounded::read_file(path, MAX_FILE);
     let index = read(&folder.join(INDEX)).map_err(|_| BadLayout::Missing(INDEX.to_owned()))?;
     let mut files = BTreeMap::from([(INDEX.to_owned(), index)]);
     for entry in fs::read_dir(folder.join(BLOBS))? {

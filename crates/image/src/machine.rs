@@ -47,6 +47,8 @@ pub struct Kernel {
     pub binary: Arc<[u8]>,
     /// Its command line.
     pub cmdline: String,
+    /// An archive with microcode, which the kernel looks for in front of the initrd.
+    pub microcode: Option<Arc<[u8]>>,
 }
 
 /// A whole machine in memory.
@@ -88,6 +90,9 @@ pub type Say<'a> = &'a mut dyn FnMut(Told);
 pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>) -> Result<Machine, Fatal> {
     let mut assembly =
         Assembly { machine: Machine::default(), placed: Placed::new(), grouped: Vec::new(), store, platform, say };
+    for words in &spec.ignored {
+        (assembly.say)(Told::Warning(words.clone()));
+    }
     // What is written into the machine about itself names exactly what is in it.
     let mut exact = spec.clone();
     let mut modules = Filesystem::default();
@@ -175,9 +180,9 @@ impl Assembly<'_> {
     fn kernel(&mut self, spec: &Spec, reference: &Reference) -> Result<(Reference, Filesystem), Fatal> {
         let (image, _) = self.image("kernel", reference)?;
         let wrong = |cause: String| {
-            Fatal::new(Exit::Config, format!("kernel: {reference} is not an image of a kernel"))
-                .cause(cause)
-                .help("kernel.binary and kernel.tar name its files; orlop-image kernel makes such an image")
+            Fatal::new(Exit::Config, format!("kernel: {reference} is not an image of a kernel")).cause(cause).help(
+                "kernel.binary, kernel.tar and kernel.ucode name its files; orlop-image kernel makes such an image",
+            )
         };
         let file = |name: &str| match image.files.at(name).map(|entry| &entry.kind) {
             Some(Kind::File(content)) => Ok(Arc::clone(content)),
@@ -189,7 +194,8 @@ impl Assembly<'_> {
             None => Filesystem::default(),
         };
         let cmdline = spec.kernel.cmdline.clone().unwrap_or_default();
-        self.machine.kernel = Some(Kernel { binary, cmdline });
+        let microcode = spec.kernel.ucode.as_deref().map(file).transpose()?;
+        self.machine.kernel = Some(Kernel { binary, cmdline, microcode });
         Ok((image.reference, modules))
     }
 
@@ -226,6 +232,11 @@ impl Assembly<'_> {
         let config = Config::new(&settings, ids)
             .map_err(|error| bad(&error, "correct the spec's entry, or the label of the image: orlop-image inspect"))?;
         let root = bundle::root(&image.files, Purpose::Container).map_err(|error| clash(&at, &error))?;
+        if config.has_no_command() {
+            (self.say)(Told::Warning(format!(
+                "{at} starts nothing: neither the spec nor the image names a command (command: [/path/of/a/program])"
+            )));
+        }
         if config.is_readonly() {
             for missing in config.mount_points().filter(|path| !root.has(path)) {
                 (self.say)(Told::Warning(format!(

@@ -92,6 +92,7 @@ fn plain(path: &Path, content: &[u8]) -> Result<Written, Fatal> {
 fn initrd(machine: &Machine, packing: Packing, base: &Path) -> Result<Written, Fatal> {
     let (mut written, shares) = whole(&named(base, "-initrd.img"), |to| {
         let meter = to.meter();
+        let to = with_microcode(machine, to)?;
         let mut archive = cpio::Writer::new(Packer::new(to, packing));
         let mut shares = Shares::new(machine.parts.len());
         for (path, entry) in machine.files.iter() {
@@ -107,6 +108,17 @@ fn initrd(machine: &Machine, packing: Packing, base: &Path) -> Result<Written, F
     })?;
     written.shares = Some(shares);
     Ok(written)
+}
+
+/// Writes the microcode in front: the kernel takes it from an archive that is not packed, and goes on behind it where the next
+/// word begins (the kernel's `Documentation/arch/x86/microcode.rst` and `early-userspace/buffer-format.rst`).
+fn with_microcode(machine: &Machine, mut to: Metered) -> io::Result<Metered> {
+    const WORD: usize = 4;
+    if let Some(microcode) = machine.kernel.as_ref().and_then(|kernel| kernel.microcode.as_deref()) {
+        to.write_all(microcode)?;
+        to.write_all(&[0; WORD][..microcode.len().next_multiple_of(WORD) - microcode.len()])?;
+    }
+    Ok(to)
 }
 
 fn tar(machine: &Machine, base: &Path) -> Result<Written, Fatal> {
@@ -139,6 +151,9 @@ fn with_kernel(machine: &Machine) -> Result<Filesystem, crate::filesystem::BadPa
         let part = machine.parts.iter().position(|part| part.location == "kernel").unwrap_or_default();
         files.put("boot/cmdline", Entry::file(kernel.cmdline.as_bytes(), 0o644, MTIME).of(part))?;
         files.put("boot/kernel", Entry::file(std::sync::Arc::clone(&kernel.binary), 0o644, MTIME).of(part))?;
+        if let Some(microcode) = &kernel.microcode {
+            files.put("boot/ucode.cpio", Entry::file(std::sync::Arc::clone(microcode), 0o644, MTIME).of(part))?;
+        }
     }
     Ok(files)
 }

@@ -1,8 +1,8 @@
 //! A LinuxKit spec: its YAML as it is typed, and what one or several files come to.
 //!
-//! The keys are those of LinuxKit's schema. A key that is not one of them is an error. These are, and Orlop does nothing
-//! with them, so it says so instead of leaving them out in silence: `kernel.ucode`, `volumes`, `trust`, and names of the form
-//! `@pkg:` (LinuxKit's tool asks git for what they stand for).
+//! The keys are those of LinuxKit's schema. A key that is not one of them is an error: `readonyl: true` would build a container that
+//! writes. `trust` is one of them that does nothing, here and in LinuxKit's tool, and is warned of. `volumes`, and names of the form
+//! `@pkg:` (LinuxKit's tool asks git for what they stand for), would change the machine and are refused.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ struct KernelKeys {
     cmdline: Option<String>,
     binary: Option<String>,
     tar: Option<String>,
-    ucode: Option<IgnoredAny>,
+    ucode: Option<String>,
 }
 
 /// What one or several files come to. It is written out again by `files: metadata:`.
@@ -58,6 +58,9 @@ pub struct Spec {
     pub services: Vec<Container>,
     /// Files at the root.
     pub files: Vec<File>,
+    /// What was written and does nothing, in words. It is no part of the machine.
+    #[serde(skip)]
+    pub ignored: Vec<String>,
 }
 
 /// The kernel and what it is told.
@@ -75,6 +78,9 @@ pub struct Kernel {
     /// The archive at the image's root that has its modules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tar: Option<String>,
+    /// The archive at the image's root that has microcode for the processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ucode: Option<String>,
 }
 
 impl Kernel {

@@ -6,14 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Arch, Config, Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, Os};
 use orlop_sandbox::fatal::{Exit, Fatal};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::bounded;
 use crate::digest::Digest;
 use crate::filesystem::Filesystem;
 use crate::flatten::{self, BadLayer, Budget};
@@ -113,7 +115,7 @@ impl Place {
         let bytes = match self {
             Self::Folder { path, .. } => {
                 let missing = |_| broken(BadLayout::Missing(digest.to_string()));
-                let file = File::open(path.join("blobs/sha256").join(digest.hex())).map_err(missing)?;
+                let file = bounded::file(&path.join("blobs/sha256").join(digest.hex())).map_err(missing)?;
                 let mut bytes = Vec::new();
                 // One more than stated, so that more than stated is noticed.
                 let most = descriptor.size().min(limit).saturating_add(1);
@@ -268,19 +270,18 @@ fn open(path: &Path) -> Result<Vec<Place>, BadLayout> {
 
 fn folder(path: &Path) -> Result<Place, BadLayout> {
     let mut bytes = Vec::new();
-    File::open(path.join("index.json"))?.take(MAX_DOCUMENT).read_to_end(&mut bytes)?;
+    bounded::file(&path.join("index.json"))?.take(MAX_DOCUMENT).read_to_end(&mut bytes)?;
     let index: ImageIndex = serde_json::from_slice(&bytes)
         .map_err(|error| BadLayout::Format { what: "index.json".to_owned(), why: error.to_string() })?;
     Ok(Place::Folder { path: path.to_owned(), manifests: index.manifests().clone() })
 }
 
-/// Docker's own name of an index; its other documents are read by what they are.
+/// Docker's own names of an index and of a manifest.
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 fn load(place: &Place, root: &Descriptor, platform: Platform) -> Result<(Config, Filesystem), BadImage> {
-    let media_type = root.media_type();
-    let is_index = *media_type == MediaType::ImageIndex || media_type.to_string() == DOCKER_INDEX;
-    let manifest = if is_index { of_platform(&place.json(root)?, platform)? } else { root.clone() };
+    let manifest = if is_index(place, root)? { of_platform(&place.json(root)?, platform)? } else { root.clone() };
     let manifest: ImageManifest = place.json(&manifest)?;
     let configuration: ImageConfiguration = place.json(manifest.config())?;
     let found = (configuration.os(), configuration.architecture());
@@ -304,6 +305,35 @@ fn load(place: &Place, root: &Descriptor, platform: Platform) -> Result<(Config,
         flatten::apply(&mut files, &archive, &mut budget).map_err(bad)?;
     }
     Ok((configuration.config().clone().unwrap_or_default(), files))
+}
+
+/// What a document says of itself.
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "mediaType")]
+    media_type: Option<String>,
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    config: Option<IgnoredAny>,
+}
+
+/// Whether a document is an index: by its own media type, and where it has none by what is in it. The descriptor's is not asked:
+/// LinuxKit's `cache export --format oci` calls a manifest an index. What could be read as both is refused, as image
+/// specification 1.0.2 has it (CVE-2021-41190).
+fn is_index(place: &Place, root: &Descriptor) -> Result<bool, BadImage> {
+    let Document { media_type, manifests, layers, config } = place.json(root)?;
+    if manifests.is_some() && (layers.is_some() || config.is_some()) {
+        let why = "it is an index and a manifest at once: it has manifests beside layers or config".to_owned();
+        let why = BadLayout::Format { what: root.digest().to_string(), why };
+        return Err(BadImage::Layout { place: place.path().to_owned(), why });
+    }
+    Ok(match media_type.as_deref() {
+        Some(DOCKER_INDEX) => true,
+        Some(DOCKER_MANIFEST) => false,
+        Some(own) if own == MediaType::ImageIndex.to_string() => true,
+        Some(own) if own == MediaType::ImageManifest.to_string() => false,
+        Some(_) | None => manifests.is_some(),
+    })
 }
 
 fn of_platform(index: &ImageIndex, wanted: Platform) -> Result<Descriptor, BadImage> {

@@ -306,6 +306,6 @@ fn what_cannot_be_assembled_is_told_with_its_cause_and_help() {
         let error = run(&[&line, &more[..]].concat()).unwrap_err();
         assert!(error.contains(want) && error.contains("help: "), "{what}: {error}");
     }
-    assert!(run(&["assemble", "--help"]).unwrap().contains("kernel.ucode"));
+    assert!(run(&["assemble", "--help"]).unwrap().contains("@pkg: references"));
     assert!(run(&["kernel", "--help"]).unwrap().contains("modules.order"));
 }

@@ -184,6 +184,11 @@ fn a_daemons_label_is_what_the_daemon_says_of_itself() {
             },
             readonly: true,
             no_new_privileges: true,
+            // Who writes to a setting keeps the rest of what runtimes keep.
+            readonly_paths: match daemon.settings {
+                [] => Vec::new(),
+                [..] => ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"].map(str::to_owned).to_vec(),
+            },
             runtime: Runtime { mkdir: daemon.binds.iter().map(|bind| bind.path.to_owned()).collect() },
         };
         assert_eq!(recipe.label, want, "{}", daemon.name);

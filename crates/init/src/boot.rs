@@ -6,10 +6,13 @@ use core::time::Duration;
 
 use orlop_machine::{Backoff, Instant, Machine};
 
+mod waiting;
 mod words;
 
+pub use waiting::LOOK_EVERY;
 pub use words::{Action, End, Ending, Event, Id};
 
+use crate::condition::Conditions;
 use crate::container::{Container, List, Restart};
 use crate::record::{Outcome, Record, millis};
 
@@ -42,6 +45,8 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
+    /// It waits for what its annotation says, until then at the latest.
+    Held(Instant),
     /// The runtime is at work, until then at the latest.
     Starting(Instant),
     /// Its program runs, until then at the latest.
@@ -68,6 +73,10 @@ pub struct Boot {
     slots: Vec<Slot>,
     phase: Phase,
     onboot_done: Option<Instant>,
+    /// What is so, as far as anybody has looked.
+    met: Conditions,
+    /// When somebody looks again.
+    look_at: Option<Instant>,
 }
 
 impl Boot {
@@ -89,7 +98,13 @@ impl Boot {
             since: Instant::from_nanos(0),
             backoff: Backoff::new(FIRST_RESTART),
         };
-        Self { slots: containers.into_iter().map(slot).collect(), phase: Phase::Early, onboot_done: None }
+        Self {
+            slots: containers.into_iter().map(slot).collect(),
+            phase: Phase::Early,
+            onboot_done: None,
+            met: Conditions::new(),
+            look_at: None,
+        }
     }
 
     /// What became of each container so far.
@@ -156,7 +171,7 @@ impl Boot {
             State::Starting(_) | State::Running(_) => slot.record.state = outcome,
             // What we ended has its outcome from us.
             State::Dying(_) => {}
-            State::Waiting | State::Resting(_) | State::Over => return,
+            State::Waiting | State::Held(_) | State::Resting(_) | State::Over => return,
         }
         slot.record.ended_ms = Some(millis(now));
         slot.state = State::Over;
@@ -204,7 +219,7 @@ impl Boot {
                         self.onboot_done = Some(now);
                         actions.extend([Action::ShowTimeLine, Action::Publish]);
                         for id in (0..).map_while(|n| self.nth(List::Services, n)).collect::<Vec<_>>() {
-                            self.start(id, now, actions);
+                            self.start_or_hold(id, now, actions);
                         }
                         Phase::Serving
                     }
@@ -235,7 +250,9 @@ impl Boot {
                 false
             }
             Some(State::Over) | None => true,
-            Some(State::Starting(_) | State::Running(_) | State::Dying(_) | State::Resting(_)) => false,
+            Some(State::Held(_) | State::Starting(_) | State::Running(_) | State::Dying(_) | State::Resting(_)) => {
+                false
+            }
         }
     }
 
@@ -264,10 +281,13 @@ impl Boot {
                 (List::Onboot, State::Starting(_) | State::Running(_)) => {
                     self.kill(id, Outcome::Stopped, now, actions);
                 }
-                (List::Onboot | List::Services, State::Waiting | State::Resting(_)) => slot.state = State::Over,
+                (List::Onboot | List::Services, State::Waiting | State::Held(_) | State::Resting(_)) => {
+                    slot.state = State::Over;
+                }
                 (
                     List::Onboot | List::Services | List::Onshutdown,
                     State::Waiting
+                    | State::Held(_)
                     | State::Starting(_)
                     | State::Running(_)
                     | State::Dying(_)
@@ -297,6 +317,7 @@ impl Boot {
                 }
                 State::Resting(until) if now >= until => self.start(id, now, actions),
                 State::Waiting
+                | State::Held(_)
                 | State::Starting(_)
                 | State::Running(_)
                 | State::Dying(_)
@@ -304,6 +325,7 @@ impl Boot {
                 | State::Over => {}
             }
         }
+        self.hold_no_longer(now, actions);
         self.advance(now, actions);
     }
 }
@@ -325,6 +347,7 @@ impl Machine for Boot {
             Event::Failed(id, why) => self.over(id, Outcome::NotStarted { why }, now, &mut actions),
             Event::Ended(id, End::Exited(code)) => self.over(id, Outcome::Exited { code }, now, &mut actions),
             Event::Ended(id, End::Killed(signal)) => self.over(id, Outcome::Killed { signal }, now, &mut actions),
+            Event::Met(conditions) => self.met(conditions, now, &mut actions),
             Event::Asked(ending) => self.end(ending, now, &mut actions),
             Event::Deadline => self.due(now, &mut actions),
         }
@@ -341,14 +364,15 @@ impl Machine for Boot {
     fn deadline(&self) -> Option<Instant> {
         let slots = self.slots.iter().filter_map(|slot| match slot.state {
             State::Running(until) => until,
-            State::Starting(until) | State::Dying(until) | State::Resting(until) => Some(until),
+            State::Held(until) | State::Starting(until) | State::Dying(until) | State::Resting(until) => Some(until),
             State::Waiting | State::Over => None,
         });
         let phase = match self.phase {
             Phase::Terminating(until, _) => Some(until),
             Phase::Early | Phase::Onboot(_) | Phase::Serving | Phase::Onshutdown(..) | Phase::Off => None,
         };
-        if self.phase == Phase::Off { None } else { slots.chain(phase).min() }
+        let look = self.look_at.filter(|_| self.held().next().is_some());
+        if self.phase == Phase::Off { None } else { slots.chain(phase).chain(look).min() }
     }
 }
 

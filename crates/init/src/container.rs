@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::condition::{Condition, Conditions};
 use crate::settings::parse_deadline;
 
 /// Annotation of a container: how many seconds it may take at boot or shutdown.
 const DEADLINE: &str = "orlop.deadline";
+/// Annotation of a service: what must be so before it is started; its deadline is when it is started all the same.
+const WAIT: &str = "orlop.wait";
 /// Annotation of a service: whether it is started again when it has ended.
 const RESTART: &str = "orlop.restart";
 
@@ -67,6 +70,17 @@ pub struct Container {
     pub deadline: Option<Duration>,
     /// Only services are started again.
     pub restart: Restart,
+    /// What a service waits for before it is started for the first time.
+    pub wait: Option<Wait>,
+}
+
+/// What a service waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// All of this.
+    pub conditions: Conditions,
+    /// No longer than this.
+    pub at_most: Duration,
 }
 
 /// What of a `config.json` is for us. The rest is for the runtime.
@@ -120,11 +134,17 @@ impl Container {
                 Restart::Always
             }
         };
-        let (deadline, restart) = match list {
-            List::Services => (None, restart),
-            List::Onboot | List::Onshutdown => (Some(deadline), Restart::No),
+        let conditions = Condition::parse(said(WAIT).unwrap_or_default()).unwrap_or_else(|| {
+            let known = Condition::ALL.map(Condition::word).join(", ");
+            wrong.push(format!("annotation {WAIT} of {name} has no effect: its words are of these: {known}"));
+            Conditions::new()
+        });
+        let wait = (!conditions.is_empty()).then_some(Wait { conditions, at_most: deadline });
+        let (deadline, restart, wait) = match list {
+            List::Services => (None, restart, wait),
+            List::Onboot | List::Onshutdown => (Some(deadline), Restart::No, None),
         };
-        (Self { list, name: name.to_owned(), deadline, restart }, wrong)
+        (Self { list, name: name.to_owned(), deadline, restart, wait }, wrong)
     }
 }
 
@@ -163,10 +183,29 @@ mod tests {
     }
 
     #[test]
+    fn a_service_waits_as_long_as_its_deadline() {
+        for (what, list, config, want) in [
+            ("nothing said", List::Services, r#"{"annotations":{"orlop.deadline":"5"}}"#, None),
+            ("as usual", List::Services, r#"{"annotations":{"orlop.wait":"clock"}}"#, Some(60)),
+            ("so long", List::Services, r#"{"annotations":{"orlop.wait":"clock","orlop.deadline":"5"}}"#, Some(5)),
+            ("no word", List::Services, r#"{"annotations":{"orlop.wait":""}}"#, None),
+            ("at boot all come in turn", List::Onboot, r#"{"annotations":{"orlop.wait":"clock"}}"#, None),
+        ] {
+            let (container, wrong) = container(list, config);
+            let wait = Wait { conditions: [Condition::Clock].into(), at_most: Duration::from_secs(want.unwrap_or(0)) };
+            assert_eq!((container.wait, wrong), (want.map(|_| wait), Vec::new()), "{what}");
+        }
+    }
+
+    #[test]
     fn a_wrong_annotation_is_said() {
-        for config in [r#"{"annotations":{"orlop.deadline":"0"}}"#, r#"{"annotations":{"orlop.restart":"maybe"}}"#] {
+        for config in [
+            r#"{"annotations":{"orlop.deadline":"0"}}"#,
+            r#"{"annotations":{"orlop.restart":"maybe"}}"#,
+            r#"{"annotations":{"orlop.wait":"online, clock"}}"#,
+        ] {
             let (container, wrong) = container(List::Services, config);
-            assert_eq!((container.restart, wrong.len()), (Restart::Always, 1), "{config}");
+            assert_eq!((container.restart, container.wait, wrong.len()), (Restart::Always, None, 1), "{config}");
         }
     }
 }

@@ -32,6 +32,7 @@
 
 pub mod boot;
 pub mod bundles;
+pub mod condition;
 pub mod console;
 pub mod container;
 pub mod early;

@@ -18,7 +18,7 @@ As process 1 it takes no arguments. On the kernel's command line:
   orlop.deadline=SECONDS          how long an onboot or onshutdown container may take [default: 60]
   orlop.runtime=PATH              a program with runc's command line [default: /usr/bin/orlop-container]
   orlop.console=onboot|all|none   whose output is shown on the console [default: onboot]
-Annotations of a container: orlop.deadline (seconds), orlop.restart (always, on-failure, no).
+Annotations of a container: orlop.deadline (seconds), orlop.restart (always, on-failure, no), orlop.wait (online, clock).
 ";
 
 fn main() -> ExitCode {

@@ -14,6 +14,7 @@ use rustix::process::{Pid, WaitOptions};
 
 use crate::boot::{Action, Boot, End, Ending, Event};
 use crate::bundles;
+use crate::condition;
 use crate::console::Console;
 use crate::early;
 use crate::files;
@@ -135,6 +136,7 @@ impl Init {
             Action::Kill(id) => return self.lives.kill(id),
             Action::Terminate(id) => self.lives.terminate(id),
             Action::Release(id) => self.lives.release(id),
+            Action::Look => return Some(Event::Met(condition::met())),
             Action::Say(line) => self.console.say(clock::now(), &line),
             Action::Publish => self.publish(),
             Action::ShowTimeLine => {

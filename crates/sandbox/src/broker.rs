@@ -91,6 +91,8 @@ pub struct Keep<'p> {
     pub adjust: &'p [&'p Path],
     /// Directories in which it makes, writes, renames and removes files.
     pub write: &'p [&'p Path],
+    /// Ports to which it connects TCP sockets for its workers.
+    pub connect: &'p [u16],
     /// Whether less than all of Landlock is fatal, in broker and worker.
     pub require_landlock: bool,
 }
@@ -156,7 +158,7 @@ impl Broker {
     /// grants it.
     pub fn narrow(self, keep: Keep<'_>) -> Result<Narrow, Fatal> {
         let Self { daemon, profile, parent, own, supervisor, roster, ready: _, requests, deadline, hellos } = self;
-        let Keep { read, adjust, write, require_landlock } = keep;
+        let Keep { read, adjust, write, connect, require_landlock } = keep;
         let filters = Filters::compile(profile)?;
         let kept = profile.capabilities();
         privileges::require(profile.keep)?;
@@ -173,7 +175,7 @@ impl Broker {
         privileges::die_with(parent)?;
         let Landlock { need, .. } = profile.landlock;
         let need = if require_landlock { Need::Require } else { need };
-        let landlock = landlock::restrict(need, Paths { read, adjust, write })?;
+        let landlock = landlock::restrict(need, Paths { read, adjust, write, connect })?;
         landlock.judge(need, "broker")?;
         let status = Status::read(&own).map_err(|cause| Fatal::os("cannot read /proc/self/status", cause))?;
         if status.threads != 1 {

@@ -120,6 +120,15 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
         Self { is_granted: false, ..Self::new(socket) }
     }
 
+    /// The end of a [pair](crate::joint::pair) with another worker that the broker has granted. Both are of one daemon, neither
+    /// believes the other. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the loop cannot watch it.
+    pub fn granted(end: OwnedFd) -> io::Result<Self> {
+        Socket::new(end).map(Self::joint)
+    }
+
     /// Waits for the next message.
     ///
     /// # Errors

@@ -35,6 +35,9 @@ pub struct Daemon {
     pub binds: &'static [Bind],
     /// Whose processes it sees.
     pub processes: Processes,
+    /// Files below `/proc/sys` that its broker writes to as uid 0, without a capability for it. Runtimes that keep such files
+    /// from containers are told not to.
+    pub settings: &'static [&'static str],
 }
 
 /// One worker of a daemon.
@@ -57,8 +60,12 @@ pub enum Grant {
     Listener,
     /// A UDP socket that is only heard.
     Datagram,
-    /// A UDP socket that is connected to a peer, which its worker speaks to.
+    /// A socket that is connected to a peer, which its worker speaks to.
     Connected,
+    /// One end of a [pair](crate::joint::pair) whose other end another worker has.
+    Joint,
+    /// A file of the container's, open for reading.
+    File,
 }
 
 /// When a worker is started, and what its end means.

@@ -174,18 +174,29 @@ impl Fatal {
     }
 }
 
+/// What others have written, the names in an archive among it, moves no cursor of the reader's: control characters are shown
+/// escaped, but for the ends of lines, which are ours.
 impl fmt::Display for Fatal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { exit: _, problem, cause, help } = self;
-        write!(f, "error: {problem}")?;
-        if let Some(cause) = cause {
-            write!(f, "\n  caused by: {cause}")?;
-        }
-        if let Some(help) = help {
-            write!(f, "\n  help: {help}")?;
-        }
-        Ok(())
+        shown(f, "error: ", problem)?;
+        cause.as_ref().map_or(Ok(()), |cause| shown(f, "\n  caused by: ", cause))?;
+        help.as_ref().map_or(Ok(()), |help| shown(f, "\n  help: ", help))
     }
+}
+
+fn shown(f: &mut fmt::Formatter<'_>, before: &str, text: &str) -> fmt::Result {
+    f.write_str(before)?;
+    for piece in text.split_inclusive(|c: char| c.is_control() && c != '\n') {
+        let mut before = piece.chars();
+        match before.next_back() {
+            Some(last) if last.is_control() && last != '\n' => {
+                write!(f, "{}{}", before.as_str(), last.escape_default())?
+            }
+            _ => f.write_str(piece)?,
+        }
+    }
+    Ok(())
 }
 
 impl Error for Fatal {}
@@ -224,6 +235,20 @@ mod tests {
             assert_eq!(want.is_final(), want != Exit::Os);
         }
         assert_eq!(Fatal::os("it", "Permission denied").exit, Exit::Os, "words are no errno");
+    }
+
+    #[test]
+    fn what_others_have_written_moves_no_cursor() {
+        for (text, want) in [
+            ("a\x1b[2Jb", "a\\u{1b}[2Jb"),
+            ("\r\x07", "\\r\\u{7}"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("tab\tand\nline", "tab\\tand\nline"),
+            ("plain, é", "plain, é"),
+        ] {
+            let fatal = Fatal::new(Exit::Config, text).cause(text).help(text);
+            assert_eq!(fatal.to_string(), format!("error: {want}\n  caused by: {want}\n  help: {want}"));
+        }
     }
 
     #[test]

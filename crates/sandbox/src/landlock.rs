@@ -7,7 +7,7 @@ use core::fmt;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, PathBeneath, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, NetPort, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use postcard::experimental::max_size::MaxSize;
@@ -49,7 +49,7 @@ impl fmt::Display for Enforced {
     }
 }
 
-/// Paths that stay reachable under Landlock. One that does not exist is left out.
+/// What stays reachable under Landlock. A path that does not exist is left out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Paths<'p> {
     /// Directories and files that may be read.
@@ -58,6 +58,8 @@ pub struct Paths<'p> {
     pub adjust: &'p [&'p Path],
     /// Directories and files in which files may be made, written, renamed and removed.
     pub write: &'p [&'p Path],
+    /// Ports to which TCP sockets may be connected, at whatever address.
+    pub connect: &'p [u16],
 }
 
 /// The interface that has everything we ask for: files since 1, TCP since 4, scopes since 6 (Linux 6.12).
@@ -113,6 +115,9 @@ fn enforce(paths: Paths<'_>) -> Result<Enforced, RulesetError> {
             let access = if path.is_dir() { access } else { access & AccessFs::from_file(WANTED) };
             ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
         }
+    }
+    for port in paths.connect {
+        ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
     }
     let status = ruleset.restrict_self()?;
     Ok(match (status.ruleset, status.landlock) {

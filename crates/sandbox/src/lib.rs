@@ -12,8 +12,8 @@
 //! Where one capability is worth as much as root, the broker does without it and forks an [`applier`] for it.
 //!
 //! Start at [`daemon`] and [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
-//! [`connection`], [`timer`], [`multicast`], [`folder_watch`] and [`signals`] wrap descriptors safely for tokio loops; `sys` is
-//! the only unsafe code of the daemons.
+//! [`connection`], [`joint`], [`timer`], [`suspend`], [`multicast`], [`folder_watch`] and [`signals`] wrap descriptors safely for tokio
+//! loops; `sys` is the only unsafe code of the daemons.
 //!
 //! Promises: no layer that a profile requires is missing without the process ending with exit code 77, and none
 //! that it prefers is missing without a warning and a field of the posture. Nothing is decided by kernel version.
@@ -30,6 +30,8 @@ pub mod datagram;
 pub mod device_program;
 pub mod fatal;
 pub mod folder_watch;
+pub mod hardware_clock;
+pub mod joint;
 pub mod landlock;
 mod limits;
 pub mod log;
@@ -45,6 +47,7 @@ mod rungs;
 pub mod seccomp;
 pub mod signals;
 pub mod supervisor;
+pub mod suspend;
 #[doc(hidden)]
 pub mod sys;
 pub mod timer;

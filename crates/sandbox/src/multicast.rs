@@ -1,4 +1,4 @@
-//! What the kernel tells everybody who listens, over netlink: of network interfaces, and of modules.
+//! What the kernel tells everybody who listens, over netlink: of network interfaces, of modules, and of devices that change.
 //!
 //! A broker opens these sockets before it narrows itself; to hear takes no system call beyond those of every broker. Whatever
 //! comes there is a reason to look, and no more: another process with `CAP_NET_ADMIN` could say it, too.
@@ -49,6 +49,15 @@ impl Multicast {
         Self::open(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS, &of_modules())
     }
 
+    /// Hears of devices that change without coming or going: `change@/devices/PATH`, and then what has changed as `KEY=VALUE`,
+    /// each ended by a zero byte. A machine that was restored from a snapshot is among them.
+    ///
+    /// # Errors
+    /// The kernel has no such socket to give.
+    pub fn changes() -> io::Result<Self> {
+        Self::open(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS, &of_changes())
+    }
+
     fn open(protocol: Option<Protocol>, groups: u32, filter: &[SockFilter]) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?;
@@ -87,13 +96,13 @@ const RTMGRP_LINK: u32 = 1;
 /// lib/kobject_uevent.c: the kernel's own events, which udev sends on to another group.
 const KERNEL_EVENTS: u32 = 1;
 
+const LOAD_WORD: u16 = 0x20;
+const JUMP_EQUAL: u16 = 0x15;
+const RETURN: u16 = 0x06;
+
 /// Lets a datagram through that begins with `add@/module/` or `remove@/module/`.
 fn of_modules() -> Vec<SockFilter> {
-    const LOAD_WORD: u16 = 0x20;
-    const JUMP_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    let word = |text: &[u8; 4]| u32::from_be_bytes(*text);
-    let program = [
+    filter([
         (LOAD_WORD, 0, 0, 0),
         (JUMP_EQUAL, 1, 0, word(b"add@")),
         (JUMP_EQUAL, 4, 9, word(b"remo")),
@@ -107,7 +116,29 @@ fn of_modules() -> Vec<SockFilter> {
         (JUMP_EQUAL, 0, 1, word(b"modu")),
         (RETURN, 0, 0, u32::MAX),
         (RETURN, 0, 0, 0),
-    ];
+    ])
+}
+
+/// Lets a datagram through that begins with `change@/dev`: all devices are below `/devices`.
+fn of_changes() -> Vec<SockFilter> {
+    filter([
+        (LOAD_WORD, 0, 0, 0),
+        (JUMP_EQUAL, 0, 5, word(b"chan")),
+        (LOAD_WORD, 0, 0, 4),
+        (JUMP_EQUAL, 0, 3, word(b"ge@/")),
+        (LOAD_WORD, 0, 0, 7),
+        (JUMP_EQUAL, 0, 1, word(b"/dev")),
+        (RETURN, 0, 0, u32::MAX),
+        (RETURN, 0, 0, 0),
+    ])
+}
+
+/// Four characters as the filter loads them.
+const fn word(text: &[u8; 4]) -> u32 {
+    u32::from_be_bytes(*text)
+}
+
+fn filter<const N: usize>(program: [(u16, u8, u8, u32); N]) -> Vec<SockFilter> {
     program.into_iter().map(|(code, yes, no, operand)| SockFilter::new(code, yes, no, operand)).collect()
 }
 
@@ -117,14 +148,26 @@ mod tests {
 
     use super::*;
 
+    /// Which of these datagrams pass a filter: their first words.
+    fn passed(filter: &[SockFilter], datagrams: &[&[u8]]) -> Vec<String> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
+        sys::attach_filter(ours.as_fd(), filter).unwrap();
+        let mut passed = Vec::new();
+        for text in datagrams {
+            // What the filter drops, the sender of a Unix socket is told of.
+            let _dropped = send(&theirs, text, SendFlags::empty());
+            let mut buffer = [0; 64];
+            if let Ok(Heard::Datagram(len)) = receive(ours.as_fd(), &mut buffer) {
+                passed.push(String::from_utf8_lossy(&buffer[..len]).split('\0').next().unwrap().to_owned());
+            }
+        }
+        passed
+    }
+
     #[test]
     fn only_what_is_about_modules_wakes_anybody() {
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)
-                .unwrap();
-        sys::attach_filter(ours.as_fd(), &of_modules()).unwrap();
-        let mut passed = Vec::new();
-        for text in [
+        let datagrams = [
             &b"add@/module/nf_conntrack\0ACTION=add\0"[..],
             b"remove@/module/x\0",
             b"add@/module/",
@@ -137,23 +180,32 @@ mod tests {
             b"addx/module/x\0",
             b"libudev\0\xfe\xed\xca\xfeadd@/module/x",
             b"",
-        ] {
-            // What the filter drops, the sender of a Unix socket is told of.
-            let _dropped = send(&theirs, text, SendFlags::empty());
-            let mut buffer = [0; 64];
-            if let Ok(Heard::Datagram(len)) = receive(ours.as_fd(), &mut buffer) {
-                passed.push(String::from_utf8_lossy(&buffer[..len]).split('\0').next().unwrap().to_owned());
-            }
-        }
-        assert_eq!(passed, ["add@/module/nf_conntrack", "remove@/module/x", "add@/module/"]);
+        ];
+        assert_eq!(passed(&of_modules(), &datagrams), ["add@/module/nf_conntrack", "remove@/module/x", "add@/module/"]);
     }
 
     #[test]
-    fn the_kernel_has_both_sockets_to_give() {
+    fn only_devices_that_change_wake_anybody() {
+        let datagrams = [
+            &b"change@/devices/platform/VMGENCTR:00\0ACTION=change\0NEW_VMGENID=1\0"[..],
+            b"change@/dev",
+            b"change@/de",
+            b"change@/module/x\0",
+            b"changed/devices/x\0",
+            b"add@/devices/x\0",
+            b"libudev\0\xfe\xed\xca\xfechange@/devices/x",
+            b"",
+        ];
+        assert_eq!(passed(&of_changes(), &datagrams), ["change@/devices/platform/VMGENCTR:00", "change@/dev"]);
+    }
+
+    #[test]
+    fn the_kernel_has_all_of_these_sockets_to_give() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(async {
             Multicast::links().unwrap();
             Multicast::modules().unwrap();
+            Multicast::changes().unwrap();
         });
     }
 }

@@ -1,9 +1,10 @@
 //! The unsafe wrappers: the only unsafe code of the daemons.
 //!
 //! What rustix offers safely is used from there. Here is what it lacks: starting a program by descriptor, closing
-//! a range of descriptors, installing a filter, programs for devices, protecting what was relocated, packet sockets, and
+//! a range of descriptors, installing a filter, programs for devices, reading hardware clocks, protecting what was relocated, packet sockets, and
 //! registering a descriptor with tokio.
 
+mod hardware_clock;
 mod inherited;
 mod process;
 mod program;
@@ -15,6 +16,8 @@ mod socket;
 #[doc(hidden)]
 pub use libc as numbers;
 
+pub use hardware_clock::Time;
+pub(crate) use hardware_clock::{EXTENDED, LOOKS, PLAIN, PRECISE, read_extended, read_plain, read_precise};
 pub(crate) use inherited::{open_files, take_inherited, with_descriptor};
 pub(crate) use process::{
     Spawn, Waited, block_signals, close_from, default_child_signal, default_fault_signals, drop_bounding, fork,

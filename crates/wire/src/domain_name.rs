@@ -48,6 +48,14 @@ impl DomainName {
         Str::new(text).map(Self).ok_or(NameError::Long)
     }
 
+    /// Whether a host can be called this (RFC 1123 section 2.1): without underscores, and not an address or a number, which
+    /// programs take for one.
+    #[must_use]
+    pub fn is_host_name(&self) -> bool {
+        let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
+        !self.as_str().contains('_') && !self.as_str().split('.').all(numeric)
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -142,6 +150,22 @@ mod tests {
             ("not ASCII", "müller", Err(NameError::Character)),
         ] {
             assert_eq!(DomainName::new(text).as_ref().map(DomainName::as_str), want.as_ref().copied(), "{what}");
+        }
+    }
+
+    #[test]
+    fn an_address_or_a_name_with_an_underscore_is_no_host() {
+        for (text, host) in [
+            ("node-7", true),
+            ("7-eleven.example", true),
+            ("3com", true),
+            ("10.example", true),
+            ("my_host", false),
+            ("host.my_domain", false),
+            ("192.0.2.7", false),
+            ("3221225479", false),
+        ] {
+            assert_eq!(DomainName::new(text).unwrap().is_host_name(), host, "{text}");
         }
     }
 

@@ -101,6 +101,9 @@ mod tests {
             let addr: IpAddr = addr.parse().unwrap();
             let host = HostAddr::new(addr);
             assert_eq!(host.map(HostAddr::get), ok.then_some(addr), "{what}");
+            if let Some(host) = host {
+                assert_eq!((host.to_string(), format!("{host:?}")), (addr.to_string(), addr.to_string()), "{what}");
+            }
             let octets = match addr {
                 IpAddr::V4(v4) => Octets::V4(v4.octets()),
                 IpAddr::V6(v6) => Octets::V6(v6.octets()),

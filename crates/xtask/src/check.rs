@@ -13,6 +13,7 @@ pub(crate) mod role;
 mod unsafe_code;
 mod weight;
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -129,14 +130,20 @@ fn rules() -> Vec<Rule> {
             Ok(Judgement { seen: named, what: "lines that name a daemon", findings })
         }),
         ("names on the pages", |workspace| {
-            let exists = |path: &str| workspace.root.join(path).exists();
+            let has = |path: &str, function: Option<&str>| {
+                let path = workspace.root.join(path);
+                function.map_or_else(
+                    || path.exists(),
+                    |function| fs::read_to_string(&path).is_ok_and(|text| text.contains(&format!("fn {function}("))),
+                )
+            };
             let mut pages = files::pages(&workspace.root)?;
             // The changelog tells of what is gone, too.
             pages.retain(|(path, _)| path != CHANGELOG);
             let missing: Vec<_> = EXPECTED.iter().filter(|name| !pages.iter().any(|(path, _)| path == *name)).collect();
             pages.extend(missing.into_iter().map(|&name| (name.to_owned(), String::new())));
             let mut findings: Vec<_> =
-                pages.iter().flat_map(|(name, text)| map::findings(name, text, &exists, &workspace.tasks)).collect();
+                pages.iter().flat_map(|(name, text)| map::findings(name, text, &has, &workspace.tasks)).collect();
             let metadata = workspace.metadata(TARGET)?;
             let folders: Vec<_> = metadata.members().map(|package| package.folder(&workspace.root)).collect();
             let map = pages.iter().find(|(path, _)| path == MAP).map_or("", |(_, text)| text);

@@ -19,6 +19,7 @@ mod remains;
 mod reproduce;
 mod room;
 mod same_machine;
+mod second_try;
 mod setup;
 mod slowest;
 mod soak;

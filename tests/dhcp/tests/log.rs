@@ -18,7 +18,6 @@ fn unusable() -> Vec<(&'static str, Template)> {
         ("bad-address", nowhere.offer()),
         ("wrong-client-id", lease_of(600).with(code::CLIENT_ID, [1, 2, 3, 4, 5, 6, 7]).offer()),
         ("wrong-type", lease_of(600).offer().edit(Edit::RawOptions(vec![54, 4, 192, 0, 2, 1, 255]))),
-        ("bad-options", lease_of(600).offer().edit(Edit::RawOptions(vec![53, 1, 2, 54, 200, 1]))),
     ]
 }
 
@@ -68,7 +67,7 @@ fn answers_that_cannot_be_used_are_not_told_as_no_answer() {
     for (reason, offer) in unusable() {
         let scene = Scene::new().unwrap();
         let _rogue = scene.rogue(Script::silent().on(Phase::Discover, [offer])).unwrap();
-        let mut run = scene.oneshot(&dhcp().args(["--deadline", "7"])).unwrap();
+        let mut run = scene.oneshot(&dhcp().args(["--deadline", "2"])).unwrap();
         assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(76), "{reason}: {}", run.text());
         assert!(run.text().contains(&format!("for {reason}")), "{reason}: {}", run.text());
     }
@@ -76,7 +75,7 @@ fn answers_that_cannot_be_used_are_not_told_as_no_answer() {
     let scene = Scene::new().unwrap();
     let _rogue =
         scene.rogue(Script::silent().on(Phase::Discover, noise().into_iter().map(|(_, offer)| offer))).unwrap();
-    let mut run = scene.oneshot(&dhcp().args(["--deadline", "7"])).unwrap();
+    let mut run = scene.oneshot(&dhcp().args(["--deadline", "2"])).unwrap();
     assert_eq!(run.wait_exit(SOON).unwrap().code(), Some(69), "{}", run.text());
 }
 

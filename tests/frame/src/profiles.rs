@@ -23,6 +23,7 @@ pub const DAEMON: Daemon = Daemon {
         Bind::shared("/run/orlop/metrics"),
     ],
     processes: Processes::Own,
+    settings: &[],
 };
 
 const WORKERS: [Worker; 2] = [

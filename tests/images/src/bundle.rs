@@ -113,6 +113,7 @@ pub fn config(grants: &Grants, rootfs: &Path, machine: &Path, host: &Host) -> Va
         "mounts": mounts,
         "linux": {
             "namespaces": namespaces,
+            "readonlyPaths": label.readonly_paths,
         },
     })
 }

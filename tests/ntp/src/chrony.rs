@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use orlop_testbed::{Host, Running, eventually, unpacked};
 
+use crate::authority::Identity;
 use crate::script;
 
 /// chronyd in its package.
@@ -23,6 +24,8 @@ pub struct Chrony {
     port: u16,
     stratum: u8,
     lie: Option<Lie>,
+    secured: Option<(u16, Identity)>,
+    more: String,
 }
 
 /// By what a server is wrong.
@@ -49,7 +52,7 @@ impl Chrony {
     /// An honest server at an address that the host has.
     #[must_use]
     pub fn at(address: Ipv4Addr, port: u16) -> Self {
-        Self { address, port, stratum: 1, lie: None }
+        Self { address, port, stratum: 1, lie: None, secured: None, more: String::new() }
     }
 
     /// With this lie.
@@ -58,12 +61,24 @@ impl Chrony {
         Self { lie: Some(lie), ..self }
     }
 
+    /// Which exchanges keys at this port of its address, as who it is.
+    #[must_use]
+    pub fn secured(self, port: u16, identity: &Identity) -> Self {
+        Self { secured: Some((port, identity.clone())), ..self }
+    }
+
+    /// With more lines of configuration.
+    #[must_use]
+    pub fn with(self, lines: &str) -> Self {
+        Self { more: format!("{}{lines}\n", self.more), ..self }
+    }
+
     /// Starts it; it answers and shows the time it should on return.
     ///
     /// # Errors
     /// When it does not start.
     pub fn start(&self, host: &Host) -> Result<Running> {
-        let Self { address, port, stratum, lie } = self;
+        let Self { address, port, stratum, lie, secured, more } = self;
         let name = format!("{address}-{port}");
         let time = match lie {
             Some(Lie::Offset { of, secs }) => {
@@ -72,11 +87,21 @@ impl Chrony {
             Some(Lie::Fake(_)) | None => format!("local stratum {stratum}"),
         };
         let conf = format!("/run/chrony/{name}.conf");
+        let nts = match secured {
+            None => String::new(),
+            Some((ke, identity)) => {
+                let (certificate, key) = (format!("/run/chrony/{name}.crt"), format!("/run/chrony/{name}.key"));
+                host.write(&certificate, &identity.certificate)?;
+                host.write(&key, &identity.key)?;
+                host.shell(&format!("chmod 600 {key}"))?;
+                format!("ntsport {ke}\nntsservercert {certificate}\nntsserverkey {key}\nntsprocesses 0\n")
+            }
+        };
         host.write(
             &conf,
             // No command socket, and none of the files that it would share with other servers of the host.
             format!(
-                "{time}\nport {port}\nbindaddress {address}\nallow all\ncmdport 0\nbindcmdaddress /\npidfile /run/chrony/{name}.pid\n"
+                "{time}\nport {port}\nbindaddress {address}\nallow all\ncmdport 0\nbindcmdaddress /\npidfile /run/chrony/{name}.pid\n{nts}{more}"
             ),
         )?;
         let mut command = host.command("env");

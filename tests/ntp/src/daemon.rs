@@ -11,6 +11,8 @@ const BROKER: &str = "orlop-ntp";
 const WORKER: &str = "orlop-ntp-worker";
 /// The program of the worker that looks up names; the supervisor opens it in any case.
 const LOOKUP: &str = "orlop-ntp-lookup";
+/// The program of the worker that exchanges keys; the same.
+const KEYS: &str = "orlop-ntp-ke";
 /// What the worker is called in a list of processes.
 pub(crate) const WORKER_ARGV0: &str = "ntp-worker";
 
@@ -32,7 +34,7 @@ pub(crate) fn bare() -> Launch {
 /// As [`Testbed::with`].
 #[must_use]
 pub fn testbed(programs: &[&str]) -> Option<Testbed> {
-    let ours = binaries::paths(&[BROKER, WORKER, LOOKUP]);
+    let ours = binaries::paths(&[BROKER, WORKER, LOOKUP, KEYS]);
     let servers = [orlop_testbed::unpacked::program(CHRONYD), orlop_testbed::unpacked::library(FAKETIME)];
     let servers = servers.map(|path| path.to_string_lossy().into_owned());
     let needed = ours.iter().chain(&servers).map(String::as_str);

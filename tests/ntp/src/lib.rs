@@ -6,14 +6,22 @@
 //! they say so, and fail with `SYSTEM_TESTS=require`.
 #![forbid(unsafe_code)]
 
+mod authority;
 mod chrony;
 mod clock;
 mod daemon;
+pub mod key_server;
+mod names;
+mod relay;
 mod scene;
 pub mod script;
 
+pub use authority::{Authority, CA, Days, Identity};
 pub use chrony::{Chrony, Lie};
 pub use clock::Clock;
 pub use daemon::{ntp, testbed};
+pub use key_server::{KeyServer, Manner};
+pub use names::Names;
+pub use relay::{Passing, Relay};
 pub use scene::{RIGHT, SOON, Scene, end, steps};
 pub use script::Scripted;

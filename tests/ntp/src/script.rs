@@ -48,7 +48,8 @@ impl Packet {
     /// A correct answer of a primary server whose clock is this many seconds ahead.
     #[must_use]
     pub fn answer(question: &[u8], ahead: i64) -> Self {
-        let origin = question.last_chunk().map_or(0, |last| u64::from_be_bytes(*last));
+        let sent = question.get(HEADER - 8..HEADER).and_then(|bytes| bytes.first_chunk());
+        let origin = sent.map_or(0, |sent| u64::from_be_bytes(*sent));
         let now = timestamp(ahead);
         Self {
             leap: 0,

@@ -32,11 +32,21 @@ pub struct Emulator {
     nics: Vec<Nic>,
     record: Option<PathBuf>,
     counting: bool,
-    clock: Option<&'static str>,
+    clock: Option<String>,
+    control: Option<PathBuf>,
+    generation: bool,
+    from: Option<PathBuf>,
 }
 
 /// Enough for every machine here.
 const MEGABYTES: u32 = 512;
+
+/// One word of what something is called for QEMU, and a path.
+fn with(what: &str, path: &Path) -> OsString {
+    let mut word = OsString::from(what);
+    word.push(path);
+    word
+}
 
 const fn program(platform: Platform) -> &'static str {
     match platform {
@@ -88,6 +98,9 @@ impl Emulator {
             record: None,
             counting: false,
             clock: None,
+            control: None,
+            generation: false,
+            from: None,
         }
     }
 
@@ -128,8 +141,37 @@ impl Emulator {
 
     /// With a hardware clock that says this at power-on (`1970-01-01T00:00:00`, UTC) instead of what this machine's does.
     #[must_use]
-    pub fn clock(mut self, clock: &'static str) -> Self {
-        self.clock = Some(clock);
+    pub fn clock(mut self, clock: &str) -> Self {
+        self.clock = Some(clock.to_owned());
+        self
+    }
+
+    /// With this kernel, in the form in which a machine's firmware starts it: what was started in the faster form cannot wake up
+    /// from a suspend.
+    #[must_use]
+    pub fn kernel(mut self, image: &Path) -> Self {
+        self.kernel = image.to_owned();
+        self
+    }
+
+    /// With a socket at this path by which it can be paused and saved (see [`Qmp`](crate::Qmp)).
+    #[must_use]
+    pub fn controlled(mut self, socket: &Path) -> Self {
+        self.control = Some(socket.to_owned());
+        self
+    }
+
+    /// With the device that tells a machine that it goes on from a snapshot: each start of an emulator is another generation.
+    #[must_use]
+    pub fn generation(mut self) -> Self {
+        self.generation = true;
+        self
+    }
+
+    /// It goes on where the machine in this file was saved ([`Qmp::save`](crate::Qmp::save)), which had the same parts.
+    #[must_use]
+    pub fn from(mut self, saved: &Path) -> Self {
+        self.from = Some(saved.to_owned());
         self
     }
 
@@ -148,7 +190,7 @@ impl Emulator {
         if self.counting {
             add("-icount shift=1");
         }
-        if let Some(clock) = self.clock {
+        if let Some(clock) = &self.clock {
             add(&format!("-rtc base={clock}"));
         }
         for (number, nic) in self.nics.iter().enumerate() {
@@ -160,22 +202,25 @@ impl Emulator {
             }
             add(&format!("-device virtio-net-pci,netdev={name},mac=52:54:00:12:34:{:02x},romfile=", 0x56 + number));
         }
+        if self.generation {
+            add("-device vmgenid,guid=auto");
+        }
         if let Some(record) = &self.record {
-            let mut value = OsString::from(match self.platform {
-                Platform::Amd64 => "file:",
-                Platform::Arm64 => "file,id=record,path=",
-            });
-            value.push(record);
             match self.platform {
-                Platform::Amd64 => line.extend([OsString::from("-serial"), value]),
-                Platform::Arm64 => {
-                    line.extend(
-                        ["-device", "virtio-serial-pci", "-device", "virtconsole,chardev=record", "-chardev"]
-                            .map(OsString::from),
-                    );
-                    line.push(value);
-                }
+                Platform::Amd64 => add("-serial chardev:record"),
+                Platform::Arm64 => add("-device virtio-serial-pci -device virtconsole,chardev=record"),
             }
+            // A machine that goes on writes where it has ended.
+            line.extend([OsString::from("-chardev"), with("file,id=record,append=on,path=", record)]);
+        }
+        if let Some(control) = &self.control {
+            line.extend([OsString::from("-qmp"), with("unix:", control)]);
+            if let Some(value) = line.last_mut() {
+                value.push(",server=on,wait=off");
+            }
+        }
+        if let Some(saved) = &self.from {
+            line.extend([OsString::from("-incoming"), with("exec:cat ", saved)]);
         }
         for (option, path) in [("-kernel", &self.kernel), ("-initrd", &self.initrd)] {
             line.extend([OsString::from(option), path.into()]);
@@ -249,7 +294,7 @@ mod tests {
         for want in [
             "user,id=n0|-device|virtio-net-pci,netdev=n0,mac=52:54:00:12:34:56,romfile=|-netdev|tap,id=n1,ifname=tap0",
             "-serial|stdio|",
-            "-serial|file:/r r|-kernel|k|-initrd|i|-append|quiet lsm= no_timer_check",
+            "-serial|chardev:record|-chardev|file,id=record,append=on,path=/r r|-kernel|k|-initrd|i|-append|quiet lsm= no_timer_check",
         ] {
             assert!(text.contains(want), "{text}");
         }
@@ -258,11 +303,15 @@ mod tests {
     #[test]
     fn every_platform_has_a_line_for_the_record_and_its_own_program() {
         for (platform, program, want) in [
-            (Platform::Amd64, "qemu-system-x86_64", "-serial|stdio|-icount|shift=1|-serial|file:/r"),
+            (
+                Platform::Amd64,
+                "qemu-system-x86_64",
+                "-serial|stdio|-icount|shift=1|-serial|chardev:record|-chardev|file,id=record,append=on,path=/r",
+            ),
             (
                 Platform::Arm64,
                 "qemu-system-aarch64",
-                "-device|virtconsole,chardev=record|-chardev|file,id=record,path=/r",
+                "-device|virtconsole,chardev=record|-chardev|file,id=record,append=on,path=/r",
             ),
         ] {
             let machine =

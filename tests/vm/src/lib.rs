@@ -33,11 +33,15 @@ mod kernel;
 #[cfg(feature = "host")]
 mod machine;
 #[cfg(feature = "host")]
+mod meeting;
+#[cfg(feature = "host")]
 mod network;
 #[cfg(feature = "host")]
 mod probe;
 #[cfg(feature = "host")]
 mod pvh;
+#[cfg(feature = "host")]
+mod qmp;
 
 #[cfg(feature = "host")]
 pub use apt::Apt;
@@ -54,7 +58,11 @@ pub use kernel::{Kernel, Line};
 #[cfg(feature = "host")]
 pub use machine::Machine;
 #[cfg(feature = "host")]
+pub use meeting::{Arrived, Meeting};
+#[cfg(feature = "host")]
 pub use network::Network;
 #[cfg(feature = "host")]
 pub use probe::Probe;
-pub use script::{CONTAINERS, ONLY, POWEROFF, Record, Report, SCRIPT, STEPS, Step, perform};
+#[cfg(feature = "host")]
+pub use qmp::Qmp;
+pub use script::{CONTAINERS, ONLY, POWEROFF, RIGHT, Record, Report, SCRIPT, STEPS, Step, perform};

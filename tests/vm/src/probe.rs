@@ -85,6 +85,13 @@ impl Probe {
         self.steps
     }
 
+    /// Its entry as a container called `name` without any capability, uid 0 as LinuxKit has it by default; `more` is YAML that its
+    /// entry has beside.
+    #[must_use]
+    pub fn plain_entry(&self, name: &str, more: &str) -> String {
+        format!("\n  - {{name: {name}, image: {}, annotations: {{orlop.restart: \"no\"}}, {more}}}", self.reference)
+    }
+
     /// Its entry in one of a spec's lists: with every capability, the machine's processes and network; `/run` and resolv.conf
     /// are where the machine has them.
     #[must_use]

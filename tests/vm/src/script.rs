@@ -1,7 +1,8 @@
 //! What a guest does, and what it says about it: both as lines of text that a person can read.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
+
+mod announce;
+mod clock;
+
+pub use clock::RIGHT;
 
 /// Where the script lies in a machine.
 pub const SCRIPT: &str = "/script";
@@ -58,6 +64,13 @@ pub enum Step {
     Until(String, String, u32, Vec<String>),
     /// Send a signal to every process of this name.
     Signal(String, i32),
+    /// Come to this place (a TCP port), and wait until whoever is there lets go ([`Meeting`](crate::Meeting)).
+    Meet(String),
+    /// Ask this time server (a UDP port) until the machine's clock is right by [`RIGHT`], for so many seconds at most; then tell
+    /// by how many nanoseconds it is off.
+    Clock(String, u32),
+    /// Let the kernel tell everybody this event, whose fields are words.
+    Announce(String),
     /// Tell of every process: its number, name, user, effective capabilities, `no_new_privs`, and filters of system calls.
     Processes,
 }
@@ -154,6 +167,9 @@ impl Step {
                 vec!["until".to_owned(), path.clone(), text.clone(), seconds.to_string(), words.join("\t")]
             }
             Self::Signal(name, number) => vec!["signal".to_owned(), name.clone(), number.to_string()],
+            Self::Meet(place) => vec!["meet".to_owned(), place.clone()],
+            Self::Clock(server, seconds) => vec!["clock".to_owned(), server.clone(), seconds.to_string()],
+            Self::Announce(event) => vec!["announce".to_owned(), event.clone()],
             Self::Processes => vec!["processes".to_owned()],
         };
         assert!(words.iter().all(|word| !word.contains('\n')), "a step is one line: {self:?}");
@@ -183,6 +199,9 @@ pub fn perform(line: &str, record: &mut impl Write) -> io::Result<()> {
             wait(path, text, seconds, || run(program, arguments).map(drop))
         }
         ("signal", [name, number]) => signal(name, number),
+        ("meet", [place]) => meet(place),
+        ("clock", [server, seconds]) => clock::right(server, seconds),
+        ("announce", [event]) => announce::announce(event),
         ("processes", []) => processes(),
         ("write", [path, text]) => fs::OpenOptions::new()
             .write(true)
@@ -219,6 +238,13 @@ fn wait(path: &str, text: &str, seconds: &str, mut meanwhile: impl FnMut() -> io
         meanwhile()?;
         thread::sleep(LOOK_EVERY);
     }
+}
+
+/// Waits at this place until whoever is there closes.
+fn meet(place: &str) -> io::Result<Report> {
+    let mut said = Vec::new();
+    TcpStream::connect(place)?.read_to_end(&mut said)?;
+    Ok(Report::of_file(&said))
 }
 
 /// Processes by their numbers in `/proc`.

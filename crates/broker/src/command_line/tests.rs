@@ -17,6 +17,7 @@ pub(crate) static DAEMON: Daemon = Daemon {
     capabilities: &[],
     binds: &[],
     processes: Processes::Own,
+    settings: &[],
 };
 
 fn help() -> String {

@@ -65,6 +65,12 @@ fn a_document_is_read_back_as_it_was_written() {
 }
 
 #[test]
+fn what_is_no_table_of_processes_is_told_with_what_was_expected() {
+    let error = serde_json::from_str::<Postures>("[]").unwrap_err().to_string();
+    assert!(error.contains("expected processes with their postures"), "{error}");
+}
+
+#[test]
 fn a_person_sees_a_line_for_each_process() {
     let text = postures().show(false);
     let lines: Vec<&str> = text.lines().collect();
@@ -77,6 +83,7 @@ fn a_person_sees_a_line_for_each_process() {
 
 #[test]
 fn a_worker_that_was_started_anew_is_there_once() {
+    assert!(Postures::default().is_empty() && !postures().is_empty());
     let mut postures = postures();
     postures.insert("test-worker", Posture { open_files: 9, ..posture() });
     assert_eq!(postures.0.len(), 4);

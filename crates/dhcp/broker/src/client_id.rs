@@ -31,7 +31,8 @@ impl ClientId {
     /// any other text, which is sent after a type byte of 0.
     ///
     /// # Errors
-    /// The text is empty or longer than 63 bytes, or the hexadecimal form has fewer than 2 bytes or more than 64.
+    /// The text is empty or longer than 63 bytes, or the hexadecimal form has fewer than 2 bytes, more than 64, or a digit too many
+    /// or a wrong one.
     pub fn new(text: &str) -> Result<Self, ClientIdError> {
         match text {
             "mac" => return Ok(Self::Mac),
@@ -42,6 +43,7 @@ impl ClientId {
         let bytes = match from_hex(text) {
             Some(bytes) if bytes.len() < MIN_LEN => return Err(ClientIdError::Short),
             Some(bytes) => bytes,
+            None if is_nearly_hex(text) => return Err(ClientIdError::NotHex),
             None => [&[NOT_HARDWARE], text.as_bytes()].concat(),
         };
         if bytes.len() > Conduct::MAX_CLIENT_ID {
@@ -74,6 +76,13 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// Whether a text that is no bytes was meant to be: hexadecimal digits and colons only, or pairs between colons.
+fn is_nearly_hex(text: &str) -> bool {
+    let all = |of: fn(&u8) -> bool| text.bytes().all(|byte| byte == b':' || of(&byte));
+    let pairs = || all(u8::is_ascii_alphanumeric) && text.split(':').all(|pair| pair.len() <= 2);
+    text.contains(':') && text.len() > 1 && (all(u8::is_ascii_hexdigit) || pairs())
+}
+
 impl<'de> Deserialize<'de> for ClientId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Written;
@@ -102,6 +111,9 @@ pub enum ClientIdError {
     /// Only a type byte.
     #[error("a client identifier has a type byte and at least one more")]
     Short,
+    /// Bytes with something between their colons that is none.
+    #[error("bytes are pairs of hexadecimal digits with colons between, such as 01:52:54:00:12:34:56")]
+    NotHex,
     /// More than a server or a message can take.
     #[error("a client identifier of {len} bytes, at most 64 are sent")]
     Long {
@@ -130,6 +142,12 @@ mod tests {
             ("digits without colons are text", "0102", Ok(b"\x000102")),
             ("colons without digits are text", "rack:7g", Ok(b"\0rack:7g")),
             ("signs are no digits", "+1:-2", Ok(b"\0+1:-2")),
+            ("a name and a port are text", "host.example:67", Ok(b"\0host.example:67")),
+            ("letters that are no digits", "01:zz:00", Err(ClientIdError::NotHex)),
+            ("a pair too long", "01:5254:00", Err(ClientIdError::NotHex)),
+            ("a pair too few", "01::00", Err(ClientIdError::NotHex)),
+            ("a colon at the end", "01:52:", Err(ClientIdError::NotHex)),
+            ("the letter O", "0O:11:22:33:44:55", Err(ClientIdError::NotHex)),
             ("longest", &longest, Ok(&sent)),
             ("one longer", &too_long, Err(ClientIdError::Long { len: 65 })),
             ("empty", "", Err(ClientIdError::Empty)),

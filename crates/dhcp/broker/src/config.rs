@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orlop_config::ConfigError;
-use orlop_dhcp_contract::{Conduct, HardwareAddr, IfIndex};
+use orlop_dhcp_contract::{Conduct, HardwareAddr, IfIndex, ServerRule};
 use orlop_wire::InterfaceName;
 use tracing::Level;
 
 pub use file::{File, LinkFile, MAX_PATTERNS};
 pub use value::{
-    MAX_VENDOR_CLASS, Pattern, PatternError, SendHostname, SetHostname, UseMtu, VendorClass, VendorClassError,
+    MAX_VENDOR_CLASS, NotAHostname, Pattern, PatternError, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass,
+    VendorClassError,
 };
 
 use crate::client_id::ClientId;
@@ -125,6 +126,8 @@ pub struct LinkConfig {
     pub broadcast: bool,
     /// The lease time when a server names none, in seconds.
     pub fallback_lease_secs: u32,
+    /// Which servers leases are taken from.
+    pub servers: ServerRule,
     /// The metric of the routes.
     pub metric: Metric,
     /// Where the MTU goes.
@@ -137,6 +140,8 @@ pub struct LinkConfig {
     pub use_routes: bool,
     /// Whether a default route is taken.
     pub use_gateway: bool,
+    /// Whether what somebody else removes of a lease in force is put back.
+    pub restore: bool,
 }
 
 impl Default for LinkConfig {
@@ -148,12 +153,14 @@ impl Default for LinkConfig {
             rapid_commit: true,
             broadcast: false,
             fallback_lease_secs: 3600,
+            servers: ServerRule::default(),
             metric: Metric::Base(1000),
             use_mtu: UseMtu::Route,
             use_dns: true,
             use_ntp: true,
             use_routes: true,
             use_gateway: true,
+            restore: true,
         }
     }
 }
@@ -167,6 +174,7 @@ impl LinkConfig {
             rapid_commit: self.rapid_commit,
             broadcast: self.broadcast,
             fallback_lease_secs: self.fallback_lease_secs,
+            servers: self.servers.clone(),
             told_as: None,
         }
     }

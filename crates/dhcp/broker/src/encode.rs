@@ -65,7 +65,7 @@ impl Destination {
 #[must_use]
 pub fn message(speaker: &Speaker, transmission: &Transmission) -> Vec<u8> {
     let Speaker { hardware, client_id, hostname, want_hostname, vendor_class, mtu } = speaker;
-    let Transmission { link: _, xid, secs, broadcast, ask } = transmission;
+    let Transmission { link: _, xid, secs, broadcast, want_mtu, ask } = transmission;
     let fields = Fields::of(*ask);
 
     // DHCPDECLINE and DHCPRELEASE expect no answer, so `secs` and `flags` are 0 there (RFC 2131 table 5).
@@ -102,8 +102,12 @@ pub fn message(speaker: &Speaker, transmission: &Transmission) -> Vec<u8> {
         if fields.rapid_commit {
             option(&mut bytes, 80, &[]);
         }
-        let wanted: Vec<u8> =
-            WANTED.into_iter().filter(|code| *code != 12 || (*want_hostname && hostname.is_none())).collect();
+        let wanted = WANTED.into_iter().filter(|code| match code {
+            12 => *want_hostname && hostname.is_none(),
+            26 => *want_mtu,
+            _ => true,
+        });
+        let wanted: Vec<u8> = wanted.collect();
         option(&mut bytes, 55, &wanted);
     }
     bytes.push(END);
@@ -219,9 +223,9 @@ const DHCPREQUEST: u8 = 3;
 const DHCPDECLINE: u8 = 4;
 const DHCPRELEASE: u8 = 7;
 
-/// The parameter request list. RFC 3442 wants 121 before 33 and 3; the rest in ascending order. Without 42 some servers
-/// send no time servers, without 54 and 51 a few strange ones no lease.
-const WANTED: [u8; 14] = [121, 1, 3, 6, 12, 15, 26, 28, 42, 51, 54, 58, 59, 119];
+/// The parameter request list. RFC 3442 wants 121 before 33 and 3, and 249 is another number for the same; the rest in ascending
+/// order. Without 42 some servers send no time servers, without 54 and 51 a few strange ones no lease.
+const WANTED: [u8; 16] = [121, 249, 1, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 119];
 
 /// A BOOTP message has 300 bytes, and some relays and servers drop shorter ones (RFC 1542 section 2.1).
 const MIN_LENGTH: usize = 300;

@@ -24,7 +24,7 @@ pub enum Naming {
     Set,
     /// It was already.
     Same,
-    /// The host has a name of its own, or the operator said never.
+    /// The host has a name of its own, the operator said never, or no host can be called that.
     Kept,
 }
 
@@ -60,9 +60,9 @@ impl Hostname {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn apply(&self, name: &DomainName, when: SetHostname) -> io::Result<Naming> {
+    pub fn apply(&self, given: &DomainName, when: SetHostname) -> io::Result<Naming> {
         let current = self.current()?;
-        let name = fitting(name.as_str());
+        let name = fitting(given.as_str());
         let wanted = match when {
             SetHostname::Never => false,
             SetHostname::IfDefault => is_default(&current),
@@ -71,7 +71,7 @@ impl Hostname {
         if current == name {
             return Ok(Naming::Same);
         }
-        if !wanted {
+        if !wanted || !given.is_host_name() {
             return Ok(Naming::Kept);
         }
         if let Some(why) = self.read_only {
@@ -131,6 +131,18 @@ mod tests {
             assert_eq!(hostname.apply(&name("node-7"), when).unwrap(), want, "{what}");
             let written = std::fs::read_to_string(&path).unwrap().starts_with("node-7");
             assert_eq!(written, want != Naming::Kept, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_no_host_can_be_called_is_not_set_whoever_asks_for_it() {
+        for wrong in ["my_host", "192.0.2.9"] {
+            let folder = Folder::new("hostname");
+            let path = folder.0.join("hostname");
+            std::fs::write(&path, "localhost\n").unwrap();
+            let hostname = Hostname::open_at(&path).unwrap();
+            assert_eq!(hostname.apply(&name(wrong), SetHostname::Always).unwrap(), Naming::Kept, "{wrong}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "localhost\n", "{wrong}");
         }
     }
 

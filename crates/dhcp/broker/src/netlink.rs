@@ -24,9 +24,11 @@ pub(crate) mod footprint;
 pub(crate) mod frame;
 mod observed;
 pub(crate) mod request;
+mod watch;
 
 pub use footprint::{Change, Footprint, Plan, RouteChoice};
-pub use observed::{Observed, Owner};
+pub use observed::{Missing, Observed, Owner};
+pub use watch::{Removed, Watch, next_removal};
 
 use frame::{Frame, Request};
 
@@ -159,6 +161,28 @@ impl Netlink {
         }
         self.dump("read the routes", request::dump_routes(), |frame| observed.route(link, frame))?;
         Ok(observed)
+    }
+
+    /// What of `own`, which we put on `link`, is not there any more.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn missing(&mut self, link: IfIndex, own: &Footprint) -> Result<Missing, NetlinkError> {
+        let (mut observed, mut elsewhere) = (Observed::default(), false);
+        self.dump("read the addresses", request::dump_addresses(), |frame| {
+            observed.address(link, frame);
+            elsewhere |= observed::is_on_another(link, own.addr, frame);
+        })?;
+        self.dump("read the routes", request::dump_routes(), |frame| observed.route(link, frame))?;
+        Ok(Missing { elsewhere, ..observed.missing(own) })
+    }
+
+    /// Puts back the route to the network of an address that is there, as the kernel adds it with the address.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn put_network(&mut self, link: IfIndex, own: &Footprint) -> Result<(), NetlinkError> {
+        self.single("put back the route to the network", request::network(link, own.addr, own.prefix, own.metric))
     }
 
     fn addresses(&mut self, link: IfIndex) -> Result<Observed, NetlinkError> {

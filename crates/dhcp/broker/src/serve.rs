@@ -6,6 +6,7 @@ mod equipment;
 mod link;
 mod orders;
 mod outputs;
+mod restore;
 mod server;
 mod story;
 
@@ -71,6 +72,7 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
         read: &[named, real, Path::new(resolv_conf::CLAIMS)],
         adjust: &[],
         write: &writable(config),
+        connect: &[],
         require_landlock: config.require_landlock,
     };
     confine(broker, keep, PROTOCOL).await

@@ -12,6 +12,7 @@ use tracing::Level;
 use crate::config::{Config, DEFAULT_PATH, Loaded, Pattern};
 use crate::dhcpcd::Directive;
 use crate::dhcpcd::conf::{self, DEFAULT_CONF};
+use crate::selection::Selection;
 use orlop_dhcp_profiles::DAEMON;
 
 /// How to configure interfaces.
@@ -57,11 +58,21 @@ impl Settings {
     /// The file cannot be read, or says something that cannot be.
     pub fn load(&self) -> Result<Loaded, Fatal> {
         let Loaded { config, warnings } = match &self.source {
-            Source::Default => Config::load(Path::new(DEFAULT_PATH), false).map_err(fatal)?.into(),
-            Source::Toml(path) => Config::load(path, true).map_err(fatal)?.into(),
+            Source::Default => self.warned(Config::load(Path::new(DEFAULT_PATH), false).map_err(fatal)?),
+            Source::Toml(path) => self.warned(Config::load(path, true).map_err(fatal)?),
             Source::Dhcpcd { path, directives } => conf::load(path.as_deref(), directives).map_err(in_dhcpcds_words)?,
         };
         Ok(Loaded { config: self.overrides.over(config), warnings })
+    }
+
+    /// A configuration of ours, with a warning for each table about an interface that it leaves alone. Names on the command line
+    /// stand in the place of its lists.
+    fn warned(&self, config: Config) -> Loaded {
+        let ours = Selection { allow: config.interfaces.clone(), deny: config.deny_interfaces.clone() };
+        let idle = config.links.keys().filter(|name| self.overrides.interfaces.is_empty() && !ours.wants(name));
+        let warnings =
+            idle.map(|name| format!("[interface.{name}] has no effect: interfaces and deny-interfaces leave it out"));
+        Loaded { warnings: warnings.collect(), config }
     }
 
     /// The file that a reload reads, which the broker must still be able to open once it has locked itself in.
@@ -158,6 +169,27 @@ mod tests {
         };
         assert_eq!(overrides.over(config.clone()), want);
         assert_eq!(Overrides::default().over(config.clone()), config, "no option changes nothing");
+    }
+
+    #[test]
+    fn a_table_about_an_interface_that_is_left_alone_is_warned_of() {
+        for (what, text, named, want) in [
+            ("wanted", "[interface.eth1]", &[][..], &[][..]),
+            ("not named", "interfaces = [\"eth0\"]\n[interface.eth1]\n[interface.eth0]", &[], &["eth1"]),
+            ("denied", "deny-interfaces = [\"eth1\"]\n[interface.eth1]", &[], &["eth1"]),
+            ("named on the command line", "interfaces = [\"eth0\"]\n[interface.eth1]", &["eth1"], &[]),
+        ] {
+            let config = Config::parse(text, Path::new("dhcp.toml")).unwrap();
+            let interfaces = named.iter().map(|name| Pattern::new(name).unwrap()).collect();
+            let settings =
+                Settings { overrides: Overrides { interfaces, ..Overrides::default() }, ..Settings::default() };
+            let warnings = settings.warned(config).warnings;
+            assert_eq!(warnings.len(), want.len(), "{what}: {warnings:?}");
+            assert!(
+                warnings.iter().zip(want).all(|(line, name)| line.contains(&format!("[interface.{name}]"))),
+                "{what}"
+            );
+        }
     }
 
     #[test]

@@ -5,9 +5,9 @@ use core::num::NonZeroU32;
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
-/// An IPv4 address that one host can have: not in 0/8, 127/8, 224/4 or 240/4.
+/// An IPv4 address that one host can have: not in 0/8, 127/8 or 224/4, and not 255.255.255.255.
 ///
-/// 169.254/16 is allowed: clouds hand out routers and servers there.
+/// 169.254/16 and 240/4 are allowed: clouds hand out routers and servers in the one, and addresses in the other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Ipv4Addr", into = "Ipv4Addr")]
 pub struct UnicastAddr(Ipv4Addr);
@@ -17,7 +17,11 @@ impl UnicastAddr {
     #[must_use]
     pub const fn new(addr: Ipv4Addr) -> Option<Self> {
         let [first, ..] = addr.octets();
-        if first == 0 || first == 127 || first >= 224 { None } else { Some(Self(addr)) }
+        if first == 0 || addr.is_loopback() || addr.is_multicast() || addr.is_broadcast() {
+            None
+        } else {
+            Some(Self(addr))
+        }
     }
 
     /// The plain address.
@@ -59,7 +63,7 @@ impl fmt::Display for UnicastAddr {
 
 /// The address is one that no single host can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the address of one host (in 0/8, 127/8, 224/4 or 240/4)")]
+#[error("not the address of one host (in 0/8, 127/8 or 224/4, or 255.255.255.255)")]
 pub struct NotUnicast;
 
 /// How many leading bits of an address name its network: 0 to 32.
@@ -203,7 +207,9 @@ mod tests {
             ("this network", [0, 1, 2, 3], false),
             ("loopback", [127, 0, 0, 1], false),
             ("multicast", [224, 0, 0, 1], false),
-            ("reserved", [240, 0, 0, 1], false),
+            ("class E, as clouds use", [240, 0, 0, 1], true),
+            ("last of class E", [255, 255, 255, 254], true),
+            ("last of multicast", [239, 255, 255, 255], false),
             ("broadcast", [255, 255, 255, 255], false),
         ] {
             assert_eq!(UnicastAddr::new(addr.into()).is_some(), ok, "{what}");

@@ -19,7 +19,7 @@ orlop_wire::discards! {
     WrongHardware = "wrong-hardware",
     /// No magic cookie.
     NoCookie = "no-cookie",
-    /// The option fields do not parse as a whole (no room for the announced length, or overload nonsense).
+    /// A field of options does not parse to its end (no room for the announced length); what comes before counts.
     BadOptions = "bad-options",
     /// No message type (option 53), or one that no server sends.
     WrongType = "wrong-type",
@@ -29,6 +29,8 @@ orlop_wire::discards! {
     WrongChaddr = "wrong-chaddr",
     /// Client identifier is not ours (RFC 6842).
     WrongClientId = "wrong-client-id",
+    /// From a server that the operator does not take leases from.
+    DeniedServer = "denied-server",
     /// From a server that we did not choose.
     WrongServer = "wrong-server",
     /// `yiaddr` is missing, not a host's address, or not the one we asked for.
@@ -37,7 +39,7 @@ orlop_wire::discards! {
     BadLeaseTime = "bad-lease-time",
     /// A sound message that this state has no use for.
     Unexpected = "unexpected",
-    /// One option of a good message was malformed and is left out.
+    /// A part of an option of a good message was malformed, or a copy, and is left out.
     BadOption = "bad-option",
     /// A list was longer than we keep.
     Excess = "excess",
@@ -47,13 +49,16 @@ impl Discard {
     /// Whether it is of a part of a message, whose rest is used.
     #[must_use]
     pub const fn is_of_a_part(self) -> bool {
-        matches!(self, Self::BadOption | Self::Excess)
+        matches!(self, Self::BadOptions | Self::BadOption | Self::Excess)
     }
 
     /// Whether it is of an answer to our own message that could not be used: what a server did wrong, and not noise.
     #[must_use]
     pub const fn is_of_an_answer(self) -> bool {
-        matches!(self, Self::BadOptions | Self::WrongType | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime)
+        matches!(
+            self,
+            Self::WrongType | Self::DeniedServer | Self::WrongClientId | Self::BadAddress | Self::BadLeaseTime
+        )
     }
 }
 
@@ -82,15 +87,28 @@ mod tests {
     #[test]
     fn only_answers_to_us_that_could_not_be_used_are_unusable() {
         let mut counters = Counters::default();
-        for noise in [Discard::WrongXid, Discard::WrongChaddr, Discard::BadUdp, Discard::Unexpected, Discard::BadOption]
-        {
+        for noise in [
+            Discard::WrongXid,
+            Discard::WrongChaddr,
+            Discard::BadUdp,
+            Discard::Unexpected,
+            Discard::BadOption,
+            Discard::BadOptions,
+        ] {
             counters.count(noise);
             assert_eq!(counters.unusable(), None, "{noise}");
         }
-        counters.count(Discard::BadOptions);
+        counters.count(Discard::DeniedServer);
         counters.count(Discard::BadLeaseTime);
         counters.count(Discard::BadLeaseTime);
         assert_eq!(counters.unusable(), Some((Discard::BadLeaseTime, 2)));
+    }
+
+    #[test]
+    fn a_part_that_is_left_out_does_not_cost_the_message() {
+        let parts: Vec<Discard> = Discard::ALL.iter().copied().filter(|one| one.is_of_a_part()).collect();
+        assert_eq!(parts, [Discard::BadOptions, Discard::BadOption, Discard::Excess]);
+        assert!(parts.iter().all(|part| !part.is_of_an_answer()), "its message is used");
     }
 
     #[test]

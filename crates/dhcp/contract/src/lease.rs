@@ -16,15 +16,15 @@ pub struct Lease {
     pub addr: UnicastAddr,
     /// Length of the subnet mask (option 1), else of the class of the address.
     pub prefix: PrefixLen,
-    /// Who granted it: option 54, else `siaddr`, else the IP source.
+    /// Who granted it: option 54, else the IP source.
     pub server: UnicastAddr,
     /// How long it may be used.
     pub term: Term,
     /// Broadcast address (option 28), when it is not the computed one.
     pub broadcast: Option<Ipv4Broadcast>,
-    /// Routers (option 3), most preferred first. Empty when `routes` came: RFC 3442 says to ignore option 3 then.
+    /// Routers (option 3), most preferred first. Empty when there are `routes`.
     pub routers: Bounded<UnicastAddr, { Lease::MAX_ROUTERS }>,
-    /// Classless static routes (option 121).
+    /// Routes (option 121, else 249, else 33). RFC 3442 has 121 silence option 3; where it does not, its router is one of these.
     pub routes: Bounded<Route, { Lease::MAX_ROUTES }>,
     /// Interface MTU (option 26).
     pub mtu: Option<Mtu>,
@@ -164,13 +164,15 @@ pub struct Route {
 
 impl Route {
     /// A route to `destination`/`prefix`; host bits are cleared. `gateway` is `None` for a network on the link
-    /// (0.0.0.0 in the option). `None` for a destination that no route may have: loopback, multicast, reserved.
+    /// (0.0.0.0 in the option). `None` for a destination that no route may have: loopback, multicast, the
+    /// broadcast of every link.
     #[must_use]
     pub fn new(destination: Ipv4Addr, prefix: PrefixLen, gateway: Option<UnicastAddr>) -> Option<Self> {
         let destination = prefix.network(destination);
         let [first, ..] = destination.octets();
         // 0/1 and 128/1 are legal destinations, 0/8 and its parts are not, except for the default route.
-        let allowed = first != 127 && first < 224 && (first != 0 || prefix.bits() < 8);
+        let nowhere = destination.is_loopback() || destination.is_multicast() || destination.is_broadcast();
+        let allowed = !nowhere && (first != 0 || prefix.bits() < 8);
         allowed.then_some(Self { destination, prefix, gateway })
     }
 
@@ -282,7 +284,9 @@ mod tests {
             ("this network", [0, 0, 0, 0], 8, false),
             ("loopback", [127, 0, 0, 0], 8, false),
             ("multicast", [224, 0, 0, 0], 4, false),
-            ("reserved", [240, 0, 0, 0], 4, false),
+            ("class E", [240, 0, 0, 0], 4, true),
+            ("multicast and class E", [224, 0, 0, 0], 3, false),
+            ("broadcast", [255, 255, 255, 255], 32, false),
         ] {
             assert_eq!(Route::new(destination.into(), PrefixLen::new(bits).unwrap(), None).is_some(), ok, "{what}");
         }

@@ -23,6 +23,7 @@ mod policy;
 mod progress;
 mod request;
 mod routing;
+mod server_rule;
 
 pub use address::{HardwareAddr, IfIndex, NotUnicast, PrefixLen, TooLong, UnicastAddr};
 pub use discard::{Counters, Discard};
@@ -33,10 +34,11 @@ pub use policy::{Denied, Permitted, Policy};
 pub use progress::{Phase, Progress};
 pub use request::{Ask, Request, Transmission, Withdrawal};
 pub use routing::{KernelRoute, plan_routes};
+pub use server_rule::{NotServers, ServerNet, ServerRule};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Interfaces that one daemon looks after, at most: bounds memory, file descriptors and messages in flight.
 pub const MAX_LINKS: usize = 128;

@@ -2,7 +2,7 @@ use orlop_machine::Instant;
 use orlop_wire::{Bounded, InterfaceName, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{HardwareAddr, IfIndex, Lease, UnicastAddr};
+use crate::{HardwareAddr, IfIndex, Lease, ServerRule, UnicastAddr};
 
 /// Everything a broker tells its worker. `LinkAdded` comes with the packet socket of the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -65,6 +65,8 @@ pub struct Conduct {
     pub broadcast: bool,
     /// For an OFFER or ACK without option 51, in seconds.
     pub fallback_lease_secs: u32,
+    /// Whose answers are taken.
+    pub servers: ServerRule,
     /// What the link is called, when the log shall tell of every message that comes.
     pub told_as: Option<InterfaceName>,
 }

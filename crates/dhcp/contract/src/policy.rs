@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Bucket, Instant};
 
-use crate::{IfIndex, Lease, MAX_LINKS, Request, Transmission};
+use crate::{IfIndex, Lease, MAX_LINKS, Request, ServerRule, Transmission};
 
 mod link;
 mod servers;
@@ -103,6 +103,13 @@ impl Policy {
         Ok(())
     }
 
+    /// From now on only leases of these servers are put in force on `link`.
+    pub fn restrict(&mut self, link: IfIndex, servers: ServerRule) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.restrict(servers);
+        }
+    }
+
     /// `link` is gone or no longer ours.
     pub fn forget(&mut self, link: IfIndex) {
         self.links.remove(&link);
@@ -196,6 +203,9 @@ pub enum Denied {
     /// The address is not that of a lease that was to be put in force, or it is in force.
     #[error("not the address of a lease that could not be put in force")]
     NotConfigured,
+    /// The operator takes no leases from this server.
+    #[error("the configuration takes no leases from this server")]
+    DeniedServer,
     /// No request was sent that this could be the answer to.
     #[error("nobody asked for this lease")]
     NotAsked,

@@ -44,6 +44,8 @@ pub struct Transmission {
     pub secs: u16,
     /// The BROADCAST flag (RFC 2131 figure 2): ask the server to answer to 255.255.255.255.
     pub broadcast: bool,
+    /// Whether option 26, the MTU, is among those asked for. Azure answers nobody who asks for it.
+    pub want_mtu: bool,
     /// Which message, with the fields it has.
     pub ask: Ask,
 }

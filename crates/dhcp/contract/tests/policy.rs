@@ -26,7 +26,7 @@ fn lease(addr: UnicastAddr, bits: u8, acquired: Instant) -> Lease {
 }
 
 fn send(ask: Ask) -> Request {
-    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, ask })
+    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, want_mtu: true, ask })
 }
 
 fn ours() -> Policy {
@@ -61,6 +61,18 @@ fn a_lease_is_as_wide_and_as_old_as_allowed_and_no_more() {
         let mut policy = ours();
         decided(&mut policy, at(200), send(Ask::Reboot { requested: unicast(9) })).unwrap();
         assert_eq!(configured(&mut policy, at(200), lease(unicast(9), bits, at(acquired))), want, "{what}");
+    }
+}
+
+#[test]
+fn a_request_is_answered_within_the_age_of_a_lease_however_young_that_is_said_to_be() {
+    let age = Policy::MAX_AGE.as_secs();
+    for (what, answered, want) in
+        [("as late as an answer can be", 200 + age, Ok(())), ("a second later", 201 + age, Err(Denied::NotAsked))]
+    {
+        let mut policy = ours();
+        decided(&mut policy, at(200), send(Ask::Reboot { requested: unicast(9) })).unwrap();
+        assert_eq!(configured(&mut policy, at(answered), lease(unicast(9), 24, at(answered))), want, "{what}");
     }
 }
 

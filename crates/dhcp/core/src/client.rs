@@ -61,6 +61,8 @@ pub enum Action {
         secs: u16,
         /// The BROADCAST flag.
         broadcast: bool,
+        /// Whether the MTU is asked for.
+        want_mtu: bool,
         /// Which message, with its fields.
         ask: Ask,
     },
@@ -90,6 +92,8 @@ pub struct Client {
     by_name: bool,
     /// Refusals in a row, for the back-off.
     strikes: u32,
+    /// Servers whose offer came to nothing since the last lease, the latest at the end. Others go before them.
+    failed: Vec<UnicastAddr>,
     /// [`Action::Configure`]s without an answer. Only the answer to the latest says anything about now.
     unanswered: u32,
     pace: Pace,
@@ -136,6 +140,7 @@ impl Client {
             wish: None,
             by_name: false,
             strikes: 0,
+            failed: Vec::new(),
             unanswered: 0,
             pace: Pace::new(),
             sent: 0,
@@ -184,12 +189,19 @@ impl Client {
         if !ours.is_empty() && reply.client_id.as_deref().is_some_and(|echo| echo != ours) {
             return Err(Discard::WrongClientId);
         }
+        let servers = &self.conduct.servers;
+        if servers.denies(datagram.source) || reply.server().is_some_and(|server| !servers.takes(server)) {
+            return Err(Discard::DeniedServer);
+        }
         Ok(reply)
     }
 
     /// Reports when the phase has changed, and sometimes when only numbers have.
     fn report(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let due = now.since(self.reported_at) >= REPORT_INTERVAL;
+        // The first answer that cannot be used is told at once: a run with a short deadline must know that there was one.
+        let unusable = self.discards.unusable().is_some();
+        let news = unusable && self.reported.is_some_and(|last| last.discards.unusable().is_none());
+        let due = news || now.since(self.reported_at) >= REPORT_INTERVAL;
         if self.reported.is_some_and(|last| last.phase == self.state.phase()) && !due {
             return;
         }

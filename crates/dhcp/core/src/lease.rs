@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use orlop_dhcp_contract::{Conduct, Discard, Lease, PrefixLen, Term, UnicastAddr};
 use orlop_machine::Instant;
-use orlop_wire::Bounded;
 
 use crate::message::Reply;
 
@@ -32,20 +31,18 @@ pub fn granted(
     server: Option<UnicastAddr>,
 ) -> Result<Lease, Discard> {
     let addr = UnicastAddr::new(reply.yiaddr).ok_or(Discard::BadAddress)?;
-    let prefix = reply.mask.unwrap_or_else(|| class_prefix(addr.get()));
+    let prefix = reply.mask.unwrap_or_else(|| natural_prefix(addr.get()));
     if !prefix.has_host(addr.get()) {
         return Err(Discard::BadAddress);
     }
     let server = reply.server_id.or(server).or(reply.sender).ok_or(Discard::WrongServer)?;
-    // RFC 3442: with option 121, option 3 must be ignored.
-    let routers = if reply.routes.is_empty() { reply.routers.clone() } else { Bounded::new() };
     Ok(Lease {
         addr,
         prefix,
         server,
         term: term(reply, conduct, asked).ok_or(Discard::BadLeaseTime)?,
         broadcast: reply.broadcast.filter(|broadcast| broadcast.0 != prefix.broadcast(addr.get())),
-        routers,
+        routers: reply.routers.clone(),
         routes: reply.routes.clone(),
         mtu: reply.mtu,
         dns: reply.dns.clone(),
@@ -56,13 +53,42 @@ pub fn granted(
     })
 }
 
-/// The network of an address without a mask, by its class (RFC 791 section 2.3).
-fn class_prefix(addr: Ipv4Addr) -> PrefixLen {
+/// What `reply` makes of the lease that we have, when it answers a request of it. A server that confirms its own lease and says
+/// nothing else (MikroTik's do) takes nothing away. One that says something says everything, or what it withdraws would live for
+/// ever; but the mask belongs to the address. Some leave `yiaddr` empty and repeat `ciaddr`.
+///
+/// # Errors
+/// As [`granted`].
+pub fn extended(
+    reply: &Reply,
+    conduct: &Conduct,
+    asked: Instant,
+    server: Option<UnicastAddr>,
+    held: &Lease,
+) -> Result<Lease, Discard> {
+    let addr = if reply.yiaddr.is_unspecified() { reply.ciaddr } else { reply.yiaddr };
+    if addr != held.addr.get() {
+        return granted(reply, conduct, asked, server);
+    }
+    let reply = Reply { yiaddr: addr, mask: reply.mask.or(Some(held.prefix)), ..reply.clone() };
+    let lease = granted(&reply, conduct, asked, server)?;
+    let bare = lease.server == held.server && !reply.configures();
+    Ok(if bare { Lease { term: lease.term, ..held.clone() } } else { lease })
+}
+
+/// The network of an address without a mask: that of its class, unless it cannot be a host there.
+fn natural_prefix(addr: Ipv4Addr) -> PrefixLen {
+    Some(class_prefix(addr)).filter(|prefix| prefix.has_host(addr)).unwrap_or(PrefixLen::HOST)
+}
+
+/// The network of an address by its class (RFC 791 section 2.3). Class E has none: a host.
+pub(crate) fn class_prefix(addr: Ipv4Addr) -> PrefixLen {
     let [first, ..] = addr.octets();
     let bits = match first {
         0..=127 => 8,
         128..=191 => 16,
-        192..=255 => 24,
+        192..=239 => 24,
+        240..=255 => 32,
     };
     PrefixLen::new(bits).unwrap_or(PrefixLen::HOST)
 }

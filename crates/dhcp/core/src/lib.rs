@@ -12,13 +12,19 @@
 //! proportion to input beyond [`frame::MAX_PACKET`], never panics whatever arrives.
 //!
 //! ```
-//! use orlop_dhcp_contract::{Ask, HardwareAddr, Conduct};
+//! use orlop_dhcp_contract::{Ask, Conduct, HardwareAddr, ServerRule};
 //! use orlop_dhcp_core::client::{Action, Client, Event};
 //! use orlop_machine::{Instant, Machine, Seed};
 //! use orlop_wire::Bounded;
 //!
-//! let conduct =
-//!     Conduct { client_id: Bounded::new(), rapid_commit: false, broadcast: false, fallback_lease_secs: 3600, told_as: None };
+//! let conduct = Conduct {
+//!     client_id: Bounded::new(),
+//!     rapid_commit: false,
+//!     broadcast: false,
+//!     fallback_lease_secs: 3600,
+//!     servers: ServerRule::default(),
+//!     told_as: None,
+//! };
 //! let hardware = HardwareAddr([2, 0, 0, 0, 0, 1]);
 //! let mut client = Client::new(conduct, hardware, None, true, Seed::from_bytes([7; 32]));
 //! let actions = client.handle(Instant::from_nanos(0), Event::Started);

@@ -1,6 +1,7 @@
 //! A server's message, parsed once into values that cannot be wrong.
 
 use core::net::Ipv4Addr;
+use std::collections::BTreeSet;
 
 use dhcproto::v4::MessageType;
 use orlop_dhcp_contract::{
@@ -20,6 +21,15 @@ const ETHERNET: u8 = 1;
 /// RFC 2131 section 3: the four bytes before the options.
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 
+/// Options that say where packets may go.
+const WAYS: [u8; 4] = [3, 33, 121, 249];
+/// Options that say in which domains names are looked for.
+const DOMAINS: [u8; 2] = [15, 119];
+/// Name servers.
+const DNS: u8 = 6;
+/// What else configures this host: mask, host name, MTU, broadcast address, time servers.
+const OTHERS: [u8; 5] = [1, 12, 26, 28, 42];
+
 /// The fixed part of a message (RFC 2131 figure 1), with what follows it still unread: enough to see whether the
 /// message is ours at all.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +38,8 @@ pub struct Header<'a> {
     pub xid: u32,
     /// `chaddr`, without its padding.
     pub chaddr: HardwareAddr,
+    ciaddr: Ipv4Addr,
     yiaddr: Ipv4Addr,
-    siaddr: Ipv4Addr,
     fields: Fields<'a>,
 }
 
@@ -43,9 +53,9 @@ impl<'a> Header<'a> {
         let [op, htype, hlen, _hops] = cursor.take()?;
         let xid = u32::from_be_bytes(cursor.take()?);
         let _secs_and_flags: [u8; 4] = cursor.take()?;
-        let _ciaddr: [u8; 4] = cursor.take()?;
+        let ciaddr = cursor.take::<4>()?.into();
         let yiaddr = cursor.take::<4>()?.into();
-        let siaddr = cursor.take::<4>()?.into();
+        let _siaddr: [u8; 4] = cursor.take()?;
         let _giaddr: [u8; 4] = cursor.take()?;
         let chaddr = HardwareAddr(cursor.take()?);
         let _padding: [u8; 10] = cursor.take()?;
@@ -61,7 +71,7 @@ impl<'a> Header<'a> {
         if cookie != COOKIE {
             return Err(Discard::NoCookie);
         }
-        Ok(Self { xid, chaddr, yiaddr, siaddr, fields: Fields { options: cursor.0, file, sname } })
+        Ok(Self { xid, chaddr, ciaddr, yiaddr, fields: Fields { options: cursor.0, file, sname } })
     }
 }
 
@@ -98,11 +108,16 @@ pub enum Kind {
 pub struct Reply {
     /// Which message.
     pub kind: Kind,
+    /// Which options it has, in whatever state they are.
+    pub codes: BTreeSet<u8>,
+    /// The address that a request was sent from, as the server repeats it.
+    pub ciaddr: Ipv4Addr,
     /// Our address, as the server wrote it.
     pub yiaddr: Ipv4Addr,
     /// Option 54.
     pub server_id: Option<UnicastAddr>,
-    /// The server by other signs, for one that sends no option 54 (Oracle's cloud): `siaddr`, else the IP source.
+    /// The IP source, for a server that sends no option 54 (Oracle's cloud). Not `siaddr`: that is where to boot from next
+    /// (RFC 2131 section 2), a TFTP server often.
     pub sender: Option<UnicastAddr>,
     /// Option 61, echoed (RFC 6842).
     pub client_id: Option<Vec<u8>>,
@@ -118,9 +133,9 @@ pub struct Reply {
     pub mask: Option<PrefixLen>,
     /// Option 28.
     pub broadcast: Option<Ipv4Broadcast>,
-    /// Option 3.
+    /// Option 3. Empty when there are routes.
     pub routers: Bounded<UnicastAddr, { Lease::MAX_ROUTERS }>,
-    /// Option 121.
+    /// Option 121, else 249, else 33. With the default route of option 3 where these do not silence it.
     pub routes: Bounded<Route, { Lease::MAX_ROUTES }>,
     /// Option 26.
     pub mtu: Option<Mtu>,
@@ -130,9 +145,9 @@ pub struct Reply {
     pub ntp: Bounded<UnicastAddr, { Lease::MAX_SERVERS }>,
     /// Option 12.
     pub hostname: Option<DomainName>,
-    /// Option 15.
+    /// Option 15, or the first of several domains in it.
     pub domain: Option<DomainName>,
-    /// Option 119.
+    /// Option 119, else the domains of option 15 when they are several.
     pub search: Bounded<DomainName, { Lease::MAX_SEARCH }>,
 }
 
@@ -140,19 +155,23 @@ impl Reply {
     /// Reads the options behind `header`. A malformed option is left out and counted, and costs no other.
     ///
     /// # Errors
-    /// Why the whole message is dropped: [`Discard::BadOptions`] or [`Discard::WrongType`].
+    /// Why the whole message is dropped: [`Discard::WrongType`].
     pub fn parse(header: &Header<'_>, source: Ipv4Addr, counters: &mut Counters) -> Result<Self, Discard> {
-        let options = Options::parse(header.fields, decode::is_used)?;
+        let options = Options::parse(header.fields, decode::is_used);
         for discard in options.discards() {
             counters.count(*discard);
         }
         let mut decoded = Decoded { options: &options, counters };
         let kind = decoded.kind()?;
+        let (routers, routes) = decoded.ways();
+        let (domain, search) = decoded.domains();
         Ok(Self {
             kind,
+            codes: options.codes().collect(),
+            ciaddr: header.ciaddr,
             yiaddr: header.yiaddr,
             server_id: decoded.server_id(),
-            sender: [header.siaddr, source].into_iter().find_map(UnicastAddr::new),
+            sender: UnicastAddr::new(source),
             client_id: decoded.client_id(),
             rapid_commit: decoded.rapid_commit(),
             lease_secs: decoded.lease_secs(),
@@ -160,18 +179,48 @@ impl Reply {
             rebinding_secs: decoded.rebinding_secs(),
             mask: decoded.mask(),
             broadcast: decoded.broadcast(),
-            routers: decoded.routers(),
-            routes: decoded.routes(),
+            routers,
+            routes,
             mtu: decoded.mtu(),
             dns: decoded.dns(),
             ntp: decoded.ntp(),
             hostname: decoded.hostname(),
-            domain: decoded.domain(),
-            search: decoded.search(),
+            domain,
+            search,
         })
     }
 
-    /// Who sent it: option 54, else `siaddr`, else the IP source.
+    /// This ACK with what only its OFFER had: some servers do not say everything twice. What belongs together comes from one of
+    /// them: routers and routes, domain and search list.
+    #[must_use]
+    pub fn completed_by(&self, offer: &Self) -> Self {
+        let mut whole = self.clone();
+        whole.mask = self.mask.or(offer.mask);
+        if !self.has_any(&WAYS) {
+            whole.routers = offer.routers.clone();
+            whole.routes = offer.routes.clone();
+        }
+        if !self.has_any(&DOMAINS) {
+            whole.domain = offer.domain.clone();
+            whole.search = offer.search.clone();
+        }
+        if !self.has_any(&[DNS]) {
+            whole.dns = offer.dns.clone();
+        }
+        whole
+    }
+
+    /// Whether it says anything about how to configure this host, in whatever state that is.
+    #[must_use]
+    pub fn configures(&self) -> bool {
+        self.has_any(&WAYS) || self.has_any(&DOMAINS) || self.has_any(&[DNS]) || self.has_any(&OTHERS)
+    }
+
+    fn has_any(&self, codes: &[u8]) -> bool {
+        codes.iter().any(|code| self.codes.contains(code))
+    }
+
+    /// Who sent it: option 54, else the IP source.
     #[must_use]
     pub fn server(&self) -> Option<UnicastAddr> {
         self.server_id.or(self.sender)

@@ -2,6 +2,10 @@
 //!
 //! A server may put options in three places (option 52, RFC 2131 section 4.1) and cut one option into several
 //! instances that need not be neighbours (RFC 3396). [`Options`] undoes both: one byte string per code.
+//!
+//! **The rule of this whole parser: what is whole counts; what is broken costs itself; a message is dropped only when its
+//! header, its type or its transaction is wrong.** So a field counts up to its first flaw, a list counts up to its last
+//! whole member, a fixed-size option counts by its first bytes whatever follows them, and text that is sent twice counts once.
 
 use std::borrow::Cow;
 
@@ -20,6 +24,9 @@ const MAX_INSTANCES: usize = 256;
 /// Longest option after joining. The longest that means anything here, a full list of routes, has under 600 bytes.
 const MAX_OPTION: usize = 2048;
 
+/// Bytes of a full instance: only one of these has to be continued in another (RFC 3396 section 5).
+const FULL: usize = 255;
+
 /// The three fields of a message that can hold options.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
@@ -34,44 +41,92 @@ pub struct Fields<'a> {
 /// The options of one message, as slices of it.
 #[derive(Debug, Clone, Default)]
 pub struct Options<'a> {
-    instances: Vec<(u8, &'a [u8])>,
+    instances: Vec<Instance<'a>>,
     discards: Vec<Discard>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Instance<'a> {
+    code: u8,
+    /// In which field it stands: the first, second or third that was walked.
+    field: usize,
+    data: &'a [u8],
+}
+
+/// How the instances of one option make one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// All of them in a row, as RFC 3396 says.
+    All,
+    /// For text, which has no end of its own: a later instance goes on where the one before was cut, because it was full or its
+    /// field was. Any other is a copy, and some servers send one; joined, `a.example` would become `a.examplea.example`.
+    Cut,
+}
+
+/// The bytes of an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined<'a> {
+    /// What counts.
+    pub bytes: Cow<'a, [u8]>,
+    /// Why that is not all there was.
+    pub left_out: Option<Discard>,
 }
 
 impl<'a> Options<'a> {
     /// Walks `options`, then `file`, then `sname` as far as option 52 says so, in the order of RFC 3396 section 5.
     /// Keeps the codes for which `used` is true.
     ///
-    /// A missing END is tolerated. Option 52 counts only in the options field, so it can never lead in a circle.
-    ///
-    /// # Errors
-    /// [`Discard::BadOptions`] when an option announces more bytes than its field has left: nothing after it, and
-    /// nothing in it, can be trusted.
-    pub fn parse(fields: Fields<'a>, used: impl Fn(u8) -> bool) -> Result<Self, Discard> {
+    /// A missing END is tolerated. Option 52 counts only in the options field, so it can never lead in a circle. A field
+    /// whose option announces more bytes than are left (plain text in `file`, often) counts up to there.
+    pub fn parse(fields: Fields<'a>, used: impl Fn(u8) -> bool) -> Self {
         let mut all = Self::default();
-        let (in_file, in_sname) = all.walk(fields.options, &used)?;
-        for field in [in_file.then_some(fields.file), in_sname.then_some(fields.sname)].into_iter().flatten() {
-            if all.walk(field, &used)? != (false, false) {
+        let overload = all.walk(0, fields.options, &used);
+        let (in_file, in_sname) = match overload {
+            None => (false, false),
+            Some(1) => (true, false),
+            Some(2) => (false, true),
+            Some(3) => (true, true),
+            Some(_) => {
+                all.discards.push(Discard::BadOption);
+                (false, false)
+            }
+        };
+        for (at, field) in [(1, in_file.then_some(fields.file)), (2, in_sname.then_some(fields.sname))] {
+            if field.and_then(|field| all.walk(at, field, &used)).is_some() {
                 all.discards.push(Discard::BadOption);
             }
         }
-        Ok(all)
+        all
     }
 
-    /// The bytes of option `code`: all its instances joined. `None` when there is none.
-    ///
-    /// # Errors
-    /// [`Discard::Excess`] when they are longer than any use of them.
-    pub fn get(&self, code: u8) -> Result<Option<Cow<'a, [u8]>>, Discard> {
-        let mut joined: Option<Cow<'a, [u8]>> = None;
-        for (_, data) in self.instances.iter().filter(|(have, _)| *have == code) {
-            match &mut joined {
-                None => joined = Some(Cow::Borrowed(data)),
-                Some(start) if start.len().saturating_add(data.len()) > MAX_OPTION => return Err(Discard::Excess),
-                Some(start) => start.to_mut().extend_from_slice(data),
+    /// The codes of all options, in whatever state these are.
+    pub fn codes(&self) -> impl Iterator<Item = u8> {
+        self.instances.iter().map(|instance| instance.code)
+    }
+
+    /// The bytes of option `code`, at most [`MAX_OPTION`] of them. `None` when there is none.
+    #[must_use]
+    pub fn get(&self, code: u8, join: Join) -> Option<Joined<'a>> {
+        let mut all = self.instances.iter().filter(|instance| instance.code == code);
+        let first = all.next()?;
+        let mut last = first;
+        let mut joined = Joined { bytes: Cow::Borrowed(first.data), left_out: None };
+        for next in all {
+            let goes_on =
+                join == Join::All || last.data.len() == FULL || last.field != next.field || last.data.is_empty();
+            if !goes_on {
+                joined.left_out = Some(Discard::BadOption);
+                break;
             }
+            let room = MAX_OPTION.saturating_sub(joined.bytes.len());
+            joined.bytes.to_mut().extend(next.data.iter().take(room));
+            if next.data.len() > room {
+                joined.left_out = Some(Discard::Excess);
+                break;
+            }
+            last = next;
         }
-        Ok(joined)
+        Some(joined)
     }
 
     /// What was left out although the message is sound.
@@ -80,34 +135,34 @@ impl<'a> Options<'a> {
         &self.discards
     }
 
-    /// Collects the options of one field. Returns whether option 52 in it says that `file` and `sname` have more.
-    fn walk(&mut self, field: &'a [u8], used: &impl Fn(u8) -> bool) -> Result<(bool, bool), Discard> {
-        let mut overload: Option<&[u8]> = None;
+    /// Collects the options of one field, up to its first flaw. Returns what option 52 in it says, by its first byte; 0, which
+    /// means nothing, when it has none.
+    fn walk(&mut self, at: usize, field: &'a [u8], used: &impl Fn(u8) -> bool) -> Option<u8> {
+        let mut overload: Option<u8> = None;
         let mut rest = field;
-        while let Some((code, data, after)) = next(rest)? {
-            rest = after;
-            if code == OVERLOAD {
-                // A second one contradicts the first: an impossible value follows neither.
-                overload = Some(if overload.is_some() { &[] } else { data });
-            } else if used(code) {
-                self.keep(code, data);
+        loop {
+            match next(rest) {
+                Ok(None) => return overload,
+                Ok(Some((code, data, after))) => {
+                    rest = after;
+                    if code == OVERLOAD {
+                        // A copy of it says nothing new.
+                        overload = overload.or(Some(data.first().copied().unwrap_or(0)));
+                    } else if used(code) {
+                        self.keep(Instance { code, field: at, data });
+                    }
+                }
+                Err(flaw) => {
+                    self.discards.push(flaw);
+                    return overload;
+                }
             }
         }
-        Ok(match overload {
-            None => (false, false),
-            Some([1]) => (true, false),
-            Some([2]) => (false, true),
-            Some([3]) => (true, true),
-            Some(_) => {
-                self.discards.push(Discard::BadOption);
-                (false, false)
-            }
-        })
     }
 
-    fn keep(&mut self, code: u8, data: &'a [u8]) {
+    fn keep(&mut self, instance: Instance<'a>) {
         if self.instances.len() < MAX_INSTANCES {
-            self.instances.push((code, data));
+            self.instances.push(instance);
         } else if self.discards.last() != Some(&Discard::Excess) {
             self.discards.push(Discard::Excess);
         }

@@ -37,6 +37,7 @@ pub const DAEMON: Daemon = Daemon {
         Bind::shared("/run/orlop/metrics"),
     ],
     processes: Processes::Own,
+    settings: &["/proc/sys/kernel/hostname"],
 };
 
 const WORKERS: [Worker; 1] =

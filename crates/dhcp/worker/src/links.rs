@@ -113,8 +113,8 @@ const PACKETS_IN_A_ROW: usize = 32;
 /// What a machine wants, addressed to the broker.
 fn requests(link: IfIndex, actions: Vec<Action>) -> impl Iterator<Item = Request> {
     actions.into_iter().map(move |action| match action {
-        Action::Send { xid, secs, broadcast, ask } => {
-            Request::Transmit(Transmission { link, xid, secs, broadcast, ask })
+        Action::Send { xid, secs, broadcast, want_mtu, ask } => {
+            Request::Transmit(Transmission { link, xid, secs, broadcast, want_mtu, ask })
         }
         Action::Configure(lease) => Request::Configure { link, lease: *lease },
         Action::Deconfigure(why) => Request::Deconfigure { link, why },

@@ -100,7 +100,7 @@ const AFTER_HELP: &str = "\
 Images are found by the digest in the spec, or by name where it has none, in folders and archives on this machine; nothing
 is ever fetched. Every blob that is read is compared with its digest. The same specs and images give the same bytes.
 
-The keys are those of LinuxKit's YAML. Not supported, and refused by name: kernel.ucode, volumes, trust, @pkg: references.
+The keys are those of LinuxKit's YAML. Not supported, and refused by name: volumes, @pkg: references.
 
   orlop-image assemble base.yml packaging/specs/dhcp.yml --name machine
   qemu-system-x86_64 -kernel target/machines/machine-kernel -initrd target/machines/machine-initrd.img \\

@@ -35,7 +35,8 @@ pub(super) fn mounts(settings: &Settings, readonly: bool) -> Result<Vec<Mount>, 
     Ok(all.into_values().collect())
 }
 
-/// Neither `/dev/shm` nor `/dev/mqueue`. `/proc` is never read-only: what may be written there, capabilities decide.
+/// Neither `/dev/shm` nor `/dev/mqueue`. `/proc` is never read-only, as LinuxKit has it; much in it asks for uid 0 only, which is why
+/// orlop-container is stricter (`kernel_files` there).
 fn defaults(readonly: bool) -> [Mount; 5] {
     let ro = if readonly { ",ro" } else { "" };
     [

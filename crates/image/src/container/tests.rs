@@ -255,7 +255,6 @@ fn linux() {
 #[test]
 fn what_cannot_work_is_refused() {
     for (what, settings, want) in [
-        ("no command", json!({"command": []}), "starts nothing"),
         ("an unknown capability", json!({"capabilities": ["CAP_NET_ADMINN"]}), "CAP_NET_ADMINN"),
         ("without its beginning", json!({"capabilities": ["KILL"]}), "KILL"),
         ("all beside another", json!({"capabilities": ["all", "CAP_KILL"]}), "unknown capability all"),

@@ -116,6 +116,45 @@ fn a_graft_keeps_everything_and_belongs_to_its_part() {
     assert_eq!(all.at("containers").unwrap().part, 3);
 }
 
+#[test]
+fn what_a_path_comes_to_is_bounded_and_not_only_what_is_written() {
+    let deep = |folders: usize| format!("{}f", "d/".repeat(folders));
+    let mut all = Filesystem::default();
+    all.put(&deep(MAX_DEPTH - 1), file("")).unwrap();
+    for bad in [deep(MAX_DEPTH), deep(2_000)] {
+        assert!(matches!(all.put(&bad, file("")), Err(BadPath::Deep(_))), "{} folders", bad.len() / 2);
+    }
+    // Links do not help.
+    let mut all = made(&[("up", Entry::link(deep(100).trim_end_matches("/f").to_owned(), 7))]);
+    assert!(matches!(all.put(&format!("up/{}", deep(100)), file("")), Err(BadPath::Deep(_))));
+
+    let most = |name: fn(usize) -> String| {
+        let mut all = Filesystem::default();
+        (0..=MAX_ENTRIES)
+            .find_map(|number| all.put(&name(number), folder()).err().map(|error| (number, error, all.len())))
+    };
+    // Each brings a folder of its own.
+    let two_each = most(|number| format!("{number}/f"));
+    assert_eq!(two_each, Some((MAX_ENTRIES / 2, BadPath::Entries, MAX_ENTRIES)));
+    let long = most(|number| format!("{number:0250}"));
+    assert_eq!(long, Some((MAX_PATHS / 250, BadPath::Paths, MAX_PATHS / 250)));
+}
+
+#[test]
+fn what_is_removed_or_replaced_makes_room() {
+    let mut all = Filesystem::default();
+    for _ in 0..2 {
+        for number in 0..MAX_PATHS / 250 {
+            all.put(&format!("{number:0250}"), file("")).unwrap();
+        }
+        all.put(&format!("{:0250}", 0), file("again")).unwrap();
+        all.clear("").unwrap();
+    }
+    all.put(&format!("a/{:0250}", 0), file("")).unwrap();
+    all.remove("a").unwrap();
+    assert_eq!(all, Filesystem::default());
+}
+
 /// Names and targets that meet each other often, and those that try to get out.
 fn word() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(vec!["a", "b", "c", ".", "..", "", "a.b"]), 1..5)

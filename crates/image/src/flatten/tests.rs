@@ -54,6 +54,32 @@ fn content(all: &Filesystem, path: &str) -> Option<String> {
 }
 
 #[test]
+fn a_small_layer_of_deep_folders_is_refused_before_it_takes_memory() {
+    let header = |path: &str, kind| {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(path.len() as u64);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mode(0o644);
+        header.set_mtime(9);
+        header.set_cksum();
+        header
+    };
+    // A path too long for a header stands in an entry of its own, GNU's.
+    let deep = format!("{}f", "d/".repeat(2_000));
+    let mut bytes = header(&deep, EntryType::GNULongName).as_bytes().to_vec();
+    bytes.extend_from_slice(deep.as_bytes());
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes.extend_from_slice(header("", FILE).as_bytes());
+    bytes.resize(bytes.len() + 1024, 0);
+    let mut all = Filesystem::default();
+    let refused = apply(&mut all, &bytes, &mut Budget::default()).unwrap_err();
+    assert!(matches!(refused, BadLayer::Path(BadPath::Deep(_))), "{refused}");
+    assert_eq!(all.len(), 0);
+}
+
+#[test]
 fn an_upper_layer_hides_and_replaces_what_lower_ones_have() {
     let base: &[_] = &[
         ("a/keep", FILE, "1"),

@@ -178,12 +178,41 @@ fn what_is_missing_is_named_with_what_there_is() {
 }
 
 #[test]
+fn what_does_nothing_is_warned_of_and_the_machine_is_built() {
+    let sample = Sample::new("nothing", "orlop.example/a:1", "{}");
+    let (machine, said) = assembled(
+        &sample,
+        "trust: {org: [linuxkit]}\nservices: [{name: idle, image: 'orlop.example/a:1', command: []}]",
+    );
+    let config: serde_json::Value =
+        serde_json::from_str(&text(&machine.unwrap(), "containers/services/idle/config.json")).unwrap();
+    assert_eq!(config["process"].get("args"), None, "as LinuxKit leaves it out");
+    let warnings: Vec<_> = said.iter().filter(|line| line.starts_with("warning")).collect();
+    assert_eq!(warnings.len(), 2, "{said:?}");
+    assert!(warnings[0].contains("trust does nothing"), "{said:?}");
+    assert!(warnings[1].contains("services[0] (idle) starts nothing"), "{said:?}");
+}
+
+#[test]
+fn a_kernel_has_its_microcode_beside_it() {
+    let sample = Sample::new("microcode", "orlop.example/k:1", "{}");
+    let kernel = |ucode| format!("kernel: {{image: 'orlop.example/k:1', binary: bin/arch, tar: none, ucode: {ucode}}}");
+    let (machine, _) = assembled(&sample, &kernel("bin/arch"));
+    assert_eq!(machine.unwrap().kernel.unwrap().microcode.as_deref(), Some(b"amd64".as_slice()));
+    let (machine, _) = assembled(&sample, &kernel("intel-ucode.cpio"));
+    assert!(machine.unwrap_err().contains("it has no file /intel-ucode.cpio"));
+}
+
+#[test]
 fn a_kernel_without_modules_is_beside_the_root() {
     let sample = Sample::new("kernel", "orlop.example/k:1", "{}");
     let (machine, _) =
         assembled(&sample, "kernel: {image: 'orlop.example/k:1', binary: bin/arch, tar: none, cmdline: quiet}");
     let machine = machine.unwrap();
-    assert_eq!(machine.kernel, Some(Kernel { binary: b"amd64".as_slice().into(), cmdline: "quiet".to_owned() }));
+    assert_eq!(
+        machine.kernel,
+        Some(Kernel { binary: b"amd64".as_slice().into(), cmdline: "quiet".to_owned(), microcode: None })
+    );
     assert!(machine.files.is_empty());
 }
 

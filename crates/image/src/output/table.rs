@@ -91,7 +91,7 @@ mod tests {
         for (path, part) in [("a", 0), ("b", 0), ("c", 1), ("d", 2)] {
             machine.files.put(path, Entry::file(vec![0; 100], 0o644, 7).of(part)).unwrap();
         }
-        machine.kernel = Some(Kernel { binary: vec![0; 1000].into(), cmdline: String::new() });
+        machine.kernel = Some(Kernel { binary: vec![0; 1000].into(), cmdline: String::new(), microcode: None });
         let path = PathBuf::from("out/x-initrd.img");
         let shares = Some(vec![50, 6, 7]);
         let written = Written { path, bytes: 70, digest: Digest::of(b""), shares };

@@ -25,7 +25,7 @@ impl Drop for Folder {
 
 fn machine() -> Machine {
     let mut machine = Machine {
-        kernel: Some(Kernel { binary: b"kernel".as_slice().into(), cmdline: "quiet".to_owned() }),
+        kernel: Some(Kernel { binary: b"kernel".as_slice().into(), cmdline: "quiet".to_owned(), microcode: None }),
         ..Machine::default()
     };
     for location in ["kernel", "services[0]"] {
@@ -95,6 +95,30 @@ fn the_kernel_is_beside_an_initrd_and_inside_an_archive() {
     let paths: Vec<_> =
         archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
     assert_eq!(paths[..3], ["boot/", "boot/cmdline", "boot/kernel"]);
+}
+
+#[test]
+fn microcode_lies_unpacked_in_front_of_the_initrd_and_beside_the_kernel_in_an_archive() {
+    let folder = Folder::new("microcode");
+    let read = |name: &str| fs::read(folder.0.join(name)).unwrap();
+    write(&machine(), Format::KernelInitrd, Packing::Gzip, &folder.base()).unwrap();
+    let plain = read("x-initrd.img");
+    let microcode: std::sync::Arc<[u8]> = b"070701 microcode".as_slice()[..13].into();
+    let mut machine = machine();
+    machine.kernel.as_mut().unwrap().microcode = Some(microcode);
+    let written = write(&machine, Format::KernelInitrd, Packing::Gzip, &folder.base()).unwrap();
+    let bytes = read("x-initrd.img");
+    assert_eq!(
+        (&bytes[..16], &bytes[16..]),
+        (&b"070701 microc\0\0\0"[..], &plain[..]),
+        "the next archive begins at a word"
+    );
+    assert_eq!(written[1].digest, Digest::of(&bytes));
+    write(&machine, Format::Tar, Packing::None, &folder.base()).unwrap();
+    let archive = read("x.tar");
+    let mut archive = tar::Archive::new(&archive[..]);
+    let mut paths = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+    assert!(paths.any(|path| path == "boot/ucode.cpio"));
 }
 
 #[test]

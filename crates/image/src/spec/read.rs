@@ -57,14 +57,10 @@ pub fn append(spec: &mut Spec, text: &str) -> Result<(), BadSpec> {
         return Err(BadSpec::Unsupported { key: "volumes", instead });
     }
     if trust.is_some() {
-        let instead = "nothing has checked it since 2021; pin images by digest (orlop-image lock) and remove it";
-        return Err(BadSpec::Unsupported { key: "trust", instead });
+        let words = "trust does nothing: no tool has checked it since 2021; what pins images is orlop-image lock";
+        spec.ignored.push(words.to_owned());
     }
     if let Some(KernelKeys { image, cmdline, binary, tar, ucode }) = kernel {
-        if ucode.is_some() {
-            let instead = "microcode is loaded from a cpio archive in front of the initrd; remove it";
-            return Err(BadSpec::Unsupported { key: "kernel.ucode", instead });
-        }
         let image = image.filter(|name| !name.is_empty()).map(|name| reference("kernel.image", &name)).transpose()?;
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
         let old = std::mem::take(&mut spec.kernel);
@@ -74,6 +70,7 @@ pub fn append(spec: &mut Spec, text: &str) -> Result<(), BadSpec> {
             binary: said(binary).or(old.binary),
             // An empty name is a statement: no archive.
             tar: tar.or(old.tar),
+            ucode: said(ucode).or(old.ucode),
         };
     }
     for (index, name) in init.into_iter().flatten().enumerate() {

@@ -54,9 +54,8 @@ fn what_is_no_spec_or_not_supported_is_refused_by_name() {
         ("an unknown key of runtime", "services: [{name: a, image: a, runtime: {mkdirs: []}}]", "mkdirs"),
         ("a value of another kind", "services: [{name: a, image: a, readonly: 3}]", "invalid boolean"),
         ("an owner that is none", "services: [{name: a, image: a, uid: -1}]", "a number or the name of a container"),
-        ("microcode", "kernel: {image: a, ucode: intel-ucode.cpio}", "kernel.ucode is a key of LinuxKit's"),
+        ("microcode that is no name", "kernel: {image: a, ucode: [x]}", "expected string scalar"),
         ("volumes", "volumes: [{name: a, format: oci}]", "volumes is a key of LinuxKit's"),
-        ("trust", "trust: {org: [linuxkit]}", "trust is a key of LinuxKit's"),
         ("a template", "init: [\"@pkg:./pkg/init\"]", "init[0]: @pkg:./pkg/init stands for"),
         ("a template of a service", "services: [{name: a, image: \"@pkg:x\"}]", "services[0].image: @pkg:x stands for"),
         ("no image's name", "init: [\"a b\"]", "init[0]: a b names no image"),
@@ -139,4 +138,22 @@ proptest! {
             prop_assert!(!error.to_string().contains('\n'), "{error}");
         }
     }
+}
+
+#[test]
+fn what_is_known_to_do_nothing_is_said_and_no_error() {
+    for (text, words) in [
+        ("trust: {org: [linuxkit]}", 1),
+        ("trust: {image: [a, b], org: []}", 1),
+        ("trust: {}", 1),
+        ("trust:", 0),
+        ("kernel: {ucode: ''}", 0),
+        ("volumes: []", 0),
+    ] {
+        let Spec { ignored, .. } = spec(&[text]).unwrap();
+        assert_eq!(ignored.len(), words, "{text}: {ignored:?}");
+        assert!(ignored.iter().all(|said| said.starts_with("trust does nothing")), "{ignored:?}");
+    }
+    let kernel = spec(&["kernel: {image: a, ucode: intel-ucode.cpio}", "kernel: {ucode: ''}"]).unwrap().kernel;
+    assert_eq!(kernel.ucode.as_deref(), Some("intel-ucode.cpio"));
 }

@@ -68,6 +68,81 @@ fn an_image_is_found_by_name_and_by_digest_in_folder_folders_and_archive() {
     }
 }
 
+/// A layout whose one name leads to `document`, which its descriptor calls `called`.
+fn one_document(test: &str, document: &serde_json::Value, called: MediaType) -> Result<(), BadImage> {
+    let sample = Sample::new(test, "orlop.example/a:1", "{}");
+    let image = sample.path.join("image");
+    let bytes = serde_json::to_vec(document).unwrap();
+    let digest = Digest::of(&bytes);
+    fs::write(image.join("blobs/sha256").join(digest.hex()), &bytes).unwrap();
+    let descriptor = serde_json::json!({"mediaType": called, "digest": digest.as_str(), "size": bytes.len(),
+        "annotations": {NAME: "orlop.example/b:1"}});
+    let index = serde_json::json!({"schemaVersion": 2, "manifests": [descriptor]});
+    fs::write(image.join("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
+    let mut store = Store::default();
+    store.add(&image).unwrap();
+    store.resolve(&Reference::parse("orlop.example/b:1").unwrap(), Platform::Amd64).map(|_| ())
+}
+
+/// The index of a sample and its manifest for amd64.
+fn documents(test: &str) -> [serde_json::Value; 2] {
+    let sample = Sample::new(test, "orlop.example/a:1", "{}");
+    let blobs = sample.path.join("image/blobs/sha256");
+    let read = |hex: &str| serde_json::from_slice(&fs::read(blobs.join(hex)).unwrap()).unwrap();
+    let index: serde_json::Value = read(sample.reference.digest.as_ref().unwrap().hex());
+    let of_amd64 = index["manifests"].as_array().unwrap().iter().find(|one| one["platform"]["architecture"] == "amd64");
+    let digest = of_amd64.unwrap()["digest"].as_str().unwrap().to_owned();
+    let manifest = read(digest.strip_prefix("sha256:").unwrap());
+    [index, manifest]
+}
+
+#[test]
+fn a_document_is_what_it_says_itself_and_not_what_its_descriptor_calls_it() {
+    let [index, manifest] = documents("itself");
+    for (what, document) in [("index", index), ("manifest", manifest)] {
+        for called in [MediaType::ImageIndex, MediaType::ImageManifest, MediaType::Other("text/plain".to_owned())] {
+            for own in [document["mediaType"].clone(), serde_json::Value::Null] {
+                let mut document = document.clone();
+                document["mediaType"] = own.clone();
+                let found = one_document("itself", &document, called.clone());
+                assert!(found.is_ok(), "{what} called {called} and itself {own}: {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_an_index_and_a_manifest_at_once_is_refused() {
+    let [index, manifest] = documents("both");
+    for (key, called) in [("layers", MediaType::ImageIndex), ("config", MediaType::ImageManifest)] {
+        let mut both = index.clone();
+        both[key] = manifest[key].clone();
+        let refused = one_document("both", &both, called).unwrap_err().to_string();
+        assert!(refused.contains("an index and a manifest at once"), "{refused}");
+    }
+    let mut both = manifest.clone();
+    both["manifests"] = serde_json::json!([]);
+    assert!(one_document("both", &both, MediaType::ImageManifest).is_err());
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_blob_or_of_the_index_is_not_waited_for() {
+    let sample = Sample::new("pipe", "orlop.example/a:1", "{}");
+    let image = sample.path.join("image");
+    let blob = image.join("blobs/sha256").join(sample.reference.digest.as_ref().unwrap().hex());
+    let pipe = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    };
+    let mut store = Store::default();
+    store.add(&image).unwrap();
+    pipe(&blob);
+    assert!(store.resolve(&sample.reference, Platform::Amd64).is_err());
+    assert!(Layout::read(&image).is_err());
+    pipe(&image.join("index.json"));
+    assert!(Store::default().add(&image).is_err());
+}
+
 #[test]
 fn a_digest_is_what_counts_and_not_the_name_in_front_of_it() {
     let sample = Sample::new("digest", "orlop.example/a:1", "{}");

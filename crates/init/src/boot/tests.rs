@@ -1,25 +1,32 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::container::Config;
+use crate::condition::Condition;
+use crate::container::{Config, Wait};
 use crate::settings::DEADLINE;
 
 fn at(millis: u64) -> Instant {
     Instant::from_nanos(millis * 1_000_000)
 }
 
-/// A machine: a word per container, `o:` onboot, `s:` service, `f:` service restarted on failure, `d:` onshutdown.
+/// A machine: a word per container, `o:` onboot, `s:` service, `f:` service restarted on failure, `w:` service that waits for
+/// a clock and `n:` one that waits for the network as well, `d:` onshutdown.
 fn machine(words: &str) -> Boot {
     let containers = words.split(' ').filter(|word| !word.is_empty()).map(|word| {
         let (list, name) = word.split_once(':').unwrap();
-        let (list, restart) = match list {
-            "o" => (List::Onboot, Restart::No),
-            "s" => (List::Services, Restart::Always),
-            "f" => (List::Services, Restart::OnFailure),
-            _ => (List::Onshutdown, Restart::No),
+        let wait = |conditions: &[Condition]| {
+            Some(Wait { conditions: conditions.iter().copied().collect(), at_most: DEADLINE })
+        };
+        let (list, restart, wait) = match list {
+            "o" => (List::Onboot, Restart::No, None),
+            "s" => (List::Services, Restart::Always, None),
+            "f" => (List::Services, Restart::OnFailure, None),
+            "w" => (List::Services, Restart::Always, wait(&[Condition::Clock])),
+            "n" => (List::Services, Restart::Always, wait(&Condition::ALL)),
+            _ => (List::Onshutdown, Restart::No, None),
         };
         let (container, _) = Container::new(list, name, &Config::default(), DEADLINE);
-        Container { restart, ..container }
+        Container { restart, wait, ..container }
     });
     Boot::new(containers.collect())
 }
@@ -233,6 +240,53 @@ fn a_resting_service_is_not_started_while_the_machine_ends() {
     assert_eq!(done(boot.handle(at(301), exited(1))), [Action::Release(1), Action::Off(Ending::Halt)]);
 }
 
+fn met(conditions: &[Condition]) -> Event {
+    Event::Met(conditions.iter().copied().collect())
+}
+
+#[test]
+fn a_service_that_waits_is_started_as_soon_as_all_of_it_is_so() {
+    use Action::{Look, ShowTimeLine, Start};
+    let mut boot = machine("s:x w:clock n:both");
+    assert_eq!(done(boot.handle(at(0), Event::Begin)), [ShowTimeLine, Start(0), Look], "one look is for all");
+    assert_eq!(done(boot.handle(at(0), met(&[Condition::Online]))), []);
+    assert_eq!(boot.records()[1].state, Outcome::Waiting);
+    assert_eq!(boot.deadline(), Some(at(100)));
+    assert_eq!(done(boot.handle(at(100), Event::Deadline)), [Look]);
+    assert_eq!(done(boot.handle(at(100), met(&[Condition::Clock]))), [Start(1)], "the network went meanwhile");
+    assert_eq!(done(boot.handle(at(200), Event::Deadline)), [Look]);
+    assert_eq!(done(boot.handle(at(200), met(&Condition::ALL))), [Start(2)]);
+    for id in [0, 1, 2] {
+        let _ = boot.handle(at(201), Event::Ready(id));
+    }
+    assert_eq!(boot.deadline(), None, "nobody looks any more");
+    let _ = boot.handle(at(300), Event::Ended(1, End::Exited(1)));
+    assert_eq!(done(boot.handle(at(550), Event::Deadline)), [Start(1)], "when it is started again it does not wait");
+}
+
+#[test]
+fn a_service_that_waits_in_vain_is_started_at_its_deadline_and_that_is_said() {
+    let mut boot = machine("n:both");
+    let _ = boot.handle(at(0), Event::Begin);
+    let mut actions = Vec::new();
+    while !actions.contains(&Action::Start(0)) {
+        let _ = boot.handle(boot.deadline().unwrap(), met(&[Condition::Online]));
+        actions = boot.handle(boot.deadline().unwrap(), Event::Deadline);
+        assert!(boot.records()[0].started_ms.is_none_or(|ms| ms == 60_000), "{:?}", boot.records());
+    }
+    assert_eq!(said(&actions), ["warning: service both has waited in vain for: clock"]);
+    assert_eq!(done(boot.handle(at(60_001), met(&Condition::ALL))), [], "it is not started twice");
+}
+
+#[test]
+fn a_machine_that_goes_off_does_not_wait_for_anything() {
+    let mut boot = machine("w:x d:z");
+    let _ = boot.handle(at(0), Event::Begin);
+    assert_eq!(done(boot.handle(at(50), Event::Asked(Ending::PowerOff))), [Action::Start(1)]);
+    assert_eq!(done(boot.handle(at(60), met(&Condition::ALL))), []);
+    assert_eq!(done(boot.handle(at(70), exited(1))), [Action::Release(1), Action::Off(Ending::PowerOff)]);
+}
+
 #[test]
 fn a_machine_without_containers_boots_and_ends() {
     let mut boot = machine("");
@@ -252,6 +306,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         id.clone().prop_map(|id| Event::Failed(id, "no".to_owned())),
         (id, any::<u8>()).prop_map(|(id, code)| Event::Ended(id, End::Exited(code))),
         Just(Event::Asked(Ending::Restart)),
+        Just(met(&[])),
+        Just(met(&Condition::ALL)),
     ]
 }
 
@@ -260,7 +316,7 @@ proptest! {
     fn in_any_order_of_events_the_machine_goes_off_once_and_what_runs_once_is_started_once(
         events in prop::collection::vec((0..70_000_u64, any_event()), 0..60)
     ) {
-        let mut boot = machine("o:a o:b s:x f:y d:z d:w");
+        let mut boot = machine("o:a o:b s:x f:y d:z d:w n:v");
         let mut actions = boot.handle(at(0), Event::Begin);
         let mut now = 0;
         for (pause, event) in events {

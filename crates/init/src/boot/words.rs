@@ -1,5 +1,7 @@
 //! What the machine is told, and what it answers.
 
+use crate::condition::Conditions;
+
 /// Which container: its place among all of them.
 pub type Id = usize;
 
@@ -14,6 +16,8 @@ pub enum Event {
     Failed(Id, String),
     /// Its first process is gone, and with it all of the container.
     Ended(Id, End),
+    /// What has come about of all that a service may wait for.
+    Met(Conditions),
     /// Somebody wants the machine to end.
     Asked(Ending),
     /// The instant of [`orlop_machine::Machine::deadline`] has come.
@@ -63,6 +67,8 @@ pub enum Action {
     Terminate(Id),
     /// Free what onboot container needed: it is over.
     Release(Id),
+    /// Look what has come about. Answered by `Met`.
+    Look,
     /// Show this on the console.
     Say(String),
     /// Write `boot.json` anew.

@@ -67,6 +67,7 @@ mod tests {
             ("the highest bit", 0x8000_0001, 60),
         ] {
             assert_eq!(u32::from(Lifetime::of_ttl(ttl)), want, "{what}");
+            assert_eq!(Lifetime::of_ttl(ttl).duration(), Duration::from_secs(want.into()), "{what}");
             assert_eq!(Lifetime::try_from(ttl).is_ok(), ttl == want, "{what}, over a channel");
         }
     }

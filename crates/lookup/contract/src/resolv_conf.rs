@@ -131,10 +131,12 @@ mod tests {
     #[test]
     fn servers_are_read_as_the_c_libraries_read_them() {
         let padded = format!("nameserver 192.0.2.1\n{}\n", " ".repeat(1000));
+        let commented = format!("{}nameserver 192.0.2.1\n", "# Made by somebody.\n".repeat(3000));
         for (what, text, want) in [
             ("nothing", "", &[][..]),
             ("one", "nameserver 192.0.2.1\n", &["192.0.2.1"]),
             ("the file of our dhcp, filled up with blanks", &padded, &["192.0.2.1"]),
+            ("behind many comments", &commented, &["192.0.2.1"]),
             ("no end of line", "nameserver 192.0.2.1", &["192.0.2.1"]),
             ("both kinds", "nameserver 2001:db8::1\nnameserver 127.0.0.53\n", &["2001:db8::1", "127.0.0.53"]),
             (

@@ -28,7 +28,7 @@ pub enum Clock {
 }
 
 /// The machine's wall clock.
-fn machine() -> Utc {
+pub(crate) fn machine() -> Utc {
     let now = clock_gettime(ClockId::Realtime);
     Utc::from_parts(now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or(0))
 }

@@ -6,7 +6,7 @@
 mod file;
 mod source;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orlop_config::ConfigError;
@@ -24,6 +24,12 @@ pub const EXAMPLE: &str = include_str!("../../../../packaging/images/ntp/ntp.tom
 /// Where servers listen (RFC 5905).
 pub const PORT: u16 = 123;
 
+/// Where servers exchange keys (RFC 8915 section 7.1).
+pub const KEY_PORT: u16 = 4460;
+
+/// Whom most systems trust, as their `ca-certificates` installs it.
+pub const DEFAULT_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// A configuration, complete and in range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -37,6 +43,8 @@ pub struct Config {
     pub deadline: Duration,
     /// Whether a single answer of several sources is never enough.
     pub strict_majority: bool,
+    /// Certificates that servers with NTS are trusted by.
+    pub nts_ca: PathBuf,
     /// Whether a kernel without Landlock is an error.
     pub require_landlock: bool,
     /// How much is logged.
@@ -51,6 +59,7 @@ impl Default for Config {
             fallback: Vec::new(),
             deadline: Duration::from_secs(15),
             strict_majority: false,
+            nts_ca: DEFAULT_CA.into(),
             require_landlock: false,
             log: Level::INFO,
         }
@@ -84,7 +93,8 @@ impl From<Config> for Loaded {
 
 impl From<File> for Config {
     fn from(file: File) -> Self {
-        let File { sources, network_sources, fallback, deadline, strict_majority, require_landlock, log } = file;
+        let File { sources, network_sources, fallback, deadline, strict_majority, nts_ca, require_landlock, log } =
+            file;
         let default = Self::default();
         Self {
             sources: sources.map_or(default.sources, |sources| sources.to_vec()),
@@ -92,6 +102,7 @@ impl From<File> for Config {
             fallback: fallback.map_or(default.fallback, |sources| sources.to_vec()),
             deadline: deadline.map_or(default.deadline, orlop_config::Seconds::duration),
             strict_majority: strict_majority.unwrap_or(default.strict_majority),
+            nts_ca: nts_ca.unwrap_or(default.nts_ca),
             require_landlock: require_landlock.unwrap_or(default.require_landlock),
             log: log.map_or(default.log, |verbosity| verbosity.0),
         }

@@ -9,6 +9,8 @@ pub mod command_line;
 pub mod config;
 pub mod control;
 pub mod facts;
+pub mod hardware;
+pub mod interruption;
 pub mod network;
 pub mod openntpd;
 pub mod serve;

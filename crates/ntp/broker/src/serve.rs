@@ -1,19 +1,24 @@
 //! The broker: opens what it needs, narrows itself, learns what its worker is restricted by, and serves it.
 
+mod choosing;
 mod equipment;
+mod exchanges;
 mod names;
 mod orders;
 mod requests;
+mod securing;
 mod server;
 
 use std::path::Path;
 
 use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
 use orlop_config::places_of;
+use orlop_lookup_contract::NameServer;
 use orlop_ntp_contract::{Notice, PROTOCOL, Request};
-use orlop_ntp_profiles::{BROKER, DAEMON};
+use orlop_ntp_profiles::{BROKER, DAEMON, KEYS_WORKER};
 use orlop_sandbox::broker::{Broker, Keep};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::log;
@@ -27,8 +32,9 @@ use crate::facts;
 use crate::settings::{Mode, Run, Settings};
 use crate::{OWN_FOLDER, state_file};
 use equipment::Equipment;
+use exchanges::Exchanges;
 use names::Names;
-use server::{Begun, Server};
+use server::{Begun, Server, Workers};
 
 /// Serves until a one-shot run has its outcome, or something ends it. Whoever waits until the daemon is ready hears that the
 /// clock is right.
@@ -40,11 +46,13 @@ pub fn run(run: Run, birth: &Birth) -> Result<Exit, Fatal> {
     in_a_loop(&DAEMON, async move {
         let mut broker = Broker::start(&DAEMON, &BROKER)?;
         let begun = Begun { started: birth.started, restarts: birth.restarts, ready: Ready::of(&mut broker) };
-        let equipment = Equipment::open(run.mode, &run.settings)?;
+        let equipment = Equipment::open(run.mode, &run.settings, &config)?;
         let watch = names::watch();
         let Confined { channel, postures, narrow } = narrow(broker, &run.settings, &config).await?;
-        let names = Names::new(&narrow, watch);
-        Server::new(run, config, begun, equipment, postures, (channel, names)).serve().await
+        let mut lookups = Optional::new(&narrow, orlop_lookup_contract::PROTOCOL);
+        let exchanges = Exchanges::new(lookups.apart(KEYS_WORKER, PROTOCOL), config.nts_ca.clone());
+        let workers = Workers { channel, names: Names::new(lookups, watch), exchanges };
+        Server::new(run, config, begun, equipment, postures, workers).serve().await
     })
 }
 
@@ -57,7 +65,7 @@ pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
     in_a_loop(&DAEMON, async move {
         let broker = Broker::start(&DAEMON, &BROKER)?;
         // Landlock needs the folders to be there.
-        let _equipment = Equipment::open(Mode::OneShot, settings)?;
+        let _equipment = Equipment::open(Mode::OneShot, settings, &config)?;
         print(&narrow(broker, settings, &config).await?.postures.show(json))?;
         Ok(Exit::Done)
     })
@@ -67,12 +75,23 @@ pub fn posture(settings: &Settings, json: bool) -> Result<Exit, Fatal> {
 async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<Confined<Notice, Request>, Fatal> {
     let own = Path::new(OWN_FOLDER);
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
+    // The file may be replaced by another one of its name.
+    let ca = config.nts_ca.parent().unwrap_or(own);
+    let secured = || config.sources.iter().filter(|source| source.conduct.nts);
     let [named, real] = &places_of(settings.path());
-    let [facts, resolv_conf, own_resolv_conf] = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new);
+    let mut read = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
+    read.extend([named.as_path(), real]);
+    if secured().next().is_some() {
+        read.extend([config.nts_ca.as_path(), ca]);
+    }
+    // Long answers of name servers, and key exchanges.
+    let mut connect = vec![NameServer::PORT];
+    connect.extend(secured().filter_map(|source| source.place.port()));
     let keep = Keep {
-        read: &[facts, resolv_conf, own_resolv_conf, named, real],
+        read: &read,
         adjust: &[],
         write: &[own, state_file::folder(), Path::new(orlop_broker::metrics::FOLDER), mock],
+        connect: &connect,
         require_landlock: config.require_landlock,
     };
     confine(broker, keep, PROTOCOL).await

@@ -19,7 +19,7 @@ use crate::OWN_FOLDER;
 use crate::settings::Mode;
 use crate::sources::Origin;
 
-pub use document::{Body, Outcome, ServerDocument, SourceDocument, StepDocument};
+pub use document::{Body, NtsDocument, Outcome, ServerDocument, SourceDocument, StepDocument};
 
 /// What the daemon does right now.
 #[derive(Debug, Clone, PartialEq, Eq)]

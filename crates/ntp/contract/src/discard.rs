@@ -15,6 +15,13 @@ orlop_wire::discards! {
     Unsynchronised = "unsynchronised",
     /// Ends in a message authentication code, for which we have no key, or in a crypto-NAK.
     Mac = "mac",
+    /// NTS was asked for, and nothing in the answer says that the server knows the keys: perhaps somebody between us answers in
+    /// its place.
+    Unprotected = "unprotected",
+    /// It claims to be protected by NTS, and is not by our keys, or answers another question.
+    Forged = "forged",
+    /// The server cannot read our cookie (NTSN). Nobody vouches for that, so it only hastens a new key exchange.
+    Nak = "nts-nak",
     /// A time stamp is missing, or it was sent before it was received.
     BadTimestamp = "bad-timestamp",
     /// Its time is before the floor, or too far after it.

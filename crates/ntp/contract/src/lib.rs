@@ -2,7 +2,7 @@
 //!
 //! The worker hears the servers and decides what the time is; the broker owns the clock. Between them pass only the values
 //! in this crate: a [`Request`] from the worker, a [`Notice`] from the broker. Their types cannot hold what no clock may be
-//! told: a [`Frequency`] never exceeds 500 ppm, a [`ServerAddr`] is a unicast address with a port, lists are bounded.
+//! told: a [`Frequency`] never exceeds 500 ppm, a [`ServerAddr`] is a unicast address with a port, or this machine's own clock, lists are bounded.
 //!
 //! Types say what is well-formed; [`Policy`] says what is allowed now: never below the floor (the time of the build), steps
 //! only in the directions and at certain occasions, within a budget that outlives the process. Only
@@ -11,6 +11,9 @@
 //! Time is [`Utc`] and [`Offset`], in whole nanoseconds; every sum is exact or saturates. A [`Timestamp`] of the protocol
 //! has no era: [`Timestamp::after`] gives it the one that begins at the floor. What survives a restart is [`State`], as text.
 //!
+//! Where a source is asked with NTS, a third process exchanges keys ([`KeyNotice`], [`KeyRequest`]) and gives them to the worker
+//! that uses them ([`Keys`]); the broker sees no key.
+//!
 //! Start at [`Request`], then [`Policy`]. Pure: no I/O, no clock, no parser of network bytes, no floating point.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
@@ -18,10 +21,13 @@
 
 mod discard;
 mod frequency;
+mod keys;
 mod mock;
+mod negotiated;
 mod notice;
 mod offset;
 mod policy;
+mod reading;
 mod request;
 mod source;
 mod state;
@@ -31,20 +37,25 @@ mod utc;
 
 pub use discard::{Counters, Discard};
 pub use frequency::Frequency;
+pub use keys::{
+    Cookie, Dates, ExchangeId, Host, KeyFailure, KeyNotice, KeyRequest, Keys, MAX_COOKIE, MAX_COOKIES, Secret,
+};
 pub use mock::MockClock;
+pub use negotiated::negotiated;
 pub use notice::{Asked, Conduct, Notice, Occasion};
 pub use offset::Offset;
 pub use policy::{Account, Permitted, Policy, Refusal, Rules};
+pub use reading::{Look, Reading};
 pub use request::{Leap, Request, Step, StepReason};
 pub use source::{Kind, PeerId, Poll, PollRange, ServerAddr, SourceConduct, SourceId};
 pub use state::{BootId, MAX_STATE, State, StateError};
-pub use status::{LastStep, PeerState, PeerStatus, Phase, Status};
+pub use status::{LastStep, NtsState, NtsStatus, PeerState, PeerStatus, Phase, Status};
 pub use timestamp::Timestamp;
 pub use utc::Utc;
 
-/// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
+/// Names this version of the conversation, and of that about keys. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Sources that an operator and the network can name together, at most: bounds memory, and the time of one look-up round.
 pub const MAX_SOURCES: usize = 16;

@@ -3,9 +3,12 @@ use core::time::Duration;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Refusal, ServerAddr, SourceConduct, SourceId, Utc};
+use crate::{
+    ExchangeId, Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Reading, Refusal, Request, ServerAddr,
+    SourceConduct, SourceId, Utc,
+};
 
-/// Everything a broker tells its worker. `Connected` comes with the socket.
+/// Everything a broker tells its worker. `Connected` comes with the socket, unless it is to a clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub enum Notice {
     /// The first message: how to behave.
@@ -29,11 +32,24 @@ pub enum Notice {
         /// The addresses; none when the name has none at present.
         servers: Bounded<ServerAddr, MAX_ADDRESSES>,
     },
-    /// The socket of the last `Connect` for this peer. Its file descriptor arrives with this message.
+    /// The socket of the last `Connect` for this peer. Its file descriptor arrives with this message. For
+    /// [`ServerAddr::CLOCK`] there is none: from now on it can be read.
     Connected {
         /// Whose socket it is.
         peer: PeerId,
         /// To which server it is connected: the peer may be another one by now.
+        server: ServerAddr,
+    },
+    /// What joins the worker to the one that exchanges keys: [`Keys`](crate::Keys) come through it. The file descriptor arrives
+    /// with this message, and takes the place of the one before.
+    Joined,
+    /// The key exchange for this source is done. Its keys are on their way, or there already.
+    Exchanged {
+        /// Whose keys they are.
+        source: SourceId,
+        /// Which exchange it was.
+        number: ExchangeId,
+        /// The one server that takes them.
         server: ServerAddr,
     },
     /// The clock was set, as the last `Step` asked, or by somebody else.
@@ -56,6 +72,13 @@ pub enum Notice {
     Offline,
     /// The clock that is kept right is this one, and not the machine's.
     MockClock(MockClock),
+    /// What the last `Read` for this peer has found.
+    Reading {
+        /// Whose it is.
+        peer: PeerId,
+        /// Both clocks.
+        reading: Reading,
+    },
 }
 
 /// How a worker keeps the time, as its operator and the machine decided.
@@ -124,8 +147,25 @@ pub enum Asked {
     /// [`Request::Synchronised`](crate::Request::Synchronised) or
     /// [`Request::Unsynchronised`](crate::Request::Unsynchronised)
     Synchronised,
-    /// [`Request::Connect`](crate::Request::Connect) for this peer
+    /// [`Request::Connect`](crate::Request::Connect) or [`Request::Read`](crate::Request::Read) for this peer
     Connect(PeerId),
+    /// [`Request::Exchange`](crate::Request::Exchange) for this source
+    Exchange(SourceId),
     /// [`Request::Report`](crate::Request::Report)
     Report,
+}
+
+impl Asked {
+    /// What a refusal of this request names.
+    #[must_use]
+    pub const fn of(request: &Request) -> Self {
+        match request {
+            Request::Step(_) => Self::Step,
+            Request::Frequency { .. } => Self::Frequency,
+            Request::Synchronised { .. } | Request::Unsynchronised => Self::Synchronised,
+            Request::Connect { peer, .. } | Request::Read { peer } => Self::Connect(*peer),
+            Request::Exchange { source, .. } => Self::Exchange(*source),
+            Request::Report(_) => Self::Report,
+        }
+    }
 }

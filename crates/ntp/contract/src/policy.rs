@@ -6,7 +6,8 @@ use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootId, Frequency, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step, StepReason, Utc,
+    BootId, Frequency, KeyFailure, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step,
+    StepReason, Utc,
 };
 
 mod account;
@@ -34,9 +35,15 @@ pub struct Policy {
     bounds: Bucket,
     connects: Bucket,
     reports: Bucket,
+    exchanges: Bucket,
     denials: Bucket,
     servers: BTreeMap<SourceId, Bounded<ServerAddr, MAX_ADDRESSES>>,
     peers: BTreeSet<PeerId>,
+    /// Sources for which keys are exchanged.
+    secured: BTreeSet<SourceId>,
+    /// Those of them that are this machine's hardware clock.
+    clocks: BTreeSet<PeerId>,
+    reads: Bucket,
 }
 
 /// A request that the policy allows. Nothing else makes one, and only one of these is ever applied.
@@ -86,10 +93,18 @@ impl Policy {
     pub const CONNECT_BURST: u32 = 64;
     /// See [`Policy::CONNECT_BURST`].
     pub const CONNECT_EVERY: Duration = Duration::from_secs(1);
+    /// Readings of the hardware clock at once, and then one each [`Policy::READ_EVERY`].
+    pub const READ_BURST: u32 = 16;
+    /// See [`Policy::READ_BURST`].
+    pub const READ_EVERY: Duration = Duration::from_secs(1);
     /// Reports at once, and then one each [`Policy::REPORT_EVERY`].
     pub const REPORT_BURST: u32 = 64;
     /// See [`Policy::REPORT_BURST`].
     pub const REPORT_EVERY: Duration = Duration::from_millis(250);
+    /// Key exchanges at once, and then one each [`Policy::EXCHANGE_EVERY`]: two for each source at a start with a wrong clock.
+    pub const EXCHANGE_BURST: u32 = 32;
+    /// See [`Policy::EXCHANGE_BURST`]. A correct worker makes one now and then, and after failures fewer and fewer.
+    pub const EXCHANGE_EVERY: Duration = Duration::from_secs(5);
     /// The kernel's largest `maxerror` (`NTP_PHASE_LIMIT`); beyond it the clock counts as unsynchronised.
     pub const MAX_ERROR: Duration = Duration::from_secs(16);
     /// How long the operator's `step` is good for.
@@ -125,9 +140,13 @@ impl Policy {
             bounds: Bucket::new(now, Self::FREQUENCY_BURST, Self::FREQUENCY_EVERY),
             connects: Bucket::new(now, Self::CONNECT_BURST, Self::CONNECT_EVERY),
             reports: Bucket::new(now, Self::REPORT_BURST, Self::REPORT_EVERY),
+            exchanges: Bucket::new(now, Self::EXCHANGE_BURST, Self::EXCHANGE_EVERY),
             denials: Bucket::new(now, Self::DENIAL_BURST, Self::DENIAL_EVERY),
             servers: BTreeMap::new(),
             peers: BTreeSet::new(),
+            secured: BTreeSet::new(),
+            clocks: BTreeSet::new(),
+            reads: Bucket::new(now, Self::READ_BURST, Self::READ_EVERY),
         }
     }
 
@@ -153,14 +172,21 @@ impl Policy {
         self.servers.insert(source, servers);
     }
 
+    /// The source is asked with NTS: keys may be exchanged for it.
+    pub fn secure(&mut self, source: SourceId) {
+        self.secured.insert(source);
+    }
+
     /// The source is gone, and with it its addresses.
     pub fn forget(&mut self, source: SourceId) {
+        self.secured.remove(&source);
         self.servers.remove(&source);
     }
 
     /// The worker is gone, and with it its sockets. Whatever it was allowed stays spent.
     pub fn worker_gone(&mut self) {
         self.peers.clear();
+        self.clocks.clear();
     }
 
     /// What a later process has to know, to be written down before a step is made.
@@ -208,7 +234,16 @@ impl Policy {
             }
             Request::Unsynchronised => take(&mut self.bounds, now),
             Request::Connect { peer, source, server } => self.connect(now, *peer, *source, *server),
+            Request::Exchange { source, at } => {
+                if !self.secured.contains(source) {
+                    return Err(Refusal::NotSecured);
+                }
+                at.map_or(Ok(()), |at| self.in_range(at))?;
+                take(&mut self.exchanges, now)
+            }
             Request::Report(_) => take(&mut self.reports, now),
+            Request::Read { peer } if self.clocks.contains(peer) => take(&mut self.reads, now),
+            Request::Read { peer: _ } => Err(Refusal::UnknownServer),
         }
     }
 
@@ -281,6 +316,11 @@ impl Policy {
         }
         take(&mut self.connects, now)?;
         self.peers.insert(peer);
+        if server.is_clock() {
+            self.clocks.insert(peer);
+        } else {
+            self.clocks.remove(&peer);
+        }
         Ok(())
     }
 
@@ -336,6 +376,12 @@ pub enum Refusal {
     /// Not one of the addresses of the source.
     #[error("not an address of this source")]
     UnknownServer,
+    /// The source is not asked with NTS.
+    #[error("this source is not asked with NTS")]
+    NotSecured,
+    /// The key exchange has failed.
+    #[error("the key exchange has failed: {0}")]
+    KeyExchange(KeyFailure),
     /// The kernel refused it.
     #[error("the kernel refused it (errno {errno})")]
     Kernel {
@@ -358,6 +404,8 @@ impl Request {
             | Self::Synchronised { .. }
             | Self::Unsynchronised
             | Self::Connect { .. }
+            | Self::Exchange { .. }
+            | Self::Read { .. }
             | Self::Report(_) => None,
         }
     }

@@ -3,7 +3,7 @@ use core::time::Duration;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{Frequency, MAX_PEERS, Occasion, Offset, PeerId, ServerAddr, SourceId, Status};
+use crate::{Frequency, MAX_PEERS, Occasion, Offset, PeerId, ServerAddr, SourceId, Status, Utc};
 
 /// Everything a worker can ask for. Each variant is one effect of the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -42,8 +42,22 @@ pub enum Request {
         /// One of the addresses that the broker told of this source.
         server: ServerAddr,
     },
+    /// Exchange keys with the server of a source that is asked with NTS. Answered by `Exchanged`, or by `Refused` with what went
+    /// wrong; the keys come another way.
+    Exchange {
+        /// The source.
+        source: SourceId,
+        /// When its certificate has to be valid. `None` is a moment when nobody has vouched for the clock: see
+        /// [`Dates::Unsure`](crate::Dates::Unsure).
+        at: Option<Utc>,
+    },
     /// How things stand, for the status and for the verdict of one-shot mode. Changes nothing.
     Report(Status),
+    /// Read the hardware clock that this peer was connected to. Answered by `Reading` or `Refused`.
+    Read {
+        /// A peer at [`ServerAddr::CLOCK`].
+        peer: PeerId,
+    },
 }
 
 /// A step of the clock.

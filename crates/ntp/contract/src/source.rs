@@ -17,33 +17,57 @@ orlop_wire::numbers! {
     PeerId below MAX_PEERS,
 }
 
-/// Where a server is: an address that one host can have, and a port.
+/// Where a server is: an address that one host can have, and a port; or in this machine, if it is no server but a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
-pub struct ServerAddr {
-    host: HostAddr,
-    port: NonZeroU16,
+pub struct ServerAddr(Where);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, MaxSize)]
+enum Where {
+    Host(HostAddr, NonZeroU16),
+    Clock,
 }
 
 impl ServerAddr {
+    /// This machine's hardware clock (PHC). It is read by the broker, and no packet goes anywhere.
+    pub const CLOCK: Self = Self(Where::Clock);
+
+    /// Whether this is [`ServerAddr::CLOCK`].
+    #[must_use]
+    pub const fn is_clock(self) -> bool {
+        matches!(self.0, Where::Clock)
+    }
+
     /// The address, or `None` when no server can be there: not the [address of one host](HostAddr), or port 0.
     #[must_use]
     pub const fn new(ip: IpAddr, port: u16) -> Option<Self> {
         match (HostAddr::new(ip), NonZeroU16::new(port)) {
-            (Some(host), Some(port)) => Some(Self { host, port }),
+            (Some(host), Some(port)) => Some(Self(Where::Host(host, port))),
             _ => None,
         }
     }
 
-    /// As the socket calls take it.
+    /// The host's address; `None` for a clock.
     #[must_use]
-    pub const fn socket_addr(self) -> SocketAddr {
-        SocketAddr::new(self.host.get(), self.port.get())
+    pub fn ip(self) -> Option<IpAddr> {
+        self.socket_addr().map(|addr| addr.ip())
+    }
+
+    /// As the socket calls take it; `None` for a clock.
+    #[must_use]
+    pub const fn socket_addr(self) -> Option<SocketAddr> {
+        match self.0 {
+            Where::Host(host, port) => Some(SocketAddr::new(host.get(), port.get())),
+            Where::Clock => None,
+        }
     }
 }
 
 impl fmt::Display for ServerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket_addr().fmt(f)
+        match self.socket_addr() {
+            Some(addr) => addr.fmt(f),
+            None => f.write_str("ptp"),
+        }
     }
 }
 
@@ -56,6 +80,8 @@ pub struct SourceConduct {
     pub prefer: bool,
     /// How often to ask.
     pub polls: PollRange,
+    /// Only with NTS (RFC 8915), and never without.
+    pub nts: bool,
 }
 
 /// What a name or an address stands for.
@@ -137,6 +163,12 @@ impl PollRange {
     /// From 64 s to 17 minutes, as RFC 5905 and the pools want it.
     pub const USUAL: Self = Self { min: Poll(6), max: Poll(10) };
 
+    /// From 16 s to 64 s: to read a clock of this machine costs nobody anything, and soon shows that the machine was paused.
+    pub const CLOCK: Self = Self { min: Poll(4), max: Poll(6) };
+
+    /// Every 64 s: for a virtual machine, which may be stopped without being told, and then finds it out at the next answer.
+    pub const OF_A_GUEST: Self = Self { min: Poll(6), max: Poll(6) };
+
     /// From `min` to `max`; `None` when that is no range.
     #[must_use]
     pub fn new(min: Poll, max: Poll) -> Option<Self> {
@@ -191,7 +223,7 @@ mod tests {
         ] {
             let addr: SocketAddr = addr.parse().unwrap();
             let server = ServerAddr::new(addr.ip(), addr.port());
-            assert_eq!(server.map(ServerAddr::socket_addr), want.then_some(addr), "{what}");
+            assert_eq!(server.and_then(ServerAddr::socket_addr), want.then_some(addr), "{what}");
         }
     }
 

@@ -5,7 +5,10 @@ use orlop_machine::Instant;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{Counters, Frequency, Leap, MAX_PEERS, Offset, PeerId, Poll, ServerAddr, SourceId, StepReason};
+use crate::{
+    Counters, Frequency, KeyFailure, Leap, MAX_PEERS, MAX_SOURCES, Offset, PeerId, Poll, ServerAddr, SourceId,
+    StepReason,
+};
 
 /// How the clock and its servers stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -36,6 +39,8 @@ pub struct Status {
     pub discards: Counters,
     /// Every server that is being asked.
     pub peers: Bounded<PeerStatus, MAX_PEERS>,
+    /// Every source that is asked with NTS.
+    pub nts: Bounded<NtsStatus, MAX_SOURCES>,
 }
 
 /// A step that was made.
@@ -159,6 +164,55 @@ impl PeerState {
             Self::Spare => "spare",
             Self::Falseticker => "falseticker",
             Self::Denied => "denied",
+        }
+    }
+}
+
+/// How a source stands that is asked with NTS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub struct NtsStatus {
+    /// Which one.
+    pub source: SourceId,
+    /// What there is.
+    pub state: NtsState,
+    /// Questions that can be asked before another one is answered.
+    pub cookies: u8,
+    /// When the keys in use were exchanged.
+    pub exchanged: Option<Instant>,
+    /// Key exchanges that have yielded keys, since the process began.
+    pub exchanges: u32,
+    /// Those that have not.
+    pub failures: u32,
+    /// Why the last one has not; nothing once one has.
+    pub failure: Option<KeyFailure>,
+}
+
+/// What there is of NTS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NtsState {
+    /// There are no keys, and the next exchange waits for its time.
+    NoKeys,
+    /// Keys are being exchanged for the first time, or again.
+    Exchanging,
+    /// There are keys, and nothing was answered yet that they protect.
+    Keyed,
+    /// The last answer was protected.
+    Protected,
+    /// The last answer was not: is it intercepted?
+    Intercepted,
+}
+
+impl NtsState {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoKeys => "no-keys",
+            Self::Exchanging => "exchanging",
+            Self::Keyed => "keyed",
+            Self::Protected => "protected",
+            Self::Intercepted => "intercepted?",
         }
     }
 }

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, Frequency, LastStep, Notice, Offset, PeerId, Request, ServerAddr, SourceId,
-    Status, Utc,
+    Asked, Conduct, Counters, Discard, Frequency, Keys, LastStep, Notice, Offset, PeerId, Request, ServerAddr,
+    SourceId, Status, Utc,
 };
 
 use crate::discipline::Discipline;
 use crate::exchange::Answer;
-use crate::packet::HEADER;
+use crate::nts::field::Unique;
+use crate::nts::session::Session;
+use crate::packet::Packet;
 use crate::peer::{Peer, Socket};
 use crate::pool::Sources;
 use rate::Rate;
@@ -22,6 +24,7 @@ mod asking;
 mod deciding;
 mod rate;
 mod reporting;
+mod securing;
 mod stage;
 mod steering;
 mod wall;
@@ -47,6 +50,8 @@ pub enum Event {
         /// Whom it should have asked.
         peer: PeerId,
     },
+    /// Keys have come from the worker that exchanges them.
+    Keys(Keys),
     /// The instant of [`Machine::deadline`] has come.
     Deadline,
 }
@@ -59,7 +64,7 @@ pub enum Action {
         /// Whom to ask.
         peer: PeerId,
         /// The whole datagram.
-        packet: [u8; HEADER],
+        packet: Vec<u8>,
     },
     /// Close the socket of the peer, if there is one.
     Close {
@@ -79,6 +84,8 @@ pub struct Client {
     online: bool,
     sources: Sources,
     peers: BTreeMap<PeerId, Peer>,
+    /// For each source that is asked with NTS.
+    sessions: BTreeMap<SourceId, Session>,
     /// Servers that are no longer asked, and when they were: they may come back under another name at once.
     left: Vec<(ServerAddr, Instant)>,
     /// When a bad server was last replaced.
@@ -115,6 +122,7 @@ impl Client {
             online: true,
             sources: Sources::default(),
             peers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             left: Vec::new(),
             replaced_at: None,
             wall: Wall::default(),
@@ -142,12 +150,7 @@ impl Client {
         self.news = true;
         match self.admit(now, peer, datagram, at) {
             Ok(Answer::Sample(sample)) => self.measured(now, peer, sample, &mut actions),
-            Ok(Answer::Kiss(kiss)) => {
-                self.discards.count(Discard::Kiss);
-                if let Some(peer) = self.peers.get_mut(&peer) {
-                    peer.kissed(now, kiss);
-                }
-            }
+            Ok(Answer::Kiss(kiss)) => self.kissed(now, peer, kiss),
             Err(discard) => self.discards.count(discard),
         }
         self.work(now, &mut actions);
@@ -158,12 +161,16 @@ impl Client {
     fn admit(&mut self, now: Instant, peer: PeerId, datagram: &[u8], at: Utc) -> Result<Answer, Discard> {
         let floor = self.conduct.ok_or(Discard::Unasked)?.floor;
         let peer = self.peers.get_mut(&peer).ok_or(Discard::Unasked)?;
+        let session = self.sessions.get_mut(&peer.source);
         let question = peer.question.ok_or(Discard::Unasked)?;
         // The clock is being set at this moment: before or after the answer came, nobody knows.
         if matches!(self.stage, Stage::Stepping(_)) {
             return Err(Discard::Stepped);
         }
-        question.answer(now, datagram, at, floor).map_err(|no| {
+        let open = |packet: &Packet<'_>, unique: &Unique| {
+            session.ok_or(Discard::Unasked)?.open(datagram, packet.extensions, unique)
+        };
+        question.answer_to(now, datagram, at, floor, open).map_err(|no| {
             if no.final_word {
                 peer.question = None;
             }
@@ -177,15 +184,19 @@ impl Client {
             Notice::Source { source, conduct } => {
                 self.sources.set(source, conduct);
                 self.reconduct(source);
+                self.secure(now, source, conduct.nts, actions);
             }
             Notice::SourceGone { source } => {
                 self.sources.remove(source);
+                self.sessions.remove(&source);
                 self.drop_peers(now, actions, |peer, _| peer.source == source);
             }
-            Notice::Addresses { source, servers } => {
-                self.sources.resolve(source, &servers);
-                self.drop_peers(now, actions, |peer, sources| !sources.lists(peer.source, peer.server));
+            Notice::Addresses { source, servers } => self.resolved(now, source, &servers, actions),
+            Notice::Exchanged { source, number, server } => {
+                let server = self.sessions.get_mut(&source).and_then(|session| session.named(now, number, server));
+                self.keyed(now, source, server, actions);
             }
+            Notice::Refused { what: Asked::Exchange(source), why } => self.not_keyed(now, source, why, actions),
             Notice::Connected { peer: id, server } => {
                 let awaits = |peer: &&mut Peer| peer.socket == Socket::Ordered && peer.server == server;
                 match self.peers.get_mut(&id).filter(awaits) {
@@ -206,8 +217,9 @@ impl Client {
             Notice::Occasion(occasion) => self.arise(now, occasion, actions),
             Notice::Online => self.came_online(now, actions),
             Notice::Offline => self.went_offline(),
-            // Whoever reads the clock has to know.
-            Notice::MockClock(_) => {}
+            Notice::Reading { peer, reading } => self.read(peer, reading, actions),
+            // Whoever has the sockets and reads the clock has to know.
+            Notice::Joined | Notice::MockClock(_) => {}
         }
     }
 
@@ -246,6 +258,12 @@ impl Machine for Client {
             }
             Event::Sent { peer, at } => self.sent(now, peer, at, &mut actions),
             Event::NotSent { peer } => self.not_sent(now, peer, &mut actions),
+            Event::Keys(keys) => {
+                self.news = true;
+                let source = keys.source;
+                let server = self.sessions.get_mut(&source).and_then(|session| session.arrived(now, keys));
+                self.keyed(now, source, server, &mut actions);
+            }
             Event::Deadline => {}
         }
         self.work(now, &mut actions);
@@ -254,7 +272,8 @@ impl Machine for Client {
 
     fn deadline(&self) -> Option<Instant> {
         self.conduct?;
-        let asking = if self.online { self.peers.values().filter_map(Peer::due).min() } else { None };
+        let exchanges = self.sessions.values().filter_map(Session::due);
+        let asking = self.peers.values().filter_map(Peer::due).chain(exchanges).min().filter(|_| self.online);
         let deadlines = [asking, self.stage.deadline(), self.discipline.deadline(), self.slew_ends, self.report_due()];
         deadlines.into_iter().flatten().min()
     }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use orlop_machine::Instant;
 use orlop_ntp_contract::{Discard, Offset, Policy, Timestamp, Utc};
 
+use crate::nts::field::{self, Unique};
 use crate::packet::{self, HEADER, Packet, VERSION};
 use crate::sample::{Sample, part};
 
@@ -37,6 +38,8 @@ pub struct Question {
     nonce: Timestamp,
     /// What the clock showed when it was sent; nothing counts before that is known.
     sent: Option<Utc>,
+    /// With NTS, another 256 of them, which an answer has to repeat under its protection.
+    unique: Option<Unique>,
 }
 
 /// What came back.
@@ -55,6 +58,8 @@ pub enum Kiss {
     Rate,
     /// DENY or RSTR: do not ask.
     Deny,
+    /// NTSN: the server cannot read our cookie (RFC 8915 section 5.7). Anybody who has seen our question can say so.
+    Nak,
     /// Another code, which means nothing for us.
     Other([u8; 4]),
 }
@@ -72,13 +77,18 @@ impl Question {
     /// A question with these random bits, which must not be zero ("unknown").
     #[must_use]
     pub const fn new(random: u64) -> Self {
-        Self { nonce: Timestamp::from_bits(if random == 0 { 1 } else { random }), sent: None }
+        Self { nonce: Timestamp::from_bits(if random == 0 { 1 } else { random }), sent: None, unique: None }
     }
 
     /// The datagram.
     #[must_use]
     pub fn packet(&self) -> [u8; HEADER] {
         packet::question(self.nonce)
+    }
+
+    /// It is protected by NTS.
+    pub(crate) const fn protect(&mut self, unique: Unique) {
+        self.unique = Some(unique);
     }
 
     /// It was sent when the clock showed this.
@@ -92,6 +102,22 @@ impl Question {
     /// # Errors
     /// Why it is not the answer.
     pub fn answer(&self, now: Instant, datagram: &[u8], received: Utc, floor: Utc) -> Result<Answer, NoAnswer> {
+        self.answer_to(now, datagram, received, floor, |_, _| Err(Discard::Unasked))
+    }
+
+    /// As [`Question::answer`]; `open` checks the protection of an answer whose question was protected, before anything that it
+    /// says is looked at.
+    ///
+    /// # Errors
+    /// As [`Question::answer`].
+    pub(crate) fn answer_to(
+        &self,
+        now: Instant,
+        datagram: &[u8],
+        received: Utc,
+        floor: Utc,
+        open: impl FnOnce(&Packet<'_>, &Unique) -> Result<(), Discard>,
+    ) -> Result<Answer, NoAnswer> {
         let stranger = |why| NoAnswer { why, final_word: false };
         let packet = Packet::parse(datagram).map_err(stranger)?;
         if packet.mode != SERVER {
@@ -107,6 +133,12 @@ impl Question {
         // A code that we cannot check may be anybody's who saw the question (CVE-2016-4953): it decides nothing.
         if packet.mac {
             return Err(stranger(Discard::Mac));
+        }
+        if let Some(unique) = &self.unique {
+            if packet.stratum == 0 && packet.reference_id == *b"NTSN" && field::repeats(packet.extensions, unique) {
+                return Ok(Answer::Kiss(Kiss::Nak));
+            }
+            open(&packet, unique).map_err(stranger)?;
         }
         let said = |why| NoAnswer { why, final_word: true };
         if packet.stratum == 0 {

@@ -7,7 +7,8 @@
 //!
 //! Covers the client side of RFC 5905 (modes 3 and 4, unicast), RFC 7822 (extension fields), RFC 8633 section 5.3 for what a
 //! question shows of us (nothing but 64 random bits). Leaves out every other mode, symmetric keys (an answer that carries a
-//! code is dropped), NTS and hardware clocks.
+//! code is dropped). RFC 8915: what passes through a key exchange, and the fields that protect questions and answers ([`nts`]); TLS is
+//! the business of another process.
 //!
 //! The filter is ntp-proto's, behind one module of ours; nothing of it is seen outside. It never steps a clock: every step is
 //! [`client`]'s, from offsets in whole nanoseconds.
@@ -27,7 +28,7 @@
 //! let _ = client.handle(boot, Event::Notice(Notice::Begin(conduct)));
 //!
 //! let source = SourceId::new(0).unwrap();
-//! let how = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL };
+//! let how = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL, nts: false };
 //! let _ = client.handle(boot, Event::Notice(Notice::Source { source, conduct: how }));
 //! let servers = ServerAddr::new([192, 0, 2, 1].into(), 123).into_iter().collect();
 //! let actions = client.handle(boot, Event::Notice(Notice::Addresses { source, servers }));
@@ -40,6 +41,7 @@
 pub mod client;
 mod discipline;
 pub mod exchange;
+pub mod nts;
 pub mod packet;
 mod peer;
 mod pool;

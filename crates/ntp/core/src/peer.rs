@@ -7,6 +7,7 @@ use orlop_machine::{Chance, Instant};
 use orlop_ntp_contract::{Offset, PeerState, Poll, PollRange, ServerAddr, SourceId, Utc};
 
 use crate::exchange::{Kiss, Question};
+use crate::nts::session::Session;
 use crate::packet::HEADER;
 use crate::sample::{Sample, part};
 
@@ -118,10 +119,11 @@ impl Peer {
         self.due = self.due.min(self.polite(now));
     }
 
-    /// When it may be asked again at the earliest.
+    /// When it may be asked again at the earliest. A clock of this machine is not bothered by being read.
     fn polite(&self, now: Instant) -> Instant {
         let least = if self.slowed { self.poll() } else { Poll::MIN };
-        self.asked_at.map_or(now, |at| at.after(least.interval())).max(now)
+        let asked_at = self.asked_at.filter(|_| !self.server.is_clock());
+        asked_at.map_or(now, |at| at.after(least.interval())).max(now)
     }
 
     /// The socket is there.
@@ -153,6 +155,12 @@ impl Peer {
         let question = Question::new(u64::from(chance.number()) << 32 | u64::from(chance.number()));
         let packet = question.packet();
         self.question = Some(question);
+        self.asked(now, chance);
+        packet
+    }
+
+    /// It is being asked, or read if it is a clock.
+    pub(crate) fn asked(&mut self, now: Instant, chance: &mut Chance) {
         self.asked_at = Some(now);
         self.reach <<= 1;
         self.burst = self.burst.saturating_sub(1);
@@ -163,7 +171,29 @@ impl Peer {
         // Nobody asks at the same moments as all others that were started together, or that were switched on together.
         let pause = self.pause();
         self.due = now.after(chance.duration(pause..=pause.saturating_add(part(pause, 16))));
-        packet
+    }
+
+    /// The datagram of the question that has just been made, under the protection of the session, if its source has one. `None`
+    /// when there is none to be had: nothing is sent without.
+    pub(crate) fn protected(
+        &mut self,
+        plain: [u8; HEADER],
+        session: Option<&mut Session>,
+        chance: &mut Chance,
+    ) -> Option<Vec<u8>> {
+        let Some(session) = session else { return Some(plain.to_vec()) };
+        match session.seal(&plain, chance) {
+            Some((packet, unique)) => {
+                if let Some(question) = &mut self.question {
+                    question.protect(unique);
+                }
+                Some(packet)
+            }
+            None => {
+                self.question = None;
+                None
+            }
+        }
     }
 
     /// Until the next question, if this one is not answered.
@@ -235,7 +265,8 @@ impl Peer {
                 self.samples.clear();
                 self.due = now.after(DENIED);
             }
-            Kiss::Other(_) => {}
+            // Nobody vouches for the first: the question counts as not answered.
+            Kiss::Nak | Kiss::Other(_) => {}
         }
     }
 

@@ -134,7 +134,7 @@ mod tests {
     fn sources(list: &[(Kind, &[u8])]) -> Sources {
         let mut sources = Sources::default();
         for (n, (kind, addresses)) in (0_u8..).zip(list) {
-            sources.set(id(n), SourceConduct { kind: *kind, prefer: false, polls: PollRange::USUAL });
+            sources.set(id(n), SourceConduct { kind: *kind, prefer: false, polls: PollRange::USUAL, nts: false });
             let addresses: Vec<ServerAddr> = addresses.iter().map(|last| server(*last)).collect();
             sources.resolve(id(n), &addresses);
         }
@@ -143,9 +143,9 @@ mod tests {
 
     fn missing(sources: &Sources, used: &[(u8, u8)]) -> Vec<(u8, u8)> {
         let used: Vec<_> = used.iter().map(|(source, last)| (id(*source), server(*last))).collect();
-        let last = |server: ServerAddr| match server.socket_addr().ip() {
-            std::net::IpAddr::V4(v4) => v4.octets()[3],
-            std::net::IpAddr::V6(_) => 0,
+        let last = |server: ServerAddr| match server.socket_addr() {
+            Some(std::net::SocketAddr::V4(v4)) => v4.ip().octets()[3],
+            Some(std::net::SocketAddr::V6(_)) | None => 0,
         };
         sources.missing(NOW, &used).into_iter().map(|(source, server)| (source.into(), last(server))).collect()
     }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Leap, Offset};
+use orlop_ntp_contract::{Leap, Offset, Reading};
 
 /// What one answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Sample {
     pub offset: Offset,
     /// Round trip to the server and back, without the time that it took there.
     pub delay: Duration,
-    /// The server's stratum, 1 to 15.
+    /// The server's stratum, 1 to 15; 0 for a clock that is no server.
     pub stratum: u8,
     /// What the server says of the end of the day.
     pub leap: Leap,
@@ -29,7 +29,26 @@ pub struct Sample {
 /// How fast an old measurement becomes worse: the largest error of two good crystals (PHI of RFC 5905 section 7.2 is 15 ppm).
 const WORSENING_PPM: u32 = 15;
 
+/// How wrong a hardware clock may be. That of a virtual machine is its host's, of which nobody tells how well it is kept.
+const OF_A_CLOCK: Duration = Duration::from_millis(1);
+
 impl Sample {
+    /// What a hardware clock says: it is primary, at no distance, and knows of no leap second.
+    #[must_use]
+    pub const fn of_clock(reading: Reading) -> Self {
+        let Reading { at, shown: _, offset, delay } = reading;
+        Self {
+            at,
+            offset,
+            delay,
+            stratum: 0,
+            leap: Leap::None,
+            root_delay: Duration::ZERO,
+            root_dispersion: OF_A_CLOCK,
+            precision: Duration::ZERO,
+        }
+    }
+
     /// The largest error that it may have `now`: half of all round trips, for they may be one-sided, and what clocks add to
     /// it (the root synchronisation distance of RFC 5905 section 11.2).
     #[must_use]

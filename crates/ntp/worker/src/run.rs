@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use orlop_machine::{Machine as _, Seed};
-use orlop_ntp_contract::{Notice, Request};
+use orlop_ntp_contract::{Keys, Notice, Request};
 use orlop_ntp_core::client::{Action, Client, Event};
 use orlop_sandbox::channel::{Received, WorkerChannel};
 use orlop_sandbox::clock;
@@ -19,7 +19,7 @@ use crate::wall::Wall;
 /// Serves until the broker is gone, and says why it ended.
 pub(crate) async fn run(context: worker::Context<Request, Notice, (BootTimer, Seed)>) -> Ended {
     let worker::Context { channel, resources: (timer, seed), posture: _ } = context;
-    let mut asking = Asking { client: Client::new(seed), peers: Peers::new(), wall: Wall::default() };
+    let mut asking = Asking { client: Client::new(seed), peers: Peers::new(), wall: Wall::default(), joint: None };
     loop {
         if let Err(ended) = asking.turn(&channel, &timer).await {
             return ended;
@@ -31,13 +31,18 @@ struct Asking {
     client: Client,
     peers: Peers,
     wall: Wall,
+    /// To the worker that exchanges keys, while there is one.
+    joint: Option<Joint>,
 }
+
+/// Nothing is said through it from here.
+type Joint = WorkerChannel<Keys, Keys>;
 
 impl Asking {
     async fn turn(&mut self, channel: &WorkerChannel<Request, Notice>, timer: &BootTimer) -> Result<(), Ended> {
         let deadline = self.client.deadline();
         // What comes before a step was made is dropped when the machine knows of the step.
-        let actions = match turn(channel, timer, deadline, |context| self.poll_peers(context)).await? {
+        let actions = match turn(channel, timer, deadline, |context| self.poll_heard(context)).await? {
             Turn::Notice(received) => self.notice(received)?,
             Turn::Heard(actions) => actions,
             Turn::Deadline => self.client.handle(clock::now(), Event::Deadline),
@@ -45,9 +50,17 @@ impl Asking {
         self.act(actions, channel).await
     }
 
-    /// Answers came: what the machine wants done about them.
-    fn poll_peers(&mut self, context: &mut Context<'_>) -> Poll<Vec<Action>> {
-        let Self { client, peers, wall } = self;
+    /// Keys or answers came: what the machine wants done about them.
+    fn poll_heard(&mut self, context: &mut Context<'_>) -> Poll<Vec<Action>> {
+        let Self { client, peers, wall, joint } = self;
+        match joint.as_ref().map(|joint| joint.poll_recv(context)) {
+            Some(Poll::Ready(Ok(Received { message, fd: _ }))) => {
+                return Poll::Ready(client.handle(clock::now(), Event::Keys(message)));
+            }
+            // It has done its work, or failed at it: the broker knows.
+            Some(Poll::Ready(Err(_))) => *joint = None,
+            Some(Poll::Pending) | None => {}
+        }
         let mut wanted = Vec::new();
         peers
             .poll(context, wall, |peer, answer, at| wanted.extend(client.receive(clock::now(), peer, answer, at)))
@@ -62,8 +75,14 @@ impl Asking {
                 return Ok(Vec::new());
             }
             (Notice::Connected { peer, .. }, Some(socket)) => self.peers.open(*peer, socket).map_err(Ended::Grant)?,
-            (Notice::Connected { .. }, None) => {
-                return Err(Ended::Grant(io::Error::other("a server without its socket")));
+            (Notice::Joined, Some(end)) => {
+                self.joint = Some(Joint::granted(end).map_err(Ended::Grant)?);
+                return Ok(Vec::new());
+            }
+            // It is read by the broker.
+            (Notice::Connected { server, .. }, None) if server.is_clock() => {}
+            (Notice::Connected { .. } | Notice::Joined, None) => {
+                return Err(Ended::Grant(io::Error::other("a server or a pair without its descriptor")));
             }
             _ => {}
         }

@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
@@ -15,6 +14,7 @@ use super::seat::Seat;
 use super::{Plan, Supervisor};
 use crate::channel::ChannelError;
 use crate::fatal::Fatal;
+use crate::joint;
 use crate::privileges;
 use crate::profile::{CHANNEL_SLOT, FIRST_REQUEST_SLOT, JOINT_SLOT, Layers, READY_SLOT, ROSTER_SLOT};
 use crate::roster::Announcer;
@@ -62,7 +62,7 @@ impl Supervisor {
         let mut joints = Vec::new();
         for place in places {
             if let Some(partner) = self.daemon.partner(*place).filter(|partner| place < partner) {
-                let (one, other) = connected()?;
+                let (one, other) = joint::pair()?;
                 refuse_descriptors(&one);
                 refuse_descriptors(&other);
                 joints.extend([(*place, one), (partner, other)]);
@@ -92,7 +92,7 @@ impl Supervisor {
         let missing = || NotStarted::Refused(io::ErrorKind::NotFound.into());
         let worker = self.daemon.workers.get(place).ok_or_else(missing)?;
         let (program, seat) = self.workers.get(place).zip(seats.get_mut(place)).ok_or_else(missing)?;
-        let (ours, theirs) = connected()?;
+        let (ours, theirs) = joint::pair()?;
         // Only our end does not wait: a worker whose log is not read yet does.
         let (log, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
         rustix::fs::fcntl_setfl(&log, OFlags::NONBLOCK).map_err(io::Error::from)?;
@@ -140,12 +140,6 @@ pub(super) enum NotStarted {
     /// The broker does not hear of it: it does not read its roster, or has closed it.
     #[error("the broker does not hear of its workers: {0}")]
     Unheard(#[source] ChannelError),
-}
-
-/// Two ends of a pair on which nobody waits in a system call.
-fn connected() -> io::Result<(OwnedFd, OwnedFd)> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
 }
 
 /// Of a worker nobody takes descriptors. Before Linux 6.16 the kernel cannot refuse them; they are dropped then, because

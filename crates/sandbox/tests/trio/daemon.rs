@@ -95,6 +95,7 @@ pub(crate) const SIMPLE: daemon::Daemon = daemon::Daemon {
     capabilities: &[],
     binds: &[],
     processes: Processes::Own,
+    settings: &[],
 };
 /// What its supervisor starts is not what its broker knows.
 static OTHER: daemon::Daemon = daemon::Daemon { workers: &OTHER_WORKERS, ..SIMPLE };

@@ -73,7 +73,7 @@ async fn serve(run: &Run, birth: &Birth, begun: Instant, forks: Option<Forks>) -
 
     let folder = [settings.as_path()];
     let (read, adjust): (&[_], &[_]) = if forks.is_some() { (&[], &folder) } else { (&folder, &[]) };
-    let keep = Keep { read, adjust, write: outputs.folders(), require_landlock: run.require_landlock };
+    let keep = Keep { read, adjust, write: outputs.folders(), connect: &[], require_landlock: run.require_landlock };
     let Confined { narrow, channel, mut postures } = confine(broker, keep, PROTOCOL).await?;
     let mut crew = forks.map(|forks| forks.attest(run.require_landlock)).transpose()?;
     crew.iter().flat_map(Crew::postures).for_each(|(name, posture)| postures.insert(name, posture.clone()));

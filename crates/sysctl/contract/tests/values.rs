@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use orlop_sysctl_contract::{
-    Class, Directory, Key, KeyError, Lock, MAX_TEXT, Name, Origin, Policy, Prefix, Problem, Refused, Rules, Skipped,
-    Step, Value, ValueError, Want, holds, is_comparable, is_in_force,
+    Class, Directory, Key, KeyError, Lock, MAX_LINE, MAX_LISTS, MAX_READING, MAX_SOURCE, MAX_TEXT, MAX_VALUE, Name,
+    Origin, Policy, Prefix, Problem, Refused, Request, Rules, STEPS_AT_ONCE, Skipped, Step, TEXT_AT_ONCE, Value,
+    ValueError, Want, holds, is_comparable, is_in_force,
 };
 use orlop_wire::{Str, decode, encode, max_size};
 
@@ -70,6 +71,9 @@ fn a_setting_holds_however_it_is_spelled_and_is_in_force_only_as_it_is_written()
         ("the number in hexadecimal", exactly("0xa"), "10\n", true, false),
         ("another number", exactly("11"), "10\n", false, false),
         ("names in another order", exactly("b a"), "a b\n", true, false),
+        ("one name, twice", exactly("a a"), "a\n", false, false),
+        ("a mask, and a group of eight digits", exactly("0,deadbeef"), "deadbeef\n", true, false),
+        ("a mask, and what the kernel would have said in full", exactly("0,f"), "f\n", false, false),
         ("at least, and more", Want::AtLeast(10), "11\n", true, true),
         ("at least, and as much", Want::AtLeast(10), "10\n", true, true),
         ("at least, and less", Want::AtLeast(10), "9\n", false, false),
@@ -154,4 +158,21 @@ fn a_number_takes_no_room_and_what_was_refused_takes_none_either() {
     assert!(policy.permit(step("the/last/page", exactly(&page))).is_ok());
     assert!(policy.permit(step("a/number", Want::AtLeast(u64::MAX))).is_ok());
     assert_eq!(policy.permit(step("one/more", exactly("1"))), Err(Refused::TooMuch));
+}
+
+#[test]
+fn bounds_are_as_large_as_their_reasons_say() {
+    for (what, bound, least) in [
+        ("the longest key and the longest value, with ` = ` between them, on a line", MAX_LINE, 255 + MAX_VALUE + 3),
+        ("a list of five thousand settings of sixty bytes in a source", MAX_SOURCE, 5_000 * 60),
+        ("the longest line in a source", MAX_SOURCE, MAX_LINE),
+        ("the largest source among all", MAX_TEXT, MAX_SOURCE),
+        ("fifty patterns through a thousand folders", MAX_LISTS, 50 * 1000),
+        ("a hundred usual lines in a notice", TEXT_AT_ONCE, 100 * 60),
+        ("two hundred usual settings in a request", STEPS_AT_ONCE, 200 * 60),
+        ("a reading, which shows when a value goes on", 2 * MAX_VALUE, MAX_READING),
+        ("the longest setting and what is said of it in a request", 2 * MAX_VALUE, max_size::<Request>()),
+    ] {
+        assert!(bound >= least, "{what}: {bound} is less than {least}");
+    }
 }

@@ -96,6 +96,17 @@ mod tests {
     }
 
     #[test]
+    fn a_line_may_be_as_long_as_allowed_and_no_longer() {
+        for (what, length, want) in [("the longest", MAX_LINE, false), ("a byte more", MAX_LINE + 1, true)] {
+            let text = vec![b'x'; length];
+            for pieces in [&[&text[..]][..], &[&text[..7], &text[7..]]] {
+                let [(_, bytes, long)] = lines(pieces).try_into().unwrap();
+                assert_eq!((bytes.len(), long), (MAX_LINE, want), "{what}");
+            }
+        }
+    }
+
+    #[test]
     fn a_long_line_is_cut_and_does_not_grow_memory() {
         let mut lines = Lines::default();
         let mut said = Vec::new();
@@ -116,6 +127,17 @@ mod tests {
             lines.feed(source, b"a\nb", true, |line| said.push((line.origin.source, line.origin.line)));
         }
         assert_eq!(said, [(0, 1), (0, 2), (1, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn what_is_left_of_a_source_that_breaks_off_is_no_part_of_the_next() {
+        let (mut lines, mut said) = (Lines::default(), Vec::new());
+        for (source, last) in [(0, false), (1, true)] {
+            lines.feed(source, b"a\nb", last, |line| {
+                said.push((line.origin.source, line.origin.line, line.bytes.to_vec()));
+            });
+        }
+        assert_eq!(said, [(0, 1, b"a".to_vec()), (1, 1, b"a".to_vec()), (1, 2, b"b".to_vec())]);
     }
 
     proptest! {

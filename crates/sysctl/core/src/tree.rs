@@ -58,6 +58,17 @@ mod tests {
     }
 
     #[test]
+    fn what_fills_the_memory_is_remembered_and_what_goes_beyond_makes_room() {
+        for (what, count, want) in [("full", MAX_NAMES - 1, true), ("one name more", MAX_NAMES, false)] {
+            let mut tree = Tree::default();
+            let folder = Directory::new("a").unwrap();
+            tree.learn(folder.clone(), names(MAX_NAMES - 1));
+            tree.learn(Directory::root(), names(count));
+            assert_eq!(tree.get(&folder).is_some(), want, "{what}");
+        }
+    }
+
+    #[test]
     fn memory_is_bounded_and_the_newest_is_known() {
         let mut tree = Tree::default();
         for number in 0..10 {

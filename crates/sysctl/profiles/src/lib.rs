@@ -35,6 +35,7 @@ pub const DAEMON: Daemon = Daemon {
     binds: &[Bind::shared("/run/orlop/sysctl"), Bind::shared("/run/orlop/metrics")],
     // Settings belong to namespaces, some of them to that of processes: these are the machine's own.
     processes: Processes::Machine,
+    settings: &[],
 };
 
 const WORKERS: [Worker; 1] =

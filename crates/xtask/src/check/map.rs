@@ -14,7 +14,7 @@ const BASE: &str = "crates";
 /// A quoted name on a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
-    /// `crates/dhcp/core`, or `src/lib.rs` behind the package it belongs to.
+    /// `crates/dhcp/core`, or `src/lib.rs` behind the package it belongs to; `src/lib.rs::a_test` is a function in it.
     Path { path: String, package: Option<String> },
     /// `cargo xtask demo`
     Task(String),
@@ -43,18 +43,25 @@ fn paths<'a>(words: &[&'a str]) -> Vec<(Option<String>, &'a str)> {
     paths.into_iter().enumerate().map(relative).collect()
 }
 
-/// The names on page `name` that do not exist.
-pub(crate) fn findings(name: &str, text: &str, exists: &dyn Fn(&str) -> bool, tasks: &[String]) -> Vec<Finding> {
+/// The names on page `name` that do not exist. `has` says whether a path is there, and in it a function of that name, if one is asked
+/// for.
+pub(crate) fn findings(
+    name: &str,
+    text: &str,
+    has: &dyn Fn(&str, Option<&str>) -> bool,
+    tasks: &[String],
+) -> Vec<Finding> {
     if text.is_empty() {
         return vec![Finding::new(name, "this page is missing or empty")];
     }
     let folder = name.rsplit_once('/').map(|(folder, _)| folder);
     let problem = |wanted| match wanted {
         Name::Path { path, package } => {
-            // A line number or an item after the file is fine: `crates/a/src/b.rs:12`.
+            // A line number after the file is fine: `crates/a/src/b.rs:12`.
             let file = path.split(':').next().unwrap_or(&path);
+            let function = path.split_once("::").map(|(_, function)| function);
             let mut bases = [BASE].into_iter().chain(package.as_deref()).chain(folder);
-            let found = exists(file) || bases.any(|base| exists(&format!("{base}/{file}")));
+            let found = has(file, function) || bases.any(|base| has(&format!("{base}/{file}"), function));
             (!found).then(|| format!("names `{path}`, which does not exist"))
         }
         Name::Task(task) => {
@@ -115,31 +122,44 @@ mod tests {
     #[test]
     fn a_name_that_does_not_exist_is_found() {
         let tasks = ["demo".to_owned()];
-        let found = findings("README.md", PAGE, &|path| path == "crates/some/core", &tasks);
+        let found = findings("README.md", PAGE, &|path, _| path == "crates/some/core", &tasks);
         assert_eq!(found, [Finding::new("README.md", "names `cargo xtask check`, which does not exist")]);
-        let found = findings("README.md", PAGE, &|_| false, &["demo".to_owned(), "check".to_owned()]);
+        let found = findings("README.md", PAGE, &|_, _| false, &["demo".to_owned(), "check".to_owned()]);
         assert_eq!(found, [Finding::new("README.md", "names `crates/some/core`, which does not exist")]);
     }
 
     #[test]
     fn a_file_may_be_named_from_its_package_on() {
         let row = "| `crates/wire` | encoding | `src/codec.rs`, `src/gone.rs` |";
-        let exists = |path: &str| ["crates/wire", "crates/wire/src/codec.rs"].contains(&path);
-        let found = findings("map", row, &exists, &[]);
+        let has = |path: &str, _: Option<&str>| ["crates/wire", "crates/wire/src/codec.rs"].contains(&path);
+        let found = findings("map", row, &has, &[]);
         assert_eq!(found, [Finding::new("map", "names `src/gone.rs`, which does not exist")]);
     }
 
     #[test]
     fn a_file_may_be_named_from_the_page_on() {
-        let exists = |path: &str| path == "crates/sandbox/src/worker.rs";
+        let has = |path: &str, _: Option<&str>| path == "crates/sandbox/src/worker.rs";
         let text = "`src/worker.rs` and `src/gone.rs`";
-        let found = findings("crates/sandbox/README.md", text, &exists, &[]);
+        let found = findings("crates/sandbox/README.md", text, &has, &[]);
         assert_eq!(found, [Finding::new("crates/sandbox/README.md", "names `src/gone.rs`, which does not exist")]);
     }
 
     #[test]
+    fn a_function_that_is_not_in_the_file_it_is_named_with_is_found() {
+        let has = |path: &str, function: Option<&str>| {
+            path == "tests/some/a.rs" && function.is_none_or(|function| function == "it_works")
+        };
+        let text = "`tests/some/a.rs`, `tests/some/a.rs:7`, `tests/some/a.rs::it_works`, `tests/some/a.rs::it_worked`";
+        let found = findings("tests/README.md", text, &has, &[]);
+        assert_eq!(
+            found,
+            [Finding::new("tests/README.md", "names `tests/some/a.rs::it_worked`, which does not exist")]
+        );
+    }
+
+    #[test]
     fn an_empty_page_is_found() {
-        assert_eq!(findings("README.md", "", &|_| true, &[]).len(), 1);
+        assert_eq!(findings("README.md", "", &|_, _| true, &[]).len(), 1);
     }
 
     #[test]

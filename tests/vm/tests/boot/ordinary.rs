@@ -66,7 +66,9 @@ fn boot() -> Option<Result<Seen>> {
         ];
         let last = Probe::speaking(Platform::Amd64, folder, "last", &steps).unwrap();
         let entry = last.entry().replace("binds: [", "binds: [\"/:/host\", \"/dev:/dev\", ");
-        (format!("onshutdown:{entry}\n"), vec![last])
+        let plain = Probe::speaking(Platform::Amd64, folder, "plain", &kernel_files()).unwrap();
+        let plains: String = PLAIN.iter().map(|(name, more)| plain.plain_entry(name, more)).collect();
+        (format!("onshutdown:{entry}{plains}\n"), vec![last, plain])
     })?;
     Some(with_another_answer_later(stage.card(0).served(0, "192.0.2.53")))
 }
@@ -173,10 +175,52 @@ fn onshutdown_runs_before_the_machine_goes_off() {
     assert!(told < said && said < ended && ended < off, "{}", seen.console);
 }
 
+/// Containers of uid 0 without CAP_SYS_ADMIN, and what their entries say.
+const PLAIN: [(&str, &str); 3] = [
+    ("plain", "capabilities: []"),
+    ("networked", "capabilities: [CAP_NET_ADMIN], net: host"),
+    ("listed", "capabilities: [], net: host, readonlyPaths: [/proc/fs]"),
+];
+
+/// What they try: files of the kernel that ask for uid 0 and for nothing else, with what stands in them anyway. The last one is read.
+fn kernel_files() -> Vec<Step> {
+    vec![
+        Step::write("/proc/sys/kernel/core_pattern", "core"),
+        Step::write("/proc/sys/kernel/modprobe", "/sbin/modprobe"),
+        Step::write("/proc/sys/vm/swappiness", "60"),
+        // Opened and not written to: the kernel would say something on the console.
+        Step::write("/proc/sysrq-trigger", ""),
+        Step::write("/sys/module/printk/parameters/time", "Y"),
+        Step::write("/proc/sys/net/ipv4/ip_default_ttl", "64"),
+        Step::read("/proc/sys/kernel/core_pattern"),
+    ]
+}
+
+#[test]
+fn a_plain_container_writes_no_file_of_the_kernel_unless_its_configuration_says_so() {
+    let Some(seen) = seen() else { return };
+    let (no, yes) = ("30", "0");
+    for ((name, _), want) in PLAIN.iter().zip([
+        [no, no, no, no, no, no, yes],
+        [no, no, no, no, no, yes, yes],
+        // The control: what LinuxKit and runc leave to every container.
+        [yes, yes, yes, yes, yes, yes, yes],
+    ]) {
+        assert_eq!(said(seen, &format!("-{name}: ")), want, "{name}\n{}", seen.console);
+    }
+}
+
 /// How the steps of the last container ended, which has `/` and `/dev`, with all that is mounted there, and may use no device.
 fn last(seen: &Seen) -> Vec<&str> {
-    let said = seen.console.lines().filter_map(|line| Some(line.split_once(" 000-probe: ")?.1));
-    said.filter_map(|line| line.strip_prefix("= ")).collect()
+    said(seen, " 000-probe: ")
+}
+
+/// How the steps of a container ended, whose lines have this in front.
+fn said<'s>(seen: &'s Seen, name: &str) -> Vec<&'s str> {
+    let said = seen.console.lines().filter_map(|line| Some(line.split_once(name)?.1));
+    // A line of the kernel's may begin where one of the container's has ended.
+    let number = |line: &'s str| line.split(|letter: char| !letter.is_ascii_digit()).next();
+    said.filter_map(|line| line.strip_prefix("= ").and_then(number)).collect()
 }
 
 #[test]

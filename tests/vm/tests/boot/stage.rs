@@ -1,7 +1,8 @@
 //! One boot: a spec, a probe's script, a network; and what was seen of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,7 +10,7 @@ use orlop_image::output::Packing;
 use orlop_image::platform::Platform;
 use orlop_image::workspace::Workspace;
 use orlop_sandbox::daemon::Daemon;
-use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Record, Step, programs};
+use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Qmp, Record, Step, programs};
 use orlop_testbed::{Folder, Running, Testbed, binaries, needs};
 
 /// A boot takes six seconds, and what a probe waits for is bounded by itself; emulated on a busy machine, ten times that.
@@ -91,9 +92,39 @@ impl Stage {
     }
 
     /// With a hardware clock that says this at power-on.
-    pub(crate) fn clock(mut self, clock: &'static str) -> Self {
+    pub(crate) fn clock(mut self, clock: &str) -> Self {
         self.emulator = self.emulator.clock(clock);
         self
+    }
+
+    /// Started as a machine's firmware would: it can be woken from a suspend.
+    pub(crate) fn by_firmware(mut self) -> Self {
+        self.emulator = self.emulator.kernel(&self.folder.0.join("machine/demo-kernel"));
+        self
+    }
+
+    /// With a socket by which it can be paused and saved.
+    pub(crate) fn controlled(mut self) -> Self {
+        let socket = self.socket();
+        self.emulator = self.emulator.controlled(&socket);
+        self
+    }
+
+    /// The emulator's side of that, once it was started.
+    pub(crate) fn control(&self) -> Qmp {
+        Qmp::connect(&self.socket()).unwrap()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.0.join("qmp")
+    }
+
+    /// Saves the machine, and has another emulator go on with it after this time.
+    pub(crate) fn restored_after(&self, mut machine: Running, pause: Duration) -> Running {
+        let saved = self.folder.0.join("saved");
+        self.control().save(&saved, &mut machine).unwrap();
+        thread::sleep(pause);
+        self.emulator.clone().from(&saved).start(Some(self.network.host())).unwrap()
     }
 
     /// With one card more, on a tap device.

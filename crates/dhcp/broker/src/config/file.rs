@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use orlop_broker::verbosity::Verbosity;
 use orlop_config::{Folder, Seconds};
-use orlop_dhcp_contract::MAX_LINKS;
+use orlop_dhcp_contract::{MAX_LINKS, ServerNet, ServerRule};
 use orlop_wire::{Bounded, InterfaceName};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::value::{Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
+use super::value::{Pattern, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass};
 use super::{Config, LinkConfig, Metric};
 use crate::client_id::ClientId;
 
@@ -21,6 +21,7 @@ pub const MAX_PATTERNS: usize = MAX_LINKS;
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct File {
     /// Which interfaces to configure.
+    #[serde(deserialize_with = "one_at_least")]
     pub interfaces: Option<Bounded<Pattern, MAX_PATTERNS>>,
     /// Which of those to leave alone all the same.
     pub deny_interfaces: Option<Bounded<Pattern, MAX_PATTERNS>>,
@@ -49,6 +50,10 @@ pub struct File {
     pub broadcast: Option<bool>,
     /// See [`LinkFile::fallback_lease`].
     pub fallback_lease: Option<Seconds<60, 604_800>>,
+    /// See [`LinkFile::allow_servers`].
+    pub allow_servers: Option<Bounded<ServerEntry, { ServerRule::MAX_NETS }>>,
+    /// See [`LinkFile::deny_servers`].
+    pub deny_servers: Option<Bounded<ServerEntry, { ServerRule::MAX_NETS }>>,
     /// The interface index is added to this one, so that the routes of two interfaces never tie.
     pub metric: Option<u32>,
     /// See [`LinkFile::use_mtu`].
@@ -61,6 +66,8 @@ pub struct File {
     pub use_routes: Option<bool>,
     /// See [`LinkFile::use_gateway`].
     pub use_gateway: Option<bool>,
+    /// See [`LinkFile::restore`].
+    pub restore: Option<bool>,
 
     /// Exceptions by interface name.
     #[serde(deserialize_with = "at_most_max_links")]
@@ -83,6 +90,10 @@ pub struct LinkFile {
     pub broadcast: Option<bool>,
     /// The lease time when a server names none.
     pub fallback_lease: Option<Seconds<60, 604_800>>,
+    /// The only servers that leases are taken from, when there is one.
+    pub allow_servers: Option<Bounded<ServerEntry, { ServerRule::MAX_NETS }>>,
+    /// Servers that no lease is taken from.
+    pub deny_servers: Option<Bounded<ServerEntry, { ServerRule::MAX_NETS }>>,
     /// The metric of this interface's routes, as it stands.
     pub metric: Option<u32>,
     /// Where the MTU goes.
@@ -95,6 +106,8 @@ pub struct LinkFile {
     pub use_routes: Option<bool>,
     /// Whether a default route is taken.
     pub use_gateway: Option<bool>,
+    /// Whether what somebody else removes of a lease in force is put back.
+    pub restore: Option<bool>,
 }
 
 impl LinkFile {
@@ -107,12 +120,15 @@ impl LinkFile {
             rapid_commit,
             broadcast,
             fallback_lease,
+            allow_servers,
+            deny_servers,
             metric,
             use_mtu,
             use_dns,
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
         } = self;
         LinkConfig {
             hostname: hostname.unwrap_or_else(|| base.hostname.clone()),
@@ -121,12 +137,17 @@ impl LinkFile {
             rapid_commit: rapid_commit.unwrap_or(base.rapid_commit),
             broadcast: broadcast.unwrap_or(base.broadcast),
             fallback_lease_secs: fallback_lease.map_or(base.fallback_lease_secs, Seconds::secs),
+            servers: ServerRule {
+                allow: allow_servers.map_or_else(|| base.servers.allow.clone(), nets),
+                deny: deny_servers.map_or_else(|| base.servers.deny.clone(), nets),
+            },
             metric: metric.map_or(base.metric, exact),
             use_mtu: use_mtu.unwrap_or(base.use_mtu),
             use_dns: use_dns.unwrap_or(base.use_dns),
             use_ntp: use_ntp.unwrap_or(base.use_ntp),
             use_routes: use_routes.unwrap_or(base.use_routes),
             use_gateway: use_gateway.unwrap_or(base.use_gateway),
+            restore: restore.unwrap_or(base.restore),
         }
     }
 }
@@ -149,12 +170,15 @@ impl From<File> for Config {
             rapid_commit,
             broadcast,
             fallback_lease,
+            allow_servers,
+            deny_servers,
             metric,
             use_mtu,
             use_dns,
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
             interface,
         } = file;
         let link = LinkFile {
@@ -164,12 +188,15 @@ impl From<File> for Config {
             rapid_commit,
             broadcast,
             fallback_lease,
+            allow_servers,
+            deny_servers,
             metric,
             use_mtu,
             use_dns,
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
         };
         let base = Self::default();
         let link = link.over(&base.link, Metric::Base);
@@ -190,9 +217,27 @@ impl From<File> for Config {
 }
 
 fn at_most_max_links<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<InterfaceName, LinkFile>, D::Error> {
-    let tables = BTreeMap::deserialize(from)?;
+    let tables: BTreeMap<InterfaceName, LinkFile> = BTreeMap::deserialize(from)?;
     if tables.len() > MAX_LINKS {
         return Err(D::Error::invalid_length(tables.len(), &&*format!("at most {MAX_LINKS} interface tables")));
     }
+    if let Some(pattern) = tables.keys().find(|name| name.as_str().contains(['*', '?', '['])) {
+        return Err(D::Error::custom(format!(
+            "a table is for one interface, by its exact name, and {pattern} is a pattern"
+        )));
+    }
     Ok(tables)
+}
+
+/// No list is the default one; a list of nothing would be a daemon that does nothing.
+fn one_at_least<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Bounded<Pattern, MAX_PATTERNS>>, D::Error> {
+    let patterns = Bounded::deserialize(from)?;
+    if patterns.is_empty() {
+        return Err(D::Error::custom("no interface at all; leave interfaces out for the default"));
+    }
+    Ok(Some(patterns))
+}
+
+fn nets(written: Bounded<ServerEntry, { ServerRule::MAX_NETS }>) -> Bounded<ServerNet, { ServerRule::MAX_NETS }> {
+    written.iter().map(|ServerEntry(net)| *net).collect()
 }

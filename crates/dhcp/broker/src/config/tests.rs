@@ -1,4 +1,4 @@
-use orlop_dhcp_contract::DomainName;
+use orlop_dhcp_contract::{DomainName, UnicastAddr};
 use orlop_sandbox::fatal::Exit;
 use proptest::prelude::*;
 
@@ -72,6 +72,14 @@ fn what_cannot_be_is_refused_with_its_line() {
         ("open set in a pattern", "interfaces = [\"eth[0\"]", 1, "`[` without its `]`"),
         ("empty identifier", "client-id = \"\"", 1, "empty client identifier"),
         ("relative folder", "resolv-conf = \"run\"", 1, "begins with /"),
+        ("a pattern of interfaces", "[interface.\"eth*\"]", 1, "by its exact name, and eth* is a pattern"),
+        ("a set of interfaces", "metric = 5\n[interface.\"eth[01]\"]", 2, "eth[01] is a pattern"),
+        ("no interface", "interfaces = []", 1, "no interface at all"),
+        ("almost bytes", "client-id = \"01:zz:00\"", 1, "pairs of hexadecimal digits"),
+        ("an address as host name", "hostname = \"192.0.2.7\"", 1, "not the name of a host"),
+        ("an underscore in the host name", "hostname = \"my_host\"", 1, "not the name of a host"),
+        ("a server that is none", "deny-servers = [\"rogue\"]", 1, "neither an IPv4 address nor a network"),
+        ("a network of 33 bits", "allow-servers = [\"10.0.0.0/33\"]", 1, "neither an IPv4 address nor a network"),
         ("impossible interface", "[interface.\"a/b\"]", 1, "not the name of an interface"),
         ("long interface", "[interface.abcdefghijklmnop]", 1, "at most 15 bytes"),
         ("control character in the class", "vendor-class = \"a\\u0007\"", 1, "printable ASCII"),
@@ -92,6 +100,30 @@ fn lists_and_tables_are_bounded() {
     assert!(told(&format!("interfaces = [{patterns}]")).contains("invalid length"));
     let tables: String = (0..=orlop_dhcp_contract::MAX_LINKS).map(|n| format!("[interface.e{n}]\n")).collect();
     assert!(told(&tables).contains("at most 128 interface tables"));
+}
+
+#[test]
+fn an_interface_has_the_servers_of_its_table_or_else_those_of_all() {
+    let config = parse(
+        "allow-servers = [\"192.0.2.1\", \"10.0.0.0/8\"]\ndeny-servers = [\"10.6.6.6\"]\n\
+         [interface.eth1]\nallow-servers = []\n[interface.eth2]\ndeny-servers = [\"198.51.100.1\"]\n",
+    )
+    .unwrap();
+    let server = |a, b, c, d| UnicastAddr::new([a, b, c, d].into()).unwrap();
+    for (link, server, want) in [
+        ("eth0", server(192, 0, 2, 1), true),
+        ("eth0", server(192, 0, 2, 2), false),
+        ("eth0", server(10, 6, 6, 6), false),
+        ("eth1", server(192, 0, 2, 2), true),
+        ("eth1", server(10, 6, 6, 6), false),
+        ("eth2", server(10, 6, 6, 6), true),
+        ("eth2", server(198, 51, 100, 1), false),
+    ] {
+        assert_eq!(config.link(link).servers.takes(server), want, "{link}: {server}");
+        assert_eq!(config.link(link).conduct(HardwareAddr([2; 6])).servers, config.link(link).servers);
+    }
+    let many = vec!["\"10.0.0.1\""; ServerRule::MAX_NETS + 1].join(",");
+    assert!(told(&format!("deny-servers = [{many}]")).contains("invalid length"));
 }
 
 #[test]
@@ -127,7 +159,7 @@ fn metrics_of_two_links_differ_unless_they_are_written_down() {
 fn the_worker_gets_the_settings_of_its_link() {
     let config = parse("rapid-commit = false\n[interface.eth1]\nclient-id = \"none\"\nbroadcast = true").unwrap();
     let mac = HardwareAddr([2, 0, 0, 0, 0, 7]);
-    let Conduct { client_id, rapid_commit, broadcast, fallback_lease_secs, told_as: _ } =
+    let Conduct { client_id, rapid_commit, broadcast, fallback_lease_secs, servers: _, told_as: _ } =
         config.link("eth0").conduct(mac);
     assert_eq!((&*client_id, rapid_commit, broadcast), (&[1, 2, 0, 0, 0, 0, 7][..], false, false));
     assert_eq!(fallback_lease_secs, 3600);

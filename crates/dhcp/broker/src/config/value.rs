@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use orlop_dhcp_contract::DomainName;
+use orlop_dhcp_contract::{DomainName, NameError, NotServers, ServerNet};
 use orlop_wire::Str;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -89,6 +89,29 @@ pub enum SendHostname {
     Name(DomainName),
 }
 
+impl SendHostname {
+    /// Tell them this name.
+    ///
+    /// # Errors
+    /// No host can be called that.
+    pub fn named(name: &str) -> Result<Self, NotAHostname> {
+        let name = DomainName::new(name).map_err(NotAHostname::Name)?;
+        if name.is_host_name() { Ok(Self::Name(name)) } else { Err(NotAHostname::Taken) }
+    }
+}
+
+/// Why a text is not the name of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAHostname {
+    /// It is no name at all.
+    #[error(transparent)]
+    Name(NameError),
+    /// It is one that others take for something else.
+    #[error("an address, a number, or a name with an underscore is not the name of a host")]
+    Taken,
+}
+
 impl<'de> Deserialize<'de> for SendHostname {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Written;
@@ -104,7 +127,7 @@ impl<'de> Deserialize<'de> for SendHostname {
             }
 
             fn visit_str<E: Error>(self, name: &str) -> Result<SendHostname, E> {
-                DomainName::new(name).map(SendHostname::Name).map_err(E::custom)
+                SendHostname::named(name).map_err(E::custom)
             }
         }
         deserializer.deserialize_any(Written)
@@ -135,6 +158,19 @@ pub enum UseMtu {
     Link,
     /// Nowhere.
     No,
+}
+
+/// A server, or a network of servers, as it is written: `192.0.2.66` or `192.0.2.0/24`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ServerEntry(pub ServerNet);
+
+impl TryFrom<String> for ServerEntry {
+    type Error = NotServers;
+
+    fn try_from(text: String) -> Result<Self, NotServers> {
+        text.parse().map(Self)
+    }
 }
 
 /// Longest vendor class that is sent: leaves room for every other option in 300 bytes.

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use orlop_broker::verbosity::Verbosity;
 use orlop_config::{Folder, Seconds};
-use orlop_dhcp_contract::{DomainName, MAX_LINKS};
-use orlop_wire::InterfaceName;
+use orlop_dhcp_contract::{MAX_LINKS, ServerRule};
+use orlop_wire::{Bounded, InterfaceName};
 use tracing::Level;
 
 use super::directive::{Directive, items};
 use crate::client_id::ClientId;
-use crate::config::{Config, File, LinkFile, MAX_PATTERNS, Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
+use crate::config::{
+    Config, File, LinkFile, MAX_PATTERNS, Pattern, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass,
+};
 
 /// A configuration while its directives are read, one after another.
 #[derive(Debug, Default)]
@@ -73,6 +75,9 @@ impl Wanted {
     }
 }
 
+/// What `whitelist` or `blacklist` names.
+type ServerList = Bounded<ServerEntry, { ServerRule::MAX_NETS }>;
+
 /// dhcpcd takes every interface when nothing says which; these are the Ethernet names of the kernel and of udev.
 const DEFAULT_INTERFACES: [&str; 2] = ["eth*", "en*"];
 
@@ -131,7 +136,7 @@ impl Draft {
                 Some(_) | None => return Err(Problem::Ignored("there are no hooks that would read it")),
             },
             "hostname" if text.is_empty() => keys.hostname = Some(SendHostname::Current),
-            "hostname" => keys.hostname = Some(SendHostname::Name(DomainName::new(text).map_err(value)?)),
+            "hostname" => keys.hostname = Some(SendHostname::named(text).map_err(value)?),
             "clientid" if text.is_empty() => keys.client_id = Some(ClientId::Mac),
             "clientid" => keys.client_id = Some(ClientId::new(text).map_err(value)?),
             "duid" => {
@@ -139,6 +144,8 @@ impl Draft {
             }
             "vendorclassid" if text.is_empty() => keys.vendor_class = None,
             "vendorclassid" => keys.vendor_class = Some(VendorClass::new(text).map_err(value)?),
+            "blacklist" => servers(text, &mut keys.deny_servers)?,
+            "whitelist" => servers(text, &mut keys.allow_servers)?,
             "broadcast" => keys.broadcast = Some(true),
             "metric" => keys.metric = Some(text.parse().map_err(value)?),
             "gateway" => keys.use_gateway = Some(true),
@@ -165,8 +172,11 @@ impl Draft {
         if everywhere.wanted.any() && !everywhere.wanted.hostname {
             file.set_hostname = file.set_hostname.or(Some(SetHostname::Never));
         }
-        let common = everywhere.wanted;
-        common.limit(&mut everywhere.keys);
+        let common_wanted = everywhere.wanted;
+        common_wanted.limit(&mut everywhere.keys);
+        let (allow, deny) = (everywhere.keys.allow_servers.clone(), everywhere.keys.deny_servers.clone());
+        complete_servers(&mut everywhere.keys, [None; 2]);
+        let common = [allow.as_ref(), deny.as_ref()];
         if file.interfaces.is_none() {
             let named = blocks.keys().map(InterfaceName::as_str);
             file.interfaces =
@@ -179,20 +189,24 @@ impl Draft {
             rapid_commit,
             broadcast,
             fallback_lease,
+            allow_servers,
+            deny_servers,
             metric,
             use_mtu,
             use_dns,
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
         } = everywhere.keys;
         let interface = blocks
             .into_iter()
             .map(|(name, Scope { mut keys, wanted })| {
                 if wanted.any() {
-                    wanted.or(common).limit(&mut keys);
+                    wanted.or(common_wanted).limit(&mut keys);
                     keys.use_mtu = keys.use_mtu.or(Some(UseMtu::Route));
                 }
+                complete_servers(&mut keys, common);
                 (name, keys)
             })
             .collect();
@@ -205,15 +219,33 @@ impl Draft {
             rapid_commit,
             broadcast,
             fallback_lease,
+            allow_servers,
+            deny_servers,
             metric,
             use_mtu,
             use_dns,
             use_ntp,
             use_routes,
             use_gateway,
+            restore,
             interface,
             ..file
         })
+    }
+}
+
+/// What a block says adds to what is said for all. dhcpcd ignores `blacklist` where there is a `whitelist`.
+fn complete_servers(keys: &mut LinkFile, common: [Option<&ServerList>; 2]) {
+    let [allow, deny] = common;
+    let more = |own: &mut Option<ServerList>, common: Option<&ServerList>| {
+        if let (Some(own), Some(common)) = (own, common) {
+            *own = common.iter().chain(own.iter()).copied().collect();
+        }
+    };
+    more(&mut keys.allow_servers, allow);
+    more(&mut keys.deny_servers, deny);
+    if keys.allow_servers.is_some() || allow.is_some() {
+        keys.deny_servers = Some(Bounded::new());
     }
 }
 
@@ -237,12 +269,23 @@ const ALWAYS_SO: &[&str] = &[
     "slaac",
 ];
 
-fn patterns(text: &str) -> Result<orlop_wire::Bounded<Pattern, MAX_PATTERNS>, Problem> {
-    items(text)
-        .take(MAX_PATTERNS)
-        .map(|item| Pattern::new(item).map_err(value))
-        .collect::<Result<Vec<_>, _>>()
-        .map(|all| all.into_iter().collect())
+fn patterns(text: &str) -> Result<Bounded<Pattern, MAX_PATTERNS>, Problem> {
+    let all = items(text).take(MAX_PATTERNS).map(|item| Pattern::new(item).map_err(value));
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    if all.is_empty() { Err(value("no interface at all")) } else { Ok(all.into_iter().collect()) }
+}
+
+/// More servers of a list: each line of it adds some. A list is only written where all of it is understood, so that what was to be
+/// refused is never half refused.
+fn servers(text: &str, list: &mut Option<ServerList>) -> Result<(), Problem> {
+    let before = list.iter().flat_map(|list| list.iter().copied()).map(Ok);
+    let all = before.chain(items(text).map(|item| ServerEntry::try_from(item.to_owned()).map_err(value)));
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    if all.len() > ServerRule::MAX_NETS {
+        return Err(Problem::Ignored("there are too many servers in this list"));
+    }
+    *list = Some(all.into_iter().collect());
+    Ok(())
 }
 
 fn deadline(text: &str) -> Result<Seconds<1, 3600>, Problem> {

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use orlop_config::ConfigError;
+use orlop_dhcp_contract::{ServerRule, UnicastAddr};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_testbed::client::LINUXKIT_DHCPCD_CONF;
 use proptest::prelude::*;
@@ -158,6 +159,16 @@ fn what_has_no_effect_is_named_once_with_its_line() {
     for (what, text, want) in [
         ("unknown", "\n# comment\nfrobnicate 7\n", "line 3: frobnicate is ignored: it has no effect on orlop-dhcp"),
         (
+            "a host name that is none",
+            "hostname my_host",
+            "line 1: hostname is ignored: its value cannot be: an address, a number, or a name with an underscore is not the name of a host",
+        ),
+        (
+            "no interface",
+            "allowinterfaces",
+            "line 1: allowinterfaces is ignored: its value cannot be: no interface at all",
+        ),
+        (
             "static address",
             "static ip_address=10.0.0.2/24",
             "line 1: static is ignored: static addresses are not supported, DHCP is used",
@@ -215,6 +226,58 @@ fn a_block_is_about_its_interface() {
 }
 
 #[test]
+fn servers_that_a_list_refuses_are_refused() {
+    let server = |last| UnicastAddr::new([192, 0, 2, last].into()).unwrap();
+    let rows: [(&str, &str, [bool; 3], [bool; 3]); 8] = [
+        ("no list", "", [true; 3], [true; 3]),
+        ("one", "blacklist 192.0.2.66", [true, true, false], [true, true, false]),
+        (
+            "several, in two lines",
+            "blacklist 192.0.2.66 10.0.0.0/8\nblacklist 192.0.2.2",
+            [true, false, false],
+            [true, false, false],
+        ),
+        ("a network", "blacklist 192.0.2.0/24", [false; 3], [false; 3]),
+        ("only one", "whitelist 192.0.2.1", [true, false, false], [true, false, false]),
+        (
+            "a blacklist beside it is ignored",
+            "blacklist 192.0.2.1\nwhitelist 192.0.2.1",
+            [true, false, false],
+            [true, false, false],
+        ),
+        (
+            "a block adds",
+            "blacklist 192.0.2.66\ninterface eth1\nblacklist 192.0.2.2",
+            [true, true, false],
+            [true, false, false],
+        ),
+        (
+            "a blacklist in a block beside a whitelist for all",
+            "whitelist 192.0.2.1\ninterface eth1\nblacklist 192.0.2.1",
+            [true, false, false],
+            [true, false, false],
+        ),
+    ];
+    for (what, text, all, block) in rows {
+        let config = conf(text);
+        for (link, want) in [("eth0", all), ("eth1", block)] {
+            let takes = [1, 2, 66].map(|last| config.link(link).servers.takes(server(last)));
+            assert_eq!(takes, want, "{what}: {link}");
+        }
+    }
+    let many = vec!["10.0.0.1"; 17].join(" ");
+    for (what, text, says) in [
+        ("a name", "blacklist rogue.example", "neither an IPv4 address nor a network"),
+        ("one of two is none", "whitelist 192.0.2.1 x", "neither an IPv4 address nor a network"),
+        ("too many", &*format!("blacklist {many}"), "too many servers"),
+    ] {
+        let Loaded { config, warnings } = understand(text, &[], "/etc");
+        assert!(warnings.len() == 1 && warnings[0].contains(says), "{what}: {warnings:?}");
+        assert_eq!(config.link("eth0").servers, ServerRule::default(), "{what}");
+    }
+}
+
+#[test]
 fn an_option_counts_more_than_a_block() {
     let directives = [Directive { line: None, word: "metric".into(), value: "7".into() }];
     let config = understand("metric 1\ninterface eth1\nmetric 2", &directives, "/etc").config;
@@ -262,7 +325,7 @@ proptest! {
     #[test]
     fn any_file_gives_a_configuration(
         lines in prop::collection::vec((
-            prop::sample::select(vec!["interface", "option", "nooption", "env", "hostname", "clientid", "timeout", "metric", "allowinterfaces", "nodhcp", "profile", "frob", "#"]),
+            prop::sample::select(vec!["interface", "option", "nooption", "env", "hostname", "clientid", "timeout", "metric", "allowinterfaces", "whitelist", "blacklist", "nodhcp", "profile", "frob", "#"]),
             "\\PC{0,12}",
         ), 0..40),
     ) {

@@ -22,7 +22,7 @@ fn unicast(last: u8) -> UnicastAddr {
 }
 
 fn transmission(ask: Ask) -> Transmission {
-    Transmission { link: IfIndex::new(2).unwrap(), xid: 0x0102_0304, secs: 5, broadcast: false, ask }
+    Transmission { link: IfIndex::new(2).unwrap(), xid: 0x0102_0304, secs: 5, broadcast: false, want_mtu: true, ask }
 }
 
 const US: u8 = 9;
@@ -40,10 +40,25 @@ fn a_discover_is_these_bytes() {
     want.extend([61, 7, 1, 2, 0, 0, 0, 0, 7]);
     want.extend([57, 2, 5, 220]);
     want.extend([80, 0]);
-    want.extend([55, 14, 121, 1, 3, 6, 12, 15, 26, 28, 42, 51, 54, 58, 59, 119]);
+    want.extend([55, 16, 121, 249, 1, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 119]);
     want.push(255);
     want.resize(300, 0);
     assert_eq!(bytes, want);
+}
+
+#[test]
+fn the_mtu_is_asked_for_only_when_the_worker_wants_it() {
+    for want_mtu in [true, false] {
+        let ask = Ask::Discover { requested: None, rapid_commit: true };
+        let bytes = message(&speaker(), &Transmission { want_mtu, ..transmission(ask) });
+        let decoded = v4::Message::decode(&mut Decoder::new(&bytes)).unwrap();
+        let Some(v4::DhcpOption::ParameterRequestList(list)) = decoded.opts().get(OptionCode::ParameterRequestList)
+        else {
+            panic!("no option 55")
+        };
+        assert_eq!(list.contains(&OptionCode::InterfaceMtu), want_mtu);
+        assert_eq!(list.len(), 15 + usize::from(want_mtu), "and nothing else changes");
+    }
 }
 
 /// RFC 2131 table 5, row by row: which fields and options a message has, and which it must not have.

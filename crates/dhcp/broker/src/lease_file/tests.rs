@@ -91,7 +91,7 @@ fn a_file_that_is_not_quite_a_lease_is_none() {
         (
             "server that is no host",
             with("server = \"192.0.2.1\"", "server = \"224.0.0.1\""),
-            syntax("not the address of one host (in 0/8, 127/8, 224/4 or 240/4)"),
+            syntax("not the address of one host (in 0/8, 127/8 or 224/4, or 255.255.255.255)"),
         ),
         (
             "times out of order",

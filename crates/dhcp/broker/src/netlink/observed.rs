@@ -18,6 +18,29 @@ use super::request::{ADDRESS_FROM_DHCP, FOR_EVER, RTM_NEWADDR, RTM_NEWROUTE};
 pub struct Observed {
     addresses: Vec<Address>,
     routes: Vec<Route>,
+    /// Routes to networks of the link that the kernel has added with an address: which one, and its source.
+    networks: Vec<(Ipv4Addr, PrefixLen, Option<Ipv4Addr>)>,
+}
+
+/// What of a footprint is not there any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The address, and with it everything.
+    pub address: bool,
+    /// The route to its network.
+    pub network: bool,
+    /// So many of its other routes.
+    pub routes: usize,
+    /// Another link has the address now.
+    pub elsewhere: bool,
+}
+
+impl Missing {
+    /// Whether all is there.
+    #[must_use]
+    pub const fn is_nothing(self) -> bool {
+        !self.address && !self.network && self.routes == 0
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +137,18 @@ impl Observed {
         }
     }
 
+    /// What of `own` is not there. Of an address that is somebody else's, its network is not ours to look after.
+    pub(super) fn missing(&self, own: &Footprint) -> Missing {
+        let address = !self.has(own.addr, own.prefix);
+        let network = (own.prefix.network(own.addr.get()), own.prefix, Some(own.addr.get()));
+        let has_network = own.prefix == PrefixLen::HOST || !own.ours || self.networks.contains(&network);
+        let has = |wanted: &&KernelRoute| {
+            self.routes_of(own.addr).any(|route| (route.route, route.metric) == (**wanted, own.metric))
+        };
+        let routes = own.routes.len().saturating_sub(own.routes.iter().filter(has).count());
+        Missing { address, network: !has_network, routes, elsewhere: false }
+    }
+
     fn routes_of(&self, addr: UnicastAddr) -> impl Iterator<Item = &Route> {
         self.routes.iter().filter(move |route| route.source == Some(addr.get()))
     }
@@ -155,7 +190,10 @@ impl Observed {
         else {
             return;
         };
-        if message.header.protocol != RouteProtocol::Dhcp || message.header.table != RouteHeader::RT_TABLE_MAIN {
+        let from_address = message.header.protocol == RouteProtocol::Kernel;
+        if !(from_address || message.header.protocol == RouteProtocol::Dhcp)
+            || message.header.table != RouteHeader::RT_TABLE_MAIN
+        {
             return;
         }
         let (mut destination, mut gateway, mut source) = (Ipv4Addr::UNSPECIFIED, None, None);
@@ -177,9 +215,20 @@ impl Observed {
             }
         }
         let Some(prefix) = PrefixLen::new(message.header.destination_prefix_length).filter(|_| on_link) else { return };
+        if from_address {
+            self.networks.push((destination, prefix, source));
+            return;
+        }
         let route = Route { route: KernelRoute { destination, prefix, gateway }, source, metric, mtu };
         if !self.routes.contains(&route) {
             self.routes.push(route);
         }
     }
+}
+
+/// Whether this message of a dump says that a link other than `link` has the address.
+pub(super) fn is_on_another(link: IfIndex, addr: UnicastAddr, frame: &Frame<'_>) -> bool {
+    let message = (frame.kind == RTM_NEWADDR).then(|| AddressMessage::parse(frame.payload).ok()).flatten();
+    let local = AddressAttribute::Local(IpAddr::V4(addr.get()));
+    message.is_some_and(|message| message.header.index != link.get() && message.attributes.contains(&local))
 }

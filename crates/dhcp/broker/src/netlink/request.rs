@@ -134,6 +134,15 @@ pub(crate) fn dump_routes() -> Request {
     Request::dump(RTM_GETROUTE, &message)
 }
 
+/// The route to the network of an address, just as the kernel adds it with the address, and removes it with it.
+pub(crate) fn network(link: IfIndex, addr: UnicastAddr, prefix: PrefixLen, metric: u32) -> Request {
+    let network = KernelRoute { destination: prefix.network(addr.get()), prefix, gateway: None };
+    let mut message = route(link, network, metric);
+    message.header.protocol = RouteProtocol::Kernel;
+    message.attributes.push(RouteAttribute::PrefSource(addr.get().into()));
+    Request::change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, &message)
+}
+
 /// All links, without their statistics.
 pub(crate) fn dump_links() -> Request {
     let mask = DefaultNla::new(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS.to_ne_bytes().to_vec());

@@ -11,6 +11,7 @@ use tracing::{Level, error, info, warn};
 
 use super::equipment::Equipment;
 use super::link::OurLink;
+use super::restore::Upkeep;
 use super::server::{Server, worker_ended};
 use super::story::Story;
 use crate::config::Pattern;
@@ -111,6 +112,7 @@ impl Server {
             since: now,
             own_mtu: None,
             story: Story::default(),
+            upkeep: Upkeep::default(),
         };
         let remembered = self.remember(&mut our, now);
         self.equipment.own.attempt(|own| our.lease_file.take_room(own));
@@ -119,6 +121,7 @@ impl Server {
             return Ok(());
         }
         let OurLink { link, config, .. } = &our;
+        self.policy.restrict(index, config.servers.clone());
         let told_as = (self.config.log >= Level::DEBUG).then(|| link.name.clone());
         let conduct = Conduct { told_as, ..config.conduct(link.hardware) };
         info!(interface = %link.name, hardware = %link.hardware, carrier = link.carrier, "looking after the interface");
@@ -171,7 +174,7 @@ impl Server {
 
     /// Puts the lease in force once more: the kernel drops the routes of an interface that is set down, and whoever sets
     /// it up again gets only the addresses back. Changes nothing where all is there.
-    fn reinstate(&mut self, index: IfIndex) {
+    pub(super) fn reinstate(&mut self, index: IfIndex) {
         let Some(our) = self.links.get_mut(&index) else { return };
         let Some(lease) = &our.lease else { return };
         let footprint = Footprint::of(&our.accepted(lease), our.route_choice());

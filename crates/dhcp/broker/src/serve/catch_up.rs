@@ -31,6 +31,7 @@ impl Server {
             self.tell_unanswered(now);
             self.add_left_alone()?;
         }
+        wakes.extend(self.look_after_leases(now));
         let outcome = match self.run.mode {
             Mode::Service => None,
             Mode::OneShot => match self.judge(now) {

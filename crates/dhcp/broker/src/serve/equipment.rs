@@ -15,7 +15,7 @@ use crate::control;
 use crate::hostname::Hostname;
 use crate::interfaces::Interfaces;
 use crate::lease_file::BootId;
-use crate::netlink::Netlink;
+use crate::netlink::{Netlink, Watch};
 use crate::publish::{self, Publisher};
 use crate::resolv_conf::{self, ResolvConf};
 use crate::selection::Selection;
@@ -27,6 +27,8 @@ use orlop_dhcp_profiles::DAEMON;
 pub(super) struct Equipment {
     pub(super) netlink: Netlink,
     pub(super) interfaces: Interfaces,
+    /// Only a service outlives the moment in which its leases are put in force.
+    pub(super) watch: Option<Watch>,
     pub(super) transmit: Transmit,
     pub(super) timer: BootTimer,
     pub(super) hostname: Hostname,
@@ -55,6 +57,10 @@ impl Equipment {
         Ok(Self {
             netlink: Netlink::open().map_err(os("cannot configure interfaces (rtnetlink)"))?,
             interfaces: Interfaces::open(selection(config)).map_err(os("cannot watch interfaces (rtnetlink)"))?,
+            watch: match mode {
+                Mode::OneShot => None,
+                Mode::Service => Some(Watch::open().map_err(os("cannot watch addresses and routes (rtnetlink)"))?),
+            },
             transmit: Transmit::open().map_err(|cause| {
                 let problem = "cannot open a packet socket";
                 if cause.kind() == io::ErrorKind::PermissionDenied {

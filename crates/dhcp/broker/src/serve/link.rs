@@ -5,6 +5,7 @@ use orlop_machine::Instant;
 use orlop_netfacts::Facts;
 use orlop_wire::{Bounded, Str};
 
+use super::restore::Upkeep;
 use super::story::Story;
 use crate::config::{LinkConfig, SendHostname, UseMtu};
 use crate::encode::Speaker;
@@ -38,6 +39,8 @@ pub(super) struct OurLink {
     pub(super) lease_file: LeaseFile,
     /// What the log has told of its way to a lease.
     pub(super) story: Story,
+    /// Whether others leave its lease as it is.
+    pub(super) upkeep: Upkeep,
 }
 
 impl OurLink {

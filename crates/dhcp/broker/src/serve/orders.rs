@@ -2,6 +2,7 @@
 
 use orlop_broker::control::Reply;
 use orlop_dhcp_contract::{Command, IfIndex, Notice};
+use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
 use tracing::{info, warn};
 
@@ -30,6 +31,9 @@ impl Server {
             }));
         }
         for link in links {
+            if command == Command::Renew {
+                self.restore_anew(link, clock::now());
+            }
             self.notify(&Notice::Command { link, command })?;
         }
         Ok(Reply::Done(()))

@@ -17,9 +17,10 @@ use tracing::{debug, error, info, warn};
 
 use super::equipment::Equipment;
 use super::link::OurLink;
+use super::restore::Upkeep;
 use super::story::Line;
 use crate::config::{Config, UseMtu};
-use crate::netlink::Footprint;
+use crate::netlink::{Footprint, next_removal};
 use crate::settings::Run;
 use crate::status::Status;
 use orlop_dhcp_profiles::DAEMON;
@@ -96,12 +97,16 @@ impl Server {
                 std::mem::forget(equipment);
                 return Ok(exit);
             }
-            let Equipment { interfaces, timer, control, .. } = &mut self.equipment;
+            let Equipment { interfaces, watch, timer, control, .. } = &mut self.equipment;
             tokio::select! {
                 received = self.channel.recv() => self.request(received.map_err(worker_ended)?.message)?,
                 event = interfaces.next() => {
                     let event = event.map_err(|cause| Fatal::os("cannot watch the interfaces", cause))?;
                     self.link_event(event)?;
+                }
+                removed = next_removal(watch) => {
+                    let removed = removed.map_err(|cause| Fatal::os("cannot watch addresses and routes", cause))?;
+                    self.removed(&removed, clock::now());
                 }
                 call = next_order(control) => {
                     let Call { order, caller } = call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
@@ -225,6 +230,9 @@ impl Server {
             info!(interface = %name, address = %lease.addr, server = %lease.server, seconds, "lease extended");
         }
         self.policy.applied(index, &lease);
+        if our.lease.as_ref().is_none_or(|old| old.addr != lease.addr) {
+            our.upkeep = Upkeep::default();
+        }
         our.lease = Some(lease);
         our.refused = None;
         our.story.end();

@@ -44,7 +44,7 @@ fn send(client: &Host, asks: Vec<Ask>) -> Result<Vec<Result<(), String>>> {
         Ok(asks
             .into_iter()
             .map(|ask| {
-                let transmission = Transmission { link, xid: 7, secs: 1, broadcast: false, ask };
+                let transmission = Transmission { link, xid: 7, secs: 1, broadcast: false, want_mtu: true, ask };
                 transmit.send(&eth0, &speaker, &transmission).map_err(|error| error.to_string())
             })
             .collect())

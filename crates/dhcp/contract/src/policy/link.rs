@@ -2,7 +2,7 @@ use orlop_machine::{Bucket, Instant};
 
 use super::servers::Servers;
 use super::spend;
-use crate::{Ask, Denied, Lease, Policy, Term, Transmission, UnicastAddr};
+use crate::{Ask, Denied, Lease, Policy, ServerRule, Term, Transmission, UnicastAddr};
 
 /// What the broker itself has seen of one link: what it sent there, and what it put in force. What a worker said earlier does
 /// not count.
@@ -13,6 +13,7 @@ pub(super) struct Link {
     declines: Bucket,
     pub(super) reports: Bucket,
     servers: Servers,
+    rule: ServerRule,
     /// What the messages since the last lease allow a lease to be.
     awaited: Awaited,
     /// Of a lease that was permitted and is not in force: another host may turn out to have its address.
@@ -61,11 +62,16 @@ impl Link {
             declines: Bucket::new(now, Policy::DECLINE_BURST, Policy::DECLINE_EVERY),
             reports: Bucket::new(now, Policy::REPORT_BURST, Policy::REPORT_EVERY),
             servers: Servers::new(now, in_force.map(|held| held.server)),
+            rule: ServerRule::default(),
             awaited: Awaited::Nothing,
             declinable: None,
             in_force,
             released: false,
         }
+    }
+
+    pub(super) fn restrict(&mut self, rule: ServerRule) {
+        self.rule = rule;
     }
 
     pub(super) fn applied(&mut self, lease: &Lease) {
@@ -79,7 +85,7 @@ impl Link {
     }
 
     pub(super) fn transmit(&mut self, now: Instant, transmission: &Transmission) -> Result<(), Denied> {
-        let Transmission { link: _, xid: _, secs, broadcast: _, ask } = transmission;
+        let Transmission { link: _, xid: _, secs, broadcast: _, want_mtu: _, ask } = transmission;
         if *secs == 0 {
             return Err(Denied::ZeroSecs);
         }
@@ -147,6 +153,9 @@ impl Link {
         // However young the worker says that the lease is.
         if now.since(sent) > Policy::MAX_AGE {
             return Err(Denied::NotAsked);
+        }
+        if !self.rule.takes(lease.server) {
+            return Err(Denied::DeniedServer);
         }
         spend(&mut self.configurations, now)?;
         self.servers.admit(now, lease.server, asked)?;

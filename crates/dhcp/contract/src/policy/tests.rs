@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Ask, Counters, Phase, PrefixLen, Progress, Term, UnicastAddr, Withdrawal};
+use crate::{Ask, Counters, Phase, PrefixLen, Progress, ServerRule, Term, UnicastAddr, Withdrawal};
 
 fn at(secs: u64) -> Instant {
     Instant::from_nanos(0).after(Duration::from_secs(secs))
@@ -26,7 +26,7 @@ fn lease(addr: UnicastAddr, from: Instant) -> Lease {
 }
 
 fn send(ask: Ask) -> Request {
-    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, ask })
+    Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, want_mtu: true, ask })
 }
 
 fn configure(lease: &Lease) -> Request {
@@ -80,6 +80,31 @@ fn a_lease_needs_a_request_that_it_can_answer() {
         }
         assert_eq!(verdict(&mut policy, at(2), configure(&lease(leased, at(1)))), want, "{what}");
     }
+}
+
+#[test]
+fn a_lease_of_a_server_that_the_operator_refuses_is_denied_whatever_the_worker_says() {
+    let rule = |allow: &str, deny: &str| ServerRule {
+        allow: allow.parse().into_iter().collect(),
+        deny: deny.parse().into_iter().collect(),
+    };
+    for (what, rule, server, want) in [
+        ("no rule", rule("", ""), 66, Ok(())),
+        ("denied", rule("", "192.0.2.66"), 66, Err(Denied::DeniedServer)),
+        ("another is denied", rule("", "192.0.2.66"), 1, Ok(())),
+        ("not allowed", rule("192.0.2.1", ""), 66, Err(Denied::DeniedServer)),
+        ("allowed", rule("192.0.2.1", ""), 1, Ok(())),
+    ] {
+        let mut policy = ours(None);
+        policy.restrict(eth0(), rule);
+        assert_eq!(verdict(&mut policy, at(1), select(9, server)), Ok(()), "{what}");
+        assert_eq!(verdict(&mut policy, at(2), configure(&lease_from(server, 9, at(1)))), want, "{what}");
+    }
+    // A rule for a link that is not ours is for nobody.
+    let mut policy = ours(None);
+    policy.restrict(IfIndex::new(9).unwrap(), rule("", "192.0.2.1"));
+    assert_eq!(verdict(&mut policy, at(1), select(9, 1)), Ok(()));
+    assert_eq!(verdict(&mut policy, at(2), configure(&lease_from(1, 9, at(1)))), Ok(()));
 }
 
 #[test]
@@ -326,7 +351,7 @@ fn withdrawing_needs_something_in_force() {
 #[test]
 fn a_message_without_secs_is_refused() {
     let ask = Ask::Discover { requested: None, rapid_commit: false };
-    let zero = Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 0, broadcast: false, ask });
+    let zero = Request::Transmit(Transmission { link: eth0(), xid: 7, secs: 0, broadcast: false, want_mtu: true, ask });
     assert_eq!(verdict(&mut ours(None), at(1), zero), Err(Denied::ZeroSecs));
 }
 

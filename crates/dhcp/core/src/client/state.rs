@@ -5,6 +5,8 @@ use core::time::Duration;
 use orlop_dhcp_contract::{Lease, Phase, Term, UnicastAddr};
 use orlop_machine::Instant;
 
+use crate::message::Reply;
+
 /// Where the client stands.
 #[derive(Debug)]
 pub(super) enum State {
@@ -12,8 +14,8 @@ pub(super) enum State {
     NoCarrier,
     /// Waiting before the next start.
     Init { until: Instant },
-    /// DHCPDISCOVER sent.
-    Selecting { exchange: Exchange },
+    /// DHCPDISCOVER sent. `held` is an offer of a server that has failed before: taken when no other comes in time.
+    Selecting { exchange: Exchange, held: Option<Offer> },
     /// DHCPREQUEST for `offer` sent.
     Requesting { exchange: Exchange, offer: Offer },
     /// DHCPREQUEST for the address of before sent.
@@ -32,10 +34,12 @@ pub(super) enum State {
 }
 
 /// An offer that was taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Offer {
     pub(super) addr: UnicastAddr,
     pub(super) server: UnicastAddr,
+    /// All that it said, for what its ACK does not repeat.
+    pub(super) reply: Box<Reply>,
 }
 
 /// Messages that await one answer, under one `xid`.
@@ -52,11 +56,13 @@ pub(super) struct Exchange {
     pub(super) last_sent: Option<Instant>,
     /// When to try again.
     pub(super) retry_at: Instant,
+    /// Whether the latest message asks for the MTU.
+    pub(super) want_mtu: bool,
 }
 
 impl Exchange {
     pub(super) fn new(xid: u32, now: Instant) -> Self {
-        Self { xid, began: now, attempts: 0, first_sent: None, last_sent: None, retry_at: now }
+        Self { xid, began: now, attempts: 0, first_sent: None, last_sent: None, retry_at: now, want_mtu: true }
     }
 
     /// Goes on under another `xid`, so that an answer can only be to what is sent from here on.
@@ -89,7 +95,7 @@ impl State {
     /// The exchange that awaits an answer.
     pub(super) fn exchange(&self) -> Option<&Exchange> {
         match self {
-            Self::Selecting { exchange }
+            Self::Selecting { exchange, .. }
             | Self::Requesting { exchange, .. }
             | Self::Rebooting { exchange, .. }
             | Self::Renewing { exchange, .. }
@@ -101,7 +107,7 @@ impl State {
     /// The same, to count what was sent.
     pub(super) fn exchange_mut(&mut self) -> Option<&mut Exchange> {
         match self {
-            Self::Selecting { exchange }
+            Self::Selecting { exchange, .. }
             | Self::Requesting { exchange, .. }
             | Self::Rebooting { exchange, .. }
             | Self::Renewing { exchange, .. }
@@ -131,7 +137,7 @@ impl State {
         match self {
             Self::NoCarrier | Self::Applying { .. } | Self::Released => None,
             Self::Init { until } => Some(*until),
-            Self::Selecting { exchange }
+            Self::Selecting { exchange, .. }
             | Self::Requesting { exchange, .. }
             | Self::Rebooting { exchange, .. }
             | Self::Rebinding { exchange, .. } => Some(exchange.retry_at),

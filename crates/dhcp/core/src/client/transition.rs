@@ -1,13 +1,17 @@
 //! How each event moves the machine.
 
-use orlop_dhcp_contract::{Ask, Discard, Lease, Policy, Refusal, Remembered, Withdrawal};
+use orlop_dhcp_contract::{Ask, Discard, Lease, Policy, Refusal, Remembered, UnicastAddr, Withdrawal};
 use orlop_machine::Instant;
 
-use super::acceptance::{Verdict, judge};
+use super::acceptance::{Rules, Verdict, judge};
 use super::retransmit::{self, DECLINE_WAIT, REBOOT_ATTEMPTS, REQUEST_ATTEMPTS};
+use super::speak::Header;
 use super::state::{Exchange, Offer, State, rebind_at, renew_at};
 use super::{Action, CARRIER_DEBOUNCE, Carrier, Client};
 use crate::message::Reply;
+
+/// Servers that are remembered as having failed: more do not answer on one network.
+const MAX_FAILED: usize = 4;
 
 impl Client {
     /// Does what is due by `now` whatever the event: leases end, the carrier is lost or back.
@@ -36,6 +40,7 @@ impl Client {
                 self.state = State::NoCarrier;
                 // Another network may answer otherwise.
                 self.broadcast = self.conduct.broadcast;
+                self.failed.clear();
             }
             // The broker's answer comes first, and soon.
             (State::Applying { .. }, Carrier::Down)
@@ -105,8 +110,13 @@ impl Client {
         }
         match &self.state {
             State::Init { .. } => self.begin(now, out),
-            State::Requesting { exchange, .. } if exchange.attempts >= REQUEST_ATTEMPTS => {
+            State::Requesting { exchange, offer } if exchange.attempts >= REQUEST_ATTEMPTS => {
+                self.came_to_nothing(offer.server);
                 self.start_over(now, out);
+            }
+            State::Selecting { held: Some(offer), .. } => {
+                let offer = offer.clone();
+                self.request(now, offer, out);
             }
             State::Rebooting { exchange, .. } if exchange.attempts >= REBOOT_ATTEMPTS => self.discover(now, out),
             State::Bound { lease } if rebind_at(lease.term).is_some_and(|t2| now >= t2) => self.rebind(now, out),
@@ -133,9 +143,10 @@ impl Client {
 
     /// A reply that is ours to judge.
     pub(super) fn answer(&mut self, now: Instant, reply: &Reply, out: &mut Vec<Action>) {
-        match judge(&self.state, reply, &self.conduct) {
+        let held = self.kept.as_ref().map(|kept| &kept.lease);
+        match judge(&self.state, reply, Rules { conduct: &self.conduct, held, by_name: self.by_name }) {
             Err(discard) => self.discards.count(discard),
-            Ok(Verdict::Offered(offer)) => self.request(now, offer, out),
+            Ok(Verdict::Offered(offer)) => self.choose(now, offer, out),
             // An answer so late that the lease is over, or that the broker would take it for a replay.
             Ok(Verdict::Granted(lease)) if lease.term.expires_at().is_some_and(|end| end <= now) => {
                 self.discards.count(Discard::BadLeaseTime);
@@ -160,7 +171,11 @@ impl Client {
     /// DHCPNAK: what it refuses is not ours any more.
     fn denied(&mut self, now: Instant, out: &mut Vec<Action>) {
         let refused = match &self.state {
-            State::Requesting { offer, .. } => Some(offer.addr),
+            State::Requesting { offer, .. } => {
+                let (addr, server) = (offer.addr, offer.server);
+                self.came_to_nothing(server);
+                Some(addr)
+            }
             State::Rebooting { wanted, .. } => Some(*wanted),
             State::NoCarrier
             | State::Init { .. }
@@ -188,6 +203,7 @@ impl Client {
             let lease = lease.clone();
             self.kept = None;
             self.strikes = 0;
+            self.failed.clear();
             self.by_name = false;
             self.state = State::Bound { lease };
         }
@@ -204,7 +220,7 @@ impl Client {
             Refusal::Conflict { .. } => {
                 if self.carrier != Carrier::Down {
                     let xid = self.chance.number();
-                    self.send(now, xid, 1, false, Ask::Decline { requested: addr, server }, out);
+                    self.send(now, Header::statement(xid), Ask::Decline { requested: addr, server }, out);
                 }
                 if self.kept.as_ref().is_some_and(|kept| kept.lease.addr == addr) {
                     self.withdraw(Withdrawal::Conflict, out);
@@ -213,7 +229,11 @@ impl Client {
                 self.state = State::Init { until: now.after(DECLINE_WAIT) };
             }
             Refusal::Policy | Refusal::NewServer | Refusal::Kernel { .. } => {
-                self.by_name |= why == Refusal::NewServer;
+                if why == Refusal::NewServer {
+                    self.by_name = true;
+                } else {
+                    self.came_to_nothing(server);
+                }
                 // Never at once: the next try would end the same way.
                 self.strikes = self.strikes.saturating_add(1);
                 self.state = State::Init { until: now.after(retransmit::back_off(self.strikes)) };
@@ -252,7 +272,7 @@ impl Client {
             if kept.in_force {
                 if self.carrier != Carrier::Down {
                     let xid = self.chance.number();
-                    self.send(now, xid, 1, false, Ask::Release { ciaddr: addr, server }, out);
+                    self.send(now, Header::statement(xid), Ask::Release { ciaddr: addr, server }, out);
                 }
                 out.push(Action::Deconfigure(Withdrawal::Released));
             }
@@ -292,14 +312,35 @@ impl Client {
             self.wish = Some(kept.lease.addr);
         }
         let exchange = self.exchange(now);
-        self.state = State::Selecting { exchange };
+        self.state = State::Selecting { exchange, held: None };
         self.transmit(now, out);
+    }
+
+    /// The first offer is taken, unless its server has failed before: that one waits until the next DHCPDISCOVER is due, so that
+    /// another server is tried where there is one, and of several the one that has failed longest ago.
+    fn choose(&mut self, now: Instant, offer: Offer, out: &mut Vec<Action>) {
+        let rank = |failed: &[UnicastAddr], offer: &Offer| failed.iter().position(|server| *server == offer.server);
+        let Some(new) = rank(&self.failed, &offer) else { return self.request(now, offer, out) };
+        if let State::Selecting { held, .. } = &mut self.state
+            && held.as_ref().and_then(|held| rank(&self.failed, held)).is_none_or(|old| new < old)
+        {
+            *held = Some(offer);
+        }
+    }
+
+    /// An offer of `server` did not become a lease.
+    fn came_to_nothing(&mut self, server: UnicastAddr) {
+        self.failed.retain(|failed| *failed != server);
+        self.failed.push(server);
+        if self.failed.len() > MAX_FAILED {
+            self.failed.remove(0);
+        }
     }
 
     /// RFC 2131 section 4.4.1: the request has the `xid` of the offer, and `secs` goes on counting.
     fn request(&mut self, now: Instant, offer: Offer, out: &mut Vec<Action>) {
-        let Some(Exchange { xid, began, .. }) = self.state.exchange() else { return };
-        let exchange = Exchange { began: *began, ..Exchange::new(*xid, now) };
+        let Some(Exchange { xid, began, want_mtu, .. }) = self.state.exchange() else { return };
+        let exchange = Exchange { began: *began, want_mtu: *want_mtu, ..Exchange::new(*xid, now) };
         self.state = State::Requesting { exchange, offer };
         self.transmit(now, out);
     }

@@ -1,109 +1,25 @@
 //! One option at a time through dhcproto, behind a rule for its length.
 //!
 //! dhcproto's decoders trust the length they are told (an MTU of four bytes decodes, some lengths panic with debug
-//! assertions) and give up a list in silence, so an option reaches them only when its form is right.
+//! assertions) and give up a list in silence, so of an option only that part reaches them which is whole.
 
 use core::net::Ipv4Addr;
 
 use dhcproto::v4::DhcpOption;
 use dhcproto::v4::borrowed::DhcpOptionIterator;
-use orlop_dhcp_contract::{Counters, Discard, DomainName, Ipv4Broadcast, Mtu, Policy, PrefixLen, Route, UnicastAddr};
+use orlop_dhcp_contract::{
+    Counters, Discard, DomainName, Ipv4Broadcast, Lease, Mtu, Policy, PrefixLen, Route, UnicastAddr,
+};
 use orlop_wire::Bounded;
 
 use super::Kind;
-use crate::option::Options;
+use crate::lease::class_prefix;
+use crate::option::{Join, Joined, Options};
+use form::form;
 
-/// What the bytes of an option must look like.
-#[derive(Clone, Copy)]
-enum Form {
-    /// Exactly so many bytes.
-    Exactly(usize),
-    /// One IPv4 address or more.
-    Addresses,
-    /// Text or an identifier: from one byte to so many.
-    UpTo(usize),
-    /// Names of RFC 1035, each complete, in at most so many bytes.
-    Names(usize),
-    /// Destination descriptors and routers of RFC 3442, each complete.
-    Routes,
-}
+mod form;
 
-/// The options in use (RFC 2132 unless said otherwise) and their forms.
-const FORMS: &[(u8, Form)] = &[
-    (1, Form::Exactly(4)),
-    (3, Form::Addresses),
-    (6, Form::Addresses),
-    // A name has 253 characters; some servers count a final zero byte or two.
-    (12, Form::UpTo(255)),
-    (15, Form::UpTo(255)),
-    (26, Form::Exactly(2)),
-    (28, Form::Exactly(4)),
-    (42, Form::Addresses),
-    (51, Form::Exactly(4)),
-    (53, Form::Exactly(1)),
-    (54, Form::Exactly(4)),
-    (58, Form::Exactly(4)),
-    (59, Form::Exactly(4)),
-    (61, Form::UpTo(255)),
-    (80, Form::Exactly(0)),
-    // RFC 3397. Pointers make short bytes long text: this much can decode to half a megabyte for a moment.
-    (119, Form::Names(1024)),
-    (121, Form::Routes),
-];
-
-/// Whether option `code` is read at all.
-pub(super) fn is_used(code: u8) -> bool {
-    form(code).is_some()
-}
-
-fn form(code: u8) -> Option<Form> {
-    FORMS.iter().find(|(have, _)| *have == code).map(|(_, form)| *form)
-}
-
-impl Form {
-    fn fits(self, data: &[u8]) -> bool {
-        match self {
-            Self::Exactly(len) => data.len() == len,
-            Self::Addresses => !data.is_empty() && data.len().is_multiple_of(4),
-            Self::UpTo(max) => (1..=max).contains(&data.len()),
-            Self::Names(max) => data.len() <= max && is_name_list(data),
-            Self::Routes => is_route_list(data),
-        }
-    }
-}
-
-/// Labels up to a zero or a pointer, again and again, to the very end.
-fn is_name_list(data: &[u8]) -> bool {
-    let mut rest = data;
-    let mut complete = false;
-    while let Some((&len, after)) = rest.split_first() {
-        // RFC 1035 section 4.1.4: 00 is a label, 11 a pointer of two bytes, 01 and 10 are reserved.
-        let skip = match len {
-            0 => 0,
-            1..=63 => usize::from(len),
-            64..=191 => return false,
-            192..=255 => 1,
-        };
-        complete = !(1..=63).contains(&len);
-        let Some(after) = after.get(skip..) else { return false };
-        rest = after;
-    }
-    complete
-}
-
-/// Width, the significant bytes of the destination, four bytes of router, again and again, to the very end.
-fn is_route_list(data: &[u8]) -> bool {
-    let mut rest = data;
-    while let Some((&width, after)) = rest.split_first() {
-        if width > 32 {
-            return false;
-        }
-        let need = usize::from(width.div_ceil(8)).saturating_add(4);
-        let Some(after) = after.get(need..) else { return false };
-        rest = after;
-    }
-    !data.is_empty()
-}
+pub(super) use form::is_used;
 
 /// The options of one message as values, and where to count what is left out.
 pub(super) struct Decoded<'o, 'a> {
@@ -164,11 +80,6 @@ impl Decoded<'_, '_> {
         self.sound(Mtu::new(bytes))
     }
 
-    pub(super) fn routers<const N: usize>(&mut self) -> Bounded<UnicastAddr, N> {
-        let Some(DhcpOption::Router(addrs)) = self.option(3) else { return Bounded::new() };
-        self.hosts(addrs)
-    }
-
     pub(super) fn dns<const N: usize>(&mut self) -> Bounded<UnicastAddr, N> {
         let Some(DhcpOption::DomainNameServer(addrs)) = self.option(6) else { return Bounded::new() };
         self.hosts(addrs)
@@ -179,48 +90,119 @@ impl Decoded<'_, '_> {
         self.hosts(addrs)
     }
 
-    pub(super) fn routes<const N: usize>(&mut self) -> Bounded<Route, N> {
-        let Some(DhcpOption::ClasslessStaticRoute(routes)) = self.option(121) else { return Bounded::new() };
-        self.each(routes, |(destination, gateway)| {
-            let prefix = PrefixLen::new(destination.prefix_len())?;
-            // RFC 3442: a router of 0.0.0.0 means that the destination is on the link.
-            let gateway = if gateway.is_unspecified() { None } else { Some(UnicastAddr::new(gateway)?) };
-            Route::new(destination.addr(), prefix, gateway)
-        })
+    /// Where packets may go: the routers of option 3, or else routes.
+    ///
+    /// RFC 3442: a list of classless routes (option 121, or 249, which is Microsoft's number for the same) silences options
+    /// 33 and 3, whether its routes can be used or not. One that is damaged and has no default route does not: it may have been lost.
+    pub(super) fn ways(
+        &mut self,
+    ) -> (Bounded<UnicastAddr, { Lease::MAX_ROUTERS }>, Bounded<Route, { Lease::MAX_ROUTES }>) {
+        for code in [CLASSLESS_ROUTES, MICROSOFT_ROUTES] {
+            if let Some((DhcpOption::ClasslessStaticRoute(list), whole)) = self.read(code) {
+                let silences = whole || list.iter().any(|(destination, _)| destination.prefix_len() == 0);
+                let routes = self.each(list, |(destination, gateway)| {
+                    let prefix = PrefixLen::new(destination.prefix_len())?;
+                    // RFC 3442: a router of 0.0.0.0 means that the destination is on the link.
+                    let gateway = if gateway.is_unspecified() { None } else { Some(UnicastAddr::new(gateway)?) };
+                    Route::new(destination.addr(), prefix, gateway)
+                });
+                return if silences { (Bounded::new(), routes) } else { self.beside_routers(routes) };
+            }
+        }
+        let Some(DhcpOption::StaticRoutingTable(list)) = self.option(33) else {
+            return (self.routers(), Bounded::new());
+        };
+        let routes = self.each(list, |(destination, gateway)| {
+            // RFC 2132 section 5.8: no default route here. A router that is the destination itself says that it is on the link.
+            if destination.is_unspecified() {
+                return None;
+            }
+            let host = gateway == destination;
+            let prefix = if host { PrefixLen::HOST } else { class_prefix(destination) };
+            let gateway = if host { None } else { Some(UnicastAddr::new(gateway)?) };
+            Route::new(destination, prefix, gateway)
+        });
+        self.beside_routers(routes)
     }
 
+    /// These routes and the first router of option 3, as a route like them, so that a lease has one kind or the other.
+    fn beside_routers(
+        &mut self,
+        mut routes: Bounded<Route, { Lease::MAX_ROUTES }>,
+    ) -> (Bounded<UnicastAddr, { Lease::MAX_ROUTERS }>, Bounded<Route, { Lease::MAX_ROUTES }>) {
+        let routers = self.routers();
+        if routes.is_empty() {
+            return (routers, routes);
+        }
+        let default =
+            routers.first().and_then(|router| Route::new(Ipv4Addr::UNSPECIFIED, PrefixLen::DEFAULT, Some(*router)));
+        if let Some(default) = default
+            && routes.push(default).is_err()
+        {
+            // The way out is worth more than the last of so many routes.
+            self.counters.count(Discard::Excess);
+            let kept = Lease::MAX_ROUTES.saturating_sub(1);
+            routes = routes.iter().copied().take(kept).chain([default]).collect();
+        }
+        (Bounded::new(), routes)
+    }
+
+    fn routers(&mut self) -> Bounded<UnicastAddr, { Lease::MAX_ROUTERS }> {
+        let Some(DhcpOption::Router(addrs)) = self.option(3) else { return Bounded::new() };
+        self.hosts(addrs)
+    }
+
+    /// The name that the server has for us, if a host can be called that.
     pub(super) fn hostname(&mut self) -> Option<DomainName> {
         let Some(DhcpOption::Hostname(text)) = self.option(12) else { return None };
-        self.sound(name(&text))
+        self.sound(DomainName::new(unterminated(&text)).ok().filter(DomainName::is_host_name))
     }
 
-    pub(super) fn domain(&mut self) -> Option<DomainName> {
-        let Some(DhcpOption::DomainName(text)) = self.option(15) else { return None };
-        self.sound(name(&text))
+    /// The domain of the network and the domains to search. Where there is no option 119, servers write several into option 15,
+    /// with blanks or commas between them: all of these are names, or none of it counts.
+    pub(super) fn domains(&mut self) -> (Option<DomainName>, Bounded<DomainName, { Lease::MAX_SEARCH }>) {
+        let names = match self.option(15) {
+            Some(DhcpOption::DomainName(text)) => {
+                let parts = unterminated(&text).split([' ', '\t', ',']).filter(|part| !part.is_empty());
+                let names: Option<Vec<DomainName>> = parts.map(|part| DomainName::new(part).ok()).collect();
+                self.sound(names.filter(|names| !names.is_empty())).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        let domain = names.first().cloned();
+        let listed = self.search();
+        let search = if listed.is_empty() && names.len() > 1 { self.each(names, Some) } else { listed };
+        (domain, search)
     }
 
-    pub(super) fn search<const N: usize>(&mut self) -> Bounded<DomainName, N> {
+    fn search(&mut self) -> Bounded<DomainName, { Lease::MAX_SEARCH }> {
         let Some(DhcpOption::DomainSearch(names)) = self.option(119) else { return Bounded::new() };
         // dhcproto stops in silence at the first name it cannot follow (a pointer forward or to itself).
-        if names.is_empty() {
+        let complete = self.options.get(119, Join::All).map_or(0, |joined| form::count_names(&joined.bytes));
+        if names.len() < complete {
             self.counters.count(Discard::BadOption);
         }
         // Escapes of `to_ascii` contain a backslash, which is in no `DomainName`.
         self.each(names, |wire| DomainName::new(&wire.to_ascii()).ok())
     }
 
-    /// Option `code` as dhcproto reads it, or `None` when it is absent or malformed (then it is counted).
+    /// Option `code` as dhcproto reads it, or `None` when it is absent or nothing of it is whole. What is left out is counted.
     fn option(&mut self, code: u8) -> Option<DhcpOption> {
+        self.read(code).map(|(option, _)| option)
+    }
+
+    /// The same, and whether nothing of it was left out.
+    fn read(&mut self, code: u8) -> Option<(DhcpOption, bool)> {
         let form = form(code)?;
-        let data = match self.options.get(code) {
-            Ok(data) => data?,
-            Err(discard) => {
-                self.counters.count(discard);
-                return None;
-            }
-        };
-        let decoded = if form.fits(&data) { decode(code, &data) } else { None };
-        self.sound(decoded)
+        let Joined { bytes, left_out } = self.options.get(code, form.join())?;
+        let whole = bytes.get(..form.whole(&bytes)).filter(|whole| !whole.is_empty() || form.may_be_empty());
+        let decoded = whole.and_then(|whole| decode(code, whole));
+        let complete = decoded.is_some() && whole.is_some_and(|whole| whole.len() == bytes.len());
+        let left_out = left_out.or((!complete).then_some(Discard::BadOption));
+        if let Some(left_out) = left_out {
+            self.counters.count(left_out);
+        }
+        decoded.map(|decoded| (decoded, left_out.is_none()))
     }
 
     fn hosts<const N: usize>(&mut self, addrs: Vec<Ipv4Addr>) -> Bounded<UnicastAddr, N> {
@@ -253,12 +235,18 @@ impl Decoded<'_, '_> {
 }
 
 /// Text of a server: some count a final zero byte as part of it (RFC 2132 section 2 forbids it).
-fn name(text: &str) -> Option<DomainName> {
-    DomainName::new(text.trim_end_matches('\0')).ok()
+fn unterminated(text: &str) -> &str {
+    text.trim_end_matches('\0')
 }
+
+/// RFC 3442.
+const CLASSLESS_ROUTES: u8 = 121;
+/// The same under the number that Windows servers use.
+const MICROSOFT_ROUTES: u8 = 249;
 
 /// Writes the option in its canonical form, which is what dhcproto joins again, and reads it.
 fn decode(code: u8, data: &[u8]) -> Option<DhcpOption> {
+    let code = if code == MICROSOFT_ROUTES { CLASSLESS_ROUTES } else { code };
     let mut canonical = Vec::with_capacity(data.len().saturating_add(16));
     // `chunks` of nothing is nothing, but an empty option is one empty instance.
     let chunks = if data.is_empty() { vec![data] } else { data.chunks(255).collect() };

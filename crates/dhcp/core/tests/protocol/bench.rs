@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use orlop_dhcp_contract::{Conduct, Counters, Discard, HardwareAddr, Phase};
+use orlop_dhcp_contract::{Conduct, Counters, Discard, HardwareAddr, Phase, ServerRule};
 use orlop_dhcp_core::client::{Action, Client, Event};
 use orlop_dhcp_core::frame::PacketInfo;
 use orlop_machine::{Instant, Machine, Seed};
@@ -23,6 +23,7 @@ pub(crate) fn conduct() -> Conduct {
         rapid_commit: false,
         broadcast: false,
         fallback_lease_secs: 3600,
+        servers: ServerRule::default(),
         told_as: None,
     }
 }

@@ -232,6 +232,7 @@ fn the_times_of_a_lease_stand_in_order_whatever_the_server_wrote() {
         ("T2 at the end", Some(3600), Some(100), Some(3600), Some([1800, 3150, 3600])),
         ("T1 after T2 after the end", Some(3600), Some(9000), Some(8000), Some([1800, 3150, 3600])),
         ("zeros mean absent", Some(3600), Some(0), Some(0), Some([1800, 3150, 3600])),
+        ("a T1 of zero alone is absent", Some(3600), Some(0), None, Some([1800, 3150, 3600])),
         ("T1 in a loop", Some(3600), Some(1), Some(3000), Some([2, 3000, 3600])),
         ("T1 and T2 in a loop", Some(3600), Some(1), Some(2), Some([2, 2, 3600])),
         ("one second", Some(1), None, None, Some([2, 4, 5])),

@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
 
 mod bench;
+mod confirmed;
 mod leases;
 mod malformed;
 mod matrix;
 mod packet;
 mod properties;
+mod reports;
 mod script;
 mod seeds;
 mod targets;
 mod traces;
+mod values;
+mod whole;

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Conduct, Discard, Phase};
+use orlop_dhcp_contract::{Conduct, Discard, Phase, ServerRule};
 use orlop_dhcp_core::client::{Action, Event};
 
 use crate::bench::{Bench, conduct};
@@ -42,7 +42,7 @@ fn effect(mut bench: Bench, edit: impl Fn(Packet) -> Packet, kind: u8) -> Effect
         return Asks;
     }
     assert_eq!(bench.phase(), before, "a dropped reply changes nothing");
-    assert!(actions.is_empty(), "{actions:?}");
+    assert!(actions.iter().all(|action| matches!(action, Action::Report(_))), "{actions:?}");
     assert_eq!(dropped.len(), 1, "{dropped:?}");
     Drops(dropped[0].0)
 }
@@ -96,12 +96,19 @@ fn whose_reply_counts_depends_on_the_state() {
         |packet| Packet { source: Ipv4Addr::new(192, 0, 2, 66), ..packet.without(54) };
     let other_addr: fn(Packet) -> Packet = |packet| Packet { yiaddr: Ipv4Addr::new(192, 0, 2, 77), ..packet };
     let with_80: fn(Packet) -> Packet = |packet| packet.option(80, &[]);
-    let rows: [Odd; 25] = [
+    let rows: [Odd; 26] = [
         ("ACK with 80 that we asked for", || Bench::selecting(rapid()), with_80, ACK, Configures),
         ("ACK with 80 that nobody asked for", || Bench::selecting(conduct()), with_80, ACK, Drops(Discard::Unexpected)),
         ("OFFER with 80", || Bench::selecting(rapid()), with_80, OFFER, Asks),
         ("OFFER without 54", || Bench::selecting(conduct()), none, OFFER, Asks),
-        ("ACK of another server", Bench::requesting, other, ACK, Drops(Discard::WrongServer)),
+        ("ACK of a failover partner", Bench::requesting, other, ACK, Configures),
+        (
+            "ACK of another server for another address",
+            Bench::requesting,
+            |packet| Packet { yiaddr: Ipv4Addr::new(192, 0, 2, 77), ..packet.without(54).option(54, &[192, 0, 2, 66]) },
+            ACK,
+            Drops(Discard::WrongServer),
+        ),
         ("ACK without 54", Bench::requesting, none, ACK, Configures),
         ("ACK for another address", Bench::requesting, other_addr, ACK, Drops(Discard::BadAddress)),
         ("NAK of another server", Bench::requesting, other, NAK, Drops(Discard::WrongServer)),
@@ -136,6 +143,37 @@ fn whose_reply_counts_depends_on_the_state() {
 }
 
 #[test]
+fn a_server_that_the_operator_refuses_is_not_listened_to() {
+    let rule = |allow: &str, deny: &str| Conduct {
+        servers: ServerRule { allow: allow.parse().into_iter().collect(), deny: deny.parse().into_iter().collect() },
+        ..conduct()
+    };
+    let from = |source: [u8; 4]| move |packet: Packet| Packet { source: source.into(), ..packet };
+    let unnamed = |source: [u8; 4]| move |packet: Packet| Packet { source: source.into(), ..packet.without(54) };
+    let (ours, rogue, relay) = ([192, 0, 2, 1], [192, 0, 2, 66], [192, 0, 2, 254]);
+    for (what, conduct, edit, want) in [
+        ("denied by its name", rule("", "192.0.2.1"), Box::new(from(ours)) as Box<dyn Fn(Packet) -> Packet>, false),
+        ("denied by its source", rule("", "192.0.2.66"), Box::new(from(rogue)), false),
+        ("denied by its network", rule("", "192.0.2.0/25"), Box::new(from(ours)), false),
+        ("another is denied", rule("", "192.0.2.66"), Box::new(from(ours)), true),
+        ("denied, and without a name", rule("", "192.0.2.66"), Box::new(unnamed(rogue)), false),
+        ("allowed by its name", rule("192.0.2.1", ""), Box::new(from(ours)), true),
+        ("allowed by its name through a relay", rule("192.0.2.1", ""), Box::new(from(relay)), true),
+        ("not allowed", rule("192.0.2.66", ""), Box::new(from(ours)), false),
+        ("allowed, and without a name", rule("192.0.2.66", ""), Box::new(unnamed(rogue)), true),
+    ] {
+        let want = if want { Asks } else { Drops(Discard::DeniedServer) };
+        assert_eq!(effect(Bench::selecting(conduct), edit, OFFER), want, "{what}");
+    }
+    // Its NAK takes nothing away.
+    let mut bench = Bench::selecting(rule("", "192.0.2.66"));
+    let _ = bench.packet(&Packet::lease(OFFER, bench.xid));
+    let nak = Packet { source: rogue.into(), ..Packet::new(NAK, bench.xid).option(54, &ours) };
+    let _ = bench.packet(&nak);
+    assert_eq!((bench.phase(), bench.dropped()), (Phase::Requesting, vec![(Discard::DeniedServer, 1)]));
+}
+
+#[test]
 fn a_client_identifier_that_is_not_ours_is_not_for_us() {
     let ours: &[u8] = &[1, 2, 0, 0, 0, 0, 1];
     let with = || Conduct { client_id: ours.iter().copied().collect(), ..conduct() };
@@ -155,10 +193,10 @@ fn a_client_identifier_that_is_not_ours_is_not_for_us() {
 }
 
 #[test]
-fn a_lease_without_option_54_is_from_siaddr_or_else_from_the_ip_source() {
+fn a_lease_without_option_54_is_from_the_ip_source_and_never_from_siaddr() {
     for (what, siaddr, source, want) in [
-        ("siaddr", [198, 51, 100, 7], [192, 0, 2, 1], [198, 51, 100, 7]),
-        ("IP source", [0, 0, 0, 0], [169, 254, 169, 254], [169, 254, 169, 254]),
+        ("siaddr is where to boot from", [198, 51, 100, 7], [192, 0, 2, 1], [192, 0, 2, 1]),
+        ("no siaddr", [0, 0, 0, 0], [169, 254, 169, 254], [169, 254, 169, 254]),
     ] {
         let edit = |packet: Packet| Packet { siaddr: siaddr.into(), source: source.into(), ..packet.without(54) };
         let mut bench = Bench::selecting(conduct());

@@ -35,6 +35,8 @@ pub(crate) struct Packet {
     pub(crate) head: [u8; 3],
     /// `xid`.
     pub(crate) xid: u32,
+    /// `ciaddr`.
+    pub(crate) ciaddr: Ipv4Addr,
     /// `yiaddr`.
     pub(crate) yiaddr: Ipv4Addr,
     /// `siaddr`.
@@ -70,6 +72,7 @@ impl Packet {
             protocol: 17,
             head: [2, 1, 6],
             xid,
+            ciaddr: Ipv4Addr::UNSPECIFIED,
             yiaddr: Ipv4Addr::UNSPECIFIED,
             siaddr: Ipv4Addr::UNSPECIFIED,
             chaddr: OURS,
@@ -122,6 +125,13 @@ impl Packet {
         self
     }
 
+    /// Adds padding up to so many bytes of packet.
+    pub(crate) fn filled(mut self, bytes: usize) -> Self {
+        let missing = bytes - self.bytes().len();
+        self.options.extend(vec![0; missing]);
+        self
+    }
+
     /// Puts bytes at the start of `file`.
     pub(crate) fn in_file(mut self, bytes: &[u8]) -> Self {
         self.file[..bytes.len()].copy_from_slice(bytes);
@@ -154,7 +164,8 @@ impl Packet {
         bytes.extend(self.head);
         bytes.push(0);
         bytes.extend(self.xid.to_be_bytes());
-        bytes.extend([0; 8]);
+        bytes.extend([0; 4]);
+        bytes.extend(self.ciaddr.octets());
         bytes.extend(self.yiaddr.octets());
         bytes.extend(self.siaddr.octets());
         bytes.extend([0; 4]);

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use orlop_dhcp_contract::{
     Ask, Command, Conduct, Denied, HardwareAddr, IfIndex, Lease, Phase, Policy, PrefixLen, Refusal, Remembered,
-    Request, Term, Transmission, UnicastAddr,
+    Request, ServerRule, Term, Transmission, UnicastAddr,
 };
 use orlop_dhcp_core::client::{Action, Client, Event, MAX_MESSAGES_PER_MINUTE};
 use orlop_dhcp_core::frame::PacketInfo;
@@ -88,6 +88,7 @@ impl Stage {
             rapid_commit: choice & 1 != 0,
             broadcast: choice & 2 != 0,
             fallback_lease_secs: if choice & 4 != 0 { 600 } else { 0 },
+            servers: ServerRule::default(),
             told_as: None,
         };
         let remembered = (choice & 8 != 0)
@@ -193,9 +194,9 @@ impl Stage {
     fn check(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Send { xid, secs, broadcast, ask } => {
-                    let (xid, secs, broadcast, ask) = (*xid, *secs, *broadcast, *ask);
-                    let transmission = Transmission { link: link(), xid, secs, broadcast, ask };
+                Action::Send { xid, secs, broadcast, want_mtu, ask } => {
+                    let (xid, secs, broadcast, want_mtu, ask) = (*xid, *secs, *broadcast, *want_mtu, *ask);
+                    let transmission = Transmission { link: link(), xid, secs, broadcast, want_mtu, ask };
                     if self.permit(Request::Transmit(transmission)) {
                         self.policy.sent(self.now, &transmission);
                     }

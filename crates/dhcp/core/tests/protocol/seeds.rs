@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::bench::conduct;
 use crate::malformed::{broken, unusual, wrong};
 use crate::packet::{ACK, NAK, OFFER, Packet};
+use crate::whole::{FIXED, flawed, partly};
 use crate::{script, targets};
 
 /// The fuzz targets of this package, and what each does with a seed.
@@ -57,7 +58,11 @@ fn made() -> Vec<Seed> {
         let flags = u8::from(!info.checksum_ready) | u8::from(info.vlan.is_some()) << 1;
         all.push(Seed::new("dhcp_frame", what, [vec![flags], packet(Packet::lease(OFFER, 1))].concat()));
     }
-    for (what, code, data) in broken() {
+    for (what, packet) in flawed() {
+        all.push(Seed::new("dhcp_frame", what, [vec![0], packet(Packet::lease(OFFER, 1))].concat()));
+    }
+    let partly = partly().into_iter().map(|(what, code, data, _)| (what, code, data));
+    for (what, code, data) in broken().into_iter().chain(partly) {
         let packet = Packet::lease(ACK, 1).without(code).option(code, data).option(6, &[192, 0, 2, 53]);
         all.push(Seed::new("dhcp_message_to_lease", what, packet.message()));
         all.push(Seed::new("dhcp_options", what, [&[0; 192], &*packet.options].concat()));
@@ -126,6 +131,20 @@ fn messages() -> Vec<(&'static str, Packet)> {
             Packet { options: [&[82, 4, 1, 9, 9, 9], &*rest].concat(), ..lease() }
         }),
         ("padding of 1500 bytes", lease().raw(&[0; 1_500])),
+        ("every fixed size option twice", {
+            let twice = |p: Packet, (code, value, _): &(u8, &[u8], &[u8])| p.option(*code, value).option(*code, value);
+            FIXED.iter().fold(Packet { yiaddr: lease().yiaddr, ..Packet::bare(1) }, twice)
+        }),
+        ("every fixed size option too long", {
+            let longer =
+                |p: Packet, (code, value, _): &(u8, &[u8], &[u8])| p.option(*code, &[value, &[0; 4][..]].concat());
+            FIXED.iter().fold(Packet { yiaddr: lease().yiaddr, ..Packet::bare(1) }, longer)
+        }),
+        ("several domains in option 15", lease().option(15, b"a.example, b.example c.example")),
+        ("a host name that is an address", lease().option(12, b"192.0.2.9")),
+        ("class E without a mask", Packet { yiaddr: [240, 10, 0, 5].into(), ..lease().without(1) }),
+        ("class C network without a mask", Packet { yiaddr: [192, 168, 1, 0].into(), ..lease().without(1) }),
+        ("Microsoft and classful routes", lease().option(249, &routes).option(33, &[10, 0, 0, 0, 192, 0, 2, 1])),
         ("option of 200 bytes that has one", lease().raw(&[6, 200, 1])),
     ]
 }
@@ -150,7 +169,14 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
         ("init-reboot refused", [&[8 | 32], nak, offer, ack, applied, applied].concat(), 1),
         ("init-reboot in silence", [&[8 | 32], &deadline.repeat(9)[..]].concat(), 0),
         ("remembered but over", [&[8 | 16 | 32], offer, ack, applied, applied].concat(), 1),
-        ("the broker refuses", [&[0], offer, ack, policy, deadline, deadline, offer, ack, applied].concat(), 1),
+        (
+            "the broker refuses",
+            [&[0], offer, ack, policy, deadline, deadline, offer, deadline, deadline, ack, applied].concat(),
+            1,
+        ),
+        ("another server after one that refuses", [&[0], offer, nak, &[6, 18, 4], &[4, 18, 4], applied].concat(), 1),
+        ("a failover partner acknowledges", [&[0], offer, &[4, 16, 4], applied].concat(), 1),
+        ("no server identifier", [&[0], &[6, 8, 4][..], deadline, deadline, &[4, 8, 4], applied].concat(), 1),
         ("conflict", [&[0], offer, ack, conflict, deadline, deadline, offer, ack, applied].concat(), 1),
         ("naks without end", [&[0][..], &[offer, nak, deadline].concat().repeat(9)].concat(), 0),
         ("carrier comes late", [&[64], up, offer, ack, applied].concat(), 1),
@@ -165,7 +191,8 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
 
 fn requests() -> Vec<(&'static str, Request)> {
     let link = IfIndex::new(2).unwrap();
-    let transmit = |ask| Request::Transmit(Transmission { link, xid: 0x0102_0304, secs: 1, broadcast: true, ask });
+    let transmit =
+        |ask| Request::Transmit(Transmission { link, xid: 0x0102_0304, secs: 1, broadcast: true, want_mtu: true, ask });
     let (addr, server) = (host(9), host(1));
     let since = Instant::from_nanos(1);
     let progress = Progress { phase: Phase::Selecting, since, sent: 3, naks: 1, discards: Counters::default() };

@@ -1,15 +1,13 @@
 //! What each fuzz target does with its bytes. `fuzz/` compiles this very file; here the committed seeds and
 //! proptest run it on stable.
 
-use std::borrow::Cow;
-
 use core::net::Ipv4Addr;
 
-use orlop_dhcp_contract::{Conduct, Counters, Notice, Request};
+use orlop_dhcp_contract::{Conduct, Counters, Notice, Request, ServerRule};
 use orlop_dhcp_core::frame::{self, PacketInfo};
 use orlop_dhcp_core::lease::granted;
 use orlop_dhcp_core::message::{Header, Reply};
-use orlop_dhcp_core::option::{Fields, Options};
+use orlop_dhcp_core::option::{Fields, Join, Options};
 use orlop_machine::Instant;
 use orlop_wire::{Bounded, MaxSize, decode, encode, max_size};
 use serde::Serialize;
@@ -19,11 +17,12 @@ use serde::de::DeserializeOwned;
 pub(crate) fn options(data: &[u8]) {
     let (fixed, options) = data.split_at(data.len().min(192));
     let (file, sname) = fixed.split_at(fixed.len().min(128));
-    let Ok(all) = Options::parse(Fields { options, file, sname }, |_| true) else { return };
-    let total: usize =
-        (0..=u8::MAX).filter_map(|code| all.get(code).ok().flatten()).map(|data: Cow<'_, [u8]>| data.len()).sum();
-    assert!(total <= data.len(), "{total} bytes out of {}", data.len());
-    assert!(!matches!(all.get(0), Ok(Some(_))) && !matches!(all.get(255), Ok(Some(_))), "padding is no option");
+    let all = Options::parse(Fields { options, file, sname }, |_| true);
+    for join in [Join::All, Join::Cut] {
+        let total: usize = (0..=u8::MAX).filter_map(|code| all.get(code, join)).map(|joined| joined.bytes.len()).sum();
+        assert!(total <= data.len(), "{total} bytes out of {}", data.len());
+    }
+    assert!(all.codes().all(|code| code != 0 && code != 255), "padding is no option");
 }
 
 /// The first byte says what the kernel said, the rest is an IP packet.
@@ -50,6 +49,7 @@ pub(crate) fn message_to_lease(data: &[u8]) {
         rapid_commit: true,
         broadcast: false,
         fallback_lease_secs: 3600,
+        servers: ServerRule::default(),
         told_as: None,
     };
     let Ok(lease) = granted(&reply, &conduct, Instant::from_nanos(1), None) else { return };

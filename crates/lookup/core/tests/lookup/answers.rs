@@ -107,6 +107,11 @@ pub(crate) fn good() -> Vec<(&'static str, Message, &'static str)> {
             "192.0.2.1 for 300",
         ),
         ("a block list's nobody", a().record(NAME, A, 300, &[0; 4]), "NoAddress"),
+        (
+            "as many records as are looked at",
+            (0..255).fold(a(), |message, _| message.record_of(&[0], 16, 1, 300, &[])).a(NAME, 1),
+            "192.0.2.1 for 300",
+        ),
         ("damage behind the answers", Message { rest: vec![0xc0; 40], ..a().a(NAME, 1) }, "192.0.2.1 for 300"),
         ("it did not fit", a().truncated().a(NAME, 1), "Truncated"),
         ("not even the question fits", Message { answers: Some(9), ..a().truncated() }, "Truncated"),
@@ -249,6 +254,8 @@ fn an_ipv6_address_is_read_as_one() {
 #[test]
 fn what_is_left_out_of_an_answer_is_counted() {
     let many = (1..=20).fold(a().record(NAME, A, 300, &[0; 4]), |message, last| message.a(NAME, last));
+    // An address of the kind that was not asked for is none of these, whatever it is.
+    let many = many.record(NAME, AAAA, 300, &[0; 16]);
     let (_, counters) = read(&many.bytes(), Kind::A, Transport::Udp);
     assert_eq!((counters.of(Discard::Excess), counters.of(Discard::NotAHost), counters.total()), (4, 1, 5));
 }

@@ -1,5 +1,7 @@
 //! A configuration as it is written: what is absent is absent.
 
+use std::path::PathBuf;
+
 use orlop_broker::verbosity::Verbosity;
 use orlop_config::Seconds;
 use orlop_ntp_contract::MAX_SOURCES;
@@ -22,6 +24,8 @@ pub struct File {
     pub deadline: Option<Seconds<2, 3600>>,
     /// Whether a single answer of several sources is never enough.
     pub strict_majority: Option<bool>,
+    /// Certificates that servers with NTS are trusted by.
+    pub nts_ca: Option<PathBuf>,
     /// End with an error where the kernel has no Landlock.
     pub require_landlock: Option<bool>,
     /// How much is logged.

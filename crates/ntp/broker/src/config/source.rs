@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::PORT;
+use super::{KEY_PORT, PORT};
 
 /// Whom to ask, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,12 @@ pub enum Place {
     Address(ServerAddr),
     /// Wherever this name leads, at this port.
     Name(String, u16),
+    /// In this machine: the hardware clock of this name, or, without one, that of its host.
+    Clock(Option<String>),
 }
+
+/// What a hardware clock is called where a source is named.
+const CLOCK: &str = "ptp";
 
 /// As many servers of a pool as make a majority that one liar does not spoil.
 const POOL_SERVERS: u8 = 4;
@@ -35,38 +40,69 @@ const POOL_SERVERS: u8 = 4;
 /// Longest name in the DNS, as text (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
 
+/// How a source is asked of which nothing else is said.
+const USUAL: SourceConduct = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL, nts: false };
+
 impl Source {
     /// A server there, asked as usual.
     #[must_use]
     pub const fn server(place: Place) -> Self {
-        Self { place, conduct: SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL } }
+        let polls = place.polls();
+        Self { place, conduct: SourceConduct { kind: Kind::Server, polls, ..USUAL } }
     }
 
     /// A pool of servers under this name, asked as usual.
     #[must_use]
     pub const fn pool(place: Place) -> Self {
         let kind = Kind::Pool { want: POOL_SERVERS };
-        Self { place, conduct: SourceConduct { kind, prefer: false, polls: PollRange::USUAL } }
+        Self { place, conduct: SourceConduct { kind, ..USUAL } }
     }
 }
 
 /// What is no place of a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no address and no name: 192.0.2.1, [2001:db8::1]:1123, ntp.example.org")]
+#[error("'{0}' is no address and no name: 192.0.2.1, [2001:db8::1]:1123, ntp.example.org; or ptp")]
 pub struct PlaceError(String);
+
+impl Place {
+    /// How often it is asked, where nothing is said.
+    const fn polls(&self) -> PollRange {
+        match self {
+            Self::Clock(_) => PollRange::CLOCK,
+            Self::Address(_) | Self::Name(..) => PollRange::USUAL,
+        }
+    }
+}
 
 impl FromStr for Place {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
+        if text == CLOCK { Ok(Self::Clock(None)) } else { Self::parse(text, PORT) }
+    }
+}
+
+impl Place {
+    /// The port, where a server has one.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Address(address) => address.socket_addr().map(|addr| addr.port()),
+            Self::Name(_, port) => Some(*port),
+            Self::Clock(_) => None,
+        }
+    }
+
+    /// An address or a name, at this port where none is written.
+    fn parse(text: &str, usual: u16) -> Result<Self, PlaceError> {
         let wrong = || PlaceError(text.chars().take(MAX_NAME).collect());
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        if let Some(address) = bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, PORT)).or(text.parse().ok()) {
+        if let Some(address) = bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, usual)).or(text.parse().ok()) {
             return ServerAddr::new(address.ip(), address.port()).map(Self::Address).ok_or_else(wrong);
         }
         let (name, port) = match text.rsplit_once(':') {
             Some((name, port)) => (name, port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?),
-            None => (text, PORT),
+            None => (text, usual),
         };
         if is_name(name) { Ok(Self::Name(name.to_owned(), port)) } else { Err(wrong()) }
     }
@@ -86,12 +122,14 @@ fn is_name(name: &str) -> bool {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(address) => {
-                let address = address.socket_addr();
-                if address.port() == PORT { address.ip().fmt(f) } else { address.fmt(f) }
-            }
+            Self::Address(address) => match address.socket_addr() {
+                Some(address) if address.port() == PORT => address.ip().fmt(f),
+                _ => address.fmt(f),
+            },
             Self::Name(name, PORT) => f.write_str(name),
             Self::Name(name, port) => write!(f, "{name}:{port}"),
+            Self::Clock(None) => f.write_str(CLOCK),
+            Self::Clock(Some(name)) => write!(f, "{CLOCK} {name}"),
         }
     }
 }
@@ -102,37 +140,54 @@ impl fmt::Display for Place {
 struct Table {
     server: Option<String>,
     pool: Option<String>,
+    ptp: Option<String>,
     servers: Option<u8>,
     #[serde(default)]
     prefer: bool,
     min_poll: Option<u8>,
     max_poll: Option<u8>,
+    #[serde(default)]
+    nts: bool,
 }
 
 impl Table {
     fn source(self) -> Result<Source, String> {
-        let Self { server, pool, servers, prefer, min_poll, max_poll } = self;
-        let (name, kind) = match (server, pool) {
-            (Some(server), None) if servers.is_none() => (server, Kind::Server),
-            (None, Some(pool)) => {
+        let Self { server, pool, ptp, servers, prefer, min_poll, max_poll, nts } = self;
+        let usual = if nts { KEY_PORT } else { PORT };
+        let parsed = |name: String| match name.as_str() {
+            CLOCK if nts => Err("nts is for a server, and a hardware clock is none".to_owned()),
+            CLOCK => Ok(Place::Clock(None)),
+            name => Place::parse(name, usual).map_err(|error| error.to_string()),
+        };
+        let (place, kind) = match (server, pool, ptp) {
+            (Some(server), None, None) if servers.is_none() => (parsed(server)?, Kind::Server),
+            (None, None, Some(_)) if nts => return Err("nts is for a server, and a hardware clock is none".to_owned()),
+            (None, None, Some(clock)) if servers.is_none() => (Place::Clock(Some(clock)), Kind::Server),
+            (None, Some(pool), None) => {
                 let want = servers.unwrap_or(POOL_SERVERS);
                 if !(1..=16).contains(&want) {
                     return Err("servers is 1 to 16".to_owned());
                 }
-                (pool, Kind::Pool { want })
+                (parsed(pool)?, Kind::Pool { want })
             }
-            (Some(_), None) => return Err("servers says how many of a pool are asked".to_owned()),
-            _ => return Err("a source has either server or pool".to_owned()),
+            (Some(_), None, None) | (None, None, Some(_)) => {
+                return Err("servers says how many of a pool are asked".to_owned());
+            }
+            _ => return Err("a source has one of server, pool and ptp".to_owned()),
         };
-        let place = name.parse::<Place>().map_err(|error| error.to_string())?;
+        if nts && kind != Kind::Server {
+            return Err(
+                "nts is for a server: each one of a pool has a name of its own, and so has its certificate".to_owned()
+            );
+        }
         let poll = |exponent: Option<u8>, usual: Poll| {
             exponent.map_or(Some(usual), Poll::new).ok_or("a poll is 1 to 17: two to this power are seconds")
         };
-        let (usual_min, usual_max) = (PollRange::USUAL.min(), PollRange::USUAL.max());
+        let (usual_min, usual_max) = (place.polls().min(), place.polls().max());
         let min = poll(min_poll, max_poll.and_then(Poll::new).map_or(usual_min, |max| usual_min.min(max)))?;
         let max = poll(max_poll, usual_max.max(min))?;
         let polls = PollRange::new(min, max).ok_or("min-poll is more than max-poll")?;
-        Ok(Source { place, conduct: SourceConduct { kind, prefer, polls } })
+        Ok(Source { place, conduct: SourceConduct { kind, prefer, polls, nts } })
     }
 }
 
@@ -143,7 +198,7 @@ impl<'de> Deserialize<'de> for Source {
             type Value = Source;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address, a name, or a table with server or pool")
+                f.write_str("an address, a name, ptp, or a table with server, pool or ptp")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Source, E> {

@@ -13,7 +13,9 @@ fn the_example_is_the_default_but_for_the_fallback_of_the_image() {
     assert_eq!(Config { fallback: Vec::new(), ..example.clone() }, Config::default());
     assert_eq!(example.fallback, [Source::pool(Place::Name("pool.ntp.org".to_owned(), 123))]);
     // Every key of the file is there, if only in a comment.
-    for key in ["sources", "network-sources", "fallback", "deadline", "strict-majority", "require-landlock", "log"] {
+    for key in
+        ["sources", "network-sources", "fallback", "deadline", "strict-majority", "nts-ca", "require-landlock", "log"]
+    {
         assert!(EXAMPLE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} ="))), "{key}");
     }
 }
@@ -25,12 +27,13 @@ fn a_source_is_an_address_a_name_or_a_table() {
         let source = config.sources.into_iter().next().unwrap();
         let conduct = source.conduct;
         Ok::<_, String>(format!(
-            "{} {} {} {}..{}",
+            "{} {} {} {}..{}{}",
             source.place,
             conduct.kind.want(),
             conduct.prefer,
             conduct.polls.min().exponent(),
-            conduct.polls.max().exponent()
+            conduct.polls.max().exponent(),
+            if conduct.nts { " nts" } else { "" }
         ))
     };
     for (text, want) in [
@@ -44,7 +47,13 @@ fn a_source_is_an_address_a_name_or_a_table() {
         (r#"{ server = "a.example", max-poll = 4 }"#, "a.example 1 false 4..4"),
         (r#"{ server = "a.example", min-poll = 12 }"#, "a.example 1 false 12..12"),
         (r#"{ pool = "pool.example" }"#, "pool.example 4 false 6..10"),
+        (r#"{ server = "a.example", nts = true }"#, "a.example:4460 1 false 6..10 nts"),
+        (r#"{ server = "192.0.2.1", nts = true }"#, "192.0.2.1:4460 1 false 6..10 nts"),
+        (r#"{ server = "a.example:123", nts = true }"#, "a.example 1 false 6..10 nts"),
         (r#"{ pool = "pool.example", servers = 2 }"#, "pool.example 2 false 6..10"),
+        (r#""ptp""#, "ptp 1 false 4..6"),
+        (r#"{ ptp = "ena-ptp-0", prefer = true }"#, "ptp ena-ptp-0 1 true 4..6"),
+        (r#"{ server = "ptp", min-poll = 7 }"#, "ptp 1 false 7..7"),
     ] {
         assert_eq!(shown(text).as_deref(), Ok(want), "{text}");
     }
@@ -54,13 +63,16 @@ fn a_source_is_an_address_a_name_or_a_table() {
         (r#""a..b""#, "is no address and no name"),
         (r#""host:0""#, "is no address and no name"),
         (r#""under the bed""#, "is no address and no name"),
-        ("7", "expected an address, a name, or a table"),
-        (r#"{ server = "a", pool = "b" }"#, "either server or pool"),
-        ("{ prefer = true }", "either server or pool"),
+        ("7", "expected an address, a name, ptp, or a table"),
+        (r#"{ server = "a", pool = "b" }"#, "one of server, pool and ptp"),
+        ("{ prefer = true }", "one of server, pool and ptp"),
         (r#"{ server = "a", servers = 2 }"#, "how many of a pool"),
+        (r#"{ ptp = "a", servers = 2 }"#, "how many of a pool"),
+        (r#"{ ptp = "a", pool = "b" }"#, "one of server, pool and ptp"),
         (r#"{ pool = "a", servers = 0 }"#, "servers is 1 to 16"),
         (r#"{ server = "a", min-poll = 0 }"#, "a poll is 1 to 17"),
         (r#"{ server = "a", min-poll = 9, max-poll = 8 }"#, "min-poll is more than max-poll"),
+        (r#"{ pool = "a", nts = true }"#, "nts is for a server"),
         (r#"{ server = "a", iburst = true }"#, "unknown field `iburst`"),
     ] {
         let error = shown(text).unwrap_err();

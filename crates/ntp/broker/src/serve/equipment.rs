@@ -11,9 +11,13 @@ use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::signals::Signals;
 use orlop_sandbox::timer::BootTimer;
+use tracing::{info, warn};
 
 use crate::clock::{Clock, Mock};
+use crate::config::{Config, Place};
 use crate::facts::{self, NetworkFacts};
+use crate::hardware::Hardware;
+use crate::interruption::Interruption;
 use crate::network::Network;
 use crate::settings::{Mode, Settings};
 use crate::state_file::StateFile;
@@ -24,6 +28,11 @@ pub(super) struct Equipment {
     pub(super) clock: Clock,
     pub(super) network: Network,
     pub(super) facts: NetworkFacts,
+    /// The hardware clock, where one is a source and there is one.
+    pub(super) hardware: Option<Hardware>,
+    /// Whether this is a virtual machine, which may be stopped without being told.
+    pub(super) is_virtual: bool,
+    pub(super) interruption: Interruption,
     pub(super) timer: BootTimer,
     /// Whoever is told to end takes back the slew first.
     pub(super) signals: Signals,
@@ -41,7 +50,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 impl Equipment {
     /// Opens everything. Must be called inside a tokio runtime.
-    pub(super) fn open(mode: Mode, settings: &Settings) -> Result<Self, Fatal> {
+    pub(super) fn open(mode: Mode, settings: &Settings, config: &Config) -> Result<Self, Fatal> {
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
         let clock = match &settings.overrides.mock_clock {
             None => Clock::Machine,
@@ -56,9 +65,12 @@ impl Equipment {
             Fatal::new(Exit::Os, "cannot tell this boot from another").cause(format!("{BOOT_ID} is none"))
         })?;
         Ok(Self {
+            hardware: hardware(config, &clock),
+            is_virtual: is_virtual(),
             clock,
             network: Network::open().map_err(os("cannot watch this machine's addresses (rtnetlink)"))?,
             facts: NetworkFacts::open(Path::new(facts::FOLDER)),
+            interruption: Interruption::watch(),
             timer: BootTimer::new().map_err(os("cannot make a timer"))?,
             signals: Signals::open().map_err(os("cannot listen to signals"))?,
             boot,
@@ -71,4 +83,35 @@ impl Equipment {
             metrics: Output::open(Path::new(metrics::FOLDER), "metrics"),
         })
     }
+}
+
+/// The hardware clock, if it is among the sources. What is not there now does not come while the daemon runs.
+fn hardware(config: &Config, kept: &Clock) -> Option<Hardware> {
+    let mut named = config.sources.iter().filter_map(|source| match &source.place {
+        Place::Clock(name) => Some(name.as_deref()),
+        Place::Address(_) | Place::Name(..) => None,
+    });
+    let first = named.next()?;
+    if named.any(|name| name != first) {
+        warn!("only one hardware clock is read: the first that is named");
+    }
+    match Hardware::find(first, kept) {
+        Ok(hardware) => {
+            info!(name = hardware.name(), "there is a hardware clock");
+            Some(hardware)
+        }
+        Err(cause) => {
+            warn!(%cause, "no hardware clock; help: in the YAML, devices: [{{path: /dev/ptp0, type: c}}]");
+            None
+        }
+    }
+}
+
+/// Whether the processor says that it is a virtual one (x86), or the firmware that there is a host (ARM).
+fn is_virtual() -> bool {
+    let says_so = |text: String| {
+        let flags = text.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+        flags.split_whitespace().any(|flag| flag == "hypervisor")
+    };
+    fs::read_to_string("/proc/cpuinfo").is_ok_and(says_so) || Path::new("/proc/device-tree/hypervisor").exists()
 }

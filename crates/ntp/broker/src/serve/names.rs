@@ -8,12 +8,11 @@ use std::path::Path;
 
 use orlop_broker::optional::{News, Optional};
 use orlop_lookup_contract::{
-    Denied, Failure, NameId, NameServer, Notice, PROTOCOL, Place, Policy, Request, ResolvConf, Transport,
+    Denied, Failure, NameId, NameServer, Notice, Place, Policy, Request, ResolvConf, Transport,
 };
 use orlop_machine::Instant;
-use orlop_ntp_contract::{ServerAddr, SourceId};
+use orlop_ntp_contract::{MAX_SOURCES, ServerAddr, SourceId};
 use orlop_ntp_profiles::LOOKUP_WORKER;
-use orlop_sandbox::broker::Narrow;
 use orlop_sandbox::clock;
 use orlop_sandbox::connection::open_connecting;
 use orlop_sandbox::datagram::open_connected;
@@ -36,19 +35,38 @@ pub(super) struct Names<'n> {
     wanted: BTreeMap<NameId, Wanted>,
 }
 
-/// A name that is a source.
+/// A name that is looked up.
 struct Wanted {
-    source: SourceId,
+    whose: Whose,
     name: DomainName,
     port: u16,
     /// What was told of it last, so that it is told once.
     failure: Option<Failure>,
 }
 
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The source itself: as it was named.
+    Source(SourceId),
+    /// The server of its time, as the one named it that exchanges keys.
+    Named(SourceId),
+}
+
+impl Whose {
+    fn id(self) -> Option<NameId> {
+        let named = u8::try_from(MAX_SOURCES).unwrap_or(u8::MAX);
+        NameId::new(match self {
+            Self::Source(source) => source.into(),
+            Self::Named(source) => named.saturating_add(source.into()),
+        })
+    }
+}
+
 /// What there is to know.
 pub(super) enum Heard {
-    /// Where the servers of a source are.
-    Found(SourceId, Vec<ServerAddr>),
+    /// Where the servers of a name are.
+    Found(Whose, Vec<ServerAddr>),
     /// What the worker is restricted by.
     Came(&'static str, Posture),
     /// Nothing for anybody else.
@@ -61,28 +79,28 @@ pub(super) fn watch() -> Option<FolderWatch> {
 }
 
 impl<'n> Names<'n> {
-    pub(super) fn new(narrow: &'n Narrow, watch: Option<FolderWatch>) -> Self {
-        let (worker, policy) = (Optional::new(narrow, PROTOCOL), Policy::new(clock::now()));
+    pub(super) fn new(worker: Optional<'n, Notice, Request>, watch: Option<FolderWatch>) -> Self {
+        let policy = Policy::new(clock::now());
         Self { worker, policy, servers: ResolvConf::default(), watch, wanted: BTreeMap::new() }
     }
 
     /// Looks `name` up, now and for ever. `false` when it is none that could be looked up.
-    pub(super) fn want(&mut self, source: SourceId, name: &str, port: u16) -> bool {
+    pub(super) fn want(&mut self, whose: Whose, name: &str, port: u16) -> bool {
         let name = DomainName::new(name.strip_suffix('.').unwrap_or(name));
-        let (Ok(name), Some(id)) = (name, NameId::new(source.into())) else { return false };
+        let (Ok(name), Some(id)) = (name, whose.id()) else { return false };
         if self.wanted.is_empty() {
             self.servers = read();
         }
         self.policy.ask(id);
-        self.wanted.insert(id, Wanted { source, name: name.clone(), port, failure: None });
+        self.wanted.insert(id, Wanted { whose, name: name.clone(), port, failure: None });
         self.worker.ask(LOOKUP_WORKER);
         self.tell(&Notice::Lookup { id, name });
         true
     }
 
-    /// The source is no longer asked.
-    pub(super) fn forget(&mut self, source: SourceId) {
-        let Some(id) = NameId::new(source.into()) else { return };
+    /// The name is of no interest any more.
+    pub(super) fn forget(&mut self, whose: Whose) {
+        let Some(id) = whose.id() else { return };
         if self.wanted.remove(&id).is_some() {
             self.policy.forget(id);
             self.tell(&Notice::Forget { id });
@@ -153,7 +171,7 @@ impl<'n> Names<'n> {
                 wanted.failure = None;
                 let servers = addresses.iter().filter_map(|addr| ServerAddr::new(addr.get(), wanted.port)).collect();
                 debug!(name = %wanted.name, addresses = addresses.len(), "found");
-                Heard::Found(wanted.source, servers)
+                Heard::Found(wanted.whose, servers)
             }
             Request::Failed { id, why } => {
                 if let Some(wanted) = self.wanted.get_mut(&id)

@@ -1,13 +1,14 @@
 //! What an operator asks a running daemon for.
 
+use std::path::Path;
+
 use orlop_broker::control::Reply;
-use orlop_ntp_contract::{Notice, Occasion};
-use orlop_sandbox::clock;
+use orlop_ntp_contract::Occasion;
 use orlop_sandbox::fatal::Fatal;
 use tracing::{info, warn};
 
 use super::server::Server;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded, Place};
 use crate::control::Order;
 
 impl Server<'_> {
@@ -16,8 +17,7 @@ impl Server<'_> {
         info!(%order, "order");
         match order {
             Order::Step => {
-                let occasion = self.policy.arise(clock::now(), Occasion::Operator);
-                self.notify(&Notice::Occasion(occasion))?;
+                self.arise(Occasion::Operator)?;
                 Ok(Reply::Done(()))
             }
             Order::Reload => self.reload(),
@@ -30,8 +30,9 @@ impl Server<'_> {
             Ok(loaded) => loaded,
             Err(fatal) => return Ok(Reply::refused_configuration(&fatal)),
         };
-        if config.require_landlock != self.config.require_landlock {
-            return Ok(Reply::refused("require-landlock changes only when the daemon is started anew"));
+        if prepared(&config) != prepared(&self.config) {
+            let why = "require-landlock, nts-ca, sources with NTS and hardware clocks change only when the daemon is started anew";
+            return Ok(Reply::refused(why));
         }
         for warning in warnings {
             warn!("{warning}");
@@ -40,4 +41,10 @@ impl Server<'_> {
         self.choose_sources()?;
         Ok(Reply::Done(()))
     }
+}
+
+/// What the broker has opened or permitted itself before it narrowed, and cannot later.
+fn prepared(config: &Config) -> (bool, &Path, Vec<&Place>) {
+    let special = config.sources.iter().filter(|source| source.conduct.nts || matches!(source.place, Place::Clock(_)));
+    (config.require_landlock, &config.nts_ca, special.map(|source| &source.place).collect())
 }

@@ -1,10 +1,10 @@
 //! What the worker asks for, each through the policy.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Asked, Notice, Permitted, Refusal, Request, Step, StepReason};
+use orlop_ntp_contract::{Asked, Notice, Permitted, Refusal, Request, ServerAddr, Step, StepReason};
 use orlop_sandbox::datagram::open_connected;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use rustix::io::Errno;
@@ -16,7 +16,7 @@ use crate::status::Stepped;
 impl Server<'_> {
     /// Decides one request, and does it or says why not.
     pub(super) fn request(&mut self, now: Instant, request: Request) -> Result<(), Fatal> {
-        let what = asked(&request);
+        let what = Asked::of(&request);
         match self.policy.permit(now, self.equipment.clock.now(), request) {
             Ok(permitted) => self.apply(now, permitted),
             Err(Refusal::TooManyDenials) => {
@@ -30,7 +30,7 @@ impl Server<'_> {
     /// Does what the policy has permitted.
     pub(super) fn apply(&mut self, now: Instant, permitted: Permitted) -> Result<(), Fatal> {
         let request = permitted.into_request();
-        let what = asked(&request);
+        let what = Asked::of(&request);
         match request {
             Request::Step(step) => return self.step(now, step),
             Request::Frequency { drift, slew } => {
@@ -54,7 +54,21 @@ impl Server<'_> {
                     return self.refuse(what, refused_by_kernel(&cause));
                 }
             }
-            Request::Connect { peer, source: _, server } => match open_connected(server.socket_addr()) {
+            Request::Connect { peer, source: _, server } if server.is_clock() => {
+                self.peers.insert(peer, server);
+                return self.notify(&Notice::Connected { peer, server });
+            }
+            Request::Read { peer } => {
+                let read = self.equipment.hardware.as_ref().map(|hardware| hardware.read(&self.equipment.clock));
+                return self.notify(&match read.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into())) {
+                    Ok(reading) => Notice::Reading { peer, reading },
+                    Err(cause) => {
+                        debug!(%cause, "the hardware clock cannot be read");
+                        Notice::Refused { what, why: refused_by_kernel(&cause) }
+                    }
+                });
+            }
+            Request::Connect { peer, source: _, server } => match connected(server) {
                 Ok(socket) => {
                     self.peers.insert(peer, server);
                     self.channel
@@ -66,7 +80,11 @@ impl Server<'_> {
                     return self.notify(&Notice::Refused { what, why: refused_by_kernel(&cause) });
                 }
             },
-            Request::Report(status) => self.said = Some(status),
+            Request::Exchange { source, at } => self.exchanges.want(source, at),
+            Request::Report(status) => {
+                self.warn_of_interception(&status);
+                self.said = Some(status);
+            }
         }
         Ok(())
     }
@@ -110,18 +128,11 @@ impl Server<'_> {
     }
 }
 
-/// What a refusal of this request names.
-fn asked(request: &Request) -> Asked {
-    match request {
-        Request::Step(_) => Asked::Step,
-        Request::Frequency { .. } => Asked::Frequency,
-        Request::Synchronised { .. } | Request::Unsynchronised => Asked::Synchronised,
-        Request::Connect { peer, .. } => Asked::Connect(*peer),
-        Request::Report(_) => Asked::Report,
-    }
-}
-
 fn refused_by_kernel(cause: &io::Error) -> Refusal {
     let errno = cause.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
     Refusal::Kernel { errno }
+}
+
+fn connected(server: ServerAddr) -> io::Result<OwnedFd> {
+    open_connected(server.socket_addr().ok_or(io::ErrorKind::InvalidInput)?)
 }

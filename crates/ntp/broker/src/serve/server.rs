@@ -11,24 +11,24 @@ use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    self as contract, Conduct, Frequency, MAX_ADDRESSES, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
-    ServerAddr, SourceId, State,
+    self as contract, Conduct, Frequency, Notice, Occasion, PeerId, Phase, Policy, Request, Rules, ServerAddr, State,
 };
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::signals::Signal;
-use orlop_wire::Bounded;
 use tracing::{info, warn};
 
 use super::equipment::Equipment;
-use super::names::{Heard, Names};
-use crate::config::{Config, Place};
+use super::exchanges::Exchanges;
+use super::names::{Heard, Names, Whose};
+use super::securing::Placing;
+use crate::config::Config;
 use crate::control::Order;
 use crate::floor;
 use crate::settings::{Mode, Run};
-use crate::sources::{Asked, Change, Sources, chosen};
+use crate::sources::Sources;
 use crate::status::{Outcome, Status, Stepped};
 
 /// A broker at work.
@@ -38,13 +38,15 @@ pub(super) struct Server<'n> {
     pub(super) equipment: Equipment,
     pub(super) policy: Policy,
     pub(super) channel: BrokerChannel<Notice, Request>,
-    names: Names<'n>,
-    sources: Sources,
+    pub(super) names: Names<'n>,
+    pub(super) exchanges: Exchanges<'n>,
+    pub(super) placing: Placing,
+    pub(super) sources: Sources,
     /// Where each server is that the worker has a socket to.
     pub(super) peers: BTreeMap<PeerId, ServerAddr>,
     started: Instant,
     restarts: u32,
-    postures: Postures,
+    pub(super) postures: Postures,
     status: Writer<Status>,
     ready: Ready,
     /// The crystal's rate, as the worker last said.
@@ -58,9 +60,9 @@ pub(super) struct Server<'n> {
     /// Whether the addresses that were there at the start are known.
     listed: bool,
     /// Whether the worker was told last that there is no network.
-    offline: bool,
+    pub(super) offline: bool,
     /// Whether a server is, or was, on this machine.
-    asks_this_machine: bool,
+    pub(super) asks_this_machine: bool,
     /// When the worker is told that the addresses changed: shortly after, because routes come after addresses.
     online_at: Option<Instant>,
     /// When the state is written again.
@@ -77,6 +79,14 @@ pub(super) struct Begun {
     pub(super) ready: Ready,
 }
 
+/// Whom the broker speaks with.
+pub(super) struct Workers<'n> {
+    /// The one that asks for the time.
+    pub(super) channel: BrokerChannel<Notice, Request>,
+    pub(super) names: Names<'n>,
+    pub(super) exchanges: Exchanges<'n>,
+}
+
 /// Routes are there by then.
 const SETTLE: Duration = Duration::from_millis(20);
 /// Time between two writes of the state while nothing else makes one.
@@ -91,8 +101,9 @@ impl<'n> Server<'n> {
         begun: Begun,
         mut equipment: Equipment,
         postures: Postures,
-        (channel, names): (BrokerChannel<Notice, Request>, Names<'n>),
+        workers: Workers<'n>,
     ) -> Self {
+        let Workers { channel, names, exchanges } = workers;
         let now = clock::now();
         let State { drift, last_good, account } = equipment.state.load();
         let one_shot = run.mode == Mode::OneShot;
@@ -107,6 +118,8 @@ impl<'n> Server<'n> {
             policy,
             channel,
             names,
+            exchanges,
+            placing: Placing::new(),
             sources: Sources::default(),
             peers: BTreeMap::new(),
             started,
@@ -148,7 +161,7 @@ impl<'n> Server<'n> {
             if let Some(exit) = self.catch_up(now)? {
                 return Ok(exit);
             }
-            let Equipment { network, facts, timer, signals, control, .. } = &mut self.equipment;
+            let Equipment { network, facts, interruption, timer, signals, control, .. } = &mut self.equipment;
             tokio::select! {
                 received = self.channel.recv() => {
                     let request = received.map_err(worker_ended)?.message;
@@ -162,11 +175,20 @@ impl<'n> Server<'n> {
                     changed.map_err(|cause| Fatal::os("cannot watch what the network says", cause))?;
                     self.choose_sources()?;
                 }
+                over = interruption.over() => {
+                    let occasion = over.map_err(|cause| Fatal::os("cannot hear the kernel's events", cause))?;
+                    self.arise(occasion)?;
+                }
                 heard = self.names.next() => match heard? {
-                    Heard::Found(source, servers) => self.found(source, servers)?,
+                    Heard::Found(Whose::Source(source), servers) => self.found(source, servers)?,
+                    Heard::Found(Whose::Named(source), servers) => self.found_named(source, &servers)?,
                     Heard::Came(name, posture) => self.postures.insert(name, posture),
                     Heard::Nothing => {}
                 },
+                heard = self.exchanges.next() => {
+                    let heard = heard?;
+                    self.heard_of_keys(heard)?;
+                }
                 call = next_order(control) => {
                     let Call { order, caller } = call.map_err(|cause| Fatal::os("cannot take orders", cause))?;
                     let reply = self.order(order)?;
@@ -198,48 +220,6 @@ impl<'n> Server<'n> {
         self.choose_sources()
     }
 
-    /// Asks whom the operator, the network or nobody names, as it is now.
-    pub(super) fn choose_sources(&mut self) -> Result<(), Fatal> {
-        let network = if self.config.network_sources { self.equipment.facts.servers() } else { Vec::new() };
-        let wanted = chosen(&self.config.sources, &network, &self.config.fallback);
-        for change in self.sources.become_these(wanted) {
-            match change {
-                Change::Removed(source) => {
-                    self.names.forget(source);
-                    self.policy.forget(source);
-                    self.notify(&Notice::SourceGone { source })?;
-                }
-                Change::Conducted(source) => {
-                    let Some(Asked { conduct, .. }) = self.sources.get(source) else { continue };
-                    self.notify(&Notice::Source { source, conduct: *conduct })?;
-                }
-                Change::Added(source) => {
-                    let Some(Asked { origin, place, conduct }) = self.sources.get(source).cloned() else { continue };
-                    info!(source = %place, ?origin, "asking");
-                    self.notify(&Notice::Source { source, conduct })?;
-                    match place {
-                        Place::Address(server) => self.found(source, vec![server])?,
-                        Place::Name(name, port) => {
-                            if !self.names.want(source, &name, port) {
-                                warn!(name, "this name cannot be looked up");
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Where the servers of a source are.
-    fn found(&mut self, source: SourceId, servers: Vec<ServerAddr>) -> Result<(), Fatal> {
-        let servers: Bounded<ServerAddr, MAX_ADDRESSES> = servers.into_iter().take(MAX_ADDRESSES).collect();
-        self.asks_this_machine |= servers.iter().any(|server| server.socket_addr().ip().is_loopback());
-        self.policy.learn(source, servers.clone());
-        self.notify(&Notice::Addresses { source, servers })?;
-        if self.asks_this_machine && std::mem::take(&mut self.offline) { self.notify(&Notice::Online) } else { Ok(()) }
-    }
-
     fn addresses_changed(&mut self, now: Instant, online: bool) -> Result<(), Fatal> {
         // A server on this machine needs no network.
         let online = online || self.asks_this_machine;
@@ -248,6 +228,12 @@ impl<'n> Server<'n> {
         self.online_at = (online && (was_told || self.offline)).then(|| now.after(SETTLE));
         self.offline = !online;
         if online { Ok(()) } else { self.notify(&Notice::Offline) }
+    }
+
+    /// The time is uncertain from now on: everybody is asked at once.
+    pub(super) fn arise(&mut self, occasion: Occasion) -> Result<(), Fatal> {
+        let occasion = self.policy.arise(clock::now(), occasion);
+        self.notify(&Notice::Occasion(occasion))
     }
 
     /// Brings everything up to date, and gives the exit code when the work is done.
@@ -263,6 +249,7 @@ impl<'n> Server<'n> {
         }
         let mut wakes = vec![self.keep_at];
         wakes.extend(self.online_at);
+        wakes.extend(self.look_after_keys(now)?);
         let outcome = match self.run.mode {
             Mode::Service => None,
             Mode::OneShot => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use orlop_broker::moment::{Moment, Now};
-use orlop_ntp_contract::{Frequency, Leap, PeerState, PeerStatus, Phase};
+use orlop_ntp_contract::{Frequency, Leap, NtsState, NtsStatus, PeerState, PeerStatus, Phase};
 use serde::{Deserialize, Serialize};
 
 use super::{Status, Stepped};
@@ -56,6 +56,26 @@ pub struct SourceDocument {
     pub origin: Origin,
     /// Its servers that are asked.
     pub servers: Vec<ServerDocument>,
+    /// How NTS stands, where it is asked with NTS and the worker has said it.
+    #[serde(default)]
+    pub nts: Option<NtsDocument>,
+}
+
+/// NTS of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NtsDocument {
+    /// What there is of it.
+    pub state: NtsState,
+    /// Questions that can be asked before another one is answered.
+    pub cookies: u8,
+    /// When the keys in use were exchanged.
+    pub exchanged: Option<Moment>,
+    /// Key exchanges that have yielded keys, since the worker began.
+    pub exchanges: u32,
+    /// Those that have not.
+    pub failures: u32,
+    /// Why the last one has not; absent once one has.
+    pub failure: Option<String>,
 }
 
 /// A server that is asked.
@@ -116,10 +136,12 @@ impl Body {
     pub(super) fn new(status: &Status, now: Now) -> Self {
         let Status { synchronised, sources, worker, last_step, refused, outcome, .. } = status;
         let peers = || worker.iter().flat_map(|worker| worker.peers.iter());
+        let secured = || worker.iter().flat_map(|worker| worker.nts.iter());
         let sources = sources.iter().map(|(id, name, origin)| SourceDocument {
             name: name.clone(),
             origin: *origin,
             servers: peers().filter(|peer| peer.source == *id).map(|peer| ServerDocument::new(peer, now)).collect(),
+            nts: secured().find(|nts| nts.source == *id).map(|nts| NtsDocument::new(nts, now)),
         });
         let discards = worker.iter().flat_map(|worker| worker.discards.iter());
         Self {
@@ -155,6 +177,20 @@ impl ServerDocument {
             offset_ns: peer.offset.nanos(),
             delay_ns: nanos(peer.delay),
             jitter_ns: nanos(peer.jitter),
+        }
+    }
+}
+
+impl NtsDocument {
+    fn new(nts: &NtsStatus, now: Now) -> Self {
+        let NtsStatus { source: _, state, cookies, exchanged, exchanges, failures, failure } = nts;
+        Self {
+            state: *state,
+            cookies: *cookies,
+            exchanged: exchanged.map(|at| Moment::new(at, now)),
+            exchanges: *exchanges,
+            failures: *failures,
+            failure: failure.map(|failure| failure.to_string()),
         }
     }
 }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use orlop_ntp_contract::{
-    Discard, Frequency, Leap, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, ServerAddr,
+    Discard, Frequency, KeyFailure, Leap, NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase,
+    Poll, ServerAddr,
 };
 use orlop_testbed::table;
 
@@ -67,6 +68,17 @@ fn running() -> Status {
             last_step: None,
             discards,
             peers: peers.into_iter().collect(),
+            nts: [NtsStatus {
+                source: SourceId::new(1).unwrap(),
+                state: NtsState::Intercepted,
+                cookies: 3,
+                exchanged: Some(at(60_000)),
+                exchanges: 2,
+                failures: 1,
+                failure: Some(KeyFailure::Slow),
+            }]
+            .into_iter()
+            .collect(),
         }),
         last_step: Some(Stepped {
             at: at(81_000),
@@ -84,6 +96,8 @@ fn running() -> Status {
 fn the_page_explains_every_field_and_no_other() {
     let mut full = running();
     full.sources.truncate(1);
+    let worker = full.worker.as_mut().unwrap();
+    worker.nts = worker.nts.iter().map(|nts| NtsStatus { source: SourceId::new(0).unwrap(), ..*nts }).collect();
     full.outcome = Some(Outcome { synchronised: true, said: "done".to_owned() });
     let body = serde_json::to_string(&full.document(now(95_000)).body).unwrap();
     assert_eq!(table::fields(&body, &["discards"]), table::rows(include_str!("../../../STATUS.md")));
@@ -106,6 +120,8 @@ orlop-ntp 0.1.0, service: running for 15 s
   +  192.0.2.2        pool.example  2   00000111  64 s  5 s   -34 µs  700 µs  3000 ns
   x  192.0.2.3        pool.example  2   00000111  64 s  5 s   +3600 s  700 µs  3000 ns
   ?  (no server yet)  late.example
+     nts           keys          cookies  age   exchanges  last failure
+  !  late.example  intercepted?  3        35 s  2 of 3     the server does not answer in time
 ";
     let squeezed =
         |text: &str| text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
@@ -132,6 +148,10 @@ fn the_metrics_are_what_the_page_says() {
         "orlop_ntp_offset_seconds -0.000084",
         "orlop_ntp_drift_ppm +1.500",
         "orlop_ntp_server_reach{server=\"192.0.2.1:123\"} 3",
+        "orlop_ntp_nts_protected{source=\"late.example\"} 0",
+        "orlop_ntp_nts_cookies{source=\"late.example\"} 3",
+        "orlop_ntp_nts_exchanges_total{source=\"late.example\",outcome=\"keys\"} 2",
+        "orlop_ntp_nts_exchanges_total{source=\"late.example\",outcome=\"failure\"} 1",
         "orlop_ntp_discards_total{reason=\"wrong-origin\"} 1",
     ] {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");

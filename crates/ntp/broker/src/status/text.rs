@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use orlop_broker::status::{Document, Life};
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Leap, PeerState};
+use orlop_ntp_contract::{Leap, NtsState, PeerState};
 
-use super::{Body, ServerDocument, SourceDocument, StepDocument};
+use super::{Body, NtsDocument, ServerDocument, SourceDocument, StepDocument};
 
 pub(super) fn render(document: &Document<Body>, life: Life, verbose: bool, now: Instant) -> String {
     let mut text = document.headline(life, now);
@@ -56,7 +56,7 @@ pub(super) fn sources(body: &Body, now: Instant) -> String {
     }
     let mut rows =
         vec![["", "server", "source", "st", "reach", "poll", "last", "offset", "delay", "±"].map(str::to_owned)];
-    for SourceDocument { name, origin: _, servers } in &body.sources {
+    for SourceDocument { name, servers, .. } in &body.sources {
         if servers.is_empty() {
             rows.push(["?", "(no server yet)", name, "", "", "", "", "", "", ""].map(str::to_owned));
         }
@@ -64,14 +64,45 @@ pub(super) fn sources(body: &Body, now: Instant) -> String {
             rows.push(row(name, server, now));
         }
     }
+    let keys: Vec<_> =
+        body.sources.iter().filter_map(|source| Some(secured(&source.name, source.nts.as_ref()?, now))).collect();
+    if keys.is_empty() {
+        return table(&rows);
+    }
+    let head = ["", "nts", "keys", "cookies", "age", "exchanges", "last failure"].map(str::to_owned);
+    table(&rows) + &table(&[&[head], &*keys].concat())
+}
+
+/// In columns.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..10).map(width).collect();
+    let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();
-    for row in &rows {
+    for row in rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         text += &format!("  {}\n", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     text
+}
+
+/// The keys of a source.
+fn secured(name: &str, nts: &NtsDocument, now: Instant) -> [String; 7] {
+    let NtsDocument { state, cookies, exchanged, exchanges, failures, failure } = nts;
+    let mark = match state {
+        NtsState::NoKeys | NtsState::Exchanging => "?",
+        NtsState::Keyed => "-",
+        NtsState::Protected => "*",
+        NtsState::Intercepted => "!",
+    };
+    [
+        mark.to_owned(),
+        name.to_owned(),
+        state.name().to_owned(),
+        cookies.to_string(),
+        exchanged.as_ref().map_or(String::new(), |exchanged| exchanged.age(now)),
+        format!("{exchanges} of {}", exchanges.saturating_add(*failures)),
+        failure.clone().unwrap_or_default(),
+    ]
 }
 
 fn row(name: &str, server: &ServerDocument, now: Instant) -> [String; 10] {

@@ -262,6 +262,26 @@ fn sockets_go_to_the_addresses_of_a_source_only() {
 }
 
 #[test]
+fn only_a_clock_is_read_and_not_too_often() {
+    let source = SourceId::new(1).unwrap();
+    let read = || Request::Read { peer: peer(2) };
+    let connect = |server| Request::Connect { peer: peer(2), source, server };
+    let mut policy = fresh();
+    let ask = |policy: &mut Policy, request| verdict(policy, at(1), clock(FLOOR), request);
+    assert_eq!(ask(&mut policy, connect(ServerAddr::CLOCK)), Err(Refusal::UnknownServer), "there is none");
+    policy.learn(source, [ServerAddr::CLOCK, server(9)].into_iter().collect());
+    assert_eq!(ask(&mut policy, read()), Err(Refusal::UnknownServer), "it is nobody's yet");
+    assert_eq!(ask(&mut policy, connect(ServerAddr::CLOCK)), Ok(()));
+    for _ in 0..Policy::READ_BURST {
+        assert_eq!(ask(&mut policy, read()), Ok(()));
+    }
+    assert_eq!(ask(&mut policy, read()), Err(Refusal::TooOften));
+    assert_eq!(ask(&mut policy, Request::Read { peer: peer(0) }), Err(Refusal::UnknownServer), "a server's");
+    assert_eq!(ask(&mut policy, connect(server(9))), Ok(()));
+    assert_eq!(ask(&mut policy, read()), Err(Refusal::UnknownServer), "it is a server's now");
+}
+
+#[test]
 fn the_rate_is_500_ppm_at_most_slew_included() {
     let ppm = |ppm: i32| Frequency::new(ppm << 16).unwrap();
     for (what, drift, slew, want) in [
@@ -328,4 +348,30 @@ fn a_talkative_worker_is_slowed_and_then_no_longer_trusted() {
     let (last, slowed) = rest.split_last().unwrap();
     assert!(slowed.iter().all(|outcome| *outcome == Err(Refusal::TooOften)));
     assert_eq!(*last, Err(Refusal::TooManyDenials));
+}
+
+#[test]
+fn keys_are_exchanged_for_sources_that_are_asked_with_nts_and_not_often() {
+    let mut policy = fresh();
+    let (source, other) = (SourceId::new(0).unwrap(), SourceId::new(1).unwrap());
+    let exchange = |source, at: Option<u64>| Request::Exchange { source, at: at.map(clock) };
+    assert_eq!(verdict(&mut policy, at(0), clock(FLOOR), exchange(source, None)), Err(Refusal::NotSecured));
+    policy.secure(source);
+    for (what, request, want) in [
+        ("by the clock", exchange(source, None), Ok(())),
+        ("by what a majority says", exchange(source, Some(FLOOR + DAY)), Ok(())),
+        ("before the floor", exchange(source, Some(FLOOR - 1)), Err(Refusal::BelowFloor)),
+        ("after the horizon", exchange(source, Some(1 << 33)), Err(Refusal::OutOfRange)),
+        ("another source", exchange(other, None), Err(Refusal::NotSecured)),
+    ] {
+        assert_eq!(verdict(&mut policy, at(0), clock(FLOOR), request), want, "{what}");
+    }
+    let again = (0..Policy::EXCHANGE_BURST)
+        .filter(|_| verdict(&mut policy, at(0), clock(FLOOR), exchange(source, None)).is_ok());
+    assert_eq!(again.count(), 30, "two of the burst are spent");
+    let later = at(Policy::EXCHANGE_EVERY.as_secs());
+    assert_eq!(verdict(&mut policy, later, clock(FLOOR), exchange(source, None)), Ok(()));
+    assert_eq!(verdict(&mut policy, later, clock(FLOOR), exchange(source, None)), Err(Refusal::TooOften));
+    policy.forget(source);
+    assert_eq!(verdict(&mut policy, at(9999), clock(FLOOR), exchange(source, None)), Err(Refusal::NotSecured));
 }

@@ -96,7 +96,8 @@ impl Driven {
                 assert!(self.shown >= Utc::from_secs(FLOOR), "vouched for {}", self.shown);
             }
             Request::Connect { server, .. } => assert!(SERVERS.contains(&last_byte(server)), "a socket to {server}"),
-            Request::Unsynchronised | Request::Report(_) => {}
+            Request::Unsynchronised | Request::Exchange { .. } | Request::Report(_) => {}
+            Request::Read { .. } => panic!("there is no clock to read"),
         }
     }
 
@@ -141,7 +142,7 @@ pub(crate) fn server(last: u8) -> ServerAddr {
 
 fn last_byte(server: ServerAddr) -> u8 {
     match server.socket_addr() {
-        core::net::SocketAddr::V4(v4) => v4.ip().octets()[3],
-        core::net::SocketAddr::V6(_) => 0,
+        Some(core::net::SocketAddr::V4(v4)) => v4.ip().octets()[3],
+        Some(core::net::SocketAddr::V6(_)) | None => 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use orlop_ntp_contract::{Frequency, Leap, Occasion, Offset, PeerId, Request, SourceId, Step, StepReason};
+use orlop_ntp_contract::{Frequency, Leap, Occasion, Offset, PeerId, Request, ServerAddr, SourceId, Step, StepReason};
 use proptest::prelude::*;
 
 use crate::driven::{BEGINNINGS, Driven, OCCASIONS, server};
@@ -45,8 +45,9 @@ fn request() -> impl Strategy<Value = Request> {
         1 => (0_u8..3, 0_u8..4).prop_map(|(number, last)| Request::Connect {
             peer: peer(number),
             source: SourceId::new(0).unwrap(),
-            server: server(last + 1),
+            server: if last == 3 { ServerAddr::CLOCK } else { server(last + 1) },
         }),
+        1 => (0_u8..3).prop_map(|number| Request::Read { peer: peer(number) }),
     ]
 }
 

@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Discard, PeerId, PeerState, Poll, Request, SourceId, Utc};
+use orlop_ntp_contract::{Discard, PeerId, PeerState, Poll, Reading, Request, SourceId, Utc};
 
 use super::{Action, Client, Stage};
 use crate::peer::{Peer, Socket};
 use crate::pool::Sources;
+use crate::sample::Sample;
 
 /// Time between two replacements of bad servers: when all are silent it is the network, and not they.
 const REPLACE_EVERY: Duration = Duration::from_secs(60);
@@ -20,6 +21,7 @@ impl Client {
         }
         self.replace_one(now, actions);
         self.take_on(now);
+        self.exchange_keys(now, actions);
         let due: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| peer.due().is_some_and(|due| due <= now)).map(|(id, _)| *id).collect();
         let mut lost = false;
@@ -31,8 +33,17 @@ impl Client {
                 actions.push(Action::Close { peer: id });
             }
             match peer.socket {
+                Socket::Open if peer.server.is_clock() => {
+                    peer.asked(now, &mut self.chance);
+                    actions.push(Action::Ask(Request::Read { peer: id }));
+                    lost |= peer.was_lost();
+                }
                 Socket::Open => {
-                    actions.push(Action::Send { peer: id, packet: peer.ask(now, &mut self.chance) });
+                    let plain = peer.ask(now, &mut self.chance);
+                    let session = self.sessions.get_mut(&peer.source);
+                    if let Some(packet) = peer.protected(plain, session, &mut self.chance) {
+                        actions.push(Action::Send { peer: id, packet });
+                    }
                     lost |= peer.was_lost();
                 }
                 Socket::Missing => {
@@ -125,6 +136,23 @@ impl Client {
         }
     }
 
+    /// The hardware clock was read.
+    pub(super) fn read(&mut self, id: PeerId, reading: Reading, actions: &mut Vec<Action>) {
+        let is_open = |peer: &&Peer| peer.server.is_clock() && peer.socket == Socket::Open;
+        let Reading { at, shown, offset: _, delay: _ } = reading;
+        if self.peers.get(&id).filter(is_open).is_none() {
+            return;
+        }
+        // Read before a step that is being made, of which the clock shows nothing yet.
+        if matches!(self.stage, Stage::Stepping(_)) {
+            return self.discards.count(Discard::Stepped);
+        }
+        if self.wall.look(at, shown).is_some() {
+            self.meddled(at, actions);
+        }
+        self.measured(at, id, Sample::of_clock(reading), actions);
+    }
+
     /// A question could not leave.
     pub(super) fn not_sent(&mut self, now: Instant, id: PeerId, actions: &mut Vec<Action>) {
         if let Some(peer) = self.peers.get_mut(&id) {
@@ -136,6 +164,9 @@ impl Client {
     /// Addresses of ours have changed, or the network is there at last: every socket is replaced.
     pub(super) fn came_online(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.online = true;
+        for session in self.sessions.values_mut() {
+            session.came_online(now);
+        }
         for (id, peer) in &mut self.peers {
             if peer.socket == Socket::Open {
                 peer.reconnect(now);

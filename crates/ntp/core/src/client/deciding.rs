@@ -171,6 +171,11 @@ impl Client {
     /// A ballot has a result: the clock is set, or followed as it is.
     fn resolve(&mut self, now: Instant, ballot: &Ballot, majority: Majority, lone: bool, actions: &mut Vec<Action>) {
         let offset = majority.offset;
+        if ballot.occasion.is_some() && !self.is_confirmed(now, &majority) {
+            // The next answer after the key exchange decides. A lone one has waited long enough.
+            self.stage = Stage::Ballot(Ballot { overdue: ballot.overdue || lone, ..ballot.clone() });
+            return;
+        }
         let (why, smallest, backwards) = match ballot.occasion {
             Some(occasion) => {
                 let why = if lone { StepReason::LoneAnswer(occasion) } else { StepReason::Majority(occasion) };

@@ -7,6 +7,7 @@ use orlop_ntp_contract::{Leap, Offset, PeerId, PeerState, PeerStatus, Phase, Req
 
 use super::stage::Stage;
 use super::{Action, Client, REPORT_INTERVAL};
+use crate::nts::session::Session;
 use crate::peer::{Peer, Socket};
 use crate::sample;
 use crate::selection::quorum;
@@ -37,6 +38,7 @@ impl Client {
             root_dispersion: best.map_or(zero, |(_, s)| s.root_dispersion.saturating_add(s.precision)),
             last_step: self.last_step,
             discards: self.discards,
+            nts: self.sessions.values().map(Session::status).collect(),
             peers: self.peers.iter().map(|(id, peer)| self.peer_status(now, *id, peer)).collect(),
         }
     }

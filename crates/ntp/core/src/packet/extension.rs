@@ -51,6 +51,23 @@ impl<'p> Extensions<'p> {
     }
 }
 
+impl<'p> Extensions<'p> {
+    /// What an NTS authenticator protects: fields that fill it, without a code behind them.
+    ///
+    /// # Errors
+    /// As for what follows a header.
+    pub(crate) fn protected(all: &'p [u8]) -> Result<Self, Discard> {
+        let mut rest = all;
+        for _ in 0..MAX_EXTENSIONS {
+            if rest.is_empty() {
+                return Ok(Self(all));
+            }
+            (_, rest) = split(rest).ok_or(Discard::Malformed)?;
+        }
+        if rest.is_empty() { Ok(Self(all)) } else { Err(Discard::Malformed) }
+    }
+}
+
 impl<'p> Iterator for Extensions<'p> {
     type Item = Extension<'p>;
 

@@ -6,6 +6,7 @@ mod accuracy;
 mod answer;
 mod crystal;
 mod hardship;
+mod hardware;
 mod oracle;
 mod place;
 mod properties;

@@ -14,6 +14,6 @@ pub(crate) fn address(n: usize) -> ServerAddr {
 
 /// The number of the server at this address.
 pub(crate) fn number(server: ServerAddr) -> usize {
-    let std::net::IpAddr::V4(v4) = server.socket_addr().ip() else { panic!("{server}") };
-    usize::from(v4.octets()[3]) - 1
+    let Some(std::net::SocketAddr::V4(v4)) = server.socket_addr() else { panic!("{server}") };
+    usize::from(v4.ip().octets()[3]) - 1
 }

@@ -63,6 +63,8 @@ impl Server {
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     pub(crate) servers: Vec<Server>,
+    /// A hardware clock beside them, which is ahead of the truth by this.
+    pub(crate) clock: Option<Offset>,
     /// One name for all servers, of which so many are asked, instead of one for each.
     pub(crate) pool: Option<u8>,
     /// The truth at the beginning, and what the clock shows instead.
@@ -102,6 +104,7 @@ impl Scene {
         let truth = Utc::from_secs(BEGIN);
         Self {
             servers,
+            clock: None,
             pool: None,
             truth,
             shown: truth,

@@ -109,7 +109,7 @@ impl Stage {
         let servers: Bounded<ServerAddr, 16> = addresses.iter().map(|n| address(usize::from(*n))).collect();
         self.policy.learn(source, servers.clone());
         let polls = PollRange::new(Poll::MIN, Poll::new(7).unwrap()).unwrap();
-        self.tell(Notice::Source { source, conduct: SourceConduct { kind, prefer: number == 2, polls } });
+        self.tell(Notice::Source { source, conduct: SourceConduct { kind, prefer: number == 2, polls, nts: false } });
         self.tell(Notice::Addresses { source, servers });
     }
 
@@ -204,26 +204,20 @@ impl Stage {
         self.is_busy = false;
     }
 
-    fn send(&mut self, peer: PeerId, packet: &[u8; 48]) {
+    fn send(&mut self, peer: PeerId, packet: &[u8]) {
         let server = self.servers[&peer];
         if let Some(before) = self.asked.insert(server, self.now) {
             assert!(self.now.since(before) >= Duration::from_secs(2), "{server} was asked twice within two seconds");
         }
         let socket = self.sockets.get_mut(&peer).expect("who is asked has a socket");
-        *socket = Some((nonce(packet), self.now));
+        *socket = Some((nonce(packet.first_chunk().unwrap()), self.now));
         self.event(Event::Sent { peer, at: self.wall });
     }
 
     fn ask(&mut self, request: Request) {
         let mut buffer = vec![0; max_size::<Request>()];
         assert_eq!(decode::<Request>(encode(&request, &mut buffer).unwrap()).as_ref(), Ok(&request));
-        let what = match &request {
-            Request::Step(_) => Asked::Step,
-            Request::Frequency { .. } => Asked::Frequency,
-            Request::Synchronised { .. } | Request::Unsynchronised => Asked::Synchronised,
-            Request::Connect { peer, .. } => Asked::Connect(*peer),
-            Request::Report(_) => Asked::Report,
-        };
+        let what = Asked::of(&request);
         match self.policy.permit(self.now, self.wall, request) {
             Ok(_) if self.refuses => self.tell(Notice::Refused { what, why: Refusal::Kernel { errno: 1 } }),
             Ok(permitted) => self.apply(permitted.into_request()),
@@ -253,6 +247,8 @@ impl Stage {
                 self.servers.insert(peer, server);
                 self.tell(Notice::Connected { peer, server });
             }
+            Request::Exchange { .. } => panic!("no source is asked with NTS"),
+            Request::Read { .. } => panic!("there is no clock to read"),
             Request::Frequency { .. } | Request::Synchronised { .. } | Request::Unsynchronised | Request::Report(_) => {
             }
         }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use orlop_machine::{Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Account, Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, Refusal, Request,
-    Rules, SourceConduct, SourceId, Status, Step, Utc,
+    Account, Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, PollRange,
+    Reading, Refusal, Request, Rules, ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
 use orlop_wire::Bounded;
@@ -46,6 +46,8 @@ pub(crate) struct World {
     /// When each server was asked last, by the boot clock.
     asked: BTreeMap<usize, u64>,
     pub(crate) questions: u32,
+    /// How often the hardware clock was read.
+    pub(crate) readings: u32,
     pub(crate) rate: Frequency,
     /// Seconds of truth at which the error was below 10 ms for the first time.
     pub(crate) right_at: Option<f64>,
@@ -89,6 +91,7 @@ impl World {
             vouched: None,
             asked: BTreeMap::new(),
             questions: 0,
+            readings: 0,
             rate: Frequency::ZERO,
             right_at: None,
             scene,
@@ -117,15 +120,21 @@ impl World {
         for n in 0..count {
             self.name(n, Kind::Server, n..n + 1);
         }
+        if self.scene.clock.is_some() {
+            self.source(count, Kind::Server, false, PollRange::CLOCK, [ServerAddr::CLOCK].into_iter().collect());
+        }
     }
 
     /// A source, and the servers behind its name.
     fn name(&mut self, number: usize, kind: Kind, servers: Range<usize>) {
-        let source = SourceId::new(u8::try_from(number).unwrap()).unwrap();
         let prefer = self.scene.servers[servers.start].prefer;
-        let servers: Bounded<_, 16> = servers.map(address).collect();
+        self.source(number, kind, prefer, self.scene.polls, servers.map(address).collect());
+    }
+
+    fn source(&mut self, number: usize, kind: Kind, prefer: bool, polls: PollRange, servers: Bounded<ServerAddr, 16>) {
+        let source = SourceId::new(u8::try_from(number).unwrap()).unwrap();
         self.policy.learn(source, servers.clone());
-        let conduct = SourceConduct { kind, prefer, polls: self.scene.polls };
+        let conduct = SourceConduct { kind, prefer, polls, nts: false };
         self.tell(Notice::Source { source, conduct });
         self.tell(Notice::Addresses { source, servers });
     }
@@ -238,7 +247,7 @@ impl World {
                 }
                 Action::Send { peer, packet } => {
                     let at = self.crystal.wall();
-                    self.send(peer, packet);
+                    self.send(peer, *packet.first_chunk().unwrap());
                     self.client.handle(self.now(), Event::Sent { peer, at })
                 }
                 Action::Ask(request) => match self.broker(request) {
@@ -254,13 +263,7 @@ impl World {
     }
 
     fn broker(&mut self, request: Request) -> Option<Notice> {
-        let what = match &request {
-            Request::Step(_) => Asked::Step,
-            Request::Frequency { .. } => Asked::Frequency,
-            Request::Synchronised { .. } | Request::Unsynchronised => Asked::Synchronised,
-            Request::Connect { peer, .. } => Asked::Connect(*peer),
-            Request::Report(_) => Asked::Report,
-        };
+        let what = Asked::of(&request);
         match self.policy.permit(self.now(), self.crystal.wall(), request) {
             Err(why) => {
                 self.refusals.push((what, why));
@@ -291,11 +294,21 @@ impl World {
                 self.vouched = None;
                 None
             }
+            Request::Connect { peer, source: _, server } if server.is_clock() => {
+                Some(Notice::Connected { peer, server })
+            }
+            Request::Read { peer } => {
+                self.readings += 1;
+                let (at, shown) = (self.now(), self.crystal.wall());
+                let offset = self.now_true().since(shown).plus(self.scene.clock?);
+                Some(Notice::Reading { peer, reading: Reading { at, shown, offset, delay: Duration::from_micros(2) } })
+            }
             Request::Connect { peer, source: _, server } => {
                 self.count += 1;
                 self.sockets.insert(peer, usize::try_from(self.count).unwrap() * 16 + number(server));
                 Some(Notice::Connected { peer, server })
             }
+            Request::Exchange { .. } => panic!("no source is asked with NTS"),
             Request::Report(status) => {
                 self.status = Some(status);
                 None

@@ -63,11 +63,13 @@ impl<'a> Words<'a> {
 /// An action as a trace writes it, with its sign.
 pub(super) fn write(action: &Action, start: Instant, last_xid: u32) -> String {
     match action {
-        Action::Send { xid, secs, broadcast, ask } => {
+        Action::Send { xid, secs, broadcast, want_mtu, ask } => {
             let (name, fields) = message(ask);
             let xid = if *xid == last_xid { "same" } else { "new" };
             let flag = if *broadcast { " broadcast" } else { "" };
-            format!("> {name} xid={xid} secs={secs}{flag}{fields}")
+            let plain =
+                if *want_mtu || matches!(ask, Ask::Decline { .. } | Ask::Release { .. }) { "" } else { " no-mtu" };
+            format!("> {name} xid={xid} secs={secs}{flag}{plain}{fields}")
         }
         Action::Configure(lease) => format!("! configure {}", configuration(lease, start)),
         Action::Deconfigure(why) => format!("! deconfigure {}", reason(*why, start)),

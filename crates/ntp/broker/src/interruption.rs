@@ -1,0 +1,97 @@
+//! What the kernel says of times at which the machine did not run: it slept, or it was restored from a snapshot. Either makes
+//! its clock uncertain. A machine that is only paused hears nothing, and finds it out at the next answer of a server.
+
+use std::io;
+
+use orlop_ntp_contract::Occasion;
+use orlop_sandbox::multicast::{Heard, Multicast};
+use orlop_sandbox::suspend::Suspend;
+use tracing::{info, warn};
+
+/// Waits for the end of such a time. Without one of the two, the other is heard.
+#[derive(Debug)]
+pub struct Interruption {
+    suspend: Option<Suspend>,
+    changes: Option<Multicast>,
+    buffer: [u8; DATAGRAM],
+}
+
+/// Longest event of the kernel: its path and 2048 bytes of what has changed (`UEVENT_BUFFER_SIZE`).
+const DATAGRAM: usize = 4096;
+
+/// What the driver of the virtual machine generation identifier says when there is another one. Linux 6.8 had this and later
+/// ones took it back, so that it is heard on kernels that keep it, as Amazon's do.
+const RESTORED: &[u8] = b"NEW_VMGENID=1";
+
+impl Interruption {
+    /// To be done before the sandbox narrows, inside a tokio runtime.
+    #[must_use]
+    pub fn watch() -> Self {
+        let suspend = Suspend::watch().inspect_err(|cause| warn!(%cause, "a suspend is not heard of")).ok();
+        let changes =
+            Multicast::changes().inspect_err(|cause| warn!(%cause, "a restored snapshot is not heard of")).ok();
+        Self { suspend, changes, buffer: [0; DATAGRAM] }
+    }
+
+    /// Waits until there was one, and says what it was. Cancelling loses nothing.
+    ///
+    /// # Errors
+    /// None on a kernel that works.
+    pub async fn over(&mut self) -> io::Result<Occasion> {
+        let Self { suspend, changes, buffer } = self;
+        tokio::select! {
+            slept = slept(suspend) => {
+                info!(secs = slept?.as_secs(), "the machine was suspended");
+                Ok(Occasion::Suspend)
+            }
+            restored = restored(changes, buffer) => {
+                restored?;
+                info!("the machine was restored from a snapshot");
+                Ok(Occasion::Restore)
+            }
+        }
+    }
+}
+
+async fn slept(suspend: &mut Option<Suspend>) -> io::Result<std::time::Duration> {
+    match suspend {
+        Some(suspend) => suspend.over().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn restored(changes: &Option<Multicast>, buffer: &mut [u8]) -> io::Result<()> {
+    let Some(changes) = changes else { return std::future::pending().await };
+    loop {
+        match changes.recv(buffer).await? {
+            Heard::Datagram(length) if is_restored(buffer.get(..length).unwrap_or_default()) => return Ok(()),
+            // What is lost was one of many events of other devices. If not, the next answer of a server tells.
+            Heard::Datagram(_) | Heard::Lost => {}
+        }
+    }
+}
+
+/// Whether an event of the kernel says that the machine goes on from a snapshot.
+fn is_restored(event: &[u8]) -> bool {
+    event.split(|byte| *byte == 0).any(|field| field == RESTORED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_generation_is_told_from_all_other_changes() {
+        for (what, event, want) in [
+            ("another generation", &b"change@/devices/x\0ACTION=change\0NEW_VMGENID=1\0SEQNUM=7\0"[..], true),
+            ("without the last zero byte", b"change@/devices/x\0NEW_VMGENID=1", true),
+            ("a disk", b"change@/devices/x\0ACTION=change\0DISK_MEDIA_CHANGE=1\0", false),
+            ("asked for by writing to a file", b"change@/devices/x\0SYNTH_ARG_NEW_VMGENID=1\0", false),
+            ("something longer", b"change@/devices/x\0NEW_VMGENID=10\0", false),
+            ("cut off", b"change@/devices/x\0NEW_VMGENID=", false),
+            ("nothing", b"", false),
+        ] {
+            assert_eq!(is_restored(event), want, "{what}");
+        }
+    }
+}
