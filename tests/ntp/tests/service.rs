@@ -80,13 +80,19 @@ fn another_configuration_is_followed_and_a_bad_one_changes_nothing() {
         ("a third one", format!("sources = [{first:?}, {second:?}, {third:?}]\n"), 0, vec![first, second, third]),
         ("a slip", format!("surces = [{first:?}]\n"), 76, vec![first, second, third]),
         ("what needs a new process", "require-landlock = true\n".to_owned(), 76, vec![first, second, third]),
+        (
+            "a source with NTS",
+            format!("sources = [{{ server = {first:?}, nts = true }}]\n"),
+            76,
+            vec![first, second, third],
+        ),
         ("two others, one of them as before", format!("sources = [{third:?}, {second:?}]\n"), 0, vec![third, second]),
     ] {
         scene.host.write("/run/orlop-ntp.toml", text).unwrap();
         let mut order = scene.command(&["reload"]).unwrap();
         assert_eq!(order.wait_exit(SOON).unwrap().code(), Some(code), "{what}: {}", order.text());
         if code != 0 {
-            let said = if what == "a slip" { "surces" } else { "require-landlock" };
+            let said = if what == "a slip" { "surces" } else { "started anew" };
             assert!(order.stderr().contains(said), "{what}: {}", order.text());
         }
         let mut want: Vec<String> = want.into_iter().map(str::to_owned).collect();

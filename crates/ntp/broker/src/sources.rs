@@ -30,7 +30,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Whether it is the same source, asked in the same way or not. A server does not become a pool, and what is known of one without NTS is not of one with it.
+    /// Whether it is the same source, asked in the same way or not. A server does not become a pool, and with NTS it is another.
     fn is_same_source(&self, other: &Self) -> bool {
         let key = |asked: &Self| (asked.origin, asked.place.clone(), asked.conduct.kind, asked.conduct.nts);
         key(self) == key(other)

@@ -1,5 +1,7 @@
 //! What an operator asks a running daemon for.
 
+use std::path::Path;
+
 use orlop_broker::control::Reply;
 use orlop_ntp_contract::Occasion;
 use orlop_sandbox::fatal::Fatal;
@@ -28,8 +30,9 @@ impl Server<'_> {
             Ok(loaded) => loaded,
             Err(fatal) => return Ok(Reply::refused_configuration(&fatal)),
         };
-        if let Some(what) = self.needs_a_start(&config) {
-            return Ok(Reply::refused(&format!("{what} changes only when the daemon is started anew")));
+        if prepared(&config) != prepared(&self.config) {
+            let why = "require-landlock, nts-ca, sources with NTS and hardware clocks change only when the daemon is started anew";
+            return Ok(Reply::refused(why));
         }
         for warning in warnings {
             warn!("{warning}");
@@ -38,19 +41,10 @@ impl Server<'_> {
         self.choose_sources()?;
         Ok(Reply::Done(()))
     }
+}
 
-    /// What of `config` the sandbox has no leave for.
-    fn needs_a_start(&self, config: &Config) -> Option<&'static str> {
-        let known = |port: u16| self.config.key_ports().any(|known| known == port);
-        let has_clock = config.sources.iter().any(|source| matches!(source.place, Place::Clock(_)));
-        let exchanges = config.key_ports().next().is_some();
-        [
-            (config.require_landlock != self.config.require_landlock, "require-landlock"),
-            (exchanges && config.nts_ca != self.config.nts_ca, "nts-ca"),
-            (!config.key_ports().all(known), "the first server with NTS, or another port for its keys,"),
-            (has_clock && self.equipment.hardware.is_none(), "the first hardware clock"),
-        ]
-        .into_iter()
-        .find_map(|(is, what)| is.then_some(what))
-    }
+/// What the broker has opened or permitted itself before it narrowed, and cannot later.
+fn prepared(config: &Config) -> (bool, &Path, Vec<&Place>) {
+    let special = config.sources.iter().filter(|source| source.conduct.nts || matches!(source.place, Place::Clock(_)));
+    (config.require_landlock, &config.nts_ca, special.map(|source| &source.place).collect())
 }
