@@ -271,6 +271,13 @@ fn why_tells_apart_what_looks_alike() {
             Outcome::Invalid,
             refused,
         ),
+        (
+            "an error of the kernel's",
+            exactly(),
+            seen(Access::ReadWrite, Wrote::Refused(5)),
+            Outcome::Failed(5),
+            "Input/output error (os error 5)",
+        ),
         ("a value that was refused", exactly(), seen(Access::ReadWrite, Wrote::Refused(22)), Outcome::Invalid, refused),
     ] {
         let permitted = Policy::new(&Rules::default(), false).permit(Step { want, ..step("vm/a", "1", 1) }).unwrap();
@@ -289,4 +296,11 @@ fn what_a_service_has_done_is_taken_down_where_there_is_one() {
     let mut run = sample();
     run.followed(so_far);
     assert_eq!(run.follow, None);
+}
+
+#[test]
+fn what_the_kernel_says_moves_no_cursor_and_keeps_its_letters() {
+    let mut record = sample().records.pop().unwrap();
+    record.attempt = Some(tried("ö\t1\u{1b}[2J", Wrote::Refused(22), None));
+    assert_eq!(words::why(&record).unwrap(), "the kernel does not take this value; it is ö 1\\u{1b}[2J");
 }
