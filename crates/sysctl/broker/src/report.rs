@@ -2,6 +2,7 @@
 
 mod audit;
 mod count;
+mod log;
 mod words;
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::Exit;
 use orlop_sysctl_contract::{Attempt, Finding, Origin, Outcome, Permitted, Problem};
-use tracing::{debug, error, info, warn};
+use tracing::Level;
 
 use crate::command_line::{Follow, Mode, Run};
 pub use crate::follow::Followed;
@@ -149,35 +150,39 @@ impl Report {
         }
     }
 
-    /// Says on stderr what is not plainly well, a line each, and then in one line what was achieved.
-    pub fn log(&self) {
+    /// What is not plainly well, a line each, and then in one line what was achieved.
+    pub(crate) fn lines(&self) -> Vec<(Level, String)> {
         let tolerant = self.minds == Minds::Nothing;
-        for unread in &self.unread {
-            if unread.tolerated || tolerant { warn!("{unread}") } else { error!("{unread}") }
-        }
-        for Finding { origin, problem } in &self.findings {
-            let (at, said) = (self.at(*origin), self.said(problem));
-            if problem.is_error() && !tolerant { error!("{at}: {said}") } else { warn!("{at}: {said}") }
-        }
-        for record in &self.records {
-            self.log_record(record);
-        }
-        let summary = count::Summary(self);
-        if self.exit() == Exit::Done { info!("{summary}") } else { warn!("{summary}") }
+        let level = |bad: bool| if bad && !tolerant { Level::ERROR } else { Level::WARN };
+        let unread = self.unread.iter().map(|unread| (level(!unread.tolerated), unread.to_string()));
+        let findings = self.findings.iter().map(|Finding { origin, problem }| {
+            (level(problem.is_error()), format!("{}: {}", self.at(*origin), self.said(problem)))
+        });
+        let records = self.records.iter().filter_map(|record| self.line(record));
+        let end = if self.exit() == Exit::Done { Level::INFO } else { Level::WARN };
+        unread.chain(findings).chain(records).chain([(end, count::Summary(self).to_string())]).collect()
     }
 
-    pub(crate) fn log_record(&self, record: &Record) {
-        let (Some(outcome), step) = (record.outcome, record.permitted.step()) else { return };
-        let line = format!("{}: {} = {}", self.at(step.origin), step.key, words::wanted(&step.want));
-        match words::why(record) {
-            // A difference is not news where differences are asked for: it is on standard output.
-            _ if outcome == Outcome::Differs => {}
-            None => debug!("{line}: {}", outcome.name()),
-            Some(why) if self.minds.is_failure(record) => error!("{line}: {}: {why}", outcome.name()),
-            Some(why) if step.lenient => debug!("{line}: {}: {why}", outcome.name()),
-            Some(why) if outcome.is_failure(true, false) => warn!("{line}: {}: {why}", outcome.name()),
-            Some(why) => info!("{line}: {}: {why}", outcome.name()),
+    /// What there is to say about a setting.
+    pub(crate) fn line(&self, record: &Record) -> Option<(Level, String)> {
+        let (outcome, step) = (record.outcome?, record.permitted.step());
+        let name = outcome.name();
+        let line = format!("{}: {} = {}: {name}", self.at(step.origin), step.key, words::wanted(&step.want));
+        // A difference is not news where differences are asked for: it is on standard output.
+        if outcome == Outcome::Differs {
+            return None;
         }
+        let Some(why) = words::why(record) else { return Some((Level::DEBUG, line)) };
+        let level = if self.minds.is_failure(record) {
+            Level::ERROR
+        } else if step.lenient {
+            Level::DEBUG
+        } else if outcome.is_failure(true, false) {
+            Level::WARN
+        } else {
+            Level::INFO
+        };
+        Some((level, format!("{line}: {why}")))
     }
 
     /// What the user asked to be shown on standard output.

@@ -83,6 +83,8 @@ fn a_file_that_is_not_quite_a_lease_is_none() {
             syntax("not the name of an interface (1 to 15 plain characters)"),
         ),
         ("half a hardware address", with(":00:07", ""), LeaseFileError::Value("hardware")),
+        ("a sign in a hardware address", with(":00:07", ":00:+7"), LeaseFileError::Value("hardware")),
+        ("a pair of one digit", with(":00:07", ":00:7"), LeaseFileError::Value("hardware")),
         ("hardware address too long", with(":00:07", ":00:07:08"), LeaseFileError::Value("hardware")),
         ("loopback address", with("192.0.2.9/24", "127.0.0.1/8"), LeaseFileError::Value("address")),
         ("address of the network", with("192.0.2.9/24", "192.0.2.0/24"), LeaseFileError::Value("address")),

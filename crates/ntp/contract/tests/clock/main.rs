@@ -3,6 +3,7 @@
 
 mod driven;
 mod hostile;
+mod keys;
 mod seeds;
 mod targets;
 mod words;

@@ -223,3 +223,84 @@ fn what_needs_a_lock_says_how_to_get_one() {
     assert!(words::why(&report.records[0]).unwrap().contains("--lock"));
     assert_eq!(report.exit(), Exit::Unmet, "what was asked for is not in force");
 }
+
+#[test]
+fn what_is_said_is_as_loud_as_it_is_bad_for_whoever_asked() {
+    let levels = |minds| {
+        let mut report = Report { minds, unread: vec![unread(true), unread(false)], ..sample() };
+        report.records.extend(
+            self::report(Mode::Apply, minds, vec![Case("vm/hex", "0x10", tried("0", Wrote::Whole, Some("16")))])
+                .records,
+        );
+        let letter = |(level, _): &(Level, String)| level.as_str().chars().next().unwrap();
+        report.lines().iter().map(letter).collect::<String>()
+    };
+    // Two sources, two findings, seven settings, and what was achieved.
+    assert_eq!(levels(Minds::Failures), "WE EW DDEWEDI W".replace(' ', ""));
+    assert_eq!(levels(Minds::Strictly), "WE EW DDEEEDI W".replace(' ', ""));
+    assert_eq!(levels(Minds::Nothing), "WW WW DDWWWDI I".replace(' ', ""));
+    let lines: Vec<String> = sample().lines().into_iter().map(|(_, line)| line).collect();
+    assert_eq!(lines[2], "a.conf:1: vm.good = 1: ok");
+    assert_eq!(lines[5], "a.conf:4: vm.none = 1: missing: there is no such key");
+    let mut differs = sample();
+    differs.records.iter_mut().for_each(|record| record.outcome = Some(Outcome::Differs));
+    assert_eq!(differs.lines().len(), 3, "differences are on standard output");
+}
+
+#[test]
+fn why_tells_apart_what_looks_alike() {
+    let exactly = || Want::Exactly(Value::new("1").unwrap());
+    let seen =
+        |access, wrote| Attempt::Tried(access, Trial { before: Some(Str::new("1 2\n").unwrap()), wrote, after: None });
+    let refused = "the kernel does not take this value; it is 1 2";
+    for (what, want, attempt, outcome, says) in [
+        ("a mount", exactly(), seen(Access::MountedReadOnly, Wrote::No), Outcome::ReadOnly, "it is mounted read-only"),
+        ("a mount that was not opened", exactly(), Attempt::Unopened(30), Outcome::ReadOnly, "it is mounted read-only"),
+        ("a key for reading", exactly(), seen(Access::ReadOnly, Wrote::No), Outcome::ReadOnly, "nobody may write it"),
+        (
+            "a least of several numbers",
+            Want::AtLeast(1),
+            seen(Access::ReadWrite, Wrote::No),
+            Outcome::Invalid,
+            "at-least is for a single number; it is 1 2",
+        ),
+        (
+            "a least that was refused",
+            Want::AtLeast(1),
+            seen(Access::ReadWrite, Wrote::Refused(22)),
+            Outcome::Invalid,
+            refused,
+        ),
+        (
+            "an error of the kernel's",
+            exactly(),
+            seen(Access::ReadWrite, Wrote::Refused(5)),
+            Outcome::Failed(5),
+            "Input/output error (os error 5)",
+        ),
+        ("a value that was refused", exactly(), seen(Access::ReadWrite, Wrote::Refused(22)), Outcome::Invalid, refused),
+    ] {
+        let permitted = Policy::new(&Rules::default(), false).permit(Step { want, ..step("vm/a", "1", 1) }).unwrap();
+        let record = Record { attempt: Some(attempt), outcome: Some(outcome), ..Record::new(permitted) };
+        assert_eq!(words::why(&record).as_deref(), Some(says), "{what}");
+    }
+}
+
+#[test]
+fn what_a_service_has_done_is_taken_down_where_there_is_one() {
+    let so_far = Followed { came: 7, ..Followed::default() };
+    let follow = Follow { every: Duration::from_secs(60), enforce: true };
+    let mut report = Report { follow: Some((follow, Followed::default())), ..sample() };
+    report.followed(so_far);
+    assert_eq!(report.follow, Some((follow, so_far)));
+    let mut run = sample();
+    run.followed(so_far);
+    assert_eq!(run.follow, None);
+}
+
+#[test]
+fn what_the_kernel_says_moves_no_cursor_and_keeps_its_letters() {
+    let mut record = sample().records.pop().unwrap();
+    record.attempt = Some(tried("ö\t1\u{1b}[2J", Wrote::Refused(22), None));
+    assert_eq!(words::why(&record).unwrap(), "the kernel does not take this value; it is ö 1\\u{1b}[2J");
+}
