@@ -67,10 +67,9 @@ fn a_lease_is_as_wide_and_as_old_as_allowed_and_no_more() {
 #[test]
 fn a_request_is_answered_within_the_age_of_a_lease_however_young_that_is_said_to_be() {
     let age = Policy::MAX_AGE.as_secs();
-    for (what, answered, want) in [
-        ("as late as an answer can be", 200 + age, Ok(())),
-        ("a second later", 201 + age, Err(Denied::NotAsked)),
-    ] {
+    for (what, answered, want) in
+        [("as late as an answer can be", 200 + age, Ok(())), ("a second later", 201 + age, Err(Denied::NotAsked))]
+    {
         let mut policy = ours();
         decided(&mut policy, at(200), send(Ask::Reboot { requested: unicast(9) })).unwrap();
         assert_eq!(configured(&mut policy, at(answered), lease(unicast(9), 24, at(answered))), want, "{what}");

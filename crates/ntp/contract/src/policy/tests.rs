@@ -367,9 +367,8 @@ fn keys_are_exchanged_for_sources_that_are_asked_with_nts_and_not_often() {
     ] {
         assert_eq!(verdict(&mut policy, at(0), clock(FLOOR), request), want, "{what}");
     }
-    let again = (0..Policy::EXCHANGE_BURST).filter(|_| {
-        verdict(&mut policy, at(0), clock(FLOOR), exchange(source, None)).is_ok()
-    });
+    let again = (0..Policy::EXCHANGE_BURST)
+        .filter(|_| verdict(&mut policy, at(0), clock(FLOOR), exchange(source, None)).is_ok());
     assert_eq!(again.count(), 30, "two of the burst are spent");
     let later = at(Policy::EXCHANGE_EVERY.as_secs());
     assert_eq!(verdict(&mut policy, later, clock(FLOOR), exchange(source, None)), Ok(()));
