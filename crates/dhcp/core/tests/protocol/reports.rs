@@ -12,7 +12,7 @@ use crate::packet::{ACK, OFFER, Packet};
 fn reported(actions: &[Action]) -> Option<Progress> {
     actions.iter().find_map(|action| match action {
         Action::Report(progress) => Some(*progress),
-        _ => None,
+        Action::Send { .. } | Action::Configure(_) | Action::Deconfigure(_) => None,
     })
 }
 
