@@ -33,11 +33,13 @@ fn script() -> Vec<(&'static str, Step)> {
         ("write to /usr", Step::create("/proc/1/root/usr/made")),
         ("write to /run", Step::create("/proc/1/root/run/made")),
         ("write to the kernel's log", Step::write("/proc/1/root/dev/kmsg", "x")),
-        ("processes", Step::Processes),
         ("a shell", Step::read("/proc/1/root/bin/sh")),
         ("a user's shell", Step::read("/proc/1/root/etc/passwd")),
         ("resolv.conf", Step::read(RESOLV_CONF)),
         ("another server's", Step::until(RESOLV_CONF, "192.0.2.54", SOON, &[&program, "renew"])),
+        // The last of its processes is the one that looks up the name of the pool.
+        ("the time", Step::wait(&status_of("ntp"), "\"ntp-lookup\"", SOON)),
+        ("processes", Step::Processes),
         ("what process 1 keeps", Step::read("/proc/1/root/.orlop/services-dhcpcd.pid")),
         ("kill", Step::signal("dhcpcd", 9)),
         ("killed", Step::wait("/run/orlop/boot.json", "\"restarts\": 1", SOON)),
@@ -140,8 +142,11 @@ fn nothing_runs_but_what_the_spec_names_and_nobody_can_log_in() {
     let programs: Vec<&str> = processes.lines().filter(|line| !line.contains(" - ")).collect();
     let mut names: Vec<&str> = programs.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
     names.sort_unstable();
-    // The daemon, whose supervisor has LinuxKit's name for it, process 1, and the probe that looks.
-    assert_eq!(names, ["dhcp-broker", "dhcp-worker", "dhcpcd", "init", "probe"], "{processes}");
+    // The daemons, whose supervisors have LinuxKit's names for them, process 1, and the probe that looks. The service that waits
+    // for a right clock is not there: nobody says here what time it is.
+    let of_ntp = ["ntp-broker", "ntp-lookup", "ntp-worker", "ntpd"];
+    let want = [&["dhcp-broker", "dhcp-worker", "dhcpcd", "init"][..], &of_ntp, &["probe"]].concat();
+    assert_eq!(names, want, "{processes}");
     for place in ["a shell", "a user's shell"] {
         assert_eq!(found(seen, place).code, ENOENT, "{place}");
     }
