@@ -16,12 +16,15 @@ use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
+use orlop_machine::Instant;
 use orlop_metadata_contract::{Counters, Finding, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect};
 use orlop_metadata_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::Broker;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::multicast::Multicast;
 use orlop_sandbox::supervisor::Birth;
+use orlop_sandbox::timer::BootTimer;
 use orlop_sandbox::{clock, log};
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
@@ -99,7 +102,7 @@ struct Search<'t> {
     plan: Plan,
     allow_imdsv1: bool,
     /// When the time is up.
-    until: orlop_machine::Instant,
+    until: Instant,
     /// User data in a file that the user has named, and its path.
     document: Option<(String, Vec<u8>)>,
     /// Where it is written; nothing for a run that only says what would be.
@@ -107,7 +110,7 @@ struct Search<'t> {
     network: BrokerChannel<Notice, Request>,
     media: Optional<'t, Notice, Request>,
     routes: Routes,
-    devices: orlop_sandbox::multicast::Multicast,
+    devices: Multicast,
     disks: Disks,
     /// The disk that the user has named instead of all others.
     named: Option<Disk>,
@@ -121,8 +124,8 @@ struct Search<'t> {
 
 /// Until when disks are waited for where there is somebody to ask.
 struct Pause {
-    timer: orlop_sandbox::timer::BootTimer,
-    until: orlop_machine::Instant,
+    timer: BootTimer,
+    until: Instant,
 }
 
 /// What was found, ready to be put into place.
