@@ -54,6 +54,17 @@ fn iso_9660_cannot_lie() {
 }
 
 #[test]
+fn extended_attributes_precede_the_content() {
+    let mut disk = disk("metadata_iso", "rock-ridge");
+    let content = file(&mut disk, "user-data");
+    let record = disk.find(b"USER_DAT.;1") - 33;
+    let first = u32::try_from(le32(&mut disk, record + 2)).unwrap();
+    disk.write(record + 1, &[3]);
+    disk.write(record + 2, &(first - 3).to_le_bytes());
+    assert_eq!(file(&mut disk, "user-data"), content);
+}
+
+#[test]
 fn rock_ridge_cannot_go_on_for_ever() {
     let change = |disk: &mut Sparse| {
         let name = disk.find(b"NNNNNNNN");
