@@ -53,8 +53,10 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     let ready = Ready::of(&mut broker);
     let Evidence { signs, is_masked } = Evidence::below(Path::new("/"));
     let findings = detect(&signs);
-    let document = run.file.as_deref().map(document).transpose()?;
-    let Gear { tree, hostname, routes, devices, disks, named, deadline, pause, own, metrics } = Gear::open(run)?;
+    let mut outputs = Outputs::open(run, birth, Report::new(&findings, is_masked));
+    let opened = run.file.as_deref().map(document).transpose().and_then(|document| Ok((document, Gear::open(run)?)));
+    let (document, gear) = opened.inspect_err(|_| outputs.fail())?;
+    let Gear { tree, hostname, routes, devices, disks, named, deadline, pause } = gear;
     let keep = gear::Kept::of(run);
     let Confined { narrow, channel, postures } = confine(broker, keep.keep(), PROTOCOL).await?;
     if run.posture {
@@ -80,8 +82,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         no_way: None,
         is_late: false,
     };
-    let mut outputs = Outputs::new(run, birth, own, metrics, postures, Report::new(&findings, is_masked));
-    outputs.leave();
+    outputs.begin(postures);
     let cannot_wait = |cause: io::Error| Fatal::os("cannot set the timer", cause);
     deadline.set(Some(until)).map_err(cannot_wait)?;
     let ended = tokio::select! {
