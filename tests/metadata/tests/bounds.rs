@@ -134,6 +134,7 @@ fn a_file_is_user_data_where_nothing_else_has_any() {
     assert_eq!(scene.config("a/b").as_deref(), Some("c"));
     let missing = scene.run(&metadata().args(["file=/etc/none"])).unwrap();
     assert_eq!(missing.code, 78, "{}", missing.text);
+    assert_eq!(scene.status().unwrap()["outcome"], "failed", "also of a run that did not begin");
 }
 
 #[test]

@@ -16,12 +16,15 @@ use orlop_broker::confine::{Confined, confine, in_a_loop};
 use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
+use orlop_machine::Instant;
 use orlop_metadata_contract::{Counters, Finding, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect};
 use orlop_metadata_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::Broker;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::multicast::Multicast;
 use orlop_sandbox::supervisor::Birth;
+use orlop_sandbox::timer::BootTimer;
 use orlop_sandbox::{clock, log};
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
@@ -50,8 +53,10 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     let ready = Ready::of(&mut broker);
     let Evidence { signs, is_masked } = Evidence::below(Path::new("/"));
     let findings = detect(&signs);
-    let document = run.file.as_deref().map(document).transpose()?;
-    let Gear { tree, hostname, routes, devices, disks, named, deadline, pause, own, metrics } = Gear::open(run)?;
+    let mut outputs = Outputs::open(run, birth, Report::new(&findings, is_masked));
+    let opened = run.file.as_deref().map(document).transpose().and_then(|document| Ok((document, Gear::open(run)?)));
+    let (document, gear) = opened.inspect_err(|_| outputs.fail())?;
+    let Gear { tree, hostname, routes, devices, disks, named, deadline, pause } = gear;
     let keep = gear::Kept::of(run);
     let Confined { narrow, channel, postures } = confine(broker, keep.keep(), PROTOCOL).await?;
     if run.posture {
@@ -77,8 +82,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         no_way: None,
         is_late: false,
     };
-    let mut outputs = Outputs::new(run, birth, own, metrics, postures, Report::new(&findings, is_masked));
-    outputs.leave();
+    outputs.begin(postures);
     let cannot_wait = |cause: io::Error| Fatal::os("cannot set the timer", cause);
     deadline.set(Some(until)).map_err(cannot_wait)?;
     let ended = tokio::select! {
@@ -99,7 +103,7 @@ struct Search<'t> {
     plan: Plan,
     allow_imdsv1: bool,
     /// When the time is up.
-    until: orlop_machine::Instant,
+    until: Instant,
     /// User data in a file that the user has named, and its path.
     document: Option<(String, Vec<u8>)>,
     /// Where it is written; nothing for a run that only says what would be.
@@ -107,7 +111,7 @@ struct Search<'t> {
     network: BrokerChannel<Notice, Request>,
     media: Optional<'t, Notice, Request>,
     routes: Routes,
-    devices: orlop_sandbox::multicast::Multicast,
+    devices: Multicast,
     disks: Disks,
     /// The disk that the user has named instead of all others.
     named: Option<Disk>,
@@ -121,8 +125,8 @@ struct Search<'t> {
 
 /// Until when disks are waited for where there is somebody to ask.
 struct Pause {
-    timer: orlop_sandbox::timer::BootTimer,
-    until: orlop_machine::Instant,
+    timer: BootTimer,
+    until: Instant,
 }
 
 /// What was found, ready to be put into place.

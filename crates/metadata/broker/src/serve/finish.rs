@@ -1,9 +1,11 @@
 //! The end of a run: what was found is put into place, the machine gets its name, and everybody is told.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use orlop_broker::folder::Output;
 use orlop_broker::hostname::Hostname;
+use orlop_broker::metrics;
 use orlop_broker::moment::Now;
 use orlop_broker::posture::Postures;
 use orlop_broker::print::print;
@@ -17,6 +19,7 @@ use tracing::{info, warn};
 
 use super::Found;
 use super::haul::unwritten;
+use crate::OWN_FOLDER;
 use crate::command_line::Run;
 use crate::status::{Outcome, Report, Status, Tried};
 use crate::tree::Tree;
@@ -38,21 +41,29 @@ pub(super) struct Outputs<'r> {
 }
 
 impl<'r> Outputs<'r> {
-    pub(super) fn new(
-        run: &'r Run,
-        birth: &Birth,
-        own: Output,
-        metrics: Output,
-        postures: Postures,
-        report: Report,
-    ) -> Self {
+    /// Opens the folders of what others see.
+    pub(super) fn open(run: &'r Run, birth: &Birth, report: Report) -> Self {
         let Birth { started, restarts } = *birth;
-        let status = Status { started, restarts, postures, report };
+        let own = Output::open(Path::new(OWN_FOLDER), "the status");
+        let metrics = Output::open(Path::new(metrics::FOLDER), "the metrics");
+        let status = Status { started, restarts, postures: Postures::default(), report };
         Self { run, own, metrics, status, writer: Writer::new(&DAEMON) }
     }
 
+    /// The processes are confined like this, and the search begins.
+    pub(super) fn begin(&mut self, postures: Postures) {
+        self.status.postures = postures;
+        self.leave();
+    }
+
+    /// It does not begin.
+    pub(super) fn fail(&mut self) {
+        self.status.report.outcome = Outcome::Failed;
+        self.leave();
+    }
+
     /// Leaves the status for others.
-    pub(super) fn leave(&mut self) {
+    fn leave(&mut self) {
         let _when_to_come_again = self.writer.update(&mut self.own, &mut self.metrics, &self.status, Now::read());
     }
 

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::Path;
 
-use orlop_broker::folder::Output;
 use orlop_broker::hostname::Hostname;
 use orlop_broker::metrics;
 use orlop_sandbox::broker::Keep;
@@ -29,8 +28,6 @@ pub(super) struct Gear {
     pub(super) named: Option<Disk>,
     pub(super) deadline: BootTimer,
     pub(super) pause: BootTimer,
-    pub(super) own: Output,
-    pub(super) metrics: Output,
 }
 
 impl Gear {
@@ -54,8 +51,6 @@ impl Gear {
             named: named.transpose()?,
             deadline: BootTimer::new().map_err(os("cannot make a timer"))?,
             pause: BootTimer::new().map_err(os("cannot make a timer"))?,
-            own: Output::open(Path::new(OWN_FOLDER), "the status"),
-            metrics: Output::open(Path::new(metrics::FOLDER), "the metrics"),
         })
     }
 }
