@@ -2,17 +2,15 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use orlop_machine::{Bucket, Instant};
-use orlop_wire::{Bounded, MaxSize};
-use serde::{Deserialize, Serialize};
+use orlop_wire::Bounded;
 
-use crate::{
-    BootId, Frequency, KeyFailure, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step,
-    StepReason, Utc,
-};
+use crate::{BootId, Leap, MAX_ADDRESSES, Occasion, PeerId, Request, ServerAddr, SourceId, Step, StepReason, Utc};
 
 mod account;
+mod refusal;
 
 pub use account::Account;
+pub use refusal::Refusal;
 
 /// Decides what a worker may do to the clock. The broker believes nobody: a worker that an attacker owns can still write any
 /// well-typed request, so each is held against what this machine has lived through and against how often it may happen.
@@ -334,81 +332,6 @@ impl Policy {
 
 fn take(bucket: &mut Bucket, now: Instant) -> Result<(), Refusal> {
     if bucket.take(now) { Ok(()) } else { Err(Refusal::TooOften) }
-}
-
-/// Why a request has no effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The clock would show a time before the floor.
-    #[error("a time before the floor")]
-    BelowFloor,
-    /// The clock would show a time after 2106 or before 1970, or the numbers make no sense.
-    #[error("out of range")]
-    OutOfRange,
-    /// The clock would go backwards, and nothing has happened that allows it.
-    #[error("backwards, without an occasion")]
-    Backwards,
-    /// It is so small that it is slewed.
-    #[error("too small for a step")]
-    TooSmall,
-    /// The occasion that the worker names has not arisen, or is over.
-    #[error("there was no such occasion")]
-    NoOccasion,
-    /// A single answer, too early, or where only a majority counts.
-    #[error("a single answer is no majority")]
-    NoMajority,
-    /// Nobody, or somebody without a socket, is said to have agreed.
-    #[error("nobody who can be asked has agreed")]
-    NobodyAgreed,
-    /// The clock was set forwards by too much already.
-    #[error("the budget of steps is spent")]
-    Budget,
-    /// Too often.
-    #[error("too often")]
-    TooOften,
-    /// Drift and slew together are more than 500 ppm.
-    #[error("faster than 500 ppm")]
-    TooFast,
-    /// No leap second comes at the end of this day.
-    #[error("not the last day of June or December")]
-    NoLeapDay,
-    /// Not one of the addresses of the source.
-    #[error("not an address of this source")]
-    UnknownServer,
-    /// The source is not asked with NTS.
-    #[error("this source is not asked with NTS")]
-    NotSecured,
-    /// The key exchange has failed.
-    #[error("the key exchange has failed: {0}")]
-    KeyExchange(KeyFailure),
-    /// The kernel refused it.
-    #[error("the kernel refused it (errno {errno})")]
-    Kernel {
-        /// The `errno` it gave.
-        errno: i32,
-    },
-    /// So many denials that the worker cannot be ours any more; end the conversation.
-    #[error("too many refused requests: the worker is not to be trusted any more")]
-    TooManyDenials,
-}
-
-/// The rate that the kernel is told.
-impl Request {
-    /// Drift and slew together, where this is a change of the rate and within the limit.
-    #[must_use]
-    pub const fn rate(&self) -> Option<Frequency> {
-        match self {
-            Self::Frequency { drift, slew } => drift.plus(*slew),
-            Self::Step(_)
-            | Self::Synchronised { .. }
-            | Self::Unsynchronised
-            | Self::Connect { .. }
-            | Self::Exchange { .. }
-            | Self::Read { .. }
-            | Self::Report(_) => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -118,3 +118,20 @@ pub enum Leap {
     /// It has 59.
     Delete,
 }
+
+impl Request {
+    /// Drift and slew together, where this is a change of the rate and within the limit.
+    #[must_use]
+    pub const fn rate(&self) -> Option<Frequency> {
+        match self {
+            Self::Frequency { drift, slew } => drift.plus(*slew),
+            Self::Step(_)
+            | Self::Synchronised { .. }
+            | Self::Unsynchronised
+            | Self::Connect { .. }
+            | Self::Exchange { .. }
+            | Self::Read { .. }
+            | Self::Report(_) => None,
+        }
+    }
+}
