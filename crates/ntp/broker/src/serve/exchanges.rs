@@ -4,11 +4,9 @@
 //! worker gets that asks for the time; no key passes through here.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orlop_broker::optional::{News, Optional};
@@ -22,7 +20,7 @@ use orlop_sandbox::connection::open_connecting;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::joint;
 use orlop_sandbox::posture::Posture;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use tracing::debug;
 
 /// The exchanges, those that are wanted and the one that goes on.
@@ -247,7 +245,6 @@ impl<'n> Exchanges<'n> {
 }
 
 /// Only to be handed over. It is the container's own file; whatever else is there is not waited for.
-fn open(path: &std::path::Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?)
 }
