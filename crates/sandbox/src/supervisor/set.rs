@@ -199,8 +199,8 @@ impl<'s> Set<'s> {
                 Ok(started) => {
                     self.workers.extend(started);
                     // Not sooner: a worker may be seen to end before the broker whose end it followed.
-                    if let Some(ended) = unit.started(now) {
-                        tracing::warn!(%ended, "a worker is started again");
+                    if let Some((ended, wait)) = unit.started(now) {
+                        tracing::warn!(%ended, after = ?wait, "a worker is started again");
                     }
                 }
                 Err(cause) => {

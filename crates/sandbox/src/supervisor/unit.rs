@@ -16,8 +16,8 @@ pub(super) struct Unit {
     state: State,
     /// The broker has asked for it while it ran: it may know already that it does not any more.
     again: bool,
-    /// It is to be started because it failed like this.
-    failed: Option<End>,
+    /// It is to be started because it failed like this, after so long a pause.
+    failed: Option<(End, Duration)>,
     backoff: Backoff,
     /// When it may be started again, whoever asks.
     not_before: Instant,
@@ -70,8 +70,8 @@ impl Unit {
         (self.state == State::Due).then_some(self.not_before)
     }
 
-    /// Its members have been started at `now`. Gives how it failed, when that is the reason.
-    pub(super) fn started(&mut self, now: Instant) -> Option<End> {
+    /// Its members have been started at `now`. Gives how it failed, when that is the reason, and how long a pause was made.
+    pub(super) fn started(&mut self, now: Instant) -> Option<(End, Duration)> {
         (self.state, self.again) = (State::Running(now), false);
         self.failed.take()
     }
@@ -111,7 +111,7 @@ impl Unit {
         let wait = if how == DONE { next.since(now) } else { self.backoff.after(now.since(since)) };
         self.not_before = now.after(wait);
         let again = self.again || (how != DONE && !hopeless.contains(&how));
-        self.failed = (how != DONE).then_some(how);
+        self.failed = (how != DONE).then_some((how, wait));
         self.state = if again { State::Due } else { State::Idle };
         again.then_some(wait)
     }
@@ -208,7 +208,7 @@ mod tests {
             let mut unit = running();
             unit.asked();
             assert!(ended(&mut unit, how, at(10)).is_some(), "{what}");
-            assert_eq!(unit.started(at(110)), want, "{what}");
+            assert_eq!(unit.started(at(110)).map(|(ended, _)| ended), want, "{what}");
             unit.asked();
             ended(&mut unit, End::Exit(0), at(120));
             assert_eq!(unit.started(at(220)), None, "{what}: and is not told twice");

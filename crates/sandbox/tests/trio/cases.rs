@@ -274,11 +274,11 @@ pub(crate) const CASES: &[Case] = &[
         daemon.line("lone Next(42)");
         kill_process(lone, Signal::KILL).unwrap();
         daemon.line("INFO supervisor a worker has ended worker=\"trio-lone\" ended=signal 9");
-        daemon.line("WARN supervisor a worker is started again again_in=100ms");
+        daemon.line("WARN supervisor a worker is started again ended=signal 9 after=100ms");
         let next = daemon.newborn("newborn 1 generation=2 restarts=1 last=\"signal 9\"");
         daemon.line("lone Next(42)");
         kill_process(next, Signal::KILL).unwrap();
-        daemon.line("a worker is started again again_in=200ms");
+        daemon.line("a worker is started again ended=signal 9 after=200ms");
         daemon.newborn("newborn 1 generation=3 restarts=2 last=\"signal 9\"");
         for pid in [broker, first] {
             rustix::process::test_kill_process(pid).expect("nobody else was started anew");

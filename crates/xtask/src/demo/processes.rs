@@ -154,11 +154,12 @@ mod tests {
     #[test]
     fn the_command_line_tells_the_role() {
         for daemon in orlop_fleet::ALL {
-            let Daemon { name, program, .. } = daemon;
+            let Daemon { name, program, workers, .. } = daemon;
+            let worker = workers[0].profile.name;
             for (line, want) in [
                 (format!("/r/{program}"), Some("supervisor")),
                 (format!("{program} --broker-of={name} --started-at=9"), Some("broker")),
-                (format!("{name}-worker"), Some("worker")),
+                (worker.to_owned(), worker.strip_prefix(&format!("{name}-"))),
                 (format!("setpriv --no-new-privs /r/{program}"), None),
                 (format!("{program}-other"), None),
                 ("other-worker".to_owned(), None),

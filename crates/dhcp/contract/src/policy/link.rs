@@ -75,8 +75,12 @@ impl Link {
     }
 
     pub(super) fn applied(&mut self, lease: &Lease) {
-        self.in_force = Some(lease.into());
-        self.declinable = None;
+        let holder = lease.into();
+        self.in_force = Some(holder);
+        // Another one may have been permitted meanwhile.
+        if self.declinable == Some(holder) {
+            self.declinable = None;
+        }
         self.released = false;
     }
 

@@ -1,7 +1,7 @@
 use core::net::Ipv4Addr;
 
 use super::*;
-use crate::Offset;
+use crate::{Frequency, Offset};
 
 /// 2026-11-01, the time of the build in these tests.
 const FLOOR: u64 = 1_793_491_200;

@@ -101,7 +101,7 @@ fn a_pure_package_may_use_named_libraries_only() {
 
 #[test]
 fn a_new_pure_package_starts_with_no_library_allowed() {
-    assert_eq!(problems(&[("crates/other/core", "orlop-other-core", &["serde"])]).len(), 1);
+    assert_eq!(problems(&[("crates/other/core", "orlop-other-core", &["toml"])]).len(), 1);
 }
 
 #[test]
