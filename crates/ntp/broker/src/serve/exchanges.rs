@@ -20,7 +20,7 @@ use orlop_sandbox::connection::open_connecting;
 use orlop_sandbox::fatal::Fatal;
 use orlop_sandbox::joint;
 use orlop_sandbox::posture::Posture;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use tracing::debug;
 
 /// The exchanges, those that are wanted and the one that goes on.
@@ -246,5 +246,5 @@ impl<'n> Exchanges<'n> {
 
 /// Only to be handed over. It is the container's own file; whatever else is there is not waited for.
 fn open(path: &Path) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?)
+    Ok(rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?)
 }
