@@ -98,7 +98,9 @@ impl Peer {
     /// The operator has changed his mind about how to ask.
     pub(crate) fn conduct(&mut self, prefer: bool, polls: PollRange) {
         (self.prefer, self.polls) = (prefer, polls);
-        self.shortest = polls.min();
+        if !self.slowed {
+            self.shortest = polls.min();
+        }
         self.wanted = self.wanted.clamp(polls.min(), polls.max());
     }
 
@@ -211,7 +213,8 @@ impl Peer {
 
     /// How often it is asked when it answers.
     pub(crate) fn poll(&self) -> Poll {
-        self.wanted.clamp(self.shortest.min(self.polls.max()), self.polls.max())
+        // What a server asks for counts more than the range: RFC 5905 section 7.4.
+        self.wanted.clamp(self.polls.min(), self.polls.max()).max(self.shortest)
     }
 
     /// What the filter wants. It has no effect before the next question.
@@ -257,7 +260,8 @@ impl Peer {
                 self.silence = 0;
                 (self.burst, self.slowed) = (0, true);
                 let slower = Poll::new(self.poll().exponent().saturating_add(1)).unwrap_or(Poll::MAX);
-                self.shortest = slower.min(self.polls.max());
+                // Beyond a range that is short, but no further than usual: anybody on the way could ask for it.
+                self.shortest = slower.min(self.polls.max().max(PollRange::USUAL.max()));
                 self.due = now.after(self.pause());
             }
             Kiss::Deny => {

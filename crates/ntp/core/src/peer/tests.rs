@@ -129,7 +129,7 @@ fn rate_slows_down_and_deny_silences_for_an_hour() {
 #[test]
 fn whoever_asked_for_fewer_questions_gets_them_however_much_happens() {
     let only = |exponent| PollRange::new(Poll::new(exponent).unwrap(), Poll::new(exponent).unwrap()).unwrap();
-    for (polls, least) in [(PollRange::USUAL, 128), (only(6), 64)] {
+    for (polls, least) in [(PollRange::USUAL, 128), (only(6), 128)] {
         for (what, happen) in [
             ("an occasion", (|peer, now| peer.hurry(now)) as fn(&mut Peer, Instant)),
             ("a new socket", |peer, now| {
