@@ -22,7 +22,7 @@ use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
-use clients::{Client, Wrong};
+use clients::{Client, Kind, Wrong};
 use guard::MachineClock;
 use report::{Cell, Report, Row};
 use scene::Scene;
@@ -101,9 +101,15 @@ fn set(scene: &Scene, clients: &[Client], rounds: u32) -> Result<(Vec<Row>, Vec<
                 let (client, Some(row)) = (&clients[at], rows.get_mut(at)) else { continue };
                 match client.cannot(wrong, round_trip) {
                     Some(why) => row.cells[column] = Cell::NotRun(why.to_owned()),
-                    None if round < client.rounds(rounds) => {
-                        row.cells[column].push(setting::once(scene, client, wrong)?)
-                    }
+                    None if round < client.rounds(rounds) => match setting::once(scene, client, wrong) {
+                        Ok(secs) => row.cells[column].push(secs),
+                        Err(error) if client.kind == Kind::Orlop => return Err(error),
+                        // openntpd at times reads an answer wrong and sets its clock to some other age.
+                        Err(error) => {
+                            println!("  {error:#}");
+                            row.cells[column] = Cell::NotRun(format!("it failed: {}", error.root_cause()));
+                        }
+                    },
                     None => {}
                 }
             }
