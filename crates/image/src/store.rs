@@ -135,11 +135,17 @@ impl Place {
     }
 
     fn json<T: DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T, BadImage> {
-        let bytes = self.blob(descriptor, MAX_DOCUMENT)?;
-        serde_json::from_slice(&bytes).map_err(|error| BadImage::Layout {
-            place: self.path().to_owned(),
-            why: BadLayout::Format { what: descriptor.digest().to_string(), why: error.to_string() },
-        })
+        self.parsed(descriptor, &self.blob(descriptor, MAX_DOCUMENT)?)
+    }
+
+    /// A document that has been read.
+    fn parsed<T: DeserializeOwned>(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<T, BadImage> {
+        serde_json::from_slice(bytes).map_err(|error| self.no_document(descriptor, error.to_string()))
+    }
+
+    fn no_document(&self, descriptor: &Descriptor, why: String) -> BadImage {
+        let why = BadLayout::Format { what: descriptor.digest().to_string(), why };
+        BadImage::Layout { place: self.path().to_owned(), why }
     }
 }
 
@@ -281,8 +287,12 @@ const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 fn load(place: &Place, root: &Descriptor, platform: Platform) -> Result<(Config, Filesystem), BadImage> {
-    let manifest = if is_index(place, root)? { of_platform(&place.json(root)?, platform)? } else { root.clone() };
-    let manifest: ImageManifest = place.json(&manifest)?;
+    let document = place.blob(root, MAX_DOCUMENT)?;
+    let manifest: ImageManifest = if is_index(place, root, &document)? {
+        place.json(&of_platform(&place.parsed(root, &document)?, platform)?)?
+    } else {
+        place.parsed(root, &document)?
+    };
     let configuration: ImageConfiguration = place.json(manifest.config())?;
     let found = (configuration.os(), configuration.architecture());
     if found != (&Os::Linux, &platform.oci()) {
@@ -320,12 +330,11 @@ struct Document {
 /// Whether a document is an index: by its own media type, and where it has none by what is in it. The descriptor's is not asked:
 /// LinuxKit's `cache export --format oci` calls a manifest an index. What could be read as both is refused, as image
 /// specification 1.0.2 has it (CVE-2021-41190).
-fn is_index(place: &Place, root: &Descriptor) -> Result<bool, BadImage> {
-    let Document { media_type, manifests, layers, config } = place.json(root)?;
+fn is_index(place: &Place, root: &Descriptor, document: &[u8]) -> Result<bool, BadImage> {
+    let Document { media_type, manifests, layers, config } = place.parsed(root, document)?;
     if manifests.is_some() && (layers.is_some() || config.is_some()) {
         let why = "it is an index and a manifest at once: it has manifests beside layers or config".to_owned();
-        let why = BadLayout::Format { what: root.digest().to_string(), why };
-        return Err(BadImage::Layout { place: place.path().to_owned(), why });
+        return Err(place.no_document(root, why));
     }
     Ok(match media_type.as_deref() {
         Some(DOCKER_INDEX) => true,
