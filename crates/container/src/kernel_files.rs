@@ -70,6 +70,8 @@ fn make_read_only(mount: &mut Mount) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -89,7 +91,8 @@ mod tests {
             "linux": lists,
         }))
         .unwrap();
-        let proc = orlop_testbed::Folder::new(&format!("kernel-files-{}", capabilities.len()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let proc = orlop_testbed::Folder::new(&format!("kernel-files-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
         for folder in ["sys/kernel", "sys/net", "sys/vm"] {
             fs::create_dir_all(proc.0.join(folder)).unwrap();
         }
