@@ -69,6 +69,8 @@ impl Server {
             Err(error) => return warn!(interface = %name, errno = %error.errno, "{error}"),
         };
         let Missing { address, network, routes, elsewhere } = missing;
+        // One that is here as well has not been moved.
+        let elsewhere = elsewhere && address;
         // An address that is not ours is not ours to put back.
         if missing.is_nothing() || (address && !own.ours) {
             return;
