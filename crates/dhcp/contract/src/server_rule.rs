@@ -18,8 +18,9 @@ pub struct ServerRule {
 }
 
 impl ServerRule {
-    /// Entries of each list: nobody runs, or refuses, more servers on one network.
-    pub const MAX_NETS: usize = 16;
+    /// Entries of each list: nobody runs, or refuses, more than sixteen servers on one network; what is said for all interfaces and
+    /// what is said for one are added up.
+    pub const MAX_NETS: usize = 32;
 
     /// Whether leases of `server` are taken.
     #[must_use]

@@ -281,7 +281,8 @@ fn servers(text: &str, list: &mut Option<ServerList>) -> Result<(), Problem> {
     let before = list.iter().flat_map(|list| list.iter().copied()).map(Ok);
     let all = before.chain(items(text).map(|item| ServerEntry::try_from(item.to_owned()).map_err(value)));
     let all = all.collect::<Result<Vec<_>, _>>()?;
-    if all.len() > ServerRule::MAX_NETS {
+    // What is said for all is added to what a block says: both have to have room.
+    if all.len() > ServerRule::MAX_NETS / 2 {
         return Err(Problem::Ignored("there are too many servers in this list"));
     }
     *list = Some(all.into_iter().collect());

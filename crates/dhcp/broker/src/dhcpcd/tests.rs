@@ -287,7 +287,8 @@ fn a_block_is_about_its_interface() {
 #[test]
 fn servers_that_a_list_refuses_are_refused() {
     let server = |last| UnicastAddr::new([192, 0, 2, last].into()).unwrap();
-    let rows: [(&str, &str, [bool; 3], [bool; 3]); 8] = [
+    let full = format!("blacklist {}\ninterface eth1\nblacklist 192.0.2.2", vec!["10.0.0.1"; 16].join(" "));
+    let rows: [(&str, &str, [bool; 3], [bool; 3]); 9] = [
         ("no list", "", [true; 3], [true; 3]),
         ("one", "blacklist 192.0.2.66", [true, true, false], [true, true, false]),
         (
@@ -310,6 +311,7 @@ fn servers_that_a_list_refuses_are_refused() {
             [true, true, false],
             [true, false, false],
         ),
+        ("a block adds to as many as there may be", &full, [true; 3], [true, false, true]),
         (
             "a blacklist in a block beside a whitelist for all",
             "whitelist 192.0.2.1\ninterface eth1\nblacklist 192.0.2.1",
