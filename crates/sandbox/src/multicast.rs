@@ -67,6 +67,14 @@ impl Multicast {
         Self::open(None, RTMGRP_LINK | RTMGRP_ADDRESSES | RTMGRP_ROUTES, &[])
     }
 
+    /// Hears of addresses and routes of IPv4.
+    ///
+    /// # Errors
+    /// The kernel has no such socket to give.
+    pub fn ipv4() -> io::Result<Self> {
+        Self::open(None, RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE, &[])
+    }
+
     /// Hears of every device that comes, changes or goes, disks among them: `add@/devices/…/block/NAME`, and `change@…` when a
     /// disc is put into its drive. The device's node may be made after that.
     ///
@@ -129,10 +137,13 @@ fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Heard> {
 /// linux/rtnetlink.h: the group of link changes, as a bit.
 const RTMGRP_LINK: u32 = 1;
 
-/// linux/rtnetlink.h: `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`.
-const RTMGRP_ADDRESSES: u32 = 0x10 | 0x100;
-/// linux/rtnetlink.h: `RTMGRP_IPV4_ROUTE` and `RTMGRP_IPV6_ROUTE`.
-const RTMGRP_ROUTES: u32 = 0x40 | 0x400;
+// linux/rtnetlink.h
+const RTMGRP_IPV4_IFADDR: u32 = 0x10;
+const RTMGRP_IPV4_ROUTE: u32 = 0x40;
+/// The one above, and `RTMGRP_IPV6_IFADDR`.
+const RTMGRP_ADDRESSES: u32 = RTMGRP_IPV4_IFADDR | 0x100;
+/// The one above, and `RTMGRP_IPV6_ROUTE`.
+const RTMGRP_ROUTES: u32 = RTMGRP_IPV4_ROUTE | 0x400;
 
 /// lib/kobject_uevent.c: the kernel's own events, which udev sends on to another group.
 const KERNEL_EVENTS: u32 = 1;
@@ -247,6 +258,7 @@ mod tests {
             Multicast::links().unwrap();
             Multicast::modules().unwrap();
             Multicast::changes().unwrap();
+            Multicast::ipv4().unwrap();
             Multicast::routes().unwrap();
             Multicast::devices().unwrap();
         });

@@ -23,7 +23,7 @@ pub struct Observed {
 }
 
 /// What of a footprint is not there any more.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missing {
     /// The address, and with it everything.
     pub address: bool,

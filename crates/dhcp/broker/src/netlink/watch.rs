@@ -4,20 +4,18 @@
 //! need not be told from those of others, and a message that was lost costs a look too many.
 
 use std::collections::BTreeSet;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::io;
 
-use netlink_packet_core::NlasIterator;
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{AsyncSocket, SocketAddr, TokioSocket};
 use orlop_dhcp_contract::IfIndex;
-use rustix::io::Errno;
+use orlop_sandbox::multicast::{Heard, Multicast, attribute};
 
 use super::frame::{self, Frame};
+use super::request::{RTM_DELADDR, RTM_DELROUTE};
 
 /// The socket on which the kernel tells.
 pub struct Watch {
-    socket: TokioSocket,
+    socket: Multicast,
     buffer: Vec<u8>,
 }
 
@@ -47,10 +45,7 @@ impl Watch {
     /// # Errors
     /// When the kernel has no rtnetlink socket to give.
     pub fn open() -> io::Result<Self> {
-        let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
-        socket.socket_mut().bind(&SocketAddr::new(0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE))?;
-        socket.socket_mut().connect(&SocketAddr::new(0, 0))?;
-        Ok(Self { socket, buffer: Vec::with_capacity(RECEIVE_BUFFER) })
+        Ok(Self { socket: Multicast::ipv4()?, buffer: vec![0; RECEIVE_BUFFER] })
     }
 
     /// Waits until something was removed. Nothing is lost when the future is dropped.
@@ -59,17 +54,13 @@ impl Watch {
     /// What the kernel says.
     pub async fn next(&mut self) -> io::Result<Removed> {
         loop {
-            let Self { socket, buffer } = self;
-            buffer.clear();
-            match poll_fn(|context| socket.poll_recv_from(context, buffer)).await {
-                Ok(_kernel) => {
-                    let links: BTreeSet<IfIndex> = frame::frames(buffer).filter_map(|frame| link_of(&frame)).collect();
-                    if !links.is_empty() {
-                        return Ok(Removed::On(links));
-                    }
-                }
-                Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => return Ok(Removed::Somewhere),
-                Err(error) => return Err(error),
+            let Heard::Datagram(len) = self.socket.recv(&mut self.buffer).await? else {
+                return Ok(Removed::Somewhere);
+            };
+            let datagram = self.buffer.get(..len).unwrap_or_default();
+            let links: BTreeSet<IfIndex> = frame::frames(datagram).filter_map(|frame| link_of(&frame)).collect();
+            if !links.is_empty() {
+                return Ok(Removed::On(links));
             }
         }
     }
@@ -96,9 +87,7 @@ fn link_of(frame: &Frame<'_>) -> Option<IfIndex> {
         RTM_DELROUTE => {
             let (head, attributes) = frame.payload.split_at_checked(12)?;
             let ours = matches!(head.get(5), Some(&(RTPROT_KERNEL | RTPROT_DHCP)));
-            let mut attributes = NlasIterator::new(attributes).map_while(Result::ok);
-            let out = attributes.find(|attribute| attribute.kind() == RTA_OIF).filter(|_| ours)?;
-            number(out.value())
+            number(attribute(attributes, RTA_OIF).filter(|_| ours)?)
         }
         _ => None,
     };
@@ -106,10 +95,6 @@ fn link_of(frame: &Frame<'_>) -> Option<IfIndex> {
 }
 
 // linux/rtnetlink.h
-const RTMGRP_IPV4_IFADDR: u32 = 0x10;
-const RTMGRP_IPV4_ROUTE: u32 = 0x40;
-const RTM_DELADDR: u16 = 21;
-const RTM_DELROUTE: u16 = 25;
 const RTPROT_KERNEL: u8 = 2;
 const RTPROT_DHCP: u8 = 16;
 const RTA_OIF: u16 = 4;
