@@ -5,6 +5,8 @@
 //! So the few that fail are run once more, and the step passes with their names when they do. More than a few are no accident,
 //! and neither is a program that ends in the middle.
 
+use crate::test::Tally;
+
 /// As many tests of one step may fail the first time, at most.
 const FEW: usize = 2;
 
@@ -14,8 +16,7 @@ pub(crate) struct Failures {
     /// Programs that began, and those that came to their end.
     began: usize,
     ended: usize,
-    /// How many tests failed, by the summary lines.
-    counted: usize,
+    tally: Tally,
     /// The list that is being read: each program's ends with its summary line.
     list: Option<Vec<String>>,
     names: Vec<String>,
@@ -30,9 +31,9 @@ impl Failures {
         } else if line == "failures:" {
             // It stands there twice: before what the tests printed, and before their names.
             self.list = Some(Vec::new());
-        } else if let Some(rest) = line.strip_prefix("test result: ") {
+        } else if line.starts_with("test result: ") {
             self.ended += 1;
-            self.counted += failed(rest);
+            self.tally.add(line);
             self.names.extend(self.list.take().unwrap_or_default());
         } else if let (Some(list), Some(name)) = (&mut self.list, line.strip_prefix("    ")) {
             list.push(name.to_owned());
@@ -41,22 +42,9 @@ impl Failures {
 
     /// The tests that are worth a second try, or `None` when what happened is no accident.
     pub(crate) fn few(self) -> Option<Vec<String>> {
-        let whole = self.began == self.ended && self.counted == self.names.len();
+        let whole = self.began == self.ended && self.tally.failed == self.names.len() as u64;
         (whole && (1..=FEW).contains(&self.names.len())).then_some(self.names)
     }
-}
-
-/// `FAILED. 1 passed; 2 failed; 0 ignored; …`
-fn failed(result: &str) -> usize {
-    let counts = result.split_once(". ").map_or("", |(_, counts)| counts).split("; ");
-    counts.filter_map(|count| count.strip_suffix(" failed")?.parse::<usize>().ok()).sum()
-}
-
-/// What to run again: the arguments of a `cargo test`, for these tests only.
-pub(crate) fn arguments(of: &[String], names: &[String]) -> Vec<String> {
-    let own = of.iter().any(|argument| argument == "--");
-    let separator = (!own).then(|| "--".to_owned());
-    of.iter().cloned().chain(separator).chain(["--exact".to_owned()]).chain(names.iter().cloned()).collect()
 }
 
 #[cfg(test)]
@@ -92,14 +80,5 @@ mod tests {
         ] {
             assert_eq!(after(text), None, "{why}");
         }
-    }
-
-    #[test]
-    fn only_they_are_run_again() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let names = words("a b::c");
-        assert_eq!(arguments(&words("test --locked"), &names), words("test --locked -- --exact a b::c"));
-        let with_own = "test --package p -- --test-threads 2";
-        assert_eq!(arguments(&words(with_own), &names), words(&format!("{with_own} --exact a b::c")));
     }
 }

@@ -18,7 +18,7 @@ use crate::fuzz;
 use crate::harden;
 use crate::room;
 use crate::same_machine::Seen;
-use crate::second_try::{self, Failures};
+use crate::second_try::Failures;
 use crate::setup::{self, Need};
 use crate::slowest::Durations;
 use crate::steps::Steps;
@@ -263,26 +263,17 @@ pub(crate) fn attacks_command(workspace: &Workspace, triple: &str) -> Result<Com
 }
 
 /// Runs `cargo test` with its output visible, `threads` tests at once; counts what it ran, and names what took long. A few tests
-/// that fail get a [`second_try`], and are named as flaky when they pass it.
+/// that fail get a [second try](crate::second_try), and are named as flaky when they pass it.
 pub(crate) fn cargo_test(cargo: &mut Command, threads: usize) -> Result<String> {
     let mut failures = Failures::default();
     let result = ran(cargo, threads, |line| failures.add(line));
     let (Err(error), Some(names)) = (&result, failures.few()) else { return result };
     let listed = names.join(", ");
     println!("\nonce more, alone: {listed} ({error:#})");
-    let mut again = Command::new(cargo.get_program());
-    let arguments: Vec<_> = cargo.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    again.args(second_try::arguments(&arguments, &names));
-    for (name, value) in cargo.get_envs() {
-        match value {
-            Some(value) => again.env(name, value),
-            None => again.env_remove(name),
-        };
+    if !cargo.get_args().any(|argument| argument == "--") {
+        cargo.arg("--");
     }
-    if let Some(folder) = cargo.get_current_dir() {
-        again.current_dir(folder);
-    }
-    let second = ran(&mut again, threads, |_| {})?;
+    let second = ran(cargo.arg("--exact").args(&names), threads, |_| {})?;
     Ok(format!("FLAKY, failed once and passed alone: {listed} ({error:#}; then {second})"))
 }
 
@@ -308,15 +299,15 @@ fn default_threads() -> usize {
 
 /// Sums over the summary lines of `cargo test`.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
+pub(crate) struct Tally {
     passed: u64,
-    failed: u64,
+    pub(crate) failed: u64,
     ignored: u64,
 }
 
 impl Tally {
     /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s`
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         let Some(counts) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
         for count in counts.1.split("; ") {
             let Some((number, what)) = count.split_once(' ') else { continue };
@@ -358,26 +349,31 @@ mod tests {
         assert_eq!(tally.shown(), "25 passed, 2 failed, 2 ignored");
     }
 
-    /// A `cargo test` whose test `a` fails, and which ends with `second` when it runs that alone.
-    fn of_one_failure(second: &str) -> Command {
+    /// A `cargo test` with these arguments whose test `a` fails, and which ends with `second` when it runs that alone.
+    fn of_one_failure(arguments: &[&str], second: &str) -> Command {
         let result = |passed, failed| format!("test result: it. {passed} passed; {failed} failed; 0 ignored");
+        let separator = if arguments.contains(&"--") { "" } else { "-- " };
+        let again = format!("{} {separator}--exact a", arguments.join(" "));
+        let (one, none) = (result(1, 1), result(1, 0));
         let script = format!(
-            "if [ \"$3 $4\" = '--exact a' ]; then {second}; fi\nprintf 'running 2 tests\nfailures:\n    a\n{}\n'; exit 101",
-            result(1, 1)
+            "if [ \"$*\" = '{again}' ]; then {second}; fi\nprintf 'running 2 tests\nfailures:\n    a\n{one}\n'; exit 101"
         );
         let mut cargo = Command::new("sh");
-        cargo.args(["-c", &script.replace("PASSED", &format!("printf 'running 1 test\n{}\n'; exit 0", result(1, 0)))]);
-        cargo.args(["sh", "test", "--"]);
+        cargo.args(["-c", &script.replace("PASSED", &format!("printf 'running 1 test\n{none}\n'; exit 0")), "sh"]);
+        cargo.args(arguments);
         cargo
     }
 
     #[test]
     fn a_test_that_passes_the_second_time_is_named_and_one_that_does_not_fails_the_step() {
-        let note = cargo_test(&mut of_one_failure("PASSED"), 1).unwrap();
-        assert!(note.starts_with("FLAKY, failed once and passed alone: a (1 passed, 1 failed"), "{note}");
-        let error = cargo_test(&mut of_one_failure(":"), 1).unwrap_err();
-        assert!(format!("{error:#}").starts_with("1 passed, 1 failed"), "{error:#}");
-        assert!(cargo_test(&mut of_one_failure("exit 0"), 1).is_err(), "nothing ran");
+        for arguments in [&["test", "--locked"][..], &["test", "--package", "p", "--", "--test-threads", "2"]] {
+            let of = |second| of_one_failure(arguments, second);
+            let note = cargo_test(&mut of("PASSED"), 1).unwrap();
+            assert!(note.starts_with("FLAKY, failed once and passed alone: a (1 passed, 1 failed"), "{note}");
+            let error = cargo_test(&mut of(":"), 1).unwrap_err();
+            assert!(format!("{error:#}").starts_with("1 passed, 1 failed"), "{error:#}");
+            assert!(cargo_test(&mut of("exit 0"), 1).is_err(), "nothing ran");
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<'s> Stage<'s> {
         println!("  $ orlop-ntp status");
         let shown = machine.run(&self.shown.program, &["status"])?;
         print_indented(&shown);
-        let row = shown.lines().find(|line| line.contains(&liar) || line.contains("192.0.2.3")).context("no liar")?;
+        let row = shown.lines().find(|line| line.contains(&Scene::WIRED[2].to_string())).context("no liar")?;
         ensure!(row.trim_start().starts_with('x'), "the liar is not called one: {row}");
         heading("Its processes, as the kernel sees them (/proc/PID/status)");
         let processes = processes::of_daemon(self.shown.daemon, machine)?;

@@ -147,7 +147,7 @@ impl Client {
         match self.kind {
             Kind::Orlop => None,
             Kind::Chrony => Some("System clock wrong by "),
-            Kind::Openntpd => Some("UTC 2026 (offset "),
+            Kind::Openntpd => Some("(offset "),
             Kind::Timesyncd => Some("adjust (jump): "),
             Kind::NtpdRs => Some("Jumped offset by "),
         }
