@@ -9,7 +9,6 @@ use orlop_machine::{Backoff, Instant, Machine};
 mod waiting;
 mod words;
 
-pub use waiting::LOOK_EVERY;
 pub use words::{Action, End, Ending, Event, Id};
 
 use crate::condition::Conditions;
@@ -316,6 +315,7 @@ impl Boot {
                     self.over(id, Outcome::Stopped, now, actions);
                 }
                 State::Resting(until) if now >= until => self.start(id, now, actions),
+                State::Held(until) if now >= until => self.hold_no_longer(id, now, actions),
                 State::Waiting
                 | State::Held(_)
                 | State::Starting(_)
@@ -325,7 +325,7 @@ impl Boot {
                 | State::Over => {}
             }
         }
-        self.hold_no_longer(now, actions);
+        self.look_again(now, actions);
         self.advance(now, actions);
     }
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{Mode, OFlags, open};
 use serde::Deserialize;
+
+use crate::run::RUN;
 
 /// One of the words of `orlop.wait`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,8 +22,7 @@ pub enum Condition {
 /// Several, all of which are meant.
 pub type Conditions = BTreeSet<Condition>;
 
-/// Where each daemon has a folder, the file in there, and more than any of them is long.
-const RUN: &str = "/run/orlop";
+/// The file in a daemon's folder, and more than any of them is long.
 const STATUS: &str = "status.json";
 const MAX_STATUS: usize = 1 << 18;
 
@@ -89,8 +90,7 @@ pub fn met() -> Conditions {
     let read = |condition: &Condition| {
         let folder = Path::new(RUN).join(condition.daemon());
         let folder =
-            openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-                .ok()?;
+            open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok()?;
         orlop_wholefile::read(folder.as_fd(), STATUS, MAX_STATUS).ok()
     };
     Condition::ALL.into_iter().filter(|condition| read(condition).is_some_and(|text| condition.is_met(&text))).collect()

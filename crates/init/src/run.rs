@@ -29,8 +29,8 @@ use crate::setup;
 
 /// The kernel's own limit is below this.
 const MAX_COMMAND_LINE: usize = 8192;
-/// Where the report goes.
-const RUN: &str = "/run/orlop";
+/// Where the report goes, and where each daemon has its folder.
+pub(crate) const RUN: &str = "/run/orlop";
 /// Warnings that the report keeps; the console shows them all.
 const MAX_WARNINGS: usize = 100;
 

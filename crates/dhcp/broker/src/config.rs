@@ -105,12 +105,6 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-impl From<Config> for Loaded {
-    fn from(config: Config) -> Self {
-        Self { config, warnings: Vec::new() }
-    }
-}
-
 /// How one interface is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkConfig {

@@ -2,7 +2,7 @@
 
 use orlop_wire::InterfaceName;
 
-use crate::config::Pattern;
+use crate::config::{Config, Pattern};
 
 /// At least one pattern of `allow` fits and none of `deny` does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,12 @@ pub struct Selection {
     pub allow: Vec<Pattern>,
     /// Not wanted, whatever `allow` says.
     pub deny: Vec<Pattern>,
+}
+
+impl From<&Config> for Selection {
+    fn from(config: &Config) -> Self {
+        Self { allow: config.interfaces.clone(), deny: config.deny_interfaces.clone() }
+    }
 }
 
 impl Selection {

@@ -68,7 +68,7 @@ impl Settings {
     /// A configuration of ours, with a warning for each table about an interface that it leaves alone. Names on the command line
     /// stand in the place of its lists.
     fn warned(&self, config: Config) -> Loaded {
-        let ours = Selection { allow: config.interfaces.clone(), deny: config.deny_interfaces.clone() };
+        let ours = Selection::from(&config);
         let idle = config.links.keys().filter(|name| self.overrides.interfaces.is_empty() && !ours.wants(name));
         let warnings =
             idle.map(|name| format!("[interface.{name}] has no effect: interfaces and deny-interfaces leave it out"));

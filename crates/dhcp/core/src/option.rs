@@ -135,8 +135,8 @@ impl<'a> Options<'a> {
         &self.discards
     }
 
-    /// Collects the options of one field, up to its first flaw. Returns what option 52 in it says, by its first byte; 0, which
-    /// means nothing, when it has none.
+    /// Collects the options of one field, up to its first flaw. Returns what option 52 in it says, by its first byte (0,
+    /// which means nothing, when it has no byte); `None` when there is none.
     fn walk(&mut self, at: usize, field: &'a [u8], used: &impl Fn(u8) -> bool) -> Option<u8> {
         let mut overload: Option<u8> = None;
         let mut rest = field;

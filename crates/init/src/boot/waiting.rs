@@ -9,7 +9,7 @@ use crate::condition::Conditions;
 use crate::container::Wait;
 
 /// How soon it is noticed that something has come about.
-pub const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Boot {
     /// Starts a service, or lets it wait if it wants to.
@@ -34,18 +34,17 @@ impl Boot {
         }
     }
 
-    /// Starts whoever has waited long enough, and looks again for the others.
-    pub(super) fn hold_no_longer(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        for id in self.held().collect::<Vec<_>>() {
-            let Some(slot) = self.slots.get(id) else { continue };
-            let State::Held(until) = slot.state else { continue };
-            if now >= until {
-                let words: Vec<&str> = self.missing(id).iter().map(|condition| condition.word()).collect();
-                let (name, words) = (&slot.container.name, words.join(" "));
-                actions.push(Action::Say(format!("warning: service {name} has waited in vain for: {words}")));
-                self.start(id, now, actions);
-            }
-        }
+    /// Starts a service that has waited long enough.
+    pub(super) fn hold_no_longer(&mut self, id: Id, now: Instant, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get(id) else { return };
+        let words: Vec<&str> = self.missing(id).iter().map(|condition| condition.word()).collect();
+        let (name, words) = (&slot.container.name, words.join(" "));
+        actions.push(Action::Say(format!("warning: service {name} has waited in vain for: {words}")));
+        self.start(id, now, actions);
+    }
+
+    /// Looks again, where it is time and somebody still waits.
+    pub(super) fn look_again(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.look_at.is_some_and(|at| now >= at) {
             self.look_at = None;
             if self.held().next().is_some() {

@@ -9,7 +9,7 @@ use orlop_wire::{Bounded, InterfaceName};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::value::{Pattern, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass};
+use super::value::{Pattern, SPECIAL, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass};
 use super::{Config, LinkConfig, Metric};
 use crate::client_id::ClientId;
 
@@ -221,7 +221,7 @@ fn at_most_max_links<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Inte
     if tables.len() > MAX_LINKS {
         return Err(D::Error::invalid_length(tables.len(), &&*format!("at most {MAX_LINKS} interface tables")));
     }
-    if let Some(pattern) = tables.keys().find(|name| name.as_str().contains(['*', '?', '['])) {
+    if let Some(pattern) = tables.keys().find(|name| name.as_str().contains(SPECIAL)) {
         return Err(D::Error::custom(format!(
             "a table is for one interface, by its exact name, and {pattern} is a pattern"
         )));

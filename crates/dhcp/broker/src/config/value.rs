@@ -11,6 +11,9 @@ use serde::{Deserialize, Deserializer};
 /// Longest [`Pattern`]: an interface name has 15 characters, a pattern may spell each as a small set.
 const MAX_PATTERN: usize = 64;
 
+/// What makes a name a pattern.
+pub(super) const SPECIAL: [char; 3] = ['*', '?', '['];
+
 /// The pattern of interface names: `*` is any run of characters, `?` any one, `[a-z]` one of a set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -42,7 +45,7 @@ impl Pattern {
     /// The one name that it fits, if it is a plain name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        Some(self.as_str()).filter(|text| !text.contains(['*', '?', '[']))
+        Some(self.as_str()).filter(|text| !text.contains(SPECIAL))
     }
 
     /// The pattern as text.

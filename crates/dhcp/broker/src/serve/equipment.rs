@@ -18,7 +18,6 @@ use crate::lease_file::BootId;
 use crate::netlink::{Netlink, Watch};
 use crate::publish::{self, Publisher};
 use crate::resolv_conf::{self, ResolvConf};
-use crate::selection::Selection;
 use crate::settings::Mode;
 use crate::transmit::Transmit;
 use orlop_dhcp_profiles::DAEMON;
@@ -56,7 +55,7 @@ impl Equipment {
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
         Ok(Self {
             netlink: Netlink::open().map_err(os("cannot configure interfaces (rtnetlink)"))?,
-            interfaces: Interfaces::open(selection(config)).map_err(os("cannot watch interfaces (rtnetlink)"))?,
+            interfaces: Interfaces::open(config.into()).map_err(os("cannot watch interfaces (rtnetlink)"))?,
             watch: match mode {
                 Mode::OneShot => None,
                 Mode::Service => Some(Watch::open().map_err(os("cannot watch addresses and routes (rtnetlink)"))?),
@@ -85,9 +84,4 @@ impl Equipment {
 /// Where the broker writes, for Landlock.
 pub(super) fn writable(config: &Config) -> [&Path; 4] {
     [Path::new(OWN_FOLDER), Path::new(publish::FOLDER), Path::new(metrics::FOLDER), &config.resolv_conf]
-}
-
-/// Which interfaces are ours under `config`.
-pub(super) fn selection(config: &Config) -> Selection {
-    Selection { allow: config.interfaces.clone(), deny: config.deny_interfaces.clone() }
 }

@@ -6,12 +6,12 @@ use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
 use tracing::{info, warn};
 
-use super::equipment::selection;
 use super::link::OurLink;
 use super::server::Server;
 use crate::config::Loaded;
 use crate::control::{Order, Target};
 use crate::interfaces::Link;
+use crate::selection::Selection;
 
 impl Server {
     /// What an operator asked for.
@@ -63,8 +63,9 @@ impl Server {
         for link in changed {
             self.take_anew(link)?;
         }
-        if selection(&old) != selection(&self.config) {
-            self.equipment.interfaces.select(selection(&self.config));
+        let selection = Selection::from(&self.config);
+        if selection != Selection::from(&old) {
+            self.equipment.interfaces.select(selection);
         }
         Ok(Reply::Done(()))
     }

@@ -65,12 +65,11 @@ pub(super) fn judge(state: &State, reply: &Reply, rules: Rules<'_>) -> Result<Ve
             grant(reply, exchange.last_sent, None)
         }
         (State::Requesting { exchange, offer }, Kind::Ack) => {
-            let (chosen, offered) =
-                (reply.server_id.is_none_or(|id| id == offer.server), reply.yiaddr == offer.addr.get());
-            match (chosen || !by_name, offered) {
-                (true, true) => grant(&reply.completed_by(&offer.reply), first(exchange), Some(offer.server)),
-                (true, false) if chosen => Err(Discard::BadAddress),
-                (true, false) | (false, true | false) => Err(Discard::WrongServer),
+            let chosen = reply.server_id.is_none_or(|id| id == offer.server);
+            if reply.yiaddr == offer.addr.get() && (chosen || !by_name) {
+                grant(&reply.completed_by(&offer.reply), first(exchange), Some(offer.server))
+            } else {
+                Err(if chosen { Discard::BadAddress } else { Discard::WrongServer })
             }
         }
         (State::Requesting { offer, .. }, Kind::Nak) if reply.server() != Some(offer.server) => {

@@ -33,7 +33,7 @@ pub(super) enum State {
     Released,
 }
 
-/// An offer that was taken.
+/// An offer that could be used.
 #[derive(Debug, Clone)]
 pub(super) struct Offer {
     pub(super) addr: UnicastAddr,
