@@ -147,6 +147,21 @@ fn answers_that_never_end_come_too_slowly_or_lead_elsewhere_end_in_time_and_in_l
 }
 
 #[test]
+fn what_cannot_be_put_into_place_leaves_nothing_beside_it() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let document = with_user_data("x");
+    let _cloud = one_document(&scene, move |_| Answer::ok(document.clone()));
+    // No file can take the place of what is mounted.
+    scene.machine.shell("mkdir -p /run/config/userdata && mount -t tmpfs tmpfs /run/config/userdata").unwrap();
+    let ran = scene.run(&asking()).unwrap();
+    assert_eq!(ran.code, 71, "{}", ran.text);
+    assert!(ran.text.contains("cannot write below /run/config"), "{}", ran.text);
+    assert!(!scene.tops().iter().any(|name| name.starts_with('.')), "{:?}", scene.tops());
+    assert_eq!(scene.config("provider"), None);
+}
+
+#[test]
 fn a_proxy_of_the_environment_is_nobody() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();

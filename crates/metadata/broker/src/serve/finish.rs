@@ -18,7 +18,6 @@ use orlop_sandbox::supervisor::Birth;
 use tracing::{info, warn};
 
 use super::Found;
-use super::haul::unwritten;
 use crate::OWN_FOLDER;
 use crate::command_line::Run;
 use crate::status::{Outcome, Report, Status, Tried};
@@ -78,11 +77,17 @@ impl<'r> Outputs<'r> {
         ready: Ready,
     ) -> Result<Exit, Fatal> {
         self.status.report.tried = tried;
-        let end = ended.and_then(|ended| self.judge(ended, no_way, tree, hostname));
+        let end = ended.and_then(|ended| self.judge(ended, no_way, hostname));
         self.status.report.outcome = match (&end, self.status.report.outcome) {
             (Err(_), Outcome::Running) => Outcome::Failed,
             (_, outcome) => outcome,
         };
+        // Nobody else removes what was made ready and is not in its place.
+        if self.status.report.outcome != Outcome::Found
+            && let Some(Err(cause)) = tree.map(Tree::clear)
+        {
+            warn!(%cause, "what was made ready in /run/config stays there");
+        }
         self.status.report.took_ms =
             u64::try_from(clock::now().since(self.status.started).as_millis()).unwrap_or(u64::MAX);
         self.leave();
@@ -95,13 +100,7 @@ impl<'r> Outputs<'r> {
         end
     }
 
-    fn judge(
-        &mut self,
-        ended: Ended<'_>,
-        no_way: Option<IpAddr>,
-        tree: Option<&Tree>,
-        hostname: Option<&Hostname>,
-    ) -> Result<Exit, Fatal> {
+    fn judge(&mut self, ended: Ended<'_>, no_way: Option<IpAddr>, hostname: Option<&Hostname>) -> Result<Exit, Fatal> {
         let Run { timeout, require, .. } = self.run;
         let tried = &self.status.report.tried;
         let reasons =
@@ -110,9 +109,6 @@ impl<'r> Outputs<'r> {
             Ended::Found(found) => self.put(*found, hostname),
             Ended::Late => {
                 self.status.report.outcome = Outcome::Late;
-                if let Some(tree) = tree {
-                    tree.clear().map_err(unwritten)?;
-                }
                 let late = Fatal::new(Exit::Unconfigured, format!("no metadata within {} s", timeout.as_secs()));
                 Err(match no_way {
                     Some(addr) => late.cause(format_args!("no route to {addr}")).help(
@@ -134,9 +130,6 @@ impl<'r> Outputs<'r> {
             }
             Ended::Nothing => {
                 self.status.report.outcome = Outcome::Failed;
-                if let Some(tree) = tree {
-                    tree.clear().map_err(unwritten)?;
-                }
                 Err(Fatal::new(Exit::Refused, "no metadata that can be used").cause(reasons))
             }
         }

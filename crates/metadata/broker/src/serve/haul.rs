@@ -87,6 +87,6 @@ impl<'t> Haul<'t> {
     }
 }
 
-pub(super) fn unwritten(cause: std::io::Error) -> Fatal {
+fn unwritten(cause: std::io::Error) -> Fatal {
     Fatal::os("cannot write below /run/config", cause)
 }
