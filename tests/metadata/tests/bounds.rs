@@ -145,8 +145,19 @@ fn a_run_that_writes_nothing_says_what_it_would() {
     let ran = scene.run(&metadata().args(["--dry-run", "openstack"])).unwrap();
     assert_eq!(ran.code, 0, "{}", ran.text);
     assert!(ran.text.contains("0600") && ran.text.contains("userdata"), "{}", ran.text);
+    assert!(!ran.text.contains("metadata written"), "{}", ran.text);
     assert_eq!(scene.tops(), Vec::<String>::new());
     assert_eq!(scene.machine.run("hostname", &[]).unwrap().trim(), "localhost");
+    let json = scene.run(&metadata().args(["--dry-run", "--json", "openstack"])).unwrap();
+    assert_eq!(json.code, 0, "{}", json.text);
+    let said: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&said["outcome"], &said["provider"]), (&"found".into(), &"openstack".into()), "{said}");
+    let files = said["would_write"].as_array().unwrap();
+    let user_data = serde_json::json!({ "path": "userdata", "mode": "0600", "length": 10 });
+    assert!(files.contains(&user_data), "{said}");
+    for written in ["metadata/status.json", "metrics/metadata.prom"] {
+        assert!(!scene.machine.path(format!("/run/orlop/{written}")).exists(), "{written}");
+    }
 }
 
 #[test]

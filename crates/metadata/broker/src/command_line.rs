@@ -66,6 +66,14 @@ pub struct Run {
     pub ready: Option<RawFd>,
 }
 
+impl Run {
+    /// Whether it leaves anything for others.
+    #[must_use]
+    pub const fn writes(&self) -> bool {
+        !self.dry_run && !self.posture
+    }
+}
+
 /// Whose signs to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detect {

@@ -33,7 +33,6 @@ pub(super) struct Gear {
 impl Gear {
     pub(super) fn open(run: &Run) -> Result<Self, Fatal> {
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
-        let writes = !run.dry_run && !run.posture;
         let named = run.disk.as_deref().map(|path| {
             let failed = |cause: io::Error| {
                 let fatal = Fatal::new(Exit::Config, format!("cannot open {}", path.display())).cause(cause);
@@ -42,9 +41,9 @@ impl Gear {
             Disk::named(path).map_err(failed)
         });
         Ok(Self {
-            tree: writes.then(|| Tree::open(Path::new(CONFIG_FOLDER))).transpose()?,
+            tree: run.writes().then(|| Tree::open(Path::new(CONFIG_FOLDER))).transpose()?,
             // Without /proc nobody has a name to give.
-            hostname: if writes { Hostname::open().ok() } else { None },
+            hostname: if run.writes() { Hostname::open().ok() } else { None },
             routes: Routes::open().map_err(os("cannot ask for routes"))?,
             devices: Multicast::devices().map_err(os("cannot hear of disks"))?,
             disks: Disks::below(Path::new("/")),
