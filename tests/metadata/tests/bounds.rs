@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use orlop_test_metadata::{Answer, Cloud, Scene, metadata, testbed};
-use orlop_testbed::eventually;
 
 /// A service that has one file for whoever asks as OpenStack's machines do.
 fn openstack(host: &orlop_testbed::Host) -> Cloud {
@@ -172,9 +171,19 @@ fn what_was_found_can_be_looked_at() {
     assert!(status.code == 0 && status.text.contains("openstack"), "{}", status.text);
     let name = scene.run(&metadata().args(["get", "hostname"])).unwrap();
     assert!(name.code == 0 && name.text.contains("stacked"), "{}", name.text);
-    assert_eq!(scene.run(&metadata().args(["get", "none"])).unwrap().code, 69);
-    eventually("metrics", orlop_test_metadata::SOON, || {
-        Ok(scene.machine.read("/run/orlop/metrics/metadata.prom").ok())
-    })
-    .unwrap();
+    let missing = scene.run(&metadata().args(["get", "none"])).unwrap();
+    assert_eq!(missing.code, 69);
+    assert!(missing.text.contains("there is no none") && missing.text.contains("ls /run/config"), "{}", missing.text);
+    scene.machine.shell("mkdir /run/config/folder && chmod 0 /run/config/hostname").unwrap();
+    for (what, key, code) in [("a folder", "folder", 78), ("closed", "hostname", 77)] {
+        let unreadable = scene.run(&metadata().args(["get", key])).unwrap();
+        assert_eq!(unreadable.code, code, "{what}: {}", unreadable.text);
+        assert!(unreadable.text.contains(&format!("cannot read /run/config/{key}")), "{what}: {}", unreadable.text);
+    }
+    // More than a pipe holds.
+    scene.machine.write("/run/config/long", "x".repeat(1 << 20)).unwrap();
+    let script = r#"set -o pipefail; "$0" get long | head -c 1"#;
+    let binary = metadata().binary().display().to_string();
+    assert_eq!(scene.machine.run("bash", &["-c", script, &binary]).unwrap().trim(), "x");
+    assert!(scene.machine.read("/run/orlop/metrics/metadata.prom").unwrap().contains("outcome"));
 }
