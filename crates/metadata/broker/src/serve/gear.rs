@@ -5,6 +5,7 @@ use std::path::Path;
 
 use orlop_broker::hostname::Hostname;
 use orlop_broker::metrics;
+use orlop_metadata_contract::PORT;
 use orlop_sandbox::broker::Keep;
 use orlop_sandbox::connection::LOW_PORTS;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -57,14 +58,14 @@ impl Gear {
 /// What it can reach.
 pub(super) struct Kept {
     require_landlock: bool,
-    write: Vec<&'static Path>,
+    write: [&'static Path; 3],
     read: [&'static Path; 2],
 }
 
 impl Kept {
     pub(super) fn of(run: &Run) -> Self {
         let read = ["/dev", "/sys"].map(Path::new);
-        let write = [CONFIG_FOLDER, OWN_FOLDER, metrics::FOLDER].map(Path::new).to_vec();
+        let write = [CONFIG_FOLDER, OWN_FOLDER, metrics::FOLDER].map(Path::new);
         Self { require_landlock: run.require_landlock, write, read }
     }
 
@@ -72,13 +73,10 @@ impl Kept {
         Keep {
             read: &self.read,
             write: &self.write,
-            connect: &[HTTP],
+            connect: &[PORT],
             bind: &LOW_PORTS,
             require_landlock: self.require_landlock,
             ..Keep::default()
         }
     }
 }
-
-/// All endpoints of the table have this port; a test of the contract says so.
-const HTTP: u16 = 80;
