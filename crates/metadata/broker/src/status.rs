@@ -26,7 +26,7 @@ pub struct Status {
     pub report: Report,
 }
 
-/// What only this daemon says in its document. Names, and never a value of what was found.
+/// What only this daemon says in its document: names and counts. Of what was found only the hostname and the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// What has become of the run.
