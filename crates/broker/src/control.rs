@@ -66,7 +66,8 @@ impl<Answer> Reply<Answer> {
     #[must_use]
     pub fn refused_configuration(fatal: &Fatal) -> Self {
         tracing::warn!(problem = %fatal.problem, "the new configuration is not used");
-        Self::refused(&format!("{}: {}", fatal.problem, fatal.cause.as_deref().unwrap_or_default()))
+        let cause = fatal.cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
+        Self::refused(&format!("{}{cause}", fatal.problem))
     }
 }
 

@@ -9,11 +9,19 @@ use orlop_sandbox::fatal::Fatal;
 /// # Errors
 /// The kernel refuses.
 pub fn print(text: &str) -> Result<(), Fatal> {
-    write(&mut io::stdout(), text)
+    print_bytes(text.as_bytes())
 }
 
-fn write(output: &mut impl io::Write, text: &str) -> Result<(), Fatal> {
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+/// As [`print`], what may be no text.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Fatal> {
+    write(&mut io::stdout(), bytes)
+}
+
+fn write(output: &mut impl io::Write, bytes: &[u8]) -> Result<(), Fatal> {
+    match output.write_all(bytes).and_then(|()| output.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Fatal::os("cannot write to standard output", error))
         }
@@ -31,8 +39,8 @@ mod tests {
     fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is() {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         drop(reader);
-        assert_eq!(write(&mut std::fs::File::from(writer), "text"), Ok(()));
+        assert_eq!(write(&mut std::fs::File::from(writer), b"text"), Ok(()));
         let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        assert_eq!(write(&mut full, "text").unwrap_err().problem, "cannot write to standard output");
+        assert_eq!(write(&mut full, b"text").unwrap_err().problem, "cannot write to standard output");
     }
 }

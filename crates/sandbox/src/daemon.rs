@@ -66,8 +66,6 @@ pub enum Grant {
     Joint,
     /// A file of the container's, open for reading.
     File,
-    /// A TCP socket that is connected to a peer, which its worker speaks to.
-    Stream,
     /// A disk or another file, open for reading.
     Disk,
 }

@@ -362,6 +362,12 @@ impl Profile {
         self.incomplete().is_none()
     }
 
+    /// Whether it may make the call of this name, with whatever arguments.
+    #[must_use]
+    pub fn allows(&self, name: &str) -> bool {
+        self.syscalls.iter().any(|rule| rule.syscall.name == name)
+    }
+
     /// Whether making this call ends the process.
     #[must_use]
     pub fn denies(&self, syscall: Syscall) -> bool {

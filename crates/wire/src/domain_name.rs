@@ -52,8 +52,13 @@ impl DomainName {
     /// programs take for one.
     #[must_use]
     pub fn is_host_name(&self) -> bool {
-        let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
-        !self.as_str().contains('_') && !self.as_str().split('.').all(numeric)
+        !self.as_str().contains('_') && !self.is_number()
+    }
+
+    /// Whether programs take it for an address or a number: no label has anything but digits.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.as_str().bytes().all(|b| b.is_ascii_digit() || b == b'.')
     }
 
     /// The name as text.
@@ -155,17 +160,18 @@ mod tests {
 
     #[test]
     fn an_address_or_a_name_with_an_underscore_is_no_host() {
-        for (text, host) in [
-            ("node-7", true),
-            ("7-eleven.example", true),
-            ("3com", true),
-            ("10.example", true),
-            ("my_host", false),
-            ("host.my_domain", false),
-            ("192.0.2.7", false),
-            ("3221225479", false),
+        for (text, host, number) in [
+            ("node-7", true, false),
+            ("7-eleven.example", true, false),
+            ("3com", true, false),
+            ("10.example", true, false),
+            ("my_host", false, false),
+            ("host.my_domain", false, false),
+            ("192.0.2.7", false, true),
+            ("3221225479", false, true),
         ] {
-            assert_eq!(DomainName::new(text).unwrap().is_host_name(), host, "{text}");
+            let name = DomainName::new(text).unwrap();
+            assert_eq!((name.is_host_name(), name.is_number()), (host, number), "{text}");
         }
     }
 

@@ -17,18 +17,18 @@ use orlop_testbed::{Launch, Testbed, binaries};
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// What the image's label grants: the supervisor's five, and the broker's one.
-pub const LABEL: &str = "-all,+setuid,+setgid,+setpcap,+sys_chroot,+kill,+net_bind_service";
+const LABEL: &str = "-all,+setuid,+setgid,+setpcap,+sys_chroot,+kill,+net_bind_service";
 
-/// The daemon, without arguments.
+/// The daemon, without arguments, with the capabilities of its image.
 #[must_use]
 pub fn metadata() -> Launch {
-    Launch::of("orlop-metadata")
+    Launch::of("orlop-metadata").contained(LABEL)
 }
 
 /// Whether the tests can run here; the reason was printed if not.
 #[must_use]
 pub fn testbed(programs: &[&str]) -> Option<Testbed> {
     let ours = binaries::paths(&["orlop-metadata", "orlop-metadata-network", "orlop-metadata-media"]);
-    let all: Vec<&str> = ours.iter().map(String::as_str).chain(programs.iter().copied()).collect();
+    let all: Vec<&str> = ours.iter().map(String::as_str).chain(["setpriv"]).chain(programs.iter().copied()).collect();
     Testbed::with(&all)
 }

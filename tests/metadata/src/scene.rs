@@ -23,6 +23,8 @@ pub struct Ran {
     pub code: i32,
     /// Everything that it printed.
     pub text: String,
+    /// What it printed to standard output.
+    pub stdout: String,
     /// How long it took.
     pub took: Duration,
 }
@@ -74,7 +76,8 @@ impl Scene {
         let begun = Instant::now();
         let mut running = launch.start(&self.machine)?;
         let status = running.wait_exit(SOON)?;
-        Ok(Ran { code: status.code().unwrap_or(-1), text: running.text(), took: begun.elapsed() })
+        let took = begun.elapsed();
+        Ok(Ran { code: status.code().unwrap_or(-1), text: running.text(), stdout: running.stdout(), took })
     }
 
     /// A file below `/run/config`, if it is there.

@@ -36,18 +36,18 @@ fn names_that_lead_elsewhere_are_left_out_and_the_rest_and_the_raw_data_are_ther
     }"#;
     let document = with_user_data(user_data);
     let _cloud = one_document(&scene, move |_| Answer::ok(document.clone()));
-    let before =
-        scene.machine.shell("find / -xdev -newer /run/.processes -name 'escaped' 2>/dev/null || true").unwrap();
     let ran = scene.run(&asking()).unwrap();
     assert_eq!(ran.code, 0, "{}", ran.text);
     assert_eq!(scene.config("userdata").as_deref(), Some(user_data));
     assert_eq!(scene.config("a/good").as_deref(), Some("y"));
     assert_eq!(scene.config("provider").as_deref(), Some("DigitalOcean"));
     assert_eq!(scene.look("setuid").unwrap().0 & 0o7000, 0);
-    for outside in ["/etc/escaped", "/run/escaped", "/run/etc/escaped", "/etc/c", "/run/config/b"] {
+    for outside in ["/escaped", "/etc/escaped", "/run/escaped", "/run/etc/escaped", "/etc/c", "/run/config/b"] {
         assert!(!scene.machine.path(outside).exists(), "{outside}");
     }
-    assert_eq!(before, "");
+    // All that the machine has of its own.
+    let escaped = scene.machine.shell("find /run /etc /var -name escaped").unwrap();
+    assert_eq!(escaped, "");
     let status = scene.status().unwrap();
     assert!(status["left_out"]["bad-path"].as_u64().unwrap() >= 6, "{status}");
     assert!(!scene.tops().iter().any(|name| name.starts_with('.')), "{:?}", scene.tops());
@@ -144,6 +144,21 @@ fn answers_that_never_end_come_too_slowly_or_lead_elsewhere_end_in_time_and_in_l
         assert!(cloud.lines().iter().all(|line| !line.contains("elsewhere")), "{what}: {:?}", cloud.lines());
         assert!(!ran.text.contains("have ended"), "{what}: nothing was started anew: {}", ran.text);
     }
+}
+
+#[test]
+fn what_cannot_be_put_into_place_leaves_nothing_beside_it() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let document = with_user_data("x");
+    let _cloud = one_document(&scene, move |_| Answer::ok(document.clone()));
+    // No file can take the place of what is mounted.
+    scene.machine.shell("mkdir -p /run/config/userdata && mount -t tmpfs tmpfs /run/config/userdata").unwrap();
+    let ran = scene.run(&asking()).unwrap();
+    assert_eq!(ran.code, 71, "{}", ran.text);
+    assert!(ran.text.contains("cannot write below /run/config"), "{}", ran.text);
+    assert!(!scene.tops().iter().any(|name| name.starts_with('.')), "{:?}", scene.tops());
+    assert_eq!(scene.config("provider"), None);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 pub use decoys::stand_in;
+pub(crate) use namespaces::leave_for;
 pub use namespaces::{IMPOSSIBLE, enter};
 pub use wire::Capture;
 

@@ -83,7 +83,7 @@ pub fn layers(target: &Target) -> Vec<Mutation> {
     let is_listener = |part: &Part| matches!(part, Part::Listener(_));
     let of_target = LAYERS.iter().filter(|layer| target.listens() || !layer.removes.iter().any(is_listener));
     // A worker that reads nothing but its channel could not read a file that was left open either.
-    let reads = target.is_applier() || target.profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
+    let reads = target.is_applier() || target.profile.allows("read");
     let shadowed = |layer: &Mutation| match layer.removes {
         [Part::CloseOthers] if !reads => {
             Mutation { shadows: &[Part::Allowed, Part::Limits], because: UNREADABLE, ..*layer }

@@ -20,8 +20,8 @@ use orlop_sysctl_profiles::{
 };
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
-use crate::arena::IMPOSSIBLE;
-use crate::syscall::{Errno, call};
+use crate::arena::{IMPOSSIBLE, leave_for};
+use crate::syscall::Errno;
 
 mod keys;
 
@@ -243,18 +243,13 @@ fn is_permission(errno: Errno) -> bool {
 }
 
 fn leave_network() -> Result<()> {
-    unshare(libc::CLONE_NEWNET).context("cannot make a network namespace")
+    leave_for(libc::CLONE_NEWNET).context("cannot make a network namespace")
 }
 
 /// Where the machine has no other place for it, an applier makes its empty root in /run.
 fn have_an_own_run() -> Result<()> {
-    unshare(libc::CLONE_NEWNS).context("cannot make mounts of its own")?;
+    leave_for(libc::CLONE_NEWNS).context("cannot make mounts of its own")?;
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .context("cannot make mounts private")?;
     mount("tmpfs", "/run", "tmpfs", MountFlags::empty(), Some(c"mode=0755")).context("cannot mount /run")
-}
-
-fn unshare(flags: i32) -> std::io::Result<()> {
-    call!(libc::SYS_unshare, flags).map_err(|errno| std::io::Error::from_raw_os_error(errno.0))?;
-    Ok(())
 }

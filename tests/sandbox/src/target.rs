@@ -50,10 +50,9 @@ fn of(daemon: &'static Daemon) -> impl Iterator<Item = Target> {
 /// Where workers differ: one that is granted nothing reads nothing but its channel, one with connected sockets speaks to
 /// their peers, one with disks reads them.
 fn otherwise(profile: &Profile, grants: &[Grant]) -> Vec<(&'static str, End)> {
-    let reads = profile.syscalls.iter().any(|rule| rule.syscall.name == "read");
-    let deaf = (!reads).then_some(("leaked-file", End::Refused(libc::ENOSYS)));
-    let peers = [Grant::Connected, Grant::Stream].iter().any(|grant| grants.contains(grant));
-    let speaks = peers.then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
+    let deaf = (!profile.allows("read")).then_some(("leaked-file", End::Refused(libc::ENOSYS)));
+    let speaks =
+        grants.contains(&Grant::Connected).then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
     let disks = grants.contains(&Grant::Disk);
     let looks = disks.then_some(("read-granted-file", End::Purpose("it reads what it is handed")));
     deaf.into_iter().chain(speaks).chain(looks).collect()
@@ -115,7 +114,7 @@ impl Target {
     /// Whether sockets are among what it is granted that are no packet listeners; a UDP socket stands for all of them.
     #[must_use]
     pub fn hears_datagrams(&self) -> bool {
-        [Grant::Datagram, Grant::Connected, Grant::Stream].iter().any(|grant| self.grants.contains(grant))
+        [Grant::Datagram, Grant::Connected].iter().any(|grant| self.grants.contains(grant))
     }
 
     /// Whether disks are among what it is granted.
@@ -133,13 +132,13 @@ impl Target {
     /// Whether it has a timer: only who sets it has use for one.
     #[must_use]
     pub fn has_a_timer(&self) -> bool {
-        self.profile.syscalls.iter().any(|rule| rule.syscall.name == "timerfd_settime")
+        self.profile.allows("timerfd_settime")
     }
 
     /// Whether it makes secrets of its own, beyond the seed that it has from the start.
     #[must_use]
     pub fn draws(&self) -> bool {
-        self.profile.syscalls.iter().any(|rule| rule.syscall.name == "getrandom")
+        self.profile.allows("getrandom")
     }
 
     /// Whether packet listeners are among what it is granted.

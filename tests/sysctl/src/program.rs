@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use orlop_testbed::launch::in_container;
 use orlop_testbed::{Running, binaries};
 
 /// Far longer than anything here takes, so that only a defect and not a busy machine uses it up.
@@ -71,9 +72,9 @@ impl Program {
     /// A command that runs it as a container of the image's label does: with [`LABEL`] and no new privileges.
     #[must_use]
     pub fn contained(self, capabilities: &str) -> Command {
-        let mut command = Command::new("setpriv");
-        command.args(["--no-new-privs", &format!("--bounding-set={capabilities}"), "--inh-caps=-all", "--"]);
-        command.arg(self.path());
+        let [setpriv, words @ ..] = in_container(capabilities);
+        let mut command = Command::new(setpriv);
+        command.args(words).arg(self.path());
         command
     }
 

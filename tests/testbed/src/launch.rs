@@ -1,4 +1,4 @@
-//! How a test starts one of our daemons: arguments, configuration, the name it is called by.
+//! How a test starts one of our daemons: arguments, configuration, capabilities, the name it is called by.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,13 +16,14 @@ pub struct Launch {
     args: Vec<String>,
     config: Option<String>,
     argv0: Option<String>,
+    capabilities: Option<String>,
 }
 
 impl Launch {
     /// The daemon whose broker is called `program`, without arguments: as a service, with its default configuration.
     #[must_use]
     pub fn of(program: &str) -> Self {
-        Self { program: program.to_owned(), args: Vec::new(), config: None, argv0: None }
+        Self { program: program.to_owned(), args: Vec::new(), config: None, argv0: None, capabilities: None }
     }
 
     /// The file that is started.
@@ -58,19 +59,25 @@ impl Launch {
         self
     }
 
+    /// With no other capabilities than these, as [`in_container`] takes them.
+    #[must_use]
+    pub fn contained(mut self, capabilities: &str) -> Self {
+        self.capabilities = Some(capabilities.to_owned());
+        self
+    }
+
     /// The command that will run it in a host.
     ///
     /// # Errors
     /// When the configuration cannot be written.
     pub fn command(&self, host: &Host) -> Result<Command> {
-        let mut command = match &self.argv0 {
-            None => host.command(self.binary()),
-            Some(argv0) => {
-                let mut command = host.command("bash");
-                command.args(["-c", r#"exec -a "$0" "$@""#, argv0]).arg(self.binary());
-                command
-            }
-        };
+        let mut words: Vec<String> = self.capabilities.as_deref().map(in_container).into_iter().flatten().collect();
+        if let Some(argv0) = &self.argv0 {
+            words.extend(["bash", "-c", r#"exec -a "$0" "$@""#, argv0].map(str::to_owned));
+        }
+        words.push(self.binary().display().to_string());
+        let mut command = host.command(&words[0]);
+        command.args(&words[1..]);
         if let Some(config) = &self.config {
             let path = format!("/run/{}.toml", self.program);
             host.write(&path, config)?;
@@ -88,4 +95,12 @@ impl Launch {
         host.spawn(&self.program, &mut self.command(host)?)
             .with_context(|| format!("is {} built? (cargo xtask build)", self.binary().display()))
     }
+}
+
+/// The words in front of a program that runs as in a container with these capabilities, in setpriv's words, and no new
+/// privileges.
+#[must_use]
+pub fn in_container(capabilities: &str) -> [String; 5] {
+    let bounding = format!("--bounding-set={capabilities}");
+    ["setpriv", "--no-new-privs", &bounding, "--inh-caps=-all", "--"].map(str::to_owned)
 }

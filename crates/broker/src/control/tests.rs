@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use orlop_sandbox::clock;
+use orlop_sandbox::fatal::Exit;
 use orlop_wire::{decode, encode, max_size};
 use proptest::prelude::*;
 
@@ -139,6 +140,14 @@ fn a_silent_caller_is_put_out_in_time() {
         let hung_up = || recv(&silent, &mut [0; 1][..], RecvFlags::DONTWAIT).is_ok_and(|(len, _)| len == 0);
         assert_eq!(serve_until(&mut server, hung_up).await, None);
     });
+}
+
+#[test]
+fn a_configuration_that_is_refused_is_named_with_its_cause_if_there_is_one() {
+    let fatal = || Fatal::new(Exit::Config, "no interface is named");
+    assert_eq!(Reply::refused_configuration(&fatal()), Reply::refused("no interface is named"));
+    let with_cause = Reply::refused_configuration(&fatal().cause("line 3"));
+    assert_eq!(with_cause, Reply::refused("no interface is named: line 3"));
 }
 
 #[test]

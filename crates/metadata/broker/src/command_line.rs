@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use orlop_broker::command_line::{Arguments, Common, Part, mistake, once};
 use orlop_broker::verbosity::Verbosity;
-use orlop_metadata_contract::{EntryPath, Wishes};
+use orlop_metadata_contract::{EntryPath, Plan, Wishes};
 use orlop_metadata_profiles::DAEMON;
 use orlop_sandbox::fatal::Fatal;
 use tracing::Level;
@@ -64,6 +64,14 @@ pub struct Run {
     pub require_landlock: bool,
     /// The descriptor, of the user's process, through which it is told that everything is written.
     pub ready: Option<RawFd>,
+}
+
+impl Run {
+    /// Whether it leaves anything for others.
+    #[must_use]
+    pub const fn writes(&self) -> bool {
+        !self.dry_run && !self.posture
+    }
 }
 
 /// Whose signs to look at.
@@ -157,6 +165,11 @@ fn run(mut arguments: Arguments) -> Result<Invocation, Fatal> {
     let Words { providers, file, refused } = words;
     run = Run { file, refused, json, require_landlock, ready, timeout: timeout.unwrap_or(TIMEOUT), ..run };
     run.wishes.providers = providers;
+    // What a machine says of itself decides who is asked, and never what is read of disks.
+    if run.disk.is_some() && Plan::of(&run.wishes, &[]).seeds.is_empty() {
+        let help = "name a disk's provider as well: orlop-metadata --disk PATH nocloud";
+        return Err(mistake("--disk is for none of these providers", help));
+    }
     run.log = log.map_or(if verbose { Level::DEBUG } else { Level::INFO }, |Verbosity(level)| level);
     Ok(Invocation::Run(run))
 }

@@ -36,7 +36,7 @@ const DMI_TABLE: &str = "sys/firmware/dmi/tables/DMI";
 const COMMAND_LINE: &str = "proc/cmdline";
 
 /// Bytes of a file that are read, at most. No table of structures is longer than 64 KiB in SMBIOS 2.
-const MAX_FILE: u64 = 256 << 10;
+const MAX_FILE: usize = 256 << 10;
 
 impl Evidence {
     /// Reads everything below `root`: `/`, where the processor is asked as well, or a folder that another machine's files were
@@ -45,18 +45,19 @@ impl Evidence {
     pub fn below(root: &Path) -> Self {
         let mut evidence = Self::default();
         for (path, sign) in FILES {
-            if let Some(bytes) = evidence.read(root, path) {
+            if let Some(bytes) = evidence.read(root, path, MAX_FILE) {
                 evidence.signs.add(sign, &String::from_utf8_lossy(&bytes));
             }
         }
         for path in ACPI_TABLES {
-            let oem = evidence.read(root, path).and_then(|table| table.get(ACPI_OEM).map(<[u8]>::to_vec));
+            let oem =
+                evidence.read(root, path, ACPI_OEM.end).and_then(|header| header.get(ACPI_OEM).map(<[u8]>::to_vec));
             evidence.signs.add(Sign::AcpiOem, &String::from_utf8_lossy(&oem.unwrap_or_default()));
         }
-        for text in evidence.read(root, DMI_TABLE).map(|table| oem_strings(&table)).unwrap_or_default() {
+        for text in evidence.read(root, DMI_TABLE, MAX_FILE).map(|table| oem_strings(&table)).unwrap_or_default() {
             evidence.signs.add(Sign::OemString, &text);
         }
-        let line = evidence.read(root, COMMAND_LINE).unwrap_or_default();
+        let line = evidence.read(root, COMMAND_LINE, MAX_FILE).unwrap_or_default();
         for word in CommandLine::words(&String::from_utf8_lossy(&line)) {
             evidence.signs.add(Sign::Word, &word);
         }
@@ -70,10 +71,11 @@ impl Evidence {
         evidence
     }
 
-    fn read(&mut self, root: &Path, path: &str) -> Option<Vec<u8>> {
+    /// The first bytes of a file, `most` at most.
+    fn read(&mut self, root: &Path, path: &str, most: usize) -> Option<Vec<u8>> {
         let read = File::open(root.join(path)).and_then(|file| {
             let mut bytes = Vec::new();
-            file.take(MAX_FILE).read_to_end(&mut bytes).map(|_| bytes)
+            file.take(most as u64).read_to_end(&mut bytes).map(|_| bytes)
         });
         match read {
             Ok(bytes) => Some(bytes),

@@ -77,7 +77,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         devices,
         disks,
         named,
-        pause: Pause { timer: pause, until: birth.started.after(run.timeout / 2) },
+        pause,
         tried: Vec::new(),
         no_way: None,
         is_late: false,
@@ -85,6 +85,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     outputs.begin(postures);
     let cannot_wait = |cause: io::Error| Fatal::os("cannot set the timer", cause);
     deadline.set(Some(until)).map_err(cannot_wait)?;
+    search.pause.set(Some(birth.started.after(run.timeout / 2))).map_err(cannot_wait)?;
     let ended = tokio::select! {
         biased;
         found = search.everywhere() => found.map(|found| match found {
@@ -115,18 +116,13 @@ struct Search<'t> {
     disks: Disks,
     /// The disk that the user has named instead of all others.
     named: Option<Disk>,
-    pause: Pause,
+    /// Expires when no more is waited for disks where there is somebody to ask.
+    pause: BootTimer,
     tried: Vec<Tried>,
     /// Who is to be asked and no route leads to.
     no_way: Option<IpAddr>,
     /// Whether somebody was asked for as long as there was time, and was not heard.
     is_late: bool,
-}
-
-/// Until when disks are waited for where there is somebody to ask.
-struct Pause {
-    timer: BootTimer,
-    until: Instant,
 }
 
 /// What was found, ready to be put into place.

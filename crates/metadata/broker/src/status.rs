@@ -7,6 +7,7 @@ use orlop_broker::metrics::Metrics;
 use orlop_broker::moment::Now;
 use orlop_broker::posture::Postures;
 use orlop_broker::status::{Document, Header, Snapshot};
+use orlop_broker::supervise::Mode;
 use orlop_machine::Instant;
 use orlop_metadata_contract::{Counters, Finding};
 use orlop_metadata_profiles::DAEMON;
@@ -25,7 +26,7 @@ pub struct Status {
     pub report: Report,
 }
 
-/// What only this daemon says in its document. Names, and never a value of what was found.
+/// What only this daemon says in its document: names and counts. Of what was found only the hostname and the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// What has become of the run.
@@ -165,7 +166,7 @@ impl Report {
 impl Status {
     fn header(&self) -> Header<'_> {
         let Self { started, restarts, ref postures, report: _ } = *self;
-        Header { daemon: &DAEMON, mode: "one-shot", started, restarts, postures }
+        Header { daemon: &DAEMON, mode: Mode::OneShot.name(), started, restarts, postures }
     }
 }
 

@@ -124,7 +124,7 @@ impl Staging<'_> {
     /// Puts everything into place, one name at the top after the other, and says last that it is there: `provider`.
     ///
     /// # Errors
-    /// The kernel refuses. What is in place by then stays, without `provider`.
+    /// The kernel refuses. What is in place by then stays, beside what an earlier run has written, its `provider` included.
     pub fn commit(mut self, provider: &str) -> io::Result<Written> {
         self.file = None;
         for (path, mode) in self.folders.iter().rev() {

@@ -1,9 +1,11 @@
 //! What is only looked at: it needs no privilege of its own beyond reading, and starts nothing.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
-use orlop_broker::print::print;
+use orlop_broker::print::{print, print_bytes};
 use orlop_broker::status::{Life, read};
 use orlop_metadata_contract::{EntryPath, MAX_FILE, detect as findings_of};
 use orlop_metadata_profiles::DAEMON;
@@ -66,12 +68,12 @@ pub fn status(json: bool) -> Result<Exit, Fatal> {
 /// # Errors
 /// There is no such file, or this user may not read it.
 pub fn get(path: &EntryPath) -> Result<Exit, Fatal> {
-    use std::io::{Read as _, Write as _};
-
-    let failed = |cause: std::io::Error| {
-        Fatal::new(Exit::Unconfigured, format!("there is no {path}"))
-            .cause(cause)
-            .help("see what there is: orlop-metadata status")
+    let failed = |cause: io::Error| {
+        if cause.kind() != ErrorKind::NotFound {
+            return Fatal::os(format!("cannot read {CONFIG_FOLDER}/{path}"), cause);
+        }
+        let help = format!("see what there is: ls {CONFIG_FOLDER}");
+        Fatal::new(Exit::Unconfigured, format!("there is no {path}")).cause(cause).help(help)
     };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let folder = openat2(CWD, CONFIG_FOLDER, flags | OFlags::DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS);
@@ -79,8 +81,7 @@ pub fn get(path: &EntryPath) -> Result<Exit, Fatal> {
     let file = folder.and_then(|folder| openat2(folder, path.as_str(), flags, Mode::empty(), beneath));
     let file = file.map_err(|errno| failed(errno.into()))?;
     let mut content = Vec::new();
-    std::fs::File::from(file).take(MAX_FILE as u64).read_to_end(&mut content).map_err(failed)?;
-    let written = std::io::stdout().write_all(&content);
-    written.map_err(|cause| Fatal::os("cannot write to standard output", cause))?;
+    File::from(file).take(MAX_FILE as u64).read_to_end(&mut content).map_err(failed)?;
+    print_bytes(&content)?;
     Ok(Exit::Done)
 }

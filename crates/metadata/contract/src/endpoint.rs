@@ -7,13 +7,14 @@ use crate::Provider;
 pub struct Endpoint {
     /// Its address: link-local, or one that the cloud keeps for itself. No name is looked up.
     pub addr: IpAddr,
-    /// Its TCP port.
-    pub port: u16,
     /// Whether it is asked from a port below 1024, by which Scaleway knows that root asks.
     pub from_low_port: bool,
     /// What is asked there.
     pub service: Service,
 }
+
+/// The TCP port of every endpoint: all of them speak plain HTTP.
+pub const PORT: u16 = 80;
 
 /// What a provider can be asked for. Endpoints of one service are the same one by other addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,10 +26,10 @@ pub enum Service {
 }
 
 impl Endpoint {
-    /// Plain HTTP at this address.
+    /// Metadata at this address.
     #[must_use]
     pub const fn http(addr: IpAddr) -> Self {
-        Self { addr, port: 80, from_low_port: false, service: Service::Metadata }
+        Self { addr, from_low_port: false, service: Service::Metadata }
     }
 }
 
@@ -86,14 +87,13 @@ mod tests {
     fn nobody_is_asked_outside_the_networks_that_clouds_keep_for_themselves() {
         let mut asked = 0;
         for provider in Provider::ALL {
-            for Endpoint { addr, port, from_low_port, service } in endpoints(provider) {
+            for Endpoint { addr, from_low_port, service } in endpoints(provider) {
                 let is_kept = match addr {
                     IpAddr::V4(addr) if *service == Service::WireServer => *addr == Ipv4Addr::new(168, 63, 129, 16),
                     IpAddr::V4(addr) => addr.is_link_local() || *addr == Ipv4Addr::new(100, 100, 100, 200),
                     IpAddr::V6(addr) => addr.is_unique_local() || addr.is_unicast_link_local(),
                 };
                 assert!(is_kept, "{provider:?}: {addr}");
-                assert_eq!(*port, 80);
                 assert_eq!(*from_low_port, provider == Provider::Scaleway);
                 assert!(*service == Service::Metadata || provider == Provider::Azure);
                 asked += 1;

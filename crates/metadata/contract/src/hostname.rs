@@ -1,10 +1,11 @@
-use orlop_wire::{MaxSize, Str};
+use orlop_wire::{DomainName, MaxSize, Str};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Bytes of a hostname, at most: `__NEW_UTS_LEN` of the kernel.
 const MAX_LEN: usize = 64;
 
-/// A name that the kernel takes as that of the machine, and everybody as that of a host: labels of RFC 1123 §2.1.
+/// A name that the kernel takes as that of the machine, and everybody as that of a host: a [`DomainName`] that programs do not
+/// take for an address or a number (RFC 1123 §2.1). It may have underscores, which clouds hand out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, MaxSize)]
 pub struct Hostname(Str<MAX_LEN>);
 
@@ -17,12 +18,11 @@ impl Hostname {
     /// When it is none.
     pub fn of(text: &str) -> Result<Self, NotAHostname> {
         let word = text.split_ascii_whitespace().next().unwrap_or_default();
-        let name = word.strip_suffix('.').unwrap_or(word);
-        if !name.split('.').all(is_label) {
-            return Err(NotAHostname);
-        }
-        let first = name.split('.').next().unwrap_or_default();
-        Str::new(name).or_else(|| Str::new(first)).map(Self).ok_or(NotAHostname)
+        let whole = DomainName::new(word).map_err(|_| NotAHostname)?;
+        let first = whole.as_str().split('.').next().unwrap_or_default();
+        let name = if whole.as_str().len() > MAX_LEN { DomainName::new(first) } else { Ok(whole) };
+        let name = name.ok().filter(|name| !name.is_number());
+        name.and_then(|name| Str::new(name.as_str())).map(Self).ok_or(NotAHostname)
     }
 
     /// The name.
@@ -30,14 +30,6 @@ impl Hostname {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
-}
-
-/// Whether `label` is a label: letters, digits and hyphens, and underscores, which clouds hand out; no hyphen at either end.
-fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        && !label.starts_with('-')
-        && !label.ends_with('-')
 }
 
 impl<'de> Deserialize<'de> for Hostname {
@@ -50,7 +42,7 @@ impl<'de> Deserialize<'de> for Hostname {
 
 /// What was said is not the name of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a hostname: labels of letters, digits and hyphens, of 63 bytes at most, joined by dots")]
+#[error("not a hostname: labels of letters, digits and hyphens, of 63 bytes at most, joined by dots, and no number")]
 pub struct NotAHostname;
 
 #[cfg(test)]
@@ -66,11 +58,16 @@ mod tests {
             ("ip-10-0-0-1.ec2.internal other.example.com", "ip-10-0-0-1.ec2.internal"),
             ("host.example.com.", "host.example.com"),
             ("my_vm", "my_vm"),
+            ("7-of-9", "7-of-9"),
+            ("10.internal", "10.internal"),
             (long.as_str(), "web-1"),
         ] {
             assert_eq!(Hostname::of(said).expect(said).as_str(), name);
         }
-        for said in ["", "\n", "-a", "a-", "a..b", "a/b", "a\0", "höst", ".", &"x".repeat(64)] {
+        let number = format!("7.{}", "project".repeat(9));
+        let numbers = ["10.0.0.1", "192.0.2.7.", "3221225479", number.as_str()];
+        let others = ["", "\n", "-a", "a-", "a..b", "a/b", "a\0", "höst", ".", &"x".repeat(64)];
+        for said in others.into_iter().chain(numbers) {
             assert_eq!(Hostname::of(said), Err(NotAHostname), "{said:?}");
         }
     }

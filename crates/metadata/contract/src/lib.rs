@@ -22,14 +22,14 @@ mod request;
 
 pub use detect::{CommandLine, Finding, Platform, Sign, Signs, detect, oem_strings};
 pub use discard::{Counters, Discard};
-pub use endpoint::{Endpoint, Service, endpoints};
+pub use endpoint::{Endpoint, PORT, Service, endpoints};
 pub use entry::{Entry, EntryPath, Kind, Mode, PathError};
 pub use hostname::{Hostname, NotAHostname};
 pub use notice::Notice;
 pub use plan::{Plan, Wishes};
 pub use policy::{Denied, Errand, PROVIDER, Permitted, Policy, STAGING};
 pub use provider::Provider;
-pub use request::{CHUNK, Chunk, DiskId, Failure, Place, Request, Seed};
+pub use request::{Chunk, DiskId, Failure, Place, Request, Seed};
 
 /// Names this version of the conversation. Broker and workers of different builds must not talk: a mismatch in the first message
 /// ends both.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Counters, EntryPath, Hostname, Mode};
 
 /// Bytes of content in one message.
-pub const CHUNK: usize = 16 << 10;
+const CHUNK: usize = 16 << 10;
 
 /// Bytes of a file, or of a text that becomes several.
 pub type Chunk = Bounded<u8, CHUNK>;

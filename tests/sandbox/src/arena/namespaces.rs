@@ -55,7 +55,7 @@ const CAP_SYS_TIME: u32 = 25;
 const CAP_WAKE_ALARM: u32 = 35;
 
 /// Moves into fresh namespaces, or, of the kind PID, its future children. This process has one thread.
-fn leave_for(flags: i32) -> std::io::Result<()> {
+pub(crate) fn leave_for(flags: i32) -> std::io::Result<()> {
     call!(libc::SYS_unshare, flags).map_err(|errno| std::io::Error::from_raw_os_error(errno.0))?;
     Ok(())
 }

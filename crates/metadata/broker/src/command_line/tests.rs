@@ -46,6 +46,10 @@ fn a_line_is_understood_as_a_whole_or_refused() {
         ("orlop-metadata --detect --root /tmp --json", true),
         ("orlop-metadata --disk /dev/vdb nocloud", true),
         ("orlop-metadata --disk /dev/vdb --no-disks", false),
+        ("orlop-metadata --disk /dev/vdb openstack", false),
+        ("orlop-metadata --disk /dev/vdb file=/a", false),
+        ("orlop-metadata --disk /dev/vdb openstack cdrom", true),
+        ("orlop-metadata --disk /dev/vdb azure", true),
         ("orlop-metadata file=", false),
         ("orlop-metadata file=/a file=/b", false),
         ("orlop-metadata asw", false),
@@ -60,6 +64,8 @@ fn a_line_is_understood_as_a_whole_or_refused() {
     ] {
         assert_eq!(of(line).is_ok(), want, "{line}");
     }
+    let no_disk = of("orlop-metadata --disk /dev/vdb aws").unwrap_err();
+    assert!(no_disk.help.unwrap().contains("--disk PATH nocloud"), "{}", no_disk.problem);
     assert!(of("orlop-metadata asw").unwrap_err().help.unwrap().contains("orlop-metadata aws"));
 }
 

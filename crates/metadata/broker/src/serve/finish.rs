@@ -15,10 +15,10 @@ use orlop_metadata_profiles::DAEMON;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::supervisor::Birth;
+use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::Found;
-use super::haul::unwritten;
 use crate::OWN_FOLDER;
 use crate::command_line::Run;
 use crate::status::{Outcome, Report, Status, Tried};
@@ -38,6 +38,8 @@ pub(super) struct Outputs<'r> {
     metrics: Output,
     status: Status,
     writer: Writer<Status>,
+    /// What a run that writes nothing would have written, for a program.
+    would_write: Option<Value>,
 }
 
 impl<'r> Outputs<'r> {
@@ -47,7 +49,7 @@ impl<'r> Outputs<'r> {
         let own = Output::open(Path::new(OWN_FOLDER), "the status");
         let metrics = Output::open(Path::new(metrics::FOLDER), "the metrics");
         let status = Status { started, restarts, postures: Postures::default(), report };
-        Self { run, own, metrics, status, writer: Writer::new(&DAEMON) }
+        Self { run, own, metrics, status, writer: Writer::new(&DAEMON), would_write: None }
     }
 
     /// The processes are confined like this, and the search begins.
@@ -62,8 +64,11 @@ impl<'r> Outputs<'r> {
         self.leave();
     }
 
-    /// Leaves the status for others.
+    /// Leaves the status for others, unless the run writes nothing.
     fn leave(&mut self) {
+        if !self.run.writes() {
+            return;
+        }
         let _when_to_come_again = self.writer.update(&mut self.own, &mut self.metrics, &self.status, Now::read());
     }
 
@@ -78,16 +83,26 @@ impl<'r> Outputs<'r> {
         ready: Ready,
     ) -> Result<Exit, Fatal> {
         self.status.report.tried = tried;
-        let end = ended.and_then(|ended| self.judge(ended, no_way, tree, hostname));
+        let end = ended.and_then(|ended| self.judge(ended, no_way, hostname));
         self.status.report.outcome = match (&end, self.status.report.outcome) {
             (Err(_), Outcome::Running) => Outcome::Failed,
             (_, outcome) => outcome,
         };
+        // Nobody else removes what was made ready and is not in its place.
+        if self.status.report.outcome != Outcome::Found
+            && let Some(Err(cause)) = tree.map(Tree::clear)
+        {
+            warn!(%cause, "what was made ready in /run/config stays there");
+        }
         self.status.report.took_ms =
             u64::try_from(clock::now().since(self.status.started).as_millis()).unwrap_or(u64::MAX);
         self.leave();
         if self.run.json {
-            print(&format!("{:#}\n", serde_json::json!(self.status.report)))?;
+            let mut said = json!(self.status.report);
+            if let Some(would_write) = self.would_write.take() {
+                said["would_write"] = would_write;
+            }
+            print(&format!("{said:#}\n"))?;
         }
         if end == Ok(Exit::Done) {
             ready.say();
@@ -95,13 +110,7 @@ impl<'r> Outputs<'r> {
         end
     }
 
-    fn judge(
-        &mut self,
-        ended: Ended<'_>,
-        no_way: Option<IpAddr>,
-        tree: Option<&Tree>,
-        hostname: Option<&Hostname>,
-    ) -> Result<Exit, Fatal> {
+    fn judge(&mut self, ended: Ended<'_>, no_way: Option<IpAddr>, hostname: Option<&Hostname>) -> Result<Exit, Fatal> {
         let Run { timeout, require, .. } = self.run;
         let tried = &self.status.report.tried;
         let reasons =
@@ -110,9 +119,6 @@ impl<'r> Outputs<'r> {
             Ended::Found(found) => self.put(*found, hostname),
             Ended::Late => {
                 self.status.report.outcome = Outcome::Late;
-                if let Some(tree) = tree {
-                    tree.clear().map_err(unwritten)?;
-                }
                 let late = Fatal::new(Exit::Unconfigured, format!("no metadata within {} s", timeout.as_secs()));
                 Err(match no_way {
                     Some(addr) => late.cause(format_args!("no route to {addr}")).help(
@@ -134,9 +140,6 @@ impl<'r> Outputs<'r> {
             }
             Ended::Nothing => {
                 self.status.report.outcome = Outcome::Failed;
-                if let Some(tree) = tree {
-                    tree.clear().map_err(unwritten)?;
-                }
                 Err(Fatal::new(Exit::Refused, "no metadata that can be used").cause(reasons))
             }
         }
@@ -150,7 +153,9 @@ impl<'r> Outputs<'r> {
         report.leave_out(&left_out);
         report.hostname = name.as_ref().map(|name| name.as_str().to_owned());
         report.provider = Some(provider.clone());
-        if self.run.dry_run {
+        if self.run.dry_run && self.run.json {
+            self.would_write = Some(haul.described());
+        } else if self.run.dry_run {
             print(&haul.listed())?;
         } else if let Some(written) = haul.commit(&provider)? {
             (report.entries, report.changed) = (written.entries, written.changed);
@@ -167,7 +172,11 @@ impl<'r> Outputs<'r> {
         if left_out.total() > 0 {
             warn!(times = left_out.total(), "some of it was left out; orlop-metadata status says what");
         }
-        info!(%provider, entries = report.entries, changed = report.changed, "metadata written");
+        if self.run.dry_run {
+            info!(%provider, "metadata found, and not written");
+        } else {
+            info!(%provider, entries = report.entries, changed = report.changed, "metadata written");
+        }
         Ok(Exit::Done)
     }
 }

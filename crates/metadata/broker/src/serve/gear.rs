@@ -5,6 +5,7 @@ use std::path::Path;
 
 use orlop_broker::hostname::Hostname;
 use orlop_broker::metrics;
+use orlop_metadata_contract::PORT;
 use orlop_sandbox::broker::Keep;
 use orlop_sandbox::connection::LOW_PORTS;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -33,7 +34,6 @@ pub(super) struct Gear {
 impl Gear {
     pub(super) fn open(run: &Run) -> Result<Self, Fatal> {
         let os = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
-        let writes = !run.dry_run && !run.posture;
         let named = run.disk.as_deref().map(|path| {
             let failed = |cause: io::Error| {
                 let fatal = Fatal::new(Exit::Config, format!("cannot open {}", path.display())).cause(cause);
@@ -42,9 +42,9 @@ impl Gear {
             Disk::named(path).map_err(failed)
         });
         Ok(Self {
-            tree: writes.then(|| Tree::open(Path::new(CONFIG_FOLDER))).transpose()?,
+            tree: run.writes().then(|| Tree::open(Path::new(CONFIG_FOLDER))).transpose()?,
             // Without /proc nobody has a name to give.
-            hostname: if writes { Hostname::open().ok() } else { None },
+            hostname: if run.writes() { Hostname::open().ok() } else { None },
             routes: Routes::open().map_err(os("cannot ask for routes"))?,
             devices: Multicast::devices().map_err(os("cannot hear of disks"))?,
             disks: Disks::below(Path::new("/")),
@@ -58,14 +58,14 @@ impl Gear {
 /// What it can reach.
 pub(super) struct Kept {
     require_landlock: bool,
-    write: Vec<&'static Path>,
+    write: [&'static Path; 3],
     read: [&'static Path; 2],
 }
 
 impl Kept {
     pub(super) fn of(run: &Run) -> Self {
         let read = ["/dev", "/sys"].map(Path::new);
-        let write = [CONFIG_FOLDER, OWN_FOLDER, metrics::FOLDER].map(Path::new).to_vec();
+        let write = [CONFIG_FOLDER, OWN_FOLDER, metrics::FOLDER].map(Path::new);
         Self { require_landlock: run.require_landlock, write, read }
     }
 
@@ -73,13 +73,10 @@ impl Kept {
         Keep {
             read: &self.read,
             write: &self.write,
-            connect: &[HTTP],
+            connect: &[PORT],
             bind: &LOW_PORTS,
             require_landlock: self.require_landlock,
             ..Keep::default()
         }
     }
 }
-
-/// All endpoints of the table have this port; a test of the contract says so.
-const HTTP: u16 = 80;

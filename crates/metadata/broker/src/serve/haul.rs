@@ -5,6 +5,7 @@ use orlop_metadata_contract::{
 };
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use serde_json::{Value, json};
 
 use crate::tree::{Staging, Tree, Written};
 
@@ -77,6 +78,12 @@ impl<'t> Haul<'t> {
         self.staging.map(|staging| staging.commit(provider)).transpose().map_err(unwritten)
     }
 
+    /// The same as [`Self::listed`], for a program. The length of a folder is null.
+    pub(super) fn described(&self) -> Value {
+        let entry = |(path, mode, length): &(EntryPath, Mode, Option<u32>)| json!({ "path": path.as_str(), "mode": format!("{:04o}", mode.bits()), "length": length });
+        self.listing.iter().map(entry).collect()
+    }
+
     /// What a run that writes nothing would have written, a line each.
     pub(super) fn listed(&self) -> String {
         let line = |(path, mode, length): &(EntryPath, Mode, Option<u32>)| match length {
@@ -87,6 +94,6 @@ impl<'t> Haul<'t> {
     }
 }
 
-pub(super) fn unwritten(cause: std::io::Error) -> Fatal {
+fn unwritten(cause: std::io::Error) -> Fatal {
     Fatal::os("cannot write below /run/config", cause)
 }

@@ -13,27 +13,20 @@ use super::haul::{Haul, Step};
 use super::{Found, Search};
 use crate::disks::Disk;
 
-/// What the worker has.
-#[derive(Default)]
-struct Handed {
-    /// By their numbers, where each is.
-    paths: Vec<PathBuf>,
-}
-
 impl<'t> Search<'t> {
     /// Reads the most preferred seed of all disks. Where one is promised and there is nobody to ask, it is waited for.
     pub(super) async fn on_disks(&mut self) -> Result<Option<Found<'t>>, Fatal> {
         if self.plan.seeds.is_empty() {
             return Ok(None);
         }
-        let mut handed = Handed::default();
+        // Where each disk is that the worker has, by its number.
+        let mut handed: Vec<PathBuf> = Vec::new();
         let mut is_here = false;
-        self.pause.timer.set(Some(self.pause.until)).map_err(|cause| Fatal::os("cannot set the timer", cause))?;
         loop {
             let named = self.named.take();
             let is_named = named.is_some();
             let mut fresh = if is_named { named.into_iter().collect() } else { self.disks.fresh() };
-            fresh.truncate(usize::from(MAX_DISKS).saturating_sub(handed.paths.len()));
+            fresh.truncate(usize::from(MAX_DISKS).saturating_sub(handed.len()));
             if !fresh.is_empty() {
                 if !is_here {
                     self.media.ask(MEDIA_WORKER);
@@ -67,10 +60,10 @@ impl<'t> Search<'t> {
     }
 
     /// Has the worker say what is on `fresh` disks, and read the best of it.
-    async fn look(&mut self, fresh: Vec<Disk>, handed: &mut Handed) -> Result<Option<Found<'t>>, Fatal> {
-        let first = handed.paths.len();
+    async fn look(&mut self, fresh: Vec<Disk>, handed: &mut Vec<PathBuf>) -> Result<Option<Found<'t>>, Fatal> {
+        let first = handed.len();
         for disk in fresh {
-            let Ok(id) = u8::try_from(handed.paths.len()) else { break };
+            let Ok(id) = u8::try_from(handed.len()) else { break };
             let Disk { path, size, is_cdrom, file } = disk;
             debug!(disk = %path.display(), size, "looking");
             let notice = Notice::Disk { id: DiskId(id), size, is_cdrom };
@@ -79,12 +72,12 @@ impl<'t> Search<'t> {
                 self.failed(path.display().to_string(), "the process that reads disks is gone");
                 return Ok(None);
             }
-            handed.paths.push(path);
+            handed.push(path);
         }
-        let count = u8::try_from(handed.paths.len()).unwrap_or(u8::MAX);
+        let count = u8::try_from(handed.len()).unwrap_or(u8::MAX);
         let mut haul = Haul::new(None, Errand::Look { disks: count })?;
         let mut seeds: Vec<(Seed, DiskId)> = Vec::new();
-        let mut left = handed.paths.len().saturating_sub(first);
+        let mut left = handed.len().saturating_sub(first);
         while left > 0 {
             match self.heard(&mut haul, "disks").await? {
                 Some(Step::Disk(id, seed)) => {
@@ -97,7 +90,7 @@ impl<'t> Search<'t> {
         }
         seeds.sort_unstable();
         for (seed, id) in seeds {
-            let path = handed.paths.get(usize::from(id.0)).cloned().unwrap_or_default();
+            let path = handed.get(usize::from(id.0)).cloned().unwrap_or_default();
             if let Some(found) = self.read(seed, id, path.display().to_string()).await? {
                 return Ok(Some(found));
             }
@@ -134,7 +127,7 @@ impl<'t> Search<'t> {
         let has_others = !self.plan.providers.is_empty();
         let news = tokio::select! {
             news = self.media.next() => news?,
-            expired = self.pause.timer.expired(), if has_others => {
+            expired = self.pause.expired(), if has_others => {
                 expired.map_err(|cause| Fatal::os("the timer failed", cause))?;
                 self.failed(source, "it takes too long to be read");
                 return Ok(None);

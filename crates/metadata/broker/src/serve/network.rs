@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use orlop_machine::Instant;
-use orlop_metadata_contract::{Chunk, Endpoint, Errand, Failure, Notice, Place, Provider, endpoints};
+use orlop_metadata_contract::{Chunk, Endpoint, Errand, Failure, Notice, PORT, Place, Provider, endpoints};
 use orlop_sandbox::connection::open_connecting_through;
 use orlop_sandbox::fatal::Fatal;
 use tracing::{debug, info};
@@ -96,7 +96,7 @@ impl<'t> Search<'t> {
 
     /// Opens a connection to the endpoint in this `place`, on the interface that leads there.
     fn way(&self, endpoints: &[Endpoint], place: Place) -> Result<Way, Fatal> {
-        let Some(Endpoint { addr, port, from_low_port, service }) = endpoints.get(usize::from(place.0)).copied() else {
+        let Some(Endpoint { addr, from_low_port, service }) = endpoints.get(usize::from(place.0)).copied() else {
             return Ok(Way::Closed);
         };
         let to = |addr| self.routes.to(addr).map_err(|cause| Fatal::os("cannot ask for a route", cause));
@@ -108,7 +108,7 @@ impl<'t> Search<'t> {
             }
             return Ok(Way::None(addr));
         };
-        Ok(match open_connecting_through(interface, SocketAddr::new(addr, port), from_low_port) {
+        Ok(match open_connecting_through(interface, SocketAddr::new(addr, PORT), from_low_port) {
             Ok(socket) => Way::Open(socket),
             Err(cause) => {
                 debug!(%addr, %cause, "no connection");

@@ -9,10 +9,10 @@ use rustix::io::Errno;
 
 use super::{BENEATH, names};
 
-/// Folders in folders, at most. Ours have fewer; what somebody else has made deeper stays.
+/// Folders in folders, at most. Ours have fewer; where somebody else has made more, removing ends with an error.
 const DEEPEST: usize = 64;
 
-/// Removes what is called `name` in `folder`, if there is such. No link is followed.
+/// Removes what is called `name` in `folder`, if there is such. No link is followed. An error leaves what is not removed yet.
 pub(super) fn all(folder: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     let name = CString::new(name).map_err(io::Error::other)?;
     remove(folder, &name, DEEPEST)

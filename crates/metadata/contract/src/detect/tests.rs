@@ -1,3 +1,8 @@
+use super::Sign::{
+    AcpiOem, BoardAssetTag, ChassisAssetTag, Hypervisor, HypervisorUuid, ProductName, ProductSerial, ProductUuid,
+    SysVendor, Word,
+};
+use super::rules::Rule;
 use super::*;
 use crate::Provider;
 
@@ -7,53 +12,68 @@ fn found(signs: &[(Sign, &str)]) -> Vec<Platform> {
     detect(&all).into_iter().map(|finding| finding.platform).collect()
 }
 
+const fn of(provider: Provider) -> Platform {
+    Platform::Of(provider)
+}
+
 /// What the firmware of each says, as ds-identify's tests and the providers' pages have it.
+const SAID: [(&str, Sign, &str, Platform); 36] = [
+    ("Nitro", SysVendor, "Amazon EC2", of(Provider::Aws)),
+    ("Nitro, bare metal", BoardAssetTag, "i-0123456789abcdef0", of(Provider::Aws)),
+    ("Xen", HypervisorUuid, "ec2ae643-9e41-50b4-bf6a-6c0fba2a2d43", of(Provider::Aws)),
+    ("Xen, by its UUID", ProductUuid, "EC23AEF5-54BE-4843-8D24-8C819F88453E", of(Provider::Aws)),
+    ("Xen, the other order", ProductUuid, "45E12AEC-DCD1-B213-94ED-012345678910", of(Provider::Aws)),
+    ("GCE", ProductName, "Google Compute Engine", of(Provider::Gcp)),
+    ("GCE, metal", ProductSerial, "GoogleCloud-8f2e88f", of(Provider::Gcp)),
+    ("Azure", ChassisAssetTag, "7783-7084-3265-9085-8269-3286-77", of(Provider::Azure)),
+    ("DigitalOcean", SysVendor, "DigitalOcean", of(Provider::DigitalOcean)),
+    ("Hetzner", SysVendor, "Hetzner", of(Provider::Hetzner)),
+    ("Vultr", SysVendor, "Vultr", of(Provider::Vultr)),
+    ("Vultr, by its word", Word, "vultr", of(Provider::Vultr)),
+    ("Scaleway", SysVendor, "Scaleway", of(Provider::Scaleway)),
+    ("Scaleway, by its word", Word, "scaleway", of(Provider::Scaleway)),
+    ("Oracle", ChassisAssetTag, "OracleCloud.com", of(Provider::Oracle)),
+    ("IBM", ChassisAssetTag, "ibmcloud-vpc", of(Provider::Ibm)),
+    ("Alibaba", ProductName, "Alibaba Cloud ECS", of(Provider::Alibaba)),
+    ("Exoscale", ProductName, "Exoscale Compute Platform", of(Provider::Exoscale)),
+    ("CloudStack", ProductName, "CloudStack KVM Hypervisor", of(Provider::CloudStack)),
+    ("Akamai", SysVendor, "Akamai", of(Provider::Akamai)),
+    ("Linode", SysVendor, "Linode", of(Provider::Akamai)),
+    ("UpCloud", SysVendor, "UpCloud", of(Provider::UpCloud)),
+    ("OpenStack", ProductName, "OpenStack Nova", of(Provider::OpenStack)),
+    ("OpenStack, the other word", ProductName, "OpenStack Compute", of(Provider::OpenStack)),
+    ("OpenStack, by its chassis", ChassisAssetTag, "OpenStack Compute", of(Provider::OpenStack)),
+    ("OpenStack, by its chassis, the other word", ChassisAssetTag, "OpenStack Nova", of(Provider::OpenStack)),
+    ("Open Telekom Cloud", ChassisAssetTag, "OpenTelekomCloud", of(Provider::OpenStack)),
+    ("SAP", ChassisAssetTag, "SAP CCloud VM", of(Provider::OpenStack)),
+    ("Huawei", ChassisAssetTag, "HUAWEICLOUD", of(Provider::OpenStack)),
+    ("Samsung", ChassisAssetTag, "Samsung Cloud Platform", of(Provider::OpenStack)),
+    ("Firecracker", AcpiOem, "FIRECK", of(Provider::Mmds)),
+    ("KubeVirt", SysVendor, "KubeVirt", of(Provider::NoCloud)),
+    ("a serial number", ProductSerial, "ds=nocloud;h=web", of(Provider::NoCloud)),
+    ("VMware", ProductName, "VMware7,1", Platform::Other("vmware")),
+    ("VMware, by its vendor", SysVendor, "VMware, Inc.", Platform::Other("vmware")),
+    ("VMware, by its processor", Hypervisor, "VMwareVMware", Platform::Other("vmware")),
+];
+
 #[test]
 fn each_platform_is_known_by_what_its_firmware_says() {
-    use Sign::{
-        AcpiOem, BoardAssetTag, ChassisAssetTag, HypervisorUuid, ProductName, ProductSerial, ProductUuid, SysVendor,
-        Word,
-    };
-    for (what, sign, text, provider) in [
-        ("Nitro", SysVendor, "Amazon EC2", Provider::Aws),
-        ("Nitro, bare metal", BoardAssetTag, "i-0123456789abcdef0", Provider::Aws),
-        ("Xen", HypervisorUuid, "ec2ae643-9e41-50b4-bf6a-6c0fba2a2d43", Provider::Aws),
-        ("Xen, by its UUID", ProductUuid, "EC23AEF5-54BE-4843-8D24-8C819F88453E", Provider::Aws),
-        ("Xen, the other order", ProductUuid, "45E12AEC-DCD1-B213-94ED-012345678910", Provider::Aws),
-        ("GCE", ProductName, "Google Compute Engine", Provider::Gcp),
-        ("GCE, metal", ProductSerial, "GoogleCloud-8f2e88f", Provider::Gcp),
-        ("Azure", ChassisAssetTag, "7783-7084-3265-9085-8269-3286-77", Provider::Azure),
-        ("DigitalOcean", SysVendor, "DigitalOcean", Provider::DigitalOcean),
-        ("Hetzner", SysVendor, "Hetzner", Provider::Hetzner),
-        ("Vultr", SysVendor, "Vultr", Provider::Vultr),
-        ("Vultr, by its word", Word, "vultr", Provider::Vultr),
-        ("Scaleway", SysVendor, "Scaleway", Provider::Scaleway),
-        ("Scaleway, by its word", Word, "scaleway", Provider::Scaleway),
-        ("Oracle", ChassisAssetTag, "OracleCloud.com", Provider::Oracle),
-        ("Alibaba", ProductName, "Alibaba Cloud ECS", Provider::Alibaba),
-        ("Exoscale", ProductName, "Exoscale Compute Platform", Provider::Exoscale),
-        ("CloudStack", ProductName, "CloudStack KVM Hypervisor", Provider::CloudStack),
-        ("Akamai", SysVendor, "Akamai", Provider::Akamai),
-        ("Linode", SysVendor, "Linode", Provider::Akamai),
-        ("UpCloud", SysVendor, "UpCloud", Provider::UpCloud),
-        ("OpenStack", ProductName, "OpenStack Nova", Provider::OpenStack),
-        ("OpenStack, by its chassis", ChassisAssetTag, "OpenStack Compute", Provider::OpenStack),
-        ("Open Telekom Cloud", ChassisAssetTag, "OpenTelekomCloud", Provider::OpenStack),
-        ("SAP", ChassisAssetTag, "SAP CCloud VM", Provider::OpenStack),
-        ("Huawei", ChassisAssetTag, "HUAWEICLOUD", Provider::OpenStack),
-        ("Samsung", ChassisAssetTag, "Samsung Cloud Platform", Provider::OpenStack),
-        ("Firecracker", AcpiOem, "FIRECK", Provider::Mmds),
-        ("KubeVirt", SysVendor, "KubeVirt", Provider::NoCloud),
-        ("a serial number", ProductSerial, "ds=nocloud;h=web", Provider::NoCloud),
-    ] {
-        assert_eq!(found(&[(sign, text)]), [Platform::Of(provider)], "{what}");
+    for (what, sign, text, platform) in SAID {
+        assert_eq!(found(&[(sign, text)]), [platform], "{what}");
     }
     assert_eq!(found(&[(SysVendor, "VMware, Inc."), (ProductName, "VMware7,1")]), [Platform::Other("vmware")]);
 }
 
 #[test]
+fn each_rule_is_one_by_which_a_platform_was_known() {
+    for (at, Rule { platform, sign, like }) in RULES.iter().enumerate() {
+        let is_known = |row: &(&str, Sign, &str, Platform)| row.1 == *sign && like.fits(row.2) && row.3 == *platform;
+        assert!(SAID.iter().any(is_known), "rule {at}: {platform} by its {}", sign.name());
+    }
+}
+
+#[test]
 fn what_is_only_like_it_gives_nothing_away() {
-    use Sign::{BoardAssetTag, ChassisAssetTag, ProductName, ProductSerial, ProductUuid, SysVendor, Word};
     for (sign, text) in [
         (SysVendor, "QEMU"),
         (SysVendor, "Amazon EC2 by another"),

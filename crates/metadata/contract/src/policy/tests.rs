@@ -76,9 +76,9 @@ fn there_is_room_for_so_much_and_no_more() {
     let mut policy = Policy::new(NOW, READ);
     for name in ["a", "b"] {
         let _permitted = policy.permit(NOW, file(name, MAX_FILE)).expect(name);
-        let whole = MAX_FILE / crate::CHUNK;
+        let whole = MAX_FILE / Chunk::MAX;
         for _ in 0..whole {
-            let _permitted = policy.permit(NOW, content(crate::CHUNK)).expect(name);
+            let _permitted = policy.permit(NOW, content(Chunk::MAX)).expect(name);
         }
     }
     assert_eq!(policy.permit(NOW, file("c", 1)).err(), Some(Denied::TooLarge));
