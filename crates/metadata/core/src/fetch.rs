@@ -74,7 +74,7 @@ pub enum Action {
 /// What has become of the report that the machine is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// The provider wants none.
+    /// The provider wants none, or whoever began the run.
     Unwanted,
     /// It was taken.
     Made,
@@ -265,7 +265,7 @@ impl Fetch {
     }
 
     fn told(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if self.source.report.is_none() {
+        if self.source.report.is_none() || !self.options.reports {
             return self.finish(Report::Unwanted, actions);
         }
         self.is_reporting = true;

@@ -18,9 +18,9 @@ pub(crate) async fn serve(context: Context<Request, Notice, (BootTimer, Seed)>) 
     let Context { channel, resources: (timer, seed), posture: _ } = context;
     loop {
         match channel.recv().await?.message {
-            Notice::Fetch { provider, allow_imdsv1, until } => match Source::of(provider) {
+            Notice::Fetch { provider, allow_imdsv1, reports, until } => match Source::of(provider) {
                 Some(source) => {
-                    let options = Options { imds_v1: allow_imdsv1 };
+                    let options = Options { imds_v1: allow_imdsv1, reports };
                     Fetching::new(source, options, until, seed.clone()).run(&channel, &timer).await?;
                 }
                 None => channel.send(&Request::Failed(Failure::NotFound)).await?,

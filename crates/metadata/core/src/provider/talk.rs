@@ -128,18 +128,20 @@ fn key(ask: &Ask) -> (Service, Method, String) {
     (ask.service, ask.request.method(), ask.request.target().to_owned())
 }
 
-/// What the user allows.
+/// What the user allows and wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// AWS without session tokens, where whoever can make a server of the machine fetch a URL reads its secrets.
     pub imds_v1: bool,
+    /// The provider is told that the machine is ready, where it wants to be told.
+    pub reports: bool,
 }
 
 /// A provider's view of the conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct Talk<'t> {
     answers: &'t Answers,
-    /// What the user allows.
+    /// What the user allows and wants.
     pub options: Options,
 }
 

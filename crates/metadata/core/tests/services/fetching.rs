@@ -23,9 +23,13 @@ impl Run {
     }
 
     fn with_seed(provider: Provider, seed: u8) -> Self {
+        Self::with(provider, seed, Options { reports: true, ..Options::default() })
+    }
+
+    fn with(provider: Provider, seed: u8, options: Options) -> Self {
         let source = Source::of(provider).unwrap();
         let now = Instant::from_nanos(0).after(SECOND);
-        let fetch = Fetch::new(source, Options::default(), now.after(30 * SECOND), Seed::from_bytes([seed; 32]));
+        let fetch = Fetch::new(source, options, now.after(30 * SECOND), Seed::from_bytes([seed; 32]));
         Self { fetch, now }
     }
 
@@ -121,6 +125,19 @@ fn one_connection_serves_a_whole_run_and_another_service_has_its_own() {
     run.on(Event::Granted);
     let request = String::from_utf8(sent(&run.on(Event::Connected))).unwrap();
     assert!(request.starts_with("GET /machine/?comp=goalstate HTTP/1.1\r\nHost: 168.63.129.16\r\n"), "{request}");
+}
+
+#[test]
+fn nobody_is_told_that_the_machine_is_ready_by_a_run_without_reports() {
+    let document = answer(200, "", r#"{"compute": {"name": "a"}, "id": "1"}"#);
+    for (provider, answers) in [(Provider::Azure, 1), (Provider::Scaleway, 3)] {
+        let mut run = Run::with(provider, 7, Options::default());
+        run.connected();
+        let actions = (0..answers).map(|_| run.receives(&document)).last().unwrap();
+        assert!(matches!(actions[..], [Action::Found(_)]), "{}: {actions:?}", provider.name());
+        assert_eq!(run.on(Event::Told), [Action::Close, Action::Done(Report::Unwanted)], "{}", provider.name());
+        assert!(run.is_over(), "{}", provider.name());
+    }
 }
 
 #[test]
