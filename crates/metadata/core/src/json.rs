@@ -86,6 +86,12 @@ impl Json {
         }
     }
 
+    /// The first string or number at the end of any of these paths that has anything in it.
+    #[must_use]
+    pub fn first(&self, paths: &[&[&str]]) -> Option<&str> {
+        paths.iter().filter_map(|path| self.text(path)).find(|text| !text.is_empty())
+    }
+
     /// The items of the list at the end of a path; none when there is no list.
     #[must_use]
     pub fn items(&self, path: &[&str]) -> &[Self] {
@@ -230,6 +236,13 @@ mod tests {
         let again = Json::parse(json.to_string().as_bytes(), MAX_NESTING).unwrap();
         assert_eq!(again, json);
         assert_eq!(again.to_string(), r#"{"a":[1,-2,18446744073709551615,0.5,true,null,"xé\n"],"b":{"c":{}},"d":[]}"#);
+    }
+
+    #[test]
+    fn the_first_text_is_one_that_has_anything_in_it() {
+        let json = Json::parse(br#"{"a":"","b":null,"c":[],"d":{"e":7},"f":"x"}"#, 2).unwrap();
+        assert_eq!(json.first(&[&["a"], &["b"], &["c"], &["none"], &["d", "e"], &["f"]]), Some("7"));
+        assert_eq!((json.first(&[&["a"], &["b"]]), json.first(&[])), (None, None));
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     };
     let document = answer.json("instance")?.ok_or(Failure::Missing("instance"))?;
     let compute = document.at(&["compute"]).ok_or(Failure::Document("instance"))?;
-    let name = compute.text(&["osProfile", "computerName"]).or_else(|| compute.text(&["name"]));
+    let name = compute.first(&[&["osProfile", "computerName"], &["name"]]);
     let mut facts = Facts { hostname: name.map(str::to_owned), ..Facts::default() };
     facts.attribute("instance_id", compute.text(&["vmId"]));
     facts.attribute("instance_type", compute.text(&["vmSize"]));

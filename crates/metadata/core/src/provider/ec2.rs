@@ -88,8 +88,7 @@ impl Tree<'_> {
 
 /// What the tree says where it is one JSON document: on a config drive, and in Firecracker's data store.
 pub(crate) fn meta_data(document: &Json, facts: &mut Facts) {
-    let names = ["hostname", "local-hostname"].into_iter().filter_map(|name| document.text(&[name]));
-    facts.hostname = names.map(str::to_owned).find(|name| !name.is_empty());
+    facts.hostname = document.first(&[&["hostname"], &["local-hostname"]]).map(str::to_owned);
     facts.ssh_keys = document.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
     facts.attributes_of(
         document,

@@ -32,7 +32,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("availability_zone", zone);
     let interface = ["primary_network_interface", "primary_ip", "address"];
     let attachment = ["primary_network_attachment", "primary_ip", "address"];
-    facts.attribute("local_ipv4", instance.text(&attachment).or_else(|| instance.text(&interface)));
+    facts.attribute("local_ipv4", instance.first(&[&attachment, &interface]));
     let keys = document("keys", "keys")?.unwrap_or(Json::Null);
     let keys = keys.items(&["keys"]).iter().filter_map(|key| key.text(&["public_key"]));
     facts.ssh_keys = keys.map(str::to_owned).collect();

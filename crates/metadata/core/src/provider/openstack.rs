@@ -54,8 +54,7 @@ fn read_own(talk: &Talk<'_>, document: &Json, facts: &mut Facts) -> Result<(), H
 
 /// What `meta_data.json` says, which is the same document on a config drive. What is known already, from Amazon's tree, stays.
 pub(crate) fn meta_data(document: &Json, facts: &mut Facts) {
-    let name = ["hostname", "name"].into_iter().filter_map(|name| document.text(&[name])).find(|name| !name.is_empty());
-    facts.hostname = name.map(str::to_owned);
+    facts.hostname = document.first(&[&["hostname"], &["name"]]).map(str::to_owned);
     facts.ssh_keys = document.at(&["public_keys"]).map(ssh_key::lines).unwrap_or_default();
     // The same ones, and in a list that may also have certificates of X.509.
     for key in document.items(&["keys"]).iter().filter(|key| key.text(&["type"]) == Some("ssh")) {
