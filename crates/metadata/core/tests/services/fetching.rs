@@ -6,6 +6,7 @@ use orlop_machine::{Instant, Machine as _, Seed};
 use orlop_metadata_contract::{Errand, Failure as Told, Place, Policy, Provider, Request};
 use orlop_metadata_core::fetch::{ANSWER_TIMEOUT, Action, CONNECT_TIMEOUT, Event, Fetch, Report};
 use orlop_metadata_core::http::{HttpError, Response};
+use orlop_metadata_core::left_out::LeftOut;
 use orlop_metadata_core::provider::{Answers, Ask, Failure, Options, Source};
 use proptest::prelude::*;
 
@@ -182,6 +183,35 @@ fn what_a_machine_is_of_use_without_is_given_up_only_by_a_service_that_is_there(
     run.on(Event::Granted);
     let request = String::from_utf8(sent(&run.on(Event::Connected))).unwrap();
     assert!(request.starts_with("GET /latest/meta-data/public-ipv4 "), "it still asks the same: {request}");
+}
+
+#[test]
+fn what_a_machine_is_of_use_without_costs_only_itself() {
+    for (what, instead) in [
+        ("no HTTP", "SSH-2.0-x\r\n\r\n".to_owned()),
+        ("10 GB", "HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n".to_owned()),
+        ("a wait beyond the end", answer(503, "Retry-After: 31\r\n", "")),
+        ("a refusal", answer(403, "", "")),
+    ] {
+        let mut run = Run::new(Provider::Aws);
+        run.connected();
+        for body in ["token", "web-1", "i-1"] {
+            sent(&run.receives(&answer(200, "", body)));
+        }
+        let mut actions = run.receives(&instead);
+        if actions == [Action::Close, Action::Connect(Place(0))] {
+            run.on(Event::Granted);
+            actions = run.on(Event::Connected);
+        }
+        assert!(sent(&actions).starts_with(b"GET /latest/meta-data/local-ipv4 "), "{what}");
+        while let [Action::Send(_)] = actions[..] {
+            actions = run.receives(&answer(404, "", ""));
+        }
+        let [Action::Found(tree)] = &actions[..] else { panic!("{what}: {actions:?}") };
+        let left_out: Vec<&str> = tree.left_out.iter().map(LeftOut::key).collect();
+        assert_eq!(left_out, ["/latest/meta-data/public-ipv4"], "{what}");
+        assert_eq!(tree.hostname.as_ref().map(|name| name.as_str()), Some("web-1"), "{what}");
+    }
 }
 
 #[test]
