@@ -92,6 +92,12 @@ impl Json {
         paths.iter().filter_map(|path| self.text(path)).find(|text| !text.is_empty())
     }
 
+    /// The bytes of the string or number at the end of a path, if there are any.
+    #[must_use]
+    pub fn bytes(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.first(&[path]).map(|text| text.as_bytes().to_vec())
+    }
+
     /// The items of the list at the end of a path; none when there is no list.
     #[must_use]
     pub fn items(&self, path: &[&str]) -> &[Self] {
@@ -243,6 +249,7 @@ mod tests {
         let json = Json::parse(br#"{"a":"","b":null,"c":[],"d":{"e":7},"f":"x"}"#, 2).unwrap();
         assert_eq!(json.first(&[&["a"], &["b"], &["c"], &["none"], &["d", "e"], &["f"]]), Some("7"));
         assert_eq!((json.first(&[&["a"], &["b"]]), json.first(&[])), (None, None));
+        assert_eq!((json.bytes(&["f"]), json.bytes(&["a"])), (Some(b"x".to_vec()), None));
     }
 
     #[test]

@@ -37,7 +37,6 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     let keys = keys.items(&["keys"]).iter().filter_map(|key| key.text(&["public_key"]));
     facts.ssh_keys = keys.map(str::to_owned).collect();
     let given = document("instance/initialization", "initialization")?.unwrap_or(Json::Null);
-    let user_data = given.text(&["user_data"]).filter(|text| !text.is_empty());
-    facts.user_data = user_data.map(|text| text.as_bytes().to_vec());
+    facts.user_data = given.bytes(&["user_data"]);
     Ok(facts)
 }

@@ -32,6 +32,6 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
         Ok(None) => {}
         Err(_) => facts.left_out.push(LeftOut::new("vnics", Why::Document)),
     }
-    facts.network_config = network.found()?.map(<[u8]>::to_vec);
+    facts.network_config = network.bytes()?;
     Ok(facts)
 }

@@ -36,6 +36,25 @@ impl Answer {
         }
     }
 
+    /// The bytes that were asked for; nothing where there is no such thing, or nothing in it.
+    ///
+    /// # Errors
+    /// When the provider does not want to say.
+    pub fn bytes(&self) -> Result<Option<Vec<u8>>, Halt> {
+        Ok(self.found()?.filter(|bytes| !bytes.is_empty()).map(<[u8]>::to_vec))
+    }
+
+    /// Whether the provider has taken what it was told.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn taken(&self) -> Result<(), Halt> {
+        match self.0.status {
+            200..=299 => Ok(()),
+            status => Err(Failure::Refused(status).into()),
+        }
+    }
+
     /// What was asked for, as a line of text; nothing where there is no such thing, or nothing in it.
     ///
     /// # Errors

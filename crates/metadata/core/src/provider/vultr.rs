@@ -22,7 +22,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("public_ipv4", public.and_then(|one| one.text(&["ipv4", "address"])));
     facts.attribute("private_ipv4", private.and_then(|one| one.text(&["ipv4", "address"])));
     facts.attribute("private_netmask", private.and_then(|one| one.text(&["ipv4", "netmask"])));
-    facts.ssh_keys = document.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    facts.ssh_keys = ssh_key::lines_at(&document, &["public-keys"]);
     facts.user_data = joined(&document, "user-data");
     facts.vendor_data = joined(&document, "vendor-data");
     facts.network_config = document.at(&["interfaces"]).map(|network| network.to_string().into_bytes());

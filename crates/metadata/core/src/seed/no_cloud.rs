@@ -10,7 +10,7 @@ pub(super) fn read(from: &mut Reading<'_>) {
     from.facts.network_config = from.file("network-config");
     let Some(about) = from.document("meta-data", yaml::parse) else { return };
     from.facts.hostname = about.first(&[&["local-hostname"], &["hostname"]]).map(str::to_owned);
-    from.facts.ssh_keys = about.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    from.facts.ssh_keys = ssh_key::lines_at(&about, &["public-keys"]);
     from.facts.attributes_of(
         &about,
         &[
