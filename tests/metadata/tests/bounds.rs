@@ -159,6 +159,29 @@ fn a_run_that_writes_nothing_says_what_it_would() {
 }
 
 #[test]
+fn a_cloud_is_told_that_the_machine_is_ready_only_by_a_run_that_writes() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _metadata = Cloud::start(&scene.cloud, "169.254.169.254", |_| {
+        Answer::ok(r#"{"compute": {"name": "web-1", "vmId": "02aab8a4-74ef-476e-8182-f6d2ba4166a6"}}"#)
+    })
+    .unwrap();
+    let wire = Cloud::start(&scene.cloud, "168.63.129.16", |asked| match asked.line.as_str() {
+        "GET /machine/?comp=goalstate" => Answer::ok(
+            "<GoalState><Incarnation>1</Incarnation><ContainerId>c</ContainerId><InstanceId>i</InstanceId></GoalState>",
+        ),
+        _ => Answer::status(200),
+    })
+    .unwrap();
+    let looked = scene.run(&metadata().args(["--dry-run", "azure"])).unwrap();
+    assert!(looked.code == 0 && looked.text.contains("instance_id"), "{}", looked.text);
+    assert_eq!(wire.lines(), Vec::<String>::new(), "{}", looked.text);
+    let written = scene.run(&metadata().args(["azure"])).unwrap();
+    assert_eq!(written.code, 0, "{}", written.text);
+    assert_eq!(wire.lines(), ["GET /machine/?comp=goalstate", "POST /machine/?comp=health"], "{}", written.text);
+}
+
+#[test]
 fn what_was_found_can_be_looked_at() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();

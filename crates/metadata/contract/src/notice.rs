@@ -14,6 +14,8 @@ pub enum Notice {
         provider: Provider,
         /// Whether AWS may be asked without a token, where it has none to give.
         allow_imdsv1: bool,
+        /// Whether the provider is told that the machine is ready, where it wants to be told.
+        reports: bool,
         /// When to give up.
         until: Instant,
     },

@@ -2,7 +2,7 @@
 //!
 //! It asks one question at a time on one connection, which it keeps as long as the provider does. What means "later" is asked
 //! again after a wait that grows, with full jitter, so that a thousand machines which start together do not ask together. What
-//! means "no" ends the run, and so does the deadline: nothing is said in half.
+//! means "no" ends the run, unless the machine is of use without the answer, and so does the deadline: nothing is said in half.
 
 mod patience;
 mod ways;
@@ -74,7 +74,7 @@ pub enum Action {
 /// What has become of the report that the machine is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// The provider wants none.
+    /// The provider wants none, or whoever began the run.
     Unwanted,
     /// It was taken.
     Made,
@@ -205,17 +205,26 @@ impl Fetch {
 
     /// The question was asked in vain; it is asked again after a while, if there is one.
     fn again(&mut self, now: Instant, ask: Box<Ask>, why: Failure, at_least: Duration, actions: &mut Vec<Action>) {
-        if ask.is_optional && why != Failure::Unreachable && self.patience.attempts() >= OPTIONAL_REPEATS {
-            return match self.answers.give_up(&ask) {
-                Ok(()) => self.proceed(now, actions),
-                Err(failure) => self.fail(failure, actions),
-            };
+        let is_dispensable = ask.is_optional && why != Failure::Unreachable;
+        if is_dispensable && self.patience.attempts() >= OPTIONAL_REPEATS {
+            return self.give_up(now, &ask, actions);
         }
         let at = now.after(self.patience.wait(&mut self.chance, why).max(at_least));
+        if is_dispensable && at >= self.until {
+            return self.give_up(now, &ask, actions);
+        }
         if at >= self.until || (self.is_reporting && self.patience.attempts() >= REPORT_ATTEMPTS) {
             return self.fail(why, actions);
         }
         self.stage = Stage::Resting(ask, at);
+    }
+
+    /// Goes on without an answer that the machine is of use without.
+    fn give_up(&mut self, now: Instant, ask: &Ask, actions: &mut Vec<Action>) {
+        match self.answers.give_up(ask) {
+            Ok(()) => self.proceed(now, actions),
+            Err(failure) => self.fail(failure, actions),
+        }
     }
 
     fn answered(&mut self, now: Instant, ask: Box<Ask>, response: Response, actions: &mut Vec<Action>) {
@@ -243,7 +252,11 @@ impl Fetch {
         let Asked { ask, reader, is_reused, .. } = asked;
         if why != HttpError::Truncated {
             // The same question would have the same answer.
-            return self.fail(Failure::Http(why), actions);
+            return if ask.is_optional {
+                self.give_up(now, &ask, actions)
+            } else {
+                self.fail(Failure::Http(why), actions)
+            };
         }
         if is_reused && reader.is_untouched() {
             // The service did not keep the connection after all, and has seen nothing.
@@ -265,7 +278,7 @@ impl Fetch {
     }
 
     fn told(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if self.source.report.is_none() {
+        if self.source.report.is_none() || !self.options.reports {
             return self.finish(Report::Unwanted, actions);
         }
         self.is_reporting = true;

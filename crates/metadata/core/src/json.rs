@@ -86,6 +86,18 @@ impl Json {
         }
     }
 
+    /// The first string or number at the end of any of these paths that has anything in it.
+    #[must_use]
+    pub fn first(&self, paths: &[&[&str]]) -> Option<&str> {
+        paths.iter().filter_map(|path| self.text(path)).find(|text| !text.is_empty())
+    }
+
+    /// The bytes of the string or number at the end of a path, if there are any.
+    #[must_use]
+    pub fn bytes(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.first(&[path]).map(|text| text.as_bytes().to_vec())
+    }
+
     /// The items of the list at the end of a path; none when there is no list.
     #[must_use]
     pub fn items(&self, path: &[&str]) -> &[Self] {
@@ -230,6 +242,14 @@ mod tests {
         let again = Json::parse(json.to_string().as_bytes(), MAX_NESTING).unwrap();
         assert_eq!(again, json);
         assert_eq!(again.to_string(), r#"{"a":[1,-2,18446744073709551615,0.5,true,null,"xé\n"],"b":{"c":{}},"d":[]}"#);
+    }
+
+    #[test]
+    fn the_first_text_is_one_that_has_anything_in_it() {
+        let json = Json::parse(br#"{"a":"","b":null,"c":[],"d":{"e":7},"f":"x"}"#, 2).unwrap();
+        assert_eq!(json.first(&[&["a"], &["b"], &["c"], &["none"], &["d", "e"], &["f"]]), Some("7"));
+        assert_eq!((json.first(&[&["a"], &["b"]]), json.first(&[])), (None, None));
+        assert_eq!((json.bytes(&["f"]), json.bytes(&["a"])), (Some(b"x".to_vec()), None));
     }
 
     #[test]

@@ -17,9 +17,14 @@ const TYPES: [&str; 7] = [
 /// Bytes of a line, at most: an RSA key of 16,384 bits has 2,800.
 const MAX_LINE: usize = 8 << 10;
 
-/// Every line of every text in a value. Keys come as a text, a list of them, a map from names to them, or a map of maps.
+/// Every line of every text in the value at the end of a path; none where there is no such value.
 #[must_use]
-pub fn lines(value: &Json) -> Vec<String> {
+pub fn lines_at(document: &Json, path: &[&str]) -> Vec<String> {
+    document.at(path).map(lines).unwrap_or_default()
+}
+
+/// Every line of every text in a value. Keys come as a text, a list of them, a map from names to them, or a map of maps.
+fn lines(value: &Json) -> Vec<String> {
     let mut lines = Vec::new();
     let mut values = vec![value];
     while let Some(value) = values.pop() {

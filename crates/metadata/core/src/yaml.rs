@@ -124,12 +124,14 @@ impl<'a> Parser<'a> {
     }
 
     fn nothing_is_left(&mut self) -> Result<(), YamlError> {
-        match self.line()? {
-            Some(line) if line.text == "..." => self.nothing_is_left(),
-            Some(line) if line.text.starts_with("---") => Err(line.error(Problem::Unsupported)),
-            Some(line) => Err(line.error(Problem::Indentation)),
-            None => Ok(()),
+        while let Some(line) = self.line()? {
+            match line.text {
+                "..." => {}
+                text if text.starts_with("---") => return Err(line.error(Problem::Unsupported)),
+                _ => return Err(line.error(Problem::Indentation)),
+            }
         }
+        Ok(())
     }
 
     /// The list, map or scalar whose lines begin at column `indent`.

@@ -1,15 +1,15 @@
 //! Disks that the broker has opened, read at offsets.
 
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use orlop_metadata_core::media::{Disk, Unreadable};
-use rustix::io::{Errno, pread};
 
 /// One of them.
 pub(crate) struct Granted {
-    pub(crate) file: OwnedFd,
+    pub(crate) file: File,
     pub(crate) size: u64,
-    pub(crate) is_cdrom: bool,
 }
 
 impl Disk for Granted {
@@ -18,18 +18,9 @@ impl Disk for Granted {
         if at.checked_add(length).is_none_or(|end| end > self.size) {
             return Err(Unreadable::End);
         }
-        let (mut at, mut rest) = (at, buffer);
-        while !rest.is_empty() {
-            match pread(&self.file, &mut *rest, at) {
-                Ok(0) => return Err(Unreadable::End),
-                Ok(read) => {
-                    at = at.saturating_add(read as u64);
-                    rest = rest.get_mut(read..).unwrap_or_default();
-                }
-                Err(Errno::INTR) => {}
-                Err(_) => return Err(Unreadable::Device),
-            }
-        }
-        Ok(())
+        let failed = |why: io::Error| {
+            if why.kind() == io::ErrorKind::UnexpectedEof { Unreadable::End } else { Unreadable::Device }
+        };
+        self.file.read_exact_at(buffer, at).map_err(failed)
     }
 }

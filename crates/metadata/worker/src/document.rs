@@ -4,7 +4,7 @@ use orlop_metadata_contract::{MAX_RESPONSE, Notice, Request};
 use orlop_metadata_core::Facts;
 use orlop_metadata_core::tree::Tree;
 
-use crate::network::Ended;
+use crate::ended::Ended;
 use crate::tell::{Channel, tell};
 
 /// Takes the pieces of a document, and tells what it becomes.

@@ -15,7 +15,7 @@ use orlop_sandbox::connection::Connection;
 use orlop_sandbox::timer::BootTimer;
 use tracing::{info, warn};
 
-use crate::network::Ended;
+use crate::ended::Ended;
 use crate::tell::{Channel, tell};
 
 /// A provider while it is asked.

@@ -7,6 +7,7 @@
 
 mod disks;
 mod document;
+mod ended;
 mod fetch;
 mod media;
 mod network;
@@ -14,6 +15,7 @@ mod tell;
 
 use core::convert::Infallible;
 
+use orlop_machine::Chance;
 use orlop_metadata_contract::PROTOCOL;
 use orlop_metadata_profiles::{MEDIA, NETWORK};
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -28,7 +30,7 @@ use tracing::level_filters::LevelFilter;
 pub fn network() -> Result<Infallible, Fatal> {
     log::init(NETWORK.name, LevelFilter::INFO);
     let locked = Worker::open(&NETWORK)?
-        .prepare(|preparation| Ok((preparation.timer()?, preparation.seed()?)))?
+        .prepare(|preparation| Ok((preparation.timer()?, Chance::new(preparation.seed()?))))?
         .drop_user()?
         .lock()?;
     let Err(ended) = locked.enter(PROTOCOL, network::serve)?;

@@ -11,17 +11,18 @@ use orlop_sandbox::worker::Context;
 use tracing::{info, warn};
 
 use crate::disks::Granted;
+use crate::ended::Ended;
 use crate::tell::{Channel, tell};
 
 /// Serves until the broker is gone, and says why it ended.
-pub(crate) async fn serve(context: Context<Request, Notice, ()>) -> Result<Infallible, ChannelError> {
+pub(crate) async fn serve(context: Context<Request, Notice, ()>) -> Result<Infallible, Ended> {
     let channel = context.channel;
     let mut disks: BTreeMap<DiskId, Granted> = BTreeMap::new();
     loop {
         match channel.recv().await? {
             Received { message: Notice::Disk { id, size, is_cdrom }, fd: Some(file) } => {
-                let mut disk = Granted { file, size, is_cdrom };
-                let found = look(&mut disk);
+                let mut disk = Granted { file: file.into(), size };
+                let found = look(&mut disk, is_cdrom);
                 if found.is_some() {
                     disks.insert(id, disk);
                 }
@@ -29,14 +30,13 @@ pub(crate) async fn serve(context: Context<Request, Notice, ()>) -> Result<Infal
             }
             Received { message: Notice::Read(id, seed), .. } => read(&channel, disks.get_mut(&id), seed).await?,
             // The broker says nothing else to this worker.
-            Received { .. } => return Err(ChannelError::Surplus),
+            Received { .. } => return Err(Ended::Nonsense),
         }
     }
 }
 
 /// What is on the disk.
-fn look(disk: &mut Granted) -> Option<Seed> {
-    let is_cdrom = disk.is_cdrom;
+fn look(disk: &mut Granted, is_cdrom: bool) -> Option<Seed> {
     seed::on(disk, is_cdrom).unwrap_or_else(|why| {
         // Most disks are none of ours, and broken or empty for us.
         info!(%why, "a disk cannot be read");

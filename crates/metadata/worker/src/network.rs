@@ -1,27 +1,26 @@
 //! The loop of the worker that asks: one errand after the other.
 
 use core::convert::Infallible;
-use std::io;
 
-use orlop_machine::Seed;
+use orlop_machine::Chance;
 use orlop_metadata_contract::{Failure, Notice, Request};
 use orlop_metadata_core::provider::{Options, Source};
-use orlop_sandbox::channel::ChannelError;
 use orlop_sandbox::timer::BootTimer;
 use orlop_sandbox::worker::Context;
 
 use crate::document;
+use crate::ended::Ended;
 use crate::fetch::Fetching;
 
 /// Serves until the broker is gone, and says why it ended.
-pub(crate) async fn serve(context: Context<Request, Notice, (BootTimer, Seed)>) -> Result<Infallible, Ended> {
-    let Context { channel, resources: (timer, seed), posture: _ } = context;
+pub(crate) async fn serve(context: Context<Request, Notice, (BootTimer, Chance)>) -> Result<Infallible, Ended> {
+    let Context { channel, resources: (timer, mut chance), posture: _ } = context;
     loop {
         match channel.recv().await?.message {
-            Notice::Fetch { provider, allow_imdsv1, until } => match Source::of(provider) {
+            Notice::Fetch { provider, allow_imdsv1, reports, until } => match Source::of(provider) {
                 Some(source) => {
-                    let options = Options { imds_v1: allow_imdsv1 };
-                    Fetching::new(source, options, until, seed.clone()).run(&channel, &timer).await?;
+                    let options = Options { imds_v1: allow_imdsv1, reports };
+                    Fetching::new(source, options, until, chance.seed()).run(&channel, &timer).await?;
                 }
                 None => channel.send(&Request::Failed(Failure::NotFound)).await?,
             },
@@ -31,21 +30,4 @@ pub(crate) async fn serve(context: Context<Request, Notice, (BootTimer, Seed)>) 
             Notice::Piece(_) | Notice::Disk { .. } | Notice::Read(..) => return Err(Ended::Nonsense),
         }
     }
-}
-
-/// Why the worker has nothing left to do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    /// The broker is gone, or what it says makes no sense.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// The broker says what is never said to this worker, or at this time.
-    #[error("the broker says what makes no sense here")]
-    Nonsense,
-    /// A granted descriptor cannot be used.
-    #[error("cannot use what the broker granted: {0}")]
-    Grant(#[source] io::Error),
-    /// The clock.
-    #[error("the timer failed: {0}")]
-    Timer(#[source] io::Error),
 }

@@ -33,7 +33,9 @@ impl<'t> Search<'t> {
         }
         info!(provider = provider.name(), "asking");
         let mut haul = Haul::new(self.tree, Errand::Fetch { endpoints: count })?;
-        let errand = Notice::Fetch { provider, allow_imdsv1: self.allow_imdsv1, until };
+        // A run that writes nothing leaves the machine as ready as it was.
+        let reports = self.tree.is_some();
+        let errand = Notice::Fetch { provider, allow_imdsv1: self.allow_imdsv1, reports, until };
         self.network.send(&errand).await.map_err(worker_ended)?;
         let mut wanted = None;
         loop {

@@ -108,7 +108,7 @@ fn errands() -> Vec<(&'static str, u8, Vec<Request>, usize)> {
 fn notices() -> Vec<(&'static str, Notice)> {
     let until = Instant::from_nanos(30_000_000_000);
     vec![
-        ("fetch", Notice::Fetch { provider: Provider::Scaleway, allow_imdsv1: false, until }),
+        ("fetch", Notice::Fetch { provider: Provider::Scaleway, allow_imdsv1: false, reports: true, until }),
         ("connected", Notice::Connected(Place(1))),
         ("unconnected", Notice::Unconnected(Place(0))),
         ("document", Notice::Document { length: 70_000 }),

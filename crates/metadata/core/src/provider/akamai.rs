@@ -25,10 +25,10 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
         facts.attribute("public_ipv4", address("public"));
         facts.attribute("local_ipv4", address("private"));
     }
-    facts.network_config = network.found()?.map(<[u8]>::to_vec);
+    facts.network_config = network.bytes()?;
     let keys = document("ssh-keys")?.unwrap_or(Json::Null);
     // This program knows one user.
-    facts.ssh_keys = keys.at(&["users", "root"]).map(ssh_key::lines).unwrap_or_default();
+    facts.ssh_keys = ssh_key::lines_at(&keys, &["users", "root"]);
     let user_data = talk.ask(ask("user-data"))?.found()?;
     facts.encoded_user_data(user_data.unwrap_or_default());
     Ok(facts)

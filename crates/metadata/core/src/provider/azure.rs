@@ -29,7 +29,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     };
     let document = answer.json("instance")?.ok_or(Failure::Missing("instance"))?;
     let compute = document.at(&["compute"]).ok_or(Failure::Document("instance"))?;
-    let name = compute.text(&["osProfile", "computerName"]).or_else(|| compute.text(&["name"]));
+    let name = compute.first(&[&["osProfile", "computerName"], &["name"]]);
     let mut facts = Facts { hostname: name.map(str::to_owned), ..Facts::default() };
     facts.attribute("instance_id", compute.text(&["vmId"]));
     facts.attribute("instance_type", compute.text(&["vmSize"]));
@@ -56,11 +56,7 @@ fn report(talk: &Talk<'_>) -> Result<(), Halt> {
     let element = |name: &str| element(&goal, name).ok_or(Failure::Document("goal state"));
     let health = health(element("Incarnation")?, element("ContainerId")?, element("InstanceId")?);
     let post = Ask::new(Method::Post, "/machine/?comp=health", 0x1000);
-    let answer = ask(post.body("text/xml; charset=utf-8", health.into_bytes()))?;
-    match answer.status() {
-        200..=299 => Ok(()),
-        status => Err(Failure::Refused(status).into()),
-    }
+    ask(post.body("text/xml; charset=utf-8", health.into_bytes()))?.taken()
 }
 
 /// What is in the first element of this name. All that is asked for are identifiers, which need no more of XML, and what is none

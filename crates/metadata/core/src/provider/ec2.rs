@@ -39,8 +39,7 @@ impl Tree<'_> {
 
     /// The bytes at `path`, if there are some.
     pub(super) fn document(&self, path: &str) -> Result<Option<Vec<u8>>, Halt> {
-        let found = self.talk.ask(self.ask(Ask::document(format!("{}{path}", self.root))))?.found()?;
-        Ok(found.map(<[u8]>::to_vec))
+        self.talk.ask(self.ask(Ask::document(format!("{}{path}", self.root))))?.bytes()
     }
 
     /// Reads what every machine has.
@@ -81,16 +80,15 @@ impl Tree<'_> {
         facts.hostname = facts.attributes.get("local_hostname").cloned();
         let keys = self.text("meta-data/public-keys")?.unwrap_or_default();
         facts.ssh_keys = keys.lines().map(str::to_owned).collect();
-        facts.user_data = self.document("user-data")?.filter(|bytes| !bytes.is_empty());
+        facts.user_data = self.document("user-data")?;
         Ok(facts)
     }
 }
 
 /// What the tree says where it is one JSON document: on a config drive, and in Firecracker's data store.
 pub(crate) fn meta_data(document: &Json, facts: &mut Facts) {
-    let names = ["hostname", "local-hostname"].into_iter().filter_map(|name| document.text(&[name]));
-    facts.hostname = names.map(str::to_owned).find(|name| !name.is_empty());
-    facts.ssh_keys = document.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    facts.hostname = document.first(&[&["hostname"], &["local-hostname"]]).map(str::to_owned);
+    facts.ssh_keys = ssh_key::lines_at(document, &["public-keys"]);
     facts.attributes_of(
         document,
         &[

@@ -24,7 +24,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("public_ipv4", instance.text(&["networkInterfaces", "0", "accessConfigs", "0", "externalIp"]));
     facts.ssh_keys = keys(&instance, &project);
     // The documentation of LinuxKit says `userdata`, its program reads `user-data`.
-    let user_data = ["user-data", "userdata"].into_iter().find_map(|name| instance.text(&["attributes", name]));
+    let user_data = instance.first(&[&["attributes", "user-data"], &["attributes", "userdata"]]);
     match (user_data, instance.text(&["attributes", "user-data-encoding"])) {
         (Some(text), Some("base64")) => facts.encoded_user_data(text.as_bytes()),
         (Some(text), _) => facts.user_data = Some(text.as_bytes().to_vec()),

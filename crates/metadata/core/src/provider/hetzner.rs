@@ -5,6 +5,7 @@ use orlop_metadata_contract::Provider;
 use super::ec2::Tree;
 use super::{Ask, Failure, Halt, Source, Talk};
 use crate::facts::Facts;
+use crate::json::Json;
 use crate::{base64, ssh_key};
 
 pub(super) const SOURCE: Source = Source { provider: Provider::Hetzner, read, report: None };
@@ -26,11 +27,9 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
         return Err(Failure::Missing("hostname").into());
     }
     let keys = talk.ask(Ask::document("/hetzner/v1/metadata/public-keys"))?.json("public-keys")?;
-    facts.ssh_keys = keys.as_ref().map(ssh_key::lines).unwrap_or_default();
-    let user_data = tree.document("userdata")?.filter(|bytes| !bytes.is_empty());
+    facts.ssh_keys = ssh_key::lines_at(&keys.unwrap_or(Json::Null), &[]);
     // Users who have binary data hand in base64, as everybody else's programs decode it here.
-    facts.user_data = user_data.map(|bytes| base64::decode(&bytes).unwrap_or(bytes));
-    let network = talk.ask(Ask::document("/hetzner/v1/metadata/network-config").optional())?.found()?;
-    facts.network_config = network.map(<[u8]>::to_vec);
+    facts.user_data = tree.document("userdata")?.map(|bytes| base64::decode(&bytes).unwrap_or(bytes));
+    facts.network_config = talk.ask(Ask::document("/hetzner/v1/metadata/network-config").optional())?.bytes()?;
     Ok(facts)
 }

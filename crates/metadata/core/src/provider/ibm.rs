@@ -32,12 +32,11 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("availability_zone", zone);
     let interface = ["primary_network_interface", "primary_ip", "address"];
     let attachment = ["primary_network_attachment", "primary_ip", "address"];
-    facts.attribute("local_ipv4", instance.text(&attachment).or_else(|| instance.text(&interface)));
+    facts.attribute("local_ipv4", instance.first(&[&attachment, &interface]));
     let keys = document("keys", "keys")?.unwrap_or(Json::Null);
     let keys = keys.items(&["keys"]).iter().filter_map(|key| key.text(&["public_key"]));
     facts.ssh_keys = keys.map(str::to_owned).collect();
     let given = document("instance/initialization", "initialization")?.unwrap_or(Json::Null);
-    let user_data = given.text(&["user_data"]).filter(|text| !text.is_empty());
-    facts.user_data = user_data.map(|text| text.as_bytes().to_vec());
+    facts.user_data = given.bytes(&["user_data"]);
     Ok(facts)
 }

@@ -42,8 +42,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
 fn read_own(talk: &Talk<'_>, document: &Json, facts: &mut Facts) -> Result<(), Halt> {
     let bytes = |name: &str, is_optional: bool| -> Result<Option<Vec<u8>>, Halt> {
         let ask = Ask::document(format!("/openstack/latest/{name}"));
-        let answer = talk.ask(if is_optional { ask.optional() } else { ask })?;
-        Ok(answer.found()?.map(<[u8]>::to_vec))
+        talk.ask(if is_optional { ask.optional() } else { ask })?.bytes()
     };
     meta_data(document, facts);
     facts.user_data = bytes("user_data", false)?;
@@ -54,12 +53,11 @@ fn read_own(talk: &Talk<'_>, document: &Json, facts: &mut Facts) -> Result<(), H
 
 /// What `meta_data.json` says, which is the same document on a config drive. What is known already, from Amazon's tree, stays.
 pub(crate) fn meta_data(document: &Json, facts: &mut Facts) {
-    let name = ["hostname", "name"].into_iter().filter_map(|name| document.text(&[name])).find(|name| !name.is_empty());
-    facts.hostname = name.map(str::to_owned);
-    facts.ssh_keys = document.at(&["public_keys"]).map(ssh_key::lines).unwrap_or_default();
+    facts.hostname = document.first(&[&["hostname"], &["name"]]).map(str::to_owned);
+    facts.ssh_keys = ssh_key::lines_at(document, &["public_keys"]);
     // The same ones, and in a list that may also have certificates of X.509.
     for key in document.items(&["keys"]).iter().filter(|key| key.text(&["type"]) == Some("ssh")) {
-        facts.ssh_keys.extend(key.at(&["data"]).map(ssh_key::lines).unwrap_or_default());
+        facts.ssh_keys.extend(ssh_key::lines_at(key, &["data"]));
     }
     for (path, name) in [(&["uuid"][..], "instance_id"), (&["availability_zone"], "availability_zone")] {
         if !facts.attributes.contains_key(name) {

@@ -17,12 +17,12 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     };
     let document = document.ok_or(Failure::Missing("instance"))?;
     let id = document.text(&["id"]).ok_or(Failure::Document("instance"))?;
-    let name = document.text(&["hostname"]).or_else(|| document.text(&["displayName"]));
+    let name = document.first(&[&["hostname"], &["displayName"]]);
     let mut facts = Facts { hostname: name.map(str::to_owned), ..Facts::default() };
     facts.attribute("instance_id", Some(id));
     facts.attribute("instance_type", document.text(&["shape"]));
     facts.attribute("availability_zone", document.text(&["availabilityDomain"]));
-    facts.attribute("region", document.text(&["canonicalRegionName"]).or_else(|| document.text(&["region"])));
+    facts.attribute("region", document.first(&[&["canonicalRegionName"], &["region"]]));
     let keys = document.text(&["metadata", "ssh_authorized_keys"]).unwrap_or_default();
     facts.ssh_keys = keys.lines().map(str::to_owned).collect();
     facts.encoded_user_data(document.text(&["metadata", "user_data"]).unwrap_or_default().as_bytes());
@@ -32,6 +32,6 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
         Ok(None) => {}
         Err(_) => facts.left_out.push(LeftOut::new("vnics", Why::Document)),
     }
-    facts.network_config = network.found()?.map(<[u8]>::to_vec);
+    facts.network_config = network.bytes()?;
     Ok(facts)
 }

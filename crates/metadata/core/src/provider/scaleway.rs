@@ -19,21 +19,13 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("private_ip", document.text(&["private_ip"]));
     let keys = document.items(&["ssh_public_keys"]).iter().filter_map(|key| key.text(&["key"]));
     facts.ssh_keys = keys.map(str::to_owned).collect();
-    let bytes = |target: &'static str| -> Result<Option<Vec<u8>>, Halt> {
-        let found = talk.ask(Ask::document(target))?.found()?;
-        Ok(found.filter(|bytes| !bytes.is_empty()).map(<[u8]>::to_vec))
-    };
-    facts.user_data = bytes("/user_data/cloud-init")?;
-    facts.vendor_data = bytes("/vendor_data/cloud-init")?;
+    facts.user_data = talk.ask(Ask::document("/user_data/cloud-init"))?.bytes()?;
+    facts.vendor_data = talk.ask(Ask::document("/vendor_data/cloud-init"))?.bytes()?;
     Ok(facts)
 }
 
 /// Says that the machine has booted, for which the console waits.
 fn report(talk: &Talk<'_>) -> Result<(), Halt> {
     let patch = Ask::new(Method::Patch, "/state", 0x1000);
-    let answer = talk.ask(patch.body("application/json", br#"{"state_detail":"booted"}"#.to_vec()))?;
-    match answer.status() {
-        200..=299 => Ok(()),
-        status => Err(Failure::Refused(status).into()),
-    }
+    talk.ask(patch.body("application/json", br#"{"state_detail":"booted"}"#.to_vec()))?.taken()
 }

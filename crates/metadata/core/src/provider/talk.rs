@@ -9,22 +9,19 @@ use crate::left_out::{LeftOut, Why};
 
 /// What a provider has answered; nothing that means "later".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    response: Response,
-    is_optional: bool,
-}
+pub struct Answer(Response);
 
 impl Answer {
     /// The status code.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.response.status
+        self.0.status
     }
 
     /// The header of this name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.response.header(name)
+        self.0.header(name)
     }
 
     /// What was asked for, or nothing where there is no such thing.
@@ -32,10 +29,28 @@ impl Answer {
     /// # Errors
     /// When the provider does not want to say.
     pub fn found(&self) -> Result<Option<&[u8]>, Halt> {
-        match self.response.status {
-            200 => Ok(Some(&self.response.body)),
+        match self.0.status {
+            200 => Ok(Some(&self.0.body)),
             204 | 404 => Ok(None),
-            _ if self.is_optional => Ok(None),
+            status => Err(Failure::Refused(status).into()),
+        }
+    }
+
+    /// The bytes that were asked for; nothing where there is no such thing, or nothing in it.
+    ///
+    /// # Errors
+    /// When the provider does not want to say.
+    pub fn bytes(&self) -> Result<Option<Vec<u8>>, Halt> {
+        Ok(self.found()?.filter(|bytes| !bytes.is_empty()).map(<[u8]>::to_vec))
+    }
+
+    /// Whether the provider has taken what it was told.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn taken(&self) -> Result<(), Halt> {
+        match self.0.status {
+            200..=299 => Ok(()),
             status => Err(Failure::Refused(status).into()),
         }
     }
@@ -56,7 +71,7 @@ impl Answer {
     pub fn token(&self) -> Result<Value, Halt> {
         match self.found()? {
             Some(bytes) => Value::new(bytes).ok_or_else(|| Failure::Document("token").into()),
-            None => Err(Failure::Refused(self.response.status).into()),
+            None => Err(Failure::Refused(self.0.status).into()),
         }
     }
 
@@ -86,19 +101,21 @@ impl Answers {
     /// Bytes of all answers of one run, at most. They are kept until the run ends.
     pub const MAX_BYTES: usize = 4 << 20;
 
-    /// Keeps the answer to a question.
+    /// Keeps the answer to a question. One that a machine is of use without, and that is refused, is as good as none.
     ///
     /// # Errors
     /// When there are more than any run needs.
     pub fn keep(&mut self, ask: &Ask, response: Response) -> Result<(), Failure> {
-        let bytes = self.answers.values().map(|answer| answer.response.body.len()).sum::<usize>();
+        let bytes = self.answers.values().map(|answer| answer.0.body.len()).sum::<usize>();
         if self.answers.len() >= Self::MAX || bytes.saturating_add(response.body.len()) > Self::MAX_BYTES {
             return Err(Failure::TooMuch);
         }
-        if ask.is_optional && !matches!(response.status, 200 | 204 | 404) {
+        let is_refused = ask.is_optional && !matches!(response.status, 200 | 204 | 404);
+        if is_refused {
             self.left_out.push(LeftOut::new(ask.request.target(), Why::Refused(response.status)));
         }
-        self.answers.insert(key(ask), Answer { response, is_optional: ask.is_optional });
+        let kept = if is_refused { Response::absent() } else { response };
+        self.answers.insert(key(ask), Answer(kept));
         Ok(())
     }
 
@@ -128,18 +145,20 @@ fn key(ask: &Ask) -> (Service, Method, String) {
     (ask.service, ask.request.method(), ask.request.target().to_owned())
 }
 
-/// What the user allows.
+/// What the user allows and wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// AWS without session tokens, where whoever can make a server of the machine fetch a URL reads its secrets.
     pub imds_v1: bool,
+    /// The provider is told that the machine is ready, where it wants to be told.
+    pub reports: bool,
 }
 
 /// A provider's view of the conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct Talk<'t> {
     answers: &'t Answers,
-    /// What the user allows.
+    /// What the user allows and wants.
     pub options: Options,
 }
 

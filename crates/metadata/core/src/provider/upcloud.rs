@@ -12,16 +12,14 @@ pub(super) const SOURCE: Source = Source { provider: Provider::UpCloud, read, re
 fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     let document = talk.ask(Ask::document("/metadata/v1.json"))?.json("v1.json")?.ok_or(Failure::Missing("v1.json"))?;
     let id = document.text(&["instance_id"]).ok_or(Failure::Document("v1.json"))?;
-    let bytes =
-        |name: &str| document.text(&[name]).filter(|text| !text.is_empty()).map(|text| text.as_bytes().to_vec());
     let mut facts = Facts { hostname: document.text(&["hostname"]).map(str::to_owned), ..Facts::default() };
     facts.attribute("instance_id", Some(id));
     facts.attribute("region", document.text(&["region"]));
     facts.attribute("public_ipv4", address(&document, "public"));
     facts.attribute("local_ipv4", address(&document, "utility").or_else(|| address(&document, "private")));
-    facts.ssh_keys = document.at(&["public_keys"]).map(ssh_key::lines).unwrap_or_default();
-    facts.user_data = bytes("user_data");
-    facts.vendor_data = bytes("vendor_data");
+    facts.ssh_keys = ssh_key::lines_at(&document, &["public_keys"]);
+    facts.user_data = document.bytes(&["user_data"]);
+    facts.vendor_data = document.bytes(&["vendor_data"]);
     facts.network_config = document.at(&["network"]).map(|network| network.to_string().into_bytes());
     Ok(facts)
 }

@@ -13,8 +13,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     // The word by which it knows that user data are wanted as well.
     let ask = Ask::document("/v1.json").header("Metadata-Token", "cloudinit");
     let document = talk.ask(ask)?.json("v1.json")?.ok_or(Failure::Missing("v1.json"))?;
-    let ids = ["instanceid", "instance-v2-id"];
-    let id = ids.into_iter().find_map(|name| document.text(&[name])).ok_or(Failure::Document("v1.json"))?;
+    let id = document.first(&[&["instanceid"], &["instance-v2-id"]]).ok_or(Failure::Document("v1.json"))?;
     let mut facts = Facts { hostname: document.text(&["hostname"]).map(str::to_owned), ..Facts::default() };
     facts.attribute("instance_id", Some(id));
     facts.attribute("region_code", document.text(&["region", "regioncode"]));
@@ -23,7 +22,7 @@ fn read(talk: &Talk<'_>) -> Result<Facts, Halt> {
     facts.attribute("public_ipv4", public.and_then(|one| one.text(&["ipv4", "address"])));
     facts.attribute("private_ipv4", private.and_then(|one| one.text(&["ipv4", "address"])));
     facts.attribute("private_netmask", private.and_then(|one| one.text(&["ipv4", "netmask"])));
-    facts.ssh_keys = document.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    facts.ssh_keys = ssh_key::lines_at(&document, &["public-keys"]);
     facts.user_data = joined(&document, "user-data");
     facts.vendor_data = joined(&document, "vendor-data");
     facts.network_config = document.at(&["interfaces"]).map(|network| network.to_string().into_bytes());

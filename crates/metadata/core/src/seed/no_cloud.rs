@@ -9,9 +9,8 @@ pub(super) fn read(from: &mut Reading<'_>) {
     from.facts.vendor_data = from.file("vendor-data");
     from.facts.network_config = from.file("network-config");
     let Some(about) = from.document("meta-data", yaml::parse) else { return };
-    let names = ["local-hostname", "hostname"].into_iter().filter_map(|name| about.text(&[name]));
-    from.facts.hostname = names.map(str::to_owned).find(|name| !name.is_empty());
-    from.facts.ssh_keys = about.at(&["public-keys"]).map(ssh_key::lines).unwrap_or_default();
+    from.facts.hostname = about.first(&[&["local-hostname"], &["hostname"]]).map(str::to_owned);
+    from.facts.ssh_keys = ssh_key::lines_at(&about, &["public-keys"]);
     from.facts.attributes_of(
         &about,
         &[

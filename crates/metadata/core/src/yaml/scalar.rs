@@ -10,11 +10,10 @@ pub(super) fn key(text: &str) -> Result<Option<(String, &str)>, Problem> {
     if text.starts_with(INDICATORS) {
         return Ok(None);
     }
-    let end = text.match_indices(':').map(|(at, _)| text.split_at(at)).find_map(|(key, rest)| {
-        let rest = behind_colon(rest)?;
-        (!key.contains(" #")).then(|| (key.trim_end().to_owned(), rest))
-    });
-    Ok(end)
+    let comment = text.find(" #").unwrap_or(text.len());
+    let colons = text.match_indices(':').map(|(at, _)| at).take_while(|at| *at < comment);
+    let mut keys = colons.map(|at| text.split_at(at)).filter_map(|(key, rest)| Some((key, behind_colon(rest)?)));
+    Ok(keys.next().map(|(key, rest)| (key.trim_end().to_owned(), rest)))
 }
 
 /// What stands behind the colon of a key: that is followed by a blank, or by nothing.

@@ -107,6 +107,20 @@ fn what_is_not_read_is_an_error_with_its_line() {
 }
 
 #[test]
+fn a_document_may_have_many_ends() {
+    let document = format!("a: b\n{}", "...\n".repeat(65_000));
+    assert_eq!(parse(document.as_bytes()).map(|value| value.to_string()), Ok(r#"{"a":"b"}"#.to_owned()));
+    assert_eq!(problem(&format!("{document}c: d\n")), (65_002, Problem::Indentation));
+}
+
+/// Not in the square of its length, which took half a minute.
+#[test]
+fn colons_in_a_long_comment_are_read_in_no_time() {
+    let text = "a".repeat(130_000);
+    assert_eq!(parse(format!("{text} #{}", ": ".repeat(60_000)).as_bytes()), Ok(Json::Text(text)));
+}
+
+#[test]
 fn nothing_grows_without_end() {
     let deep = |n: usize| (0..n).fold(String::new(), |text, n| text + &" ".repeat(n) + "a:\n");
     assert!(parse(deep(MAX_NESTED - 1).as_bytes()).is_ok());

@@ -104,7 +104,7 @@ impl Stage {
         let provider = Provider::ALL.into_iter().find(|provider| provider.name() == name);
         let source = provider.and_then(Source::of).ok_or("no such provider")?;
         let now = Instant::from_nanos(1);
-        let options = Options::default();
+        let options = Options { reports: true, ..Options::default() };
         Ok(Self {
             fetch: fetch(source, options),
             source,

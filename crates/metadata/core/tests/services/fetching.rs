@@ -6,6 +6,7 @@ use orlop_machine::{Instant, Machine as _, Seed};
 use orlop_metadata_contract::{Errand, Failure as Told, Place, Policy, Provider, Request};
 use orlop_metadata_core::fetch::{ANSWER_TIMEOUT, Action, CONNECT_TIMEOUT, Event, Fetch, Report};
 use orlop_metadata_core::http::{HttpError, Response};
+use orlop_metadata_core::left_out::LeftOut;
 use orlop_metadata_core::provider::{Answers, Ask, Failure, Options, Source};
 use proptest::prelude::*;
 
@@ -23,9 +24,13 @@ impl Run {
     }
 
     fn with_seed(provider: Provider, seed: u8) -> Self {
+        Self::with(provider, seed, Options { reports: true, ..Options::default() })
+    }
+
+    fn with(provider: Provider, seed: u8, options: Options) -> Self {
         let source = Source::of(provider).unwrap();
         let now = Instant::from_nanos(0).after(SECOND);
-        let fetch = Fetch::new(source, Options::default(), now.after(30 * SECOND), Seed::from_bytes([seed; 32]));
+        let fetch = Fetch::new(source, options, now.after(30 * SECOND), Seed::from_bytes([seed; 32]));
         Self { fetch, now }
     }
 
@@ -124,6 +129,19 @@ fn one_connection_serves_a_whole_run_and_another_service_has_its_own() {
 }
 
 #[test]
+fn nobody_is_told_that_the_machine_is_ready_by_a_run_without_reports() {
+    let document = answer(200, "", r#"{"compute": {"name": "a"}, "id": "1"}"#);
+    for (provider, answers) in [(Provider::Azure, 1), (Provider::Scaleway, 3)] {
+        let mut run = Run::with(provider, 7, Options::default());
+        run.connected();
+        let actions = (0..answers).map(|_| run.receives(&document)).last().unwrap();
+        assert!(matches!(actions[..], [Action::Found(_)]), "{}: {actions:?}", provider.name());
+        assert_eq!(run.on(Event::Told), [Action::Close, Action::Done(Report::Unwanted)], "{}", provider.name());
+        assert!(run.is_over(), "{}", provider.name());
+    }
+}
+
+#[test]
 fn a_service_that_ends_each_connection_gets_another_one() {
     for (what, first) in [
         ("it says so", answer(200, "Connection: close\r\n", "token")),
@@ -165,6 +183,35 @@ fn what_a_machine_is_of_use_without_is_given_up_only_by_a_service_that_is_there(
     run.on(Event::Granted);
     let request = String::from_utf8(sent(&run.on(Event::Connected))).unwrap();
     assert!(request.starts_with("GET /latest/meta-data/public-ipv4 "), "it still asks the same: {request}");
+}
+
+#[test]
+fn what_a_machine_is_of_use_without_costs_only_itself() {
+    for (what, instead) in [
+        ("no HTTP", "SSH-2.0-x\r\n\r\n".to_owned()),
+        ("10 GB", "HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n".to_owned()),
+        ("a wait beyond the end", answer(503, "Retry-After: 31\r\n", "")),
+        ("a refusal", answer(403, "", "")),
+    ] {
+        let mut run = Run::new(Provider::Aws);
+        run.connected();
+        for body in ["token", "web-1", "i-1"] {
+            sent(&run.receives(&answer(200, "", body)));
+        }
+        let mut actions = run.receives(&instead);
+        if actions == [Action::Close, Action::Connect(Place(0))] {
+            run.on(Event::Granted);
+            actions = run.on(Event::Connected);
+        }
+        assert!(sent(&actions).starts_with(b"GET /latest/meta-data/local-ipv4 "), "{what}");
+        while let [Action::Send(_)] = actions[..] {
+            actions = run.receives(&answer(404, "", ""));
+        }
+        let [Action::Found(tree)] = &actions[..] else { panic!("{what}: {actions:?}") };
+        let left_out: Vec<&str> = tree.left_out.iter().map(LeftOut::key).collect();
+        assert_eq!(left_out, ["/latest/meta-data/public-ipv4"], "{what}");
+        assert_eq!(tree.hostname.as_ref().map(|name| name.as_str()), Some("web-1"), "{what}");
+    }
 }
 
 #[test]
