@@ -30,6 +30,8 @@ pub enum Manner {
     Drips(Vec<u8>),
     /// It says this in TLS again and again.
     Floods(Vec<u8>),
+    /// It ends TLS, says this every 100 ms for a second all the same, and hangs up.
+    SpeaksOn(Vec<u8>),
 }
 
 /// The running server; it ends when dropped.
@@ -80,7 +82,7 @@ fn serve(mut stream: TcpStream, config: &Arc<ServerConfig>, manner: &Manner, lif
             }
             return Ok(());
         }
-        Manner::Says(_) | Manner::Drips(_) | Manner::Floods(_) => {}
+        Manner::Says(_) | Manner::Drips(_) | Manner::Floods(_) | Manner::SpeaksOn(_) => {}
     }
     let mut tls = StreamOwned::new(ServerConnection::new(Arc::clone(config))?, stream);
     let mut request = [0; 1024];
@@ -102,6 +104,15 @@ fn serve(mut stream: TcpStream, config: &Arc<ServerConfig>, manner: &Manner, lif
             while life.goes_on() {
                 tls.write_all(bytes)?;
             }
+        }
+        Manner::SpeaksOn(bytes) => {
+            tls.conn.send_close_notify();
+            tls.flush()?;
+            for _ in 0..10 {
+                std::thread::sleep(Duration::from_millis(100));
+                tls.sock.write_all(bytes)?;
+            }
+            return Ok(());
         }
         Manner::Silent | Manner::Raw(_) | Manner::HangsUp => {}
     }

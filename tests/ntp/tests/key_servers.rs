@@ -98,6 +98,43 @@ fn a_server_that_says_nothing_does_not_keep_the_others_from_setting_the_clock() 
 }
 
 #[test]
+fn what_a_server_says_after_it_has_ended_tls_is_not_read() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(HOUR)).unwrap();
+    let authority = Authority::new().unwrap();
+    authority.trusted_on(&scene.host).unwrap();
+    let identity = authority.certify(&["127.0.0.1"], Days::USUAL).unwrap();
+    let _server = KeyServer::on(&scene.host, 4470, &identity, NTSKE, Manner::SpeaksOn(response(&[]))).unwrap();
+    let config = format!("nts-ca = \"{CA}\"\nsources = [{{ server = \"127.0.0.1:4470\", nts = true }}]\n");
+    let daemon = scene.start(&ntp().config(&config)).unwrap();
+    let failed = |status: &Value| status["sources"][0]["nts"]["failure"].is_string();
+    let status = scene.until(&daemon, "a failure", failed).unwrap();
+    assert_eq!(status["sources"][0]["nts"]["failure"], "the server hangs up", "{}", daemon.text());
+}
+
+#[test]
+fn trusted_certificates_behind_a_link_may_be_replaced() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(HOUR)).unwrap();
+    let authority = Authority::new().unwrap();
+    let identity = authority.certify(&["127.0.0.1"], Days::USUAL).unwrap();
+    let _server = Chrony::on(1121).secured(4461, &identity).start(&scene.host).unwrap();
+    let config = format!("nts-ca = \"{CA}\"\nsources = [{{ server = \"127.0.0.1:4461\", nts = true }}]\n");
+    // All of /run can be read anyway: the configuration lies in it.
+    scene
+        .host
+        .shell("mount -t tmpfs real /mnt && : > /mnt/ca.pem && mkdir /run/nts && ln -s /mnt/ca.pem /run/nts")
+        .unwrap();
+    let daemon = scene.start(&ntp().config(&config)).unwrap();
+    let failed = |status: &Value| status["sources"][0]["nts"]["failure"].is_string();
+    scene.until(&daemon, "no certificates", failed).unwrap();
+    scene.host.shell("rm /run/nts/ca.pem").unwrap();
+    authority.trusted_on(&scene.host).unwrap();
+    scene.host.shell("mv /run/nts/ca.pem /mnt && ln -s /mnt/ca.pem /run/nts").unwrap();
+    scene.until(&daemon, "a right clock", |status| status["synchronised"] == true).unwrap();
+}
+
+#[test]
 fn without_trusted_certificates_no_keys_are_exchanged_and_the_log_says_so() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new(Clock::behind(HOUR)).unwrap();

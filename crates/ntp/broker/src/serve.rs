@@ -87,10 +87,9 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let [named, real] = &places_of(settings.path());
     let mut read = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
     read.extend([named.as_path(), real]);
-    // The file may be replaced by another one of its name.
-    let ca = config.nts_ca.parent().unwrap_or(own);
+    let [ca, real_ca] = &places_of(&config.nts_ca);
     if config.key_ports().next().is_some() {
-        read.extend([config.nts_ca.as_path(), ca]);
+        read.extend([ca.as_path(), real_ca]);
     }
     // Long answers of name servers, and key exchanges.
     let connect: Vec<u16> = std::iter::once(NameServer::PORT).chain(config.key_ports()).collect();

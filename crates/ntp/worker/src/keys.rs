@@ -2,16 +2,15 @@
 //! trusted certificates and an end of a pair; it hands the keys to whoever has the other end, says that it is done, and ends. So
 //! nothing that a server has done to it reaches the exchange with another server.
 
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::task::Poll;
 use std::time::Duration;
 
 use orlop_ntp_contract::{ExchangeId, Host, KeyFailure, KeyNotice, KeyRequest, Keys, SourceId};
 use orlop_sandbox::channel::{ChannelError, Received, WorkerChannel};
 use orlop_sandbox::clock;
 use orlop_sandbox::timer::BootTimer;
+use orlop_sandbox::turn::{Ended, Turn, turn};
 use orlop_sandbox::worker::Context;
 
 mod dates;
@@ -48,8 +47,7 @@ pub(crate) async fn run(context: Context<KeyRequest, KeyNotice, BootTimer>) -> R
     let (Some(joint), Some(roots)) = (joint, roots) else {
         return Err(Ended::Grant(io::Error::other("an exchange without roots or without whom it is for")));
     };
-    timer.set(Some(clock::now().after(WITHIN))).map_err(Ended::Timer)?;
-    let said = match exchange(&timer, roots, task).await? {
+    let said = match exchange(&channel, &timer, roots, task).await? {
         Ok((keys, host, port)) => {
             joint.send(&keys).await?;
             KeyRequest::Done { host, port }
@@ -60,7 +58,7 @@ pub(crate) async fn run(context: Context<KeyRequest, KeyNotice, BootTimer>) -> R
     match channel.recv().await {
         Err(ChannelError::PeerGone) => Ok(()),
         Err(error) => Err(error.into()),
-        Ok(_) => Err(Ended::Grant(io::Error::other("a second task"))),
+        Ok(_) => Err(a_second_task()),
     }
 }
 
@@ -75,34 +73,29 @@ struct Task {
 
 type Exchanged = (Keys, Option<Host>, Option<u16>);
 
-async fn exchange(timer: &BootTimer, roots: OwnedFd, task: Task) -> Result<Result<Exchanged, KeyFailure>, Ended> {
+async fn exchange(
+    channel: &WorkerChannel<KeyRequest, KeyNotice>,
+    timer: &BootTimer,
+    roots: OwnedFd,
+    task: Task,
+) -> Result<Result<Exchanged, KeyFailure>, Ended> {
+    let deadline = clock::now().after(WITHIN);
     let Task { number, source, host, dates, socket } = task;
     let mut conversation = match roots::read(roots).and_then(|roots| Conversation::new(socket, &host, dates, roots)) {
         Ok(conversation) => conversation,
         Err(failure) => return Ok(Err(failure)),
     };
-    let yielded = poll_fn(|context| {
-        if let Poll::Ready(expired) = timer.poll_expired(context) {
-            return Poll::Ready(expired.map(|()| Err(KeyFailure::Slow)).map_err(Ended::Timer));
-        }
-        conversation.poll(context).map(Ok)
-    });
-    Ok(yielded.await?.map(|Yield { response, checked, c2s, s2c }| {
+    let yielded = match turn(channel, timer, Some(deadline), |context| conversation.poll(context)).await? {
+        Turn::Notice(_) => return Err(a_second_task()),
+        Turn::Deadline => Err(KeyFailure::Slow),
+        Turn::Heard(yielded) => yielded,
+    };
+    Ok(yielded.map(|Yield { response, checked, c2s, s2c }| {
         let cookies = response.cookies.into_iter().collect();
         (Keys { number, source, checked, c2s, s2c, cookies }, response.host, response.port)
     }))
 }
 
-/// Why the worker cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    /// The broker is gone, or what it says makes no sense.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// A granted descriptor cannot be used, or is missing.
-    #[error("cannot use what the broker granted: {0}")]
-    Grant(#[source] io::Error),
-    /// The clock.
-    #[error("the timer failed: {0}")]
-    Timer(#[source] io::Error),
+fn a_second_task() -> Ended {
+    Ended::Grant(io::Error::other("a second task"))
 }

@@ -9,6 +9,7 @@ use orlop_broker::metrics;
 use orlop_ntp_contract::BootId;
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::hypervisor;
 use orlop_sandbox::signals::Signals;
 use orlop_sandbox::timer::BootTimer;
 use tracing::{info, warn};
@@ -109,9 +110,5 @@ fn hardware(config: &Config, kept: &Clock) -> Option<Hardware> {
 
 /// Whether the processor says that it is a virtual one (x86), or the firmware that there is a host (ARM).
 fn is_virtual() -> bool {
-    let says_so = |text: String| {
-        let flags = text.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
-        flags.split_whitespace().any(|flag| flag == "hypervisor")
-    };
-    fs::read_to_string("/proc/cpuinfo").is_ok_and(says_so) || Path::new("/proc/device-tree/hypervisor").exists()
+    hypervisor::is_there() || Path::new("/proc/device-tree/hypervisor").exists()
 }

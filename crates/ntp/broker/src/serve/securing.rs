@@ -1,11 +1,12 @@
 //! What follows from key exchanges: the worker is told where its keys are good, or why there are none.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    self as contract, Asked, Host, KeyFailure, Notice, NtsState, Refusal, ServerAddr, SourceId, negotiated,
+    self as contract, Asked, Host, KeyFailure, Notice, NtsState, NtsStatus, Refusal, ServerAddr, SourceId, negotiated,
 };
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
@@ -76,7 +77,7 @@ impl Server<'_> {
         self.forget_placing(source);
         match done.host.clone() {
             None => self.place(&done, None),
-            Some(Host::Address(address)) => self.place(&done, Some(ServerAddr::new(address.get(), PORT))),
+            Some(Host::Address(address)) => self.place(&done, Some(address.get())),
             Some(Host::Name(name)) => {
                 self.placing.insert(source, (done, now.after(FOUND_WITHIN)));
                 if self.names.want(Whose::Named(source), name.as_str(), PORT) {
@@ -90,24 +91,21 @@ impl Server<'_> {
 
     /// Where the server is that a key exchange has named.
     pub(super) fn found_named(&mut self, source: SourceId, servers: &[ServerAddr]) -> Result<(), Fatal> {
-        let Some(first) = servers.first().copied() else { return Ok(()) };
+        let Some(first) = servers.first().and_then(|server| server.ip()) else { return Ok(()) };
         match self.forget_placing(source) {
-            Some((done, _)) => self.place(&done, Some(Some(first))),
+            Some((done, _)) => self.place(&done, Some(first)),
             None => Ok(()),
         }
     }
 
-    /// `named` is where the key exchange sends us, if anywhere; it may be nowhere that there is.
-    fn place(&mut self, done: &Done, named: Option<Option<ServerAddr>>) -> Result<(), Fatal> {
+    /// `named` is where the key exchange sends us, if anywhere.
+    fn place(&mut self, done: &Done, named: Option<IpAddr>) -> Result<(), Fatal> {
         let Done { source, number, server, port, .. } = done;
-        let address = named.map(|named| named.and_then(ServerAddr::ip).ok_or(KeyFailure::Place));
-        let place = address.transpose().and_then(|address| negotiated(*server, address, *port));
-        match place {
+        match negotiated(*server, named, *port) {
             Ok(place) => {
                 self.asks_this_machine |= place.ip().is_some_and(|ip| ip.is_loopback());
                 self.policy.learn(*source, [place].into_iter().collect());
-                let name = self.sources.get(*source).map(|asked| asked.place.to_string()).unwrap_or_default();
-                info!(source = name, server = %place, "keys exchanged");
+                info!(source = self.name_of(*source), server = %place, "keys exchanged");
                 self.notify(&Notice::Exchanged { source: *source, number: *number, server: place })
             }
             Err(failure) => self.no_keys(*source, failure),
@@ -126,27 +124,31 @@ impl Server<'_> {
     }
 
     fn no_keys(&mut self, source: SourceId, failure: KeyFailure) -> Result<(), Fatal> {
-        let known = self.said.iter().flat_map(|said| said.nts.iter()).find(|nts| nts.source == source);
         // Said once for as long as it is the same.
-        if known.is_none_or(|nts| nts.failure != Some(failure)) {
-            let name = self.sources.get(source).map(|asked| asked.place.to_string()).unwrap_or_default();
-            warn!(source = name, "no keys: {failure}; the exchange is tried again");
+        if self.nts_of(source).is_none_or(|nts| nts.failure != Some(failure)) {
+            warn!(source = self.name_of(source), "no keys: {failure}; the exchange is tried again");
         }
         self.notify(&Notice::Refused { what: Asked::Exchange(source), why: Refusal::KeyExchange(failure) })
     }
 
     /// Says it where somebody answers in a server's place, once for as long as it lasts.
     pub(super) fn warn_of_interception(&self, said: &contract::Status) {
-        let was = |source: SourceId| {
-            let known = self.said.iter().flat_map(|said| said.nts.iter()).find(|nts| nts.source == source);
-            known.is_some_and(|nts| nts.state == NtsState::Intercepted)
-        };
+        let was = |source| self.nts_of(source).is_some_and(|nts| nts.state == NtsState::Intercepted);
         for nts in said.nts.iter().filter(|nts| nts.state == NtsState::Intercepted && !was(nts.source)) {
-            let name = self.sources.get(nts.source).map(|asked| asked.place.to_string()).unwrap_or_default();
             warn!(
-                source = name,
+                source = self.name_of(nts.source),
                 "an answer without NTS, which is not believed: does somebody between us intercept it?"
             );
         }
+    }
+
+    /// As the source was written.
+    fn name_of(&self, source: SourceId) -> String {
+        self.sources.get(source).map(|asked| asked.place.to_string()).unwrap_or_default()
+    }
+
+    /// What the worker has last said of the NTS of this source.
+    fn nts_of(&self, source: SourceId) -> Option<&NtsStatus> {
+        self.said.as_ref()?.nts.iter().find(|nts| nts.source == source)
     }
 }

@@ -96,7 +96,8 @@ impl Session {
     /// When the broker is to be asked for an exchange, if it is.
     pub(crate) fn due(&self) -> Option<Instant> {
         if self.ordered {
-            return None;
+            // Keys of an exchange that is done are here in a moment, or they are lost.
+            return self.named.map(|_| self.not_before);
         }
         match &self.in_use {
             Some(keys) if !keys.cookies.is_empty() && self.nak != Nak::Believed && self.confirm.is_none() => {
@@ -109,12 +110,9 @@ impl Session {
 
     /// The broker is asked for an exchange. Gives when the certificate has to be valid, if a majority has said so.
     pub(crate) fn order(&mut self, now: Instant) -> Option<Utc> {
-        self.ordered = true;
+        (self.ordered, self.named) = (true, None);
         self.unproven = self.unproven.saturating_add(1);
         self.not_before = now.after(retry(self.unproven));
-        if self.shows != NtsState::Intercepted {
-            self.shows = NtsState::Exchanging;
-        }
         self.confirm.take()
     }
 
@@ -127,7 +125,11 @@ impl Session {
     /// The exchange is done: its keys are for this server. Gives it, once the keys are there too.
     pub(crate) fn named(&mut self, now: Instant, number: ExchangeId, server: ServerAddr) -> Option<ServerAddr> {
         self.named = Some((number, server));
-        self.complete(now)
+        let complete = self.complete(now);
+        if complete.is_none() {
+            self.not_before = self.not_before.max(now.after(RETRY));
+        }
+        complete
     }
 
     fn complete(&mut self, now: Instant) -> Option<ServerAddr> {
@@ -154,8 +156,8 @@ impl Session {
         if is_over {
             self.in_use = None;
         }
-        if self.shows != NtsState::Intercepted {
-            self.shows = if self.in_use.is_some() { NtsState::Keyed } else { NtsState::NoKeys };
+        if self.in_use.is_none() && self.shows != NtsState::Intercepted {
+            self.shows = NtsState::NoKeys;
         }
         is_over
     }

@@ -130,7 +130,10 @@ impl Conversation {
 
     fn hear(&mut self, mut bytes: &[u8]) -> Result<(), KeyFailure> {
         while !bytes.is_empty() {
-            self.tls.read_tls(&mut bytes).map_err(|_| KeyFailure::TooLong)?;
+            if self.tls.read_tls(&mut bytes).map_err(|_| KeyFailure::TooLong)? == 0 {
+                // The server has ended TLS: what follows is not read.
+                break;
+            }
             let state = self.tls.process_new_packets().map_err(|error| failure(&error))?;
             let plain = u64::try_from(state.plaintext_bytes_to_read()).unwrap_or(u64::MAX);
             // It never waits: no more is asked for than is there.
