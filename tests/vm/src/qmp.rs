@@ -84,10 +84,12 @@ impl Qmp {
     }
 
     fn until(&mut self, what: &str, question: &str, status: &str) -> Result<()> {
-        eventually(what, PATIENCE, || {
+        let answer = eventually(what, PATIENCE, || {
             let answer = self.ask(question, &json!({}))?;
-            Ok((answer["status"] == status).then_some(()))
-        })
+            Ok([status, "failed"].iter().any(|end| answer["status"] == *end).then_some(answer))
+        })?;
+        ensure!(answer["status"] == status, "{what}: {answer}");
+        Ok(())
     }
 
     fn ask(&mut self, command: &str, arguments: &Value) -> Result<Value> {

@@ -32,8 +32,9 @@ pub struct Asked {
 impl Asked {
     /// Whether it is the same source, asked in the same way or not. A server does not become a pool, and with NTS it is another.
     fn is_same_source(&self, other: &Self) -> bool {
-        let key = |asked: &Self| (asked.origin, asked.place.clone(), asked.conduct.kind, asked.conduct.nts);
-        key(self) == key(other)
+        let Self { origin, place, conduct } = self;
+        (*origin, place, conduct.kind, conduct.nts)
+            == (other.origin, &other.place, other.conduct.kind, other.conduct.nts)
     }
 }
 

@@ -37,11 +37,11 @@ pub struct Policy {
     denials: Bucket,
     servers: BTreeMap<SourceId, Bounded<ServerAddr, MAX_ADDRESSES>>,
     peers: BTreeSet<PeerId>,
-    /// Sources for which keys are exchanged.
-    secured: BTreeSet<SourceId>,
-    /// Those of them that are this machine's hardware clock.
+    /// Those of the peers that are a hardware clock of this machine: only these can be read.
     clocks: BTreeSet<PeerId>,
     reads: Bucket,
+    /// Sources for which keys are exchanged.
+    secured: BTreeSet<SourceId>,
 }
 
 /// A request that the policy allows. Nothing else makes one, and only one of these is ever applied.
@@ -142,9 +142,9 @@ impl Policy {
             denials: Bucket::new(now, Self::DENIAL_BURST, Self::DENIAL_EVERY),
             servers: BTreeMap::new(),
             peers: BTreeSet::new(),
-            secured: BTreeSet::new(),
             clocks: BTreeSet::new(),
             reads: Bucket::new(now, Self::READ_BURST, Self::READ_EVERY),
+            secured: BTreeSet::new(),
         }
     }
 

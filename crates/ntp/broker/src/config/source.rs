@@ -72,17 +72,7 @@ impl Place {
             Self::Address(_) | Self::Name(..) => PollRange::USUAL,
         }
     }
-}
 
-impl FromStr for Place {
-    type Err = PlaceError;
-
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
-        if text == CLOCK { Ok(Self::Clock(None)) } else { Self::parse(text, PORT) }
-    }
-}
-
-impl Place {
     /// The port, where a server has one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
@@ -105,6 +95,14 @@ impl Place {
             None => (text, usual),
         };
         if is_name(name) { Ok(Self::Name(name.to_owned(), port)) } else { Err(wrong()) }
+    }
+}
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        if text == CLOCK { Ok(Self::Clock(None)) } else { Self::parse(text, PORT) }
     }
 }
 
@@ -155,13 +153,11 @@ impl Table {
         let Self { server, pool, ptp, servers, prefer, min_poll, max_poll, nts } = self;
         let usual = if nts { KEY_PORT } else { PORT };
         let parsed = |name: String| match name.as_str() {
-            CLOCK if nts => Err("nts is for a server, and a hardware clock is none".to_owned()),
             CLOCK => Ok(Place::Clock(None)),
             name => Place::parse(name, usual).map_err(|error| error.to_string()),
         };
         let (place, kind) = match (server, pool, ptp) {
             (Some(server), None, None) if servers.is_none() => (parsed(server)?, Kind::Server),
-            (None, None, Some(_)) if nts => return Err("nts is for a server, and a hardware clock is none".to_owned()),
             (None, None, Some(clock)) if servers.is_none() => (Place::Clock(Some(clock)), Kind::Server),
             (None, Some(pool), None) => {
                 let want = servers.unwrap_or(POOL_SERVERS);
@@ -175,6 +171,9 @@ impl Table {
             }
             _ => return Err("a source has one of server, pool and ptp".to_owned()),
         };
+        if nts && matches!(place, Place::Clock(_)) {
+            return Err("nts is for a server, and a hardware clock is none".to_owned());
+        }
         if nts && kind != Kind::Server {
             return Err(
                 "nts is for a server: each one of a pool has a name of its own, and so has its certificate".to_owned()

@@ -43,6 +43,7 @@ struct Secured {
 }
 
 /// The exchange that goes on.
+#[derive(Clone, Copy)]
 struct Current {
     source: SourceId,
     at: Option<Utc>,
@@ -105,7 +106,7 @@ impl<'n> Exchanges<'n> {
     pub(super) fn forget(&mut self, source: SourceId) {
         self.sources.remove(&source);
         self.wanted.retain(|(wanted, _)| *wanted != source);
-        if self.current.as_ref().is_some_and(|current| current.source == source) {
+        if self.current.is_some_and(|current| current.source == source) {
             self.end();
         }
     }
@@ -137,12 +138,12 @@ impl<'n> Exchanges<'n> {
 
     /// When the exchange that goes on is given up.
     pub(super) fn ends(&self) -> Option<Instant> {
-        self.current.as_ref().map(|current| current.ends)
+        self.current.map(|current| current.ends)
     }
 
     /// Gives up an exchange that has taken too long, and says whose it was.
     pub(super) fn expire(&mut self, now: Instant) -> Option<SourceId> {
-        let source = self.current.as_ref().filter(|current| current.ends <= now)?.source;
+        let source = self.current.filter(|current| current.ends <= now)?.source;
         self.failed(source);
         Some(source)
     }
@@ -152,7 +153,7 @@ impl<'n> Exchanges<'n> {
         Ok(match self.worker.next().await? {
             News::Came { name, posture, .. } => Heard::Came(name, posture),
             News::Said { message, .. } => self.said(message),
-            News::Gone { .. } => match self.current.as_ref().map(|current| current.source) {
+            News::Gone { .. } => match self.current.map(|current| current.source) {
                 Some(source) => {
                     self.failed(source);
                     Heard::Failed(source, KeyFailure::Worker)
@@ -192,23 +193,17 @@ impl<'n> Exchanges<'n> {
             return None;
         };
         current.begun = true;
-        let (source, at, number, server) = (current.source, current.at, current.number, current.server);
-        let dates = at.map_or(Dates::Unsure { clock: clock.max(floor), floor }, Dates::At);
-        let given = self.give(asker, source, number, server, dates);
+        let current = *current;
+        let dates = current.at.map_or(Dates::Unsure { clock: clock.max(floor), floor }, Dates::At);
+        let given = self.give(asker, current, dates);
         given.err().map(|failure| {
-            self.failed(source);
-            (source, failure)
+            self.failed(current.source);
+            (current.source, failure)
         })
     }
 
-    fn give(
-        &self,
-        asker: &BrokerChannel<Notice, Request>,
-        source: SourceId,
-        number: ExchangeId,
-        server: ServerAddr,
-        dates: Dates,
-    ) -> Result<(), KeyFailure> {
+    fn give(&self, asker: &BrokerChannel<Notice, Request>, current: Current, dates: Dates) -> Result<(), KeyFailure> {
+        let Current { source, number, server, .. } = current;
         let worker = self.worker.channel(KEYS_WORKER).ok_or(KeyFailure::Worker)?;
         let host = self.sources.get(&source).ok_or(KeyFailure::Worker)?.host.clone();
         let ca = open(&self.ca).map_err(|cause| {

@@ -1,10 +1,10 @@
 //! What the worker asks for, each through the policy.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd as _;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Asked, Notice, Permitted, Refusal, Request, ServerAddr, Step, StepReason};
+use orlop_ntp_contract::{Asked, Notice, Permitted, Refusal, Request, Step, StepReason};
 use orlop_sandbox::datagram::open_connected;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use rustix::io::Errno;
@@ -54,10 +54,6 @@ impl Server<'_> {
                     return self.refuse(what, refused_by_kernel(&cause));
                 }
             }
-            Request::Connect { peer, source: _, server } if server.is_clock() => {
-                self.peers.insert(peer, server);
-                return self.notify(&Notice::Connected { peer, server });
-            }
             Request::Read { peer } => {
                 let read = self.equipment.hardware.as_ref().map(|hardware| hardware.read(&self.equipment.clock));
                 return self.notify(&match read.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into())) {
@@ -68,18 +64,22 @@ impl Server<'_> {
                     }
                 });
             }
-            Request::Connect { peer, source: _, server } => match connected(server) {
-                Ok(socket) => {
-                    self.peers.insert(peer, server);
-                    self.channel
-                        .send_with(&Notice::Connected { peer, server }, socket.as_fd())
-                        .map_err(worker_ended)?;
+            Request::Connect { peer, source: _, server } => {
+                // A hardware clock has no socket: it is read here.
+                let socket = match server.socket_addr().map(open_connected).transpose() {
+                    Ok(socket) => socket,
+                    Err(cause) => {
+                        debug!(%server, %cause, "no way to the server");
+                        return self.notify(&Notice::Refused { what, why: refused_by_kernel(&cause) });
+                    }
+                };
+                self.peers.insert(peer, server);
+                let connected = Notice::Connected { peer, server };
+                match socket {
+                    Some(socket) => self.channel.send_with(&connected, socket.as_fd()).map_err(worker_ended)?,
+                    None => self.notify(&connected)?,
                 }
-                Err(cause) => {
-                    debug!(%server, %cause, "no way to the server");
-                    return self.notify(&Notice::Refused { what, why: refused_by_kernel(&cause) });
-                }
-            },
+            }
             Request::Exchange { source, at } => self.exchanges.want(source, at),
             Request::Report(status) => {
                 self.warn_of_interception(&status);
@@ -131,8 +131,4 @@ impl Server<'_> {
 fn refused_by_kernel(cause: &io::Error) -> Refusal {
     let errno = cause.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
     Refusal::Kernel { errno }
-}
-
-fn connected(server: ServerAddr) -> io::Result<OwnedFd> {
-    open_connected(server.socket_addr().ok_or(io::ErrorKind::InvalidInput)?)
 }

@@ -63,13 +63,14 @@ pub fn seal(
     }
     let nonce: [u8; NONCE] = random(chance);
     let tag = protect(key, &packet, &nonce, &mut []);
-    let lengths = [[0, 16], [0, 16]].concat();
-    put(&mut packet, kind::AUTHENTICATOR, &[&lengths, &nonce, &tag]);
+    put(&mut packet, kind::AUTHENTICATOR, &[&LENGTHS, &nonce, &tag]);
     packet
 }
 
+/// [`NONCE`] and [`TAG`] as the authenticator of a question says them, in two bytes each (RFC 8915 section 5.6).
+const LENGTHS: [u8; 4] = [0, 16, 0, 16];
 /// Bytes of the authenticator of a question: two lengths, the nonce, and a protected text that is empty.
-const AUTHENTICATOR: usize = FIELD + 4 + NONCE + TAG;
+const AUTHENTICATOR: usize = FIELD + LENGTHS.len() + NONCE + TAG;
 
 /// Whether the datagram's fields show the identifier of the question. Nobody vouches for that: it only says that whoever sent it
 /// has seen the question.

@@ -34,37 +34,33 @@ impl<'p> Extensions<'p> {
     /// # Errors
     /// [`Discard::Malformed`] when they do not fill it, or are too many.
     pub(super) fn parse(all: &'p [u8]) -> Result<(Self, bool), Discard> {
-        let mut rest = all;
-        let mut count = 0_usize;
-        while rest.len() > LONGEST_MAC {
-            (_, rest) = split(rest).ok_or(Discard::Malformed)?;
-            count = count.saturating_add(1);
-            if count > MAX_EXTENSIONS {
-                return Err(Discard::Malformed);
-            }
+        let (fields, code) = Self::walk(all, LONGEST_MAC)?;
+        if code.is_empty() || MACS.contains(&code.len()) {
+            Ok((fields, !code.is_empty()))
+        } else {
+            Err(Discard::Malformed)
         }
-        if !rest.is_empty() && !MACS.contains(&rest.len()) {
-            return Err(Discard::Malformed);
-        }
-        let fields = all.get(..all.len().saturating_sub(rest.len())).unwrap_or_default();
-        Ok((Self(fields), !rest.is_empty()))
     }
-}
 
-impl<'p> Extensions<'p> {
     /// What an NTS authenticator protects: fields that fill it, without a code behind them.
     ///
     /// # Errors
     /// As for what follows a header.
     pub(crate) fn protected(all: &'p [u8]) -> Result<Self, Discard> {
-        let mut rest = all;
-        for _ in 0..MAX_EXTENSIONS {
-            if rest.is_empty() {
-                return Ok(Self(all));
+        Ok(Self::walk(all, 0)?.0)
+    }
+
+    /// The fields, as long as more than `behind` bytes are left, and what is left.
+    fn walk(all: &'p [u8], behind: usize) -> Result<(Self, &'p [u8]), Discard> {
+        let mut fields = Self(all);
+        for _ in 0..=MAX_EXTENSIONS {
+            if fields.0.len() <= behind {
+                let (walked, rest) = all.split_at_checked(all.len().saturating_sub(fields.0.len())).unwrap_or_default();
+                return Ok((Self(walked), rest));
             }
-            (_, rest) = split(rest).ok_or(Discard::Malformed)?;
+            fields.next().ok_or(Discard::Malformed)?;
         }
-        if rest.is_empty() { Ok(Self(all)) } else { Err(Discard::Malformed) }
+        Err(Discard::Malformed)
     }
 }
 
