@@ -5,8 +5,10 @@ use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_core::{
+    DecodeError, Emitable as _, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NetlinkSerializable, Parseable as _,
+};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket, SocketAddr, TokioSocket};
@@ -66,12 +68,47 @@ impl Network {
     fn ask(&self) -> io::Result<()> {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut message =
-            NetlinkMessage::new(header, RouteNetlinkMessage::GetAddress(AddressMessage::default()).into());
+        let list = About { kind: RTM_GETADDR, address: AddressMessage::default() };
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(list));
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         self.socket.socket_ref().send(&bytes, 0).map(|_whole| ())
+    }
+}
+
+/// What is asked or said about an address. The library has a type for all messages of rtnetlink, whose readers and writers would
+/// be a third of this program.
+#[derive(Debug)]
+struct About {
+    kind: u16,
+    address: AddressMessage,
+}
+
+// linux/rtnetlink.h
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const RTM_GETADDR: u16 = 22;
+
+impl NetlinkDeserializable for About {
+    type Error = DecodeError;
+
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self { kind: header.message_type, address: AddressMessage::parse(payload)? })
+    }
+}
+
+impl NetlinkSerializable for About {
+    fn message_type(&self) -> u16 {
+        self.kind
+    }
+
+    fn buffer_len(&self) -> usize {
+        self.address.buffer_len()
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        self.address.emit(buffer);
     }
 }
 
@@ -89,12 +126,12 @@ struct Addresses {
 impl Addresses {
     /// Takes one datagram of the kernel's. Whether there is news.
     fn hear(&mut self, mut bytes: &[u8]) -> bool {
-        while let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) {
-            if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) = &message.payload {
-                self.now.extend(usable(address));
-            } else if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(address)) = &message.payload {
-                if let Some(address) = usable(address) {
-                    self.now.remove(&address);
+        while let Ok(message) = NetlinkMessage::<About>::deserialize(bytes) {
+            if let NetlinkPayload::InnerMessage(About { kind, address }) = &message.payload {
+                match (*kind, usable(address)) {
+                    (RTM_NEWADDR, Some(address)) => drop(self.now.insert(address)),
+                    (RTM_DELADDR, Some(address)) => drop(self.now.remove(&address)),
+                    _ => {}
                 }
             } else if matches!(message.payload, NetlinkPayload::Done(_)) {
                 self.listed = true;
@@ -144,11 +181,11 @@ mod tests {
         (inner.header.index, inner.header.scope) = (index, scope);
         inner.header.family = netlink_packet_route::AddressFamily::Inet;
         inner.attributes.push(AddressAttribute::Local(address.parse().unwrap()));
-        let inner = if new { RouteNetlinkMessage::NewAddress(inner) } else { RouteNetlinkMessage::DelAddress(inner) };
-        bytes(NetlinkMessage::new(NetlinkHeader::default(), inner.into()))
+        let about = About { kind: if new { RTM_NEWADDR } else { RTM_DELADDR }, address: inner };
+        bytes(NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::InnerMessage(about)))
     }
 
-    fn bytes(mut message: NetlinkMessage<RouteNetlinkMessage>) -> Vec<u8> {
+    fn bytes(mut message: NetlinkMessage<About>) -> Vec<u8> {
         message.finalize();
         let mut bytes = vec![0; message.buffer_len().next_multiple_of(4)];
         message.serialize(&mut bytes);
