@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use orlop_test_ntp::script::{Packet, Reply};
-use orlop_test_ntp::{Chrony, Clock, Lie, RIGHT, SOON, Scene, Scripted, ntp, testbed};
+use orlop_test_ntp::{Chrony, Clock, Lie, RIGHT, SOON, Scene, Scripted, end, ntp, testbed};
 use orlop_testbed::Running;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -140,4 +140,36 @@ fn what_a_oneshot_run_has_found_out_is_there_for_the_service() {
     assert!(state.contains("\nsettled yes\n") && state.contains("\ngood "), "{state}");
     let service = scene.service(&daemon).unwrap();
     assert_eq!(scene.status().unwrap()["last_step"], serde_json::Value::Null, "{}", service.text());
+}
+
+#[test]
+fn the_service_is_right_by_what_the_oneshot_run_has_heard_and_by_nothing_older() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::of_1970()).unwrap();
+    let servers = scene.servers(1).unwrap();
+    let daemon = ntp().args([Scene::SERVERS[0]]);
+    let mut run = scene.oneshot(&daemon).unwrap();
+    assert_eq!(exit(&mut run), Some(0), "{}", run.text());
+    servers.into_iter().for_each(|server| end(server).unwrap());
+    let left = scene.host.read("/var/lib/orlop/ntp/state").unwrap();
+    assert!(left.contains("\nsample 127.0.0.1:1121 "), "{left}");
+
+    // Nobody can be asked, and nobody has to be.
+    let service = scene.service(&daemon).unwrap();
+    let status = scene.status().unwrap();
+    let server = Scene::server(&status, Scene::SERVERS[0]);
+    assert_eq!((&server["state"], &server["stratum"]), (&"selected".into(), &1.into()), "{status:#}");
+    end(service).unwrap();
+
+    let boot = |line: &str| if line.starts_with("boot ") { "boot 0\n".to_owned() } else { format!("{line}\n") };
+    let of_another_boot: String = left.lines().map(boot).collect();
+    let kept = scene.host.read("/var/lib/orlop/ntp/state").unwrap();
+    assert!(!kept.contains("sample"), "a service leaves none: {kept}");
+    for (what, state) in [("by a service", kept), ("in another run of the machine", of_another_boot)] {
+        scene.host.write("/var/lib/orlop/ntp/state", &state).unwrap();
+        let service = scene.start(&daemon).unwrap();
+        let status = scene.until(&service, "a question", |status| status["phase"] == "asking").unwrap();
+        assert_eq!(status["synchronised"], false, "left {what}: {status:#}");
+        end(service).unwrap();
+    }
 }

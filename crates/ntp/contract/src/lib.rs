@@ -21,6 +21,7 @@
 
 mod discard;
 mod frequency;
+mod handover;
 mod keys;
 mod mock;
 mod negotiated;
@@ -37,6 +38,7 @@ mod utc;
 
 pub use discard::{Counters, Discard};
 pub use frequency::Frequency;
+pub use handover::Handover;
 pub use keys::{
     Cookie, Dates, ExchangeId, Host, KeyFailure, KeyNotice, KeyRequest, Keys, MAX_COOKIE, MAX_COOKIES, Secret,
 };
@@ -55,7 +57,7 @@ pub use utc::Utc;
 
 /// Names this version of the conversation, and of that about keys. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Sources that an operator and the network can name together, at most: bounds memory, and the time of one look-up round.
 pub const MAX_SOURCES: usize = 16;

@@ -1,11 +1,12 @@
 use core::time::Duration;
 
+use orlop_machine::Instant;
 use orlop_wire::{Bounded, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ExchangeId, Frequency, MAX_ADDRESSES, MockClock, Offset, PeerId, Reading, Refusal, Request, ServerAddr,
-    SourceConduct, SourceId, Utc,
+    ExchangeId, Frequency, Handover, MAX_ADDRESSES, MAX_PEERS, MockClock, Offset, PeerId, Reading, Refusal, Request,
+    ServerAddr, SourceConduct, SourceId, Utc,
 };
 
 /// Everything a broker tells its worker. `Connected` comes with the socket, unless it is to a clock.
@@ -78,6 +79,15 @@ pub enum Notice {
         peer: PeerId,
         /// Both clocks.
         reading: Reading,
+    },
+    /// What the one-shot run has heard just before, as if this worker had: it comes before all sources.
+    Handover {
+        /// When the clock was looked at.
+        at: Instant,
+        /// What it showed then.
+        shown: Utc,
+        /// One of each server, at most.
+        samples: Bounded<Handover, MAX_PEERS>,
     },
 }
 

@@ -4,12 +4,12 @@ use core::fmt::{self, Write as _};
 use core::time::Duration;
 
 use orlop_machine::Instant;
-use orlop_wire::Str;
+use orlop_wire::{Bounded, Str};
 
-use crate::{Account, Frequency, Utc};
+use crate::{Account, Frequency, Handover, MAX_PEERS, Offset, Utc};
 
-/// Longest state file that is looked at; ours has 300 bytes at most.
-pub const MAX_STATE: usize = 1024;
+/// Longest state file that is looked at; ours has half of it at most.
+pub const MAX_STATE: usize = 8192;
 
 const TITLE: &str = "orlop-ntp-state 1";
 
@@ -24,6 +24,7 @@ const TITLE: &str = "orlop-ntp-state 1";
 /// | `settled` | `yes` when the clock was set, or found right, in that run; else `no` |
 /// | `steps-spent` | of the number of steps, in nanoseconds |
 /// | `forwards-spent` | of the way forwards, in nanoseconds |
+/// | `sample` | [`Handover`]: from a one-shot run only, a line for each server |
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
     /// The correction of the crystal, if it is known.
@@ -32,7 +33,15 @@ pub struct State {
     pub last_good: Option<Utc>,
     /// What the worker was allowed; only whole.
     pub account: Option<Account>,
+    /// What servers said last.
+    pub samples: Bounded<Handover, MAX_PEERS>,
 }
+
+/// How old a sample may be that is taken over: a service that is running asks no more often to begin with.
+const FRESH: Duration = Duration::from_secs(64);
+
+/// How far the clock and the time since boot may have moved apart in that time: somebody has set the clock when it is more.
+const UNMOVED: Duration = Duration::from_millis(100);
 
 /// What the kernel calls a run of the machine: `/proc/sys/kernel/random/boot_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +86,7 @@ impl State {
     /// The text that [`State::parse`] reads.
     #[must_use]
     pub fn render(&self) -> String {
-        let Self { drift, last_good, account } = self;
+        let Self { drift, last_good, account, samples } = self;
         let mut text = format!("{TITLE}\n");
         let mut line = |key: &str, value: &dyn fmt::Display| {
             // Writing to a string cannot fail.
@@ -96,7 +105,23 @@ impl State {
             line("steps-spent", &steps.as_nanos());
             line("forwards-spent", &forwards.as_nanos());
         }
+        for sample in samples {
+            line("sample", sample);
+        }
         text
+    }
+
+    /// The samples that still say something `now`, when the clock shows `clock`: of this run of the machine, not old, and nobody has
+    /// set the clock since.
+    #[must_use]
+    pub fn samples_as_of(&self, now: Instant, boot: &BootId, clock: Utc) -> Bounded<Handover, MAX_PEERS> {
+        let (Some(good), Some(account)) = (self.last_good, &self.account) else { return Bounded::new() };
+        let moved = clock.since(good).minus(Offset::from_span(now.since(account.at))).size();
+        if account.boot != *boot || account.at > now || moved > UNMOVED {
+            return Bounded::new();
+        }
+        let is_fresh = |sample: &&Handover| sample.at <= account.at && now.since(sample.at) <= FRESH;
+        self.samples.iter().filter(is_fresh).copied().collect()
     }
 }
 
@@ -110,6 +135,7 @@ struct Read {
     settled: Option<bool>,
     steps: Option<Duration>,
     forwards: Option<Duration>,
+    samples: Bounded<Handover, MAX_PEERS>,
 }
 
 impl Read {
@@ -127,6 +153,10 @@ impl Read {
             "forwards-spent" => {
                 once(&mut self.forwards, value.parse().ok().map(Duration::from_nanos), "forwards-spent")
             }
+            "sample" => {
+                let sample = Handover::parse(value).ok_or(StateError::BadValue { key: "sample" })?;
+                self.samples.push(sample).map_err(|_| StateError::TooMany)
+            }
             _ => Ok(()),
         }
     }
@@ -139,7 +169,7 @@ impl Read {
             }
             _ => return Err(StateError::Incomplete),
         };
-        Ok(State { drift: self.drift, last_good: self.good, account })
+        Ok(State { drift: self.drift, last_good: self.good, account, samples: self.samples })
     }
 }
 
@@ -179,6 +209,9 @@ pub enum StateError {
         /// The key.
         key: &'static str,
     },
+    /// More samples than servers can be asked.
+    #[error("more than {MAX_PEERS} samples")]
+    TooMany,
     /// Some lines of the budget are there, and others are not.
     #[error("the budget of steps is not complete")]
     Incomplete,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Asked, Conduct, Counters, Discard, Frequency, Keys, LastStep, Notice, Offset, PeerId, Request, ServerAddr,
-    SourceId, Status, Utc,
+    Asked, Conduct, Counters, Discard, Frequency, Handover, Keys, LastStep, Notice, Offset, PeerId, Request,
+    ServerAddr, SourceId, Status, Utc,
 };
 
 use crate::discipline::Discipline;
@@ -88,6 +88,8 @@ pub struct Client {
     sessions: BTreeMap<SourceId, Session>,
     /// Servers that are no longer asked, and when they were: they may come back under another name at once.
     left: Vec<(ServerAddr, Instant)>,
+    /// What an earlier process has heard of servers that are not asked yet.
+    handed: Vec<Handover>,
     /// When a bad server was last replaced.
     replaced_at: Option<Instant>,
     wall: Wall,
@@ -124,6 +126,7 @@ impl Client {
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
             left: Vec::new(),
+            handed: Vec::new(),
             replaced_at: None,
             wall: Wall::default(),
             rate: Rate::new(start, Frequency::ZERO),
@@ -218,6 +221,7 @@ impl Client {
             Notice::Online => self.came_online(now, actions),
             Notice::Offline => self.went_offline(),
             Notice::Reading { peer, reading } => self.read(peer, reading, actions),
+            Notice::Handover { at, shown, samples } => self.take_over(at, shown, samples.into_vec()),
             // Whoever has the sockets and reads the clock has to know.
             Notice::Joined | Notice::MockClock(_) => {}
         }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use orlop_machine::{Chance, Instant};
-use orlop_ntp_contract::{Offset, PeerState, Poll, PollRange, ServerAddr, SourceId, Utc};
+use orlop_ntp_contract::{Handover, Offset, PeerState, Poll, PollRange, ServerAddr, SourceId, Utc};
 
 use crate::exchange::{Kiss, Question};
 use crate::nts::session::Session;
@@ -239,6 +239,12 @@ impl Peer {
         if matches!(self.opinion, PeerState::Unreachable | PeerState::Connecting | PeerState::Denied) {
             self.opinion = PeerState::Candidate;
         }
+    }
+
+    /// An earlier process has asked it, and this was the answer.
+    pub(crate) fn take_over(&mut self, handed: Handover) {
+        (self.asked_at, self.burst) = (Some(handed.at), BURST.saturating_sub(1));
+        self.answered(handed.at, Sample::handed_over(handed));
     }
 
     /// It has spoken: after a long silence it is asked as if it were new.

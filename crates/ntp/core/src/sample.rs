@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Leap, Offset, Reading};
+use orlop_ntp_contract::{Handover, Leap, Offset, Reading};
 
 /// What one answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,13 @@ impl Sample {
             root_dispersion: OF_A_CLOCK,
             precision: Duration::ZERO,
         }
+    }
+
+    /// What an earlier process has measured.
+    #[must_use]
+    pub const fn handed_over(handover: Handover) -> Self {
+        let Handover { server: _, at, offset, delay, stratum, leap, root_delay, root_dispersion } = handover;
+        Self { at, offset, delay, stratum, leap, root_delay, root_dispersion, precision: Duration::ZERO }
     }
 
     /// The largest error that it may have `now`: half of all round trips, for they may be one-sided, and what clocks add to

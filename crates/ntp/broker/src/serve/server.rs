@@ -11,13 +11,15 @@ use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    self as contract, Conduct, Frequency, Notice, Occasion, PeerId, Phase, Policy, Request, Rules, ServerAddr, State,
+    self as contract, Conduct, Frequency, Handover, MAX_PEERS, Notice, Occasion, PeerId, Phase, Policy, Request, Rules,
+    ServerAddr, State,
 };
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::signals::Signal;
+use orlop_wire::Bounded;
 use tracing::{info, warn};
 
 use super::Workers;
@@ -52,6 +54,8 @@ pub(super) struct Server<'n> {
     ready: Ready,
     /// The crystal's rate, as the worker last said.
     pub(super) drift: Frequency,
+    /// What the one-shot run has heard, until the worker is told.
+    handed: Bounded<Handover, MAX_PEERS>,
     /// What an earlier process knew of a right time.
     pub(super) last_good: Option<contract::Utc>,
     pub(super) synchronised: bool,
@@ -98,7 +102,9 @@ impl<'n> Server<'n> {
     ) -> Self {
         let Workers { channel, names, exchanges } = workers;
         let now = clock::now();
-        let State { drift, last_good, account } = equipment.state.load();
+        let state = equipment.state.load();
+        let handed = state.samples_as_of(now, &equipment.boot, equipment.clock.now());
+        let State { drift, last_good, account, samples: _ } = state;
         let one_shot = run.mode == Mode::OneShot;
         let rules = Rules { floor: floor(), one_shot, lone_answer_after: lone_answer_after(run.mode, &config) };
         let policy = Policy::new(now, equipment.boot.clone(), rules, account.as_ref());
@@ -121,6 +127,7 @@ impl<'n> Server<'n> {
             status: Writer::new(&DAEMON),
             ready,
             drift,
+            handed,
             last_good,
             synchronised: false,
             said: None,
@@ -210,6 +217,12 @@ impl<'n> Server<'n> {
         let occasion = self.policy.occasion().unwrap_or(Occasion::Restart);
         let conduct = Conduct { floor: floor(), occasion, lone_answer_after, drift: self.drift };
         self.notify(&Notice::Begin(conduct))?;
+        let samples = std::mem::take(&mut self.handed);
+        // Whoever wants the clock to be set has everybody asked.
+        if occasion == Occasion::Restart && !samples.is_empty() {
+            info!(servers = samples.len(), "what the one-shot run has heard counts");
+            self.notify(&Notice::Handover { at: clock::now(), shown: self.equipment.clock.now(), samples })?;
+        }
         self.choose_sources()
     }
 
@@ -317,8 +330,19 @@ impl<'n> Server<'n> {
     pub(super) fn keep_state(&mut self) {
         let now = clock::now();
         let last_good = if self.synchronised { Some(self.equipment.clock.now()) } else { self.last_good };
-        let state = State { drift: Some(self.drift), last_good, account: Some(self.policy.account(now)) };
+        let account = Some(self.policy.account(now));
+        let state = State { drift: Some(self.drift), last_good, account, samples: self.to_hand_over() };
         self.equipment.state.store(state);
+    }
+
+    /// What the one-shot run has heard from those who are right, for the service. It leaves the clock at the crystal's rate, so that
+    /// their offsets stay true; those of a service change with each of its slews.
+    fn to_hand_over(&self) -> Bounded<Handover, MAX_PEERS> {
+        let is_over = |said: &&contract::Status| {
+            self.run.mode == Mode::OneShot && self.synchronised && said.phase == Phase::Steady
+        };
+        let peers = self.said.iter().filter(is_over).flat_map(|said| &said.peers);
+        peers.filter_map(Handover::of).collect()
     }
 
     /// Somebody vouches for the clock, for the first time or again.

@@ -57,7 +57,8 @@ impl Driven {
 
     /// The daemon dies and comes back: what it knows is in the state file.
     pub(crate) fn restart(&mut self) {
-        let state = State { drift: None, last_good: Some(self.shown), account: Some(self.policy.account(self.now)) };
+        let account = Some(self.policy.account(self.now));
+        let state = State { last_good: Some(self.shown), account, ..State::default() };
         let state = State::parse(&state.render()).unwrap();
         self.policy = policy(self.now, self.one_shot, state.account.as_ref());
         // Whoever starts the one-shot run wants the clock set; a daemon that comes back has no more than it had.

@@ -103,6 +103,11 @@ const STATES: &[(&str, &str)] = &[
         "whole",
         "orlop-ntp-state 1\ndrift -131072\ngood 1793500000000000000\nboot 0d8a-ff\nat 5000\nsettled yes\nsteps-spent 600\nforwards-spent 0\n",
     ),
+    (
+        "from a one-shot run",
+        "orlop-ntp-state 1\ngood 1793500000000000000\nboot 0d8a-ff\nat 62000000000\nsettled yes\nsteps-spent 600\nforwards-spent 0\nsample 192.0.2.1:123 61000000000 -9999999 2 1 20000000 10000000 1000000\n",
+    ),
+    ("a sample that would set the clock", "orlop-ntp-state 1\nsample 192.0.2.1:123 61000000000 10000001 2 0 1 1 1\n"),
     ("only a title", "orlop-ntp-state 1\n"),
     ("drift beyond 500 ppm", "orlop-ntp-state 1\ndrift -34275328\n"),
     ("twice", "orlop-ntp-state 1\ndrift 1\ndrift 2\n"),

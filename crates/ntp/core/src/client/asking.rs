@@ -20,11 +20,10 @@ impl Client {
             return;
         }
         self.replace_one(now, actions);
-        self.take_on(now);
+        let mut changed = self.take_on(now);
         self.exchange_keys(now, actions);
         let due: Vec<PeerId> =
             self.peers.iter().filter(|(_, peer)| peer.due().is_some_and(|due| due <= now)).map(|(id, _)| *id).collect();
-        let mut lost = false;
         for id in due {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             if peer.socket == Socket::Open && peer.is_silent() && peer.question.is_some() {
@@ -36,7 +35,7 @@ impl Client {
                 Socket::Open if peer.server.is_clock() => {
                     peer.asked(now, &mut self.chance);
                     actions.push(Action::Ask(Request::Read { peer: id }));
-                    lost |= peer.was_lost();
+                    changed |= peer.was_lost();
                 }
                 Socket::Open => {
                     let plain = peer.ask(now, &mut self.chance);
@@ -44,7 +43,7 @@ impl Client {
                     if let Some(packet) = peer.protected(plain, session, &mut self.chance) {
                         actions.push(Action::Send { peer: id, packet });
                     }
-                    lost |= peer.was_lost();
+                    changed |= peer.was_lost();
                 }
                 Socket::Missing => {
                     peer.socket = Socket::Ordered;
@@ -54,22 +53,29 @@ impl Client {
                 Socket::Ordered => {}
             }
         }
-        if lost {
+        if changed {
             self.news = true;
             self.decide(now, actions);
         }
     }
 
-    /// Servers that should be asked and are not.
-    fn take_on(&mut self, now: Instant) {
+    /// Servers that should be asked and are not. Says whether something is known of one of them already.
+    fn take_on(&mut self, now: Instant) -> bool {
+        let mut known = false;
         for (source, server) in self.sources.missing(now, &self.used()) {
             let Some(conduct) = self.sources.conduct(source) else { continue };
-            let Some(free) = PeerId::all().find(|id| !self.peers.contains_key(id)) else { return };
+            let Some(free) = PeerId::all().find(|id| !self.peers.contains_key(id)) else { break };
             let mut peer = Peer::new(now, source, server, conduct.prefer, conduct.polls);
             peer.asked_at = self.left.iter().find(|(left, _)| *left == server).map(|(_, at)| *at);
+            // Nobody has proved who said so: where that is asked for, it does not count.
+            if let Some(place) = self.handed.iter().position(|handed| handed.server == server && !conduct.nts) {
+                peer.take_over(self.handed.swap_remove(place));
+                known = true;
+            }
             self.peers.insert(free, peer);
             self.discipline.add(free, conduct.polls);
         }
+        known
     }
 
     /// Gives one bad server's place to another address.

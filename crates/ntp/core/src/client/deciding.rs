@@ -2,7 +2,7 @@
 
 use orlop_machine::Instant;
 use orlop_ntp_contract::{
-    Conduct, LastStep, Leap, Occasion, Offset, PeerId, PeerState, Policy, Request, Step, StepReason, Utc,
+    Conduct, Handover, LastStep, Leap, Occasion, Offset, PeerId, PeerState, Policy, Request, Step, StepReason, Utc,
 };
 
 use super::rate::Rate;
@@ -26,6 +26,16 @@ impl Client {
             peer.forget();
         }
         self.open_ballot(now, Some(conduct.occasion));
+    }
+
+    /// What an earlier process has heard counts as answers to the ballot that has just been opened: these servers were a majority,
+    /// and the clock has not been set since. It is looked at, so that the filter can be told what it showed when they answered.
+    pub(super) fn take_over(&mut self, at: Instant, shown: Utc, handed: Vec<Handover>) {
+        let _first_look = self.wall.look(at, shown);
+        if let Stage::Ballot(ballot) = &mut self.stage {
+            ballot.opened = handed.iter().map(|handed| handed.at).fold(ballot.opened, Instant::min);
+            self.handed = handed;
+        }
     }
 
     /// Something has made the time uncertain.
@@ -65,6 +75,7 @@ impl Client {
     /// What was measured, and what is on its way, says nothing any more.
     fn forget(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.end_questions();
+        self.handed.clear();
         for peer in self.peers.values_mut() {
             peer.forget();
         }

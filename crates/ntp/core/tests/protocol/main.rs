@@ -5,6 +5,7 @@
 mod accuracy;
 mod answer;
 mod crystal;
+mod handover;
 mod hardship;
 mod hardware;
 mod oracle;

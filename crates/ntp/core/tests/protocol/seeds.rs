@@ -5,9 +5,9 @@ use core::time::Duration;
 use orlop_harness::seeds::{self, Seed, Target};
 use orlop_machine::{Chance, Instant};
 use orlop_ntp_contract::{
-    Asked, Conduct, Cookie, Counters, Discard, ExchangeId, Frequency, KeyFailure, Kind, LastStep, Leap, Notice,
-    NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, PollRange, Reading, Refusal,
-    Request, ServerAddr, SourceConduct, SourceId, Status, Step, StepReason, Timestamp, Utc,
+    Asked, Conduct, Cookie, Counters, Discard, ExchangeId, Frequency, Handover, KeyFailure, Kind, LastStep, Leap,
+    Notice, NtsState, NtsStatus, Occasion, Offset, PeerId, PeerState, PeerStatus, Phase, Poll, PollRange, Reading,
+    Refusal, Request, ServerAddr, SourceConduct, SourceId, Status, Step, StepReason, Timestamp, Utc,
 };
 use orlop_ntp_core::exchange::{Answer as Taken, Kiss};
 use orlop_ntp_core::nts::field;
@@ -360,6 +360,14 @@ fn notices() -> Vec<(&'static str, Notice)> {
         ("online", Notice::Online),
         ("offline", Notice::Offline),
         (
+            "handover",
+            Notice::Handover {
+                at: Instant::from_nanos(7_000_000_000),
+                shown: Utc::from_secs(FLOOR),
+                samples: Handover::of(&believed()).into_iter().collect(),
+            },
+        ),
+        (
             "reading",
             Notice::Reading {
                 peer,
@@ -374,9 +382,10 @@ fn notices() -> Vec<(&'static str, Notice)> {
     ]
 }
 
-fn status() -> Status {
+/// A server that is believed.
+fn believed() -> PeerStatus {
     let (millis, at) = (Duration::from_millis, Instant::from_nanos(7_000_000_000));
-    let peer = PeerStatus {
+    PeerStatus {
         peer: PeerId::new(3).unwrap(),
         source: SourceId::new(2).unwrap(),
         server: address(7),
@@ -391,7 +400,11 @@ fn status() -> Status {
         jitter: millis(1),
         root_delay: millis(10),
         root_dispersion: millis(5),
-    };
+    }
+}
+
+fn status() -> Status {
+    let (millis, at) = (Duration::from_millis, Instant::from_nanos(7_000_000_000));
     Status {
         phase: Phase::Steady,
         since: at,
@@ -405,7 +418,7 @@ fn status() -> Status {
         root_dispersion: millis(5),
         last_step: Some(LastStep { at, by: Offset::from_nanos(1), why: StepReason::FellBehind }),
         discards: Counters::default(),
-        peers: [peer].into_iter().collect(),
+        peers: [believed()].into_iter().collect(),
         nts: [NtsStatus {
             source: SourceId::new(2).unwrap(),
             state: NtsState::Protected,

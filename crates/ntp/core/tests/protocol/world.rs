@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use orlop_machine::{Instant, Machine, Seed};
 use orlop_ntp_contract::{
-    Account, Asked, BootId, Conduct, Frequency, Kind, Leap, Notice, Occasion, Offset, PeerId, Policy, PollRange,
-    Reading, Refusal, Request, Rules, ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
+    Account, Asked, BootId, Conduct, Frequency, Handover, Kind, Leap, MAX_PEERS, Notice, Occasion, Offset, PeerId,
+    Policy, PollRange, Reading, Refusal, Request, Rules, ServerAddr, SourceConduct, SourceId, Status, Step, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
 use orlop_wire::Bounded;
@@ -96,15 +96,32 @@ impl World {
             right_at: None,
             scene,
         };
-        world.begin();
+        world.later(TICK, Happening::Tick);
+        for (n, (secs, _)) in world.scene.script.clone().into_iter().enumerate() {
+            world.later(secs * 1_000_000_000, Happening::Twist(n));
+        }
+        world.begin(Bounded::new());
         world
     }
 
-    fn begin(&mut self) {
-        self.later(TICK, Happening::Tick);
-        for (n, (secs, _)) in self.scene.script.clone().into_iter().enumerate() {
-            self.later(secs * 1_000_000_000, Happening::Twist(n));
-        }
+    /// The process ends, and the service begins, which is told what was heard, or is not.
+    pub(crate) fn serve(&mut self, told: bool) {
+        let (now, status) = (self.now(), self.status());
+        let samples: Bounded<Handover, MAX_PEERS> =
+            status.peers.iter().filter(|_| told).filter_map(Handover::of).collect();
+        // When the others were asked last, nobody knows any more.
+        self.asked.retain(|server, _| samples.iter().any(|sample| number(sample.server) == *server));
+        let account = self.policy.account(now);
+        let rules = Rules { floor: Utc::from_secs(FLOOR), one_shot: false, lone_answer_after: None };
+        self.policy = Policy::new(now, BootId::new("b0").unwrap(), rules, Some(&account));
+        self.client = Client::new(Seed::from_bytes([7; 32]));
+        self.sockets.clear();
+        (self.status, self.vouched) = (None, None);
+        (self.scene.occasion, self.scene.lone_answer_after) = (Occasion::Restart, None);
+        self.begin(samples);
+    }
+
+    fn begin(&mut self, samples: Bounded<Handover, MAX_PEERS>) {
         let conduct = Conduct {
             floor: Utc::from_secs(FLOOR),
             occasion: self.scene.occasion,
@@ -112,6 +129,9 @@ impl World {
             drift: Frequency::ZERO,
         };
         self.tell(Notice::Begin(conduct));
+        if !samples.is_empty() {
+            self.tell(Notice::Handover { at: self.now(), shown: self.crystal.wall(), samples });
+        }
         let count = self.scene.servers.len();
         if let Some(want) = self.scene.pool {
             self.name(0, Kind::Pool { want }, 0..count);
@@ -159,6 +179,11 @@ impl World {
                 self.happen(happening);
             }
         }
+    }
+
+    /// How things stand at this moment, reported or not.
+    pub(crate) fn status(&self) -> Status {
+        self.client.status(self.now())
     }
 
     /// What the clock lacks, in seconds.
