@@ -4,13 +4,14 @@ use core::time::Duration;
 
 use orlop_machine::{Instant, Machine as _, Seed};
 use orlop_ntp_contract::{
-    Conduct, Frequency, Handover, Kind, Leap, Notice, Occasion, Offset, PeerState, Phase, PollRange, Request,
-    SourceConduct, SourceId, Utc,
+    Conduct, Cookie, ExchangeId, Frequency, Handover, Keys, Kind, Leap, Notice, Occasion, Offset, PeerState, Phase,
+    PollRange, Request, SourceConduct, SourceId, Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event};
 
 use crate::place::{BEGIN, FLOOR, address};
 use crate::scene::{Scene, Server};
+use crate::targets::KEY;
 use crate::world::World;
 
 /// The machine after a one-shot run that has set its clock, a moment later.
@@ -77,9 +78,24 @@ fn begin(nts: bool, before: &[Notice]) -> Vec<Request> {
     let mut notices = vec![Notice::Begin(conduct), handed];
     notices.extend_from_slice(before);
     notices.push(Notice::Source { source, conduct: asked });
-    notices.push(Notice::Addresses { source, servers: [address(0)].into_iter().collect() });
-    let actions = notices.into_iter().flat_map(|notice| client.handle(now, Event::Notice(notice)));
-    actions.filter_map(|action| if let Action::Ask(request) = action { Some(request) } else { None }).collect()
+    let number = ExchangeId::default().next();
+    notices.push(if nts {
+        Notice::Exchanged { source, number, server: address(0) }
+    } else {
+        Notice::Addresses { source, servers: [address(0)].into_iter().collect() }
+    });
+    let mut actions: Vec<Action> =
+        notices.into_iter().flat_map(|notice| client.handle(now, Event::Notice(notice))).collect();
+    if nts {
+        let cookies = [Cookie::new(&[1; 100]).unwrap()].into_iter().collect();
+        let keys = Keys { number, source, checked: Utc::from_secs(BEGIN), c2s: KEY, s2c: KEY, cookies };
+        actions.extend(client.handle(now, Event::Keys(keys)));
+    }
+    assert!(actions.iter().any(|action| matches!(action, Action::Ask(Request::Connect { .. }))), "{actions:?}");
+    actions
+        .into_iter()
+        .filter_map(|action| if let Action::Ask(request) = action { Some(request) } else { None })
+        .collect()
 }
 
 #[test]
