@@ -1,4 +1,5 @@
-//! A name server that knows the names of one test, and gives them only by TCP, as it would a long answer.
+//! A name server that knows the names of one test, and gives them only by TCP, as it would a long answer. Before each answer comes
+//! a byte that is none.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -30,6 +31,7 @@ impl Names {
             let mut room = [0; 512];
             while life.goes_on() {
                 if let Ok((length, from)) = datagrams.recv_from(&mut room) {
+                    datagrams.send_to(&[0], from)?;
                     datagrams.send_to(&answer(&room[..length], &names, true).unwrap_or_default(), from)?;
                 }
                 let Ok((mut stream, _)) = streams.accept() else { continue };

@@ -1,10 +1,11 @@
 //! The service: how long it waits, who waits for it, and what it is told to do.
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use orlop_test_ntp::script::{Packet, Reply};
-use orlop_test_ntp::{Clock, RIGHT, SOON, Scene, Scripted, end, ntp, testbed};
+use orlop_test_ntp::{Clock, Names, RIGHT, SOON, Scene, Scripted, end, ntp, testbed};
 use orlop_testbed::Launch;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -36,6 +37,19 @@ fn whoever_waits_for_a_right_clock_hears_of_it() {
     let _servers = scene.servers(3).unwrap();
     assert_eq!(waiting.wait_exit(SOON).unwrap().code(), Some(0), "{}", waiting.text());
     assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", daemon.text());
+}
+
+#[test]
+fn what_name_servers_say_in_vain_is_counted() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::of_1970()).unwrap();
+    let _servers = scene.servers(1).unwrap();
+    let _names = Names::start(&scene.host, &[("ntp.example", Ipv4Addr::LOCALHOST)]).unwrap();
+    let daemon = scene.service(&ntp().args(["ntp.example:1121"])).unwrap();
+    let counted = |status: &serde_json::Value| status["name_discards"]["malformed"].as_u64() >= Some(1);
+    scene.until(&daemon, "what was dropped", counted).unwrap();
+    let shown = scene.command(&["status"]).unwrap().stdout();
+    assert!(shown.contains("dropped    from name servers: malformed "), "{shown}");
 }
 
 // A clock that is ahead is not set back by a service that was only started anew: the operator's order does it.

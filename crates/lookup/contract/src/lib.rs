@@ -34,7 +34,7 @@ pub use resolv_conf::{NameServer, ResolvConf};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Names that are looked up at the same time, at most: bounds memory, and sockets, of which each may have one for each server.
 pub const MAX_NAMES: usize = 32;

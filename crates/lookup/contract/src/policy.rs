@@ -92,6 +92,8 @@ impl Policy {
 
     fn decide(&mut self, now: Instant, request: &Request) -> Result<(), Denied> {
         let (id, bucket) = match request {
+            Request::Discards(_) if self.results.take(now) => return Ok(()),
+            Request::Discards(_) => return Err(Denied::TooOften),
             Request::Connect(place) if !self.servers.has(place.server) => return Err(Denied::UnknownServer),
             Request::Connect(place) => {
                 let full = || Bucket::new(now, Self::CONNECT_BURST, Self::CONNECT_EVERY);

@@ -3,7 +3,7 @@ use core::fmt;
 use orlop_wire::{Bounded, HostAddr, MaxSize};
 use serde::{Deserialize, Serialize};
 
-use crate::{Lifetime, MAX_ADDRESSES, NameId, ServerId};
+use crate::{Counters, Lifetime, MAX_ADDRESSES, NameId, ServerId};
 
 /// Everything a worker that looks up names can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -27,6 +27,8 @@ pub enum Request {
         /// Why it has none.
         why: Failure,
     },
+    /// What was dropped since the worker began, for the status: said after a `Found` or `Failed`, if it is news. Changes nothing.
+    Discards(Counters),
 }
 
 /// What a socket is for: one name, one server.

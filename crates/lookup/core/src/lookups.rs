@@ -54,6 +54,8 @@ pub struct Lookups {
     servers: ServerCount,
     chance: Chance,
     discards: Counters,
+    /// What of it was told last.
+    told: Counters,
 }
 
 impl Lookups {
@@ -65,6 +67,7 @@ impl Lookups {
             servers: ServerCount::NONE,
             chance: Chance::new(seed),
             discards: Counters::default(),
+            told: Counters::default(),
         }
     }
 
@@ -117,7 +120,7 @@ impl Machine for Lookups {
     const DEADLINE: Event = Event::Deadline;
 
     fn handle(&mut self, now: Instant, event: Event) -> Vec<Action> {
-        let Self { lookups, servers, chance, discards: _ } = self;
+        let Self { lookups, servers, chance, discards, told } = self;
         if let Event::Servers(count) = event {
             *servers = count;
         }
@@ -158,7 +161,13 @@ impl Machine for Lookups {
             }
             Event::Deadline => lookups.values_mut().for_each(|lookup| lookup.advance(&mut scene)),
         }
-        scene.actions
+        let mut actions = scene.actions;
+        let is_result = |action: &Action| matches!(action, Action::Ask(Request::Found { .. } | Request::Failed { .. }));
+        if discards != told && actions.iter().any(is_result) {
+            *told = *discards;
+            actions.push(Action::Ask(Request::Discards(*discards)));
+        }
+        actions
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -36,6 +36,8 @@ pub struct Status {
     pub sources: Vec<(SourceId, String, Origin)>,
     /// What the worker last said.
     pub worker: Option<contract::Status>,
+    /// What was dropped of what name servers said.
+    pub name_discards: orlop_lookup_contract::Counters,
     /// The last step that was made.
     pub last_step: Option<Stepped>,
     /// What was refused last.
@@ -78,6 +80,7 @@ impl Snapshot for Status {
         if let Some(worker) = &mut status.worker {
             worker.discards = Counters::default();
         }
+        status.name_discards = orlop_lookup_contract::Counters::default();
         status
     }
 

@@ -1,7 +1,7 @@
 use orlop_wire::{Bounded, HostAddr};
 
 use super::*;
-use crate::{Failure, Lifetime, MAX_NAMES, Place, ServerId, Transport};
+use crate::{Counters, Failure, Lifetime, MAX_NAMES, Place, ServerId, Transport};
 
 fn at(millis: u64) -> Instant {
     Instant::from_nanos(0).after(Duration::from_millis(millis))
@@ -76,6 +76,7 @@ fn each_kind_of_request_has_its_rate() {
             Policy::RESULT_BURST,
             Policy::RESULT_EVERY,
         ),
+        ("discards", Request::Discards(Counters::default()), Policy::RESULT_BURST, Policy::RESULT_EVERY),
     ] {
         let mut policy = policy();
         for _ in 0..burst {

@@ -72,6 +72,7 @@ fn ten_minutes(network: Network) -> (usize, usize) {
                             events.extend(connected(network, place));
                         }
                         Request::Found { .. } | Request::Failed { .. } => results += 1,
+                        Request::Discards(_) => {}
                     }
                 }
                 Action::Send(place, bytes) => match network {

@@ -170,6 +170,7 @@ impl World {
                             self.tally.found += 1;
                         }
                         Request::Failed { .. } => self.tally.failed += 1,
+                        Request::Discards(discards) => assert!(discards.total() > 0, "nothing was dropped"),
                     }
                     match self.policy.permit(self.now, request) {
                         Ok(_) | Err(Denied::TooOften | Denied::TooManyDenials) => {}

@@ -1,7 +1,7 @@
 //! The fuzz targets of this package: their committed seeds are replayed, and most of them are made here.
 
 use orlop_harness::seeds::{self, Seed, Target};
-use orlop_lookup_contract::{Failure, Lifetime, NameId, Place, Request, ServerId, Transport};
+use orlop_lookup_contract::{Counters, Failure, Lifetime, NameId, Place, Request, ServerId, Transport};
 use orlop_wire::{HostAddr, encode, max_size};
 
 use crate::answers::{bad, good};
@@ -62,6 +62,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("found sixteen", Request::Found { id, addresses, lifetime: Lifetime::MAX }),
         ("found one", Request::Found { id, addresses: v6, lifetime: Lifetime::MIN }),
         ("failed", Request::Failed { id, why: Failure::NoAddress }),
+        ("discards", Request::Discards(Counters::default())),
     ]
 }
 

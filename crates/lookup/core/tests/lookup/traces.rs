@@ -186,6 +186,10 @@ impl Stage {
                     self.done(format!("= found {id} {} for {}", words.join(" "), u32::from(lifetime)));
                 }
                 Action::Ask(Request::Failed { id, why }) => self.done(format!("= failed {id} {why}")),
+                Action::Ask(Request::Discards(discards)) => {
+                    let words = discards.iter().filter(|(_, n)| *n > 0).map(|(why, n)| format!(" {why} {n}"));
+                    self.done(format!("= dropped{}", words.collect::<String>()));
+                }
                 Action::Close(place) => self.done(format!("> close {}", named(place))),
                 Action::Send(place, bytes) => self.sent(place, &bytes),
             }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use orlop_broker::optional::{News, Optional};
 use orlop_lookup_contract::{
-    Denied, Failure, NameId, NameServer, Notice, Place, Policy, Request, ResolvConf, Transport,
+    Counters, Denied, Failure, NameId, NameServer, Notice, Place, Policy, Request, ResolvConf, Transport,
 };
 use orlop_machine::Instant;
 use orlop_ntp_contract::{MAX_SOURCES, ServerAddr, SourceId};
@@ -33,6 +33,8 @@ pub(super) struct Names<'n> {
     servers: ResolvConf,
     watch: Option<FolderWatch>,
     wanted: BTreeMap<NameId, Wanted>,
+    /// What the worker says that it has dropped.
+    discards: Counters,
 }
 
 /// A name that is looked up.
@@ -81,7 +83,13 @@ pub(super) fn watch() -> Option<FolderWatch> {
 impl<'n> Names<'n> {
     pub(super) fn new(worker: Optional<'n, Notice, Request>, watch: Option<FolderWatch>) -> Self {
         let policy = Policy::new(clock::now());
-        Self { worker, policy, servers: ResolvConf::default(), watch, wanted: BTreeMap::new() }
+        let (wanted, discards) = (BTreeMap::new(), Counters::default());
+        Self { worker, policy, servers: ResolvConf::default(), watch, wanted, discards }
+    }
+
+    /// What was dropped of what name servers said, since the worker began.
+    pub(super) const fn discards(&self) -> Counters {
+        self.discards
     }
 
     /// Looks `name` up, now and for ever. `false` when it is none that could be looked up.
@@ -179,6 +187,10 @@ impl<'n> Names<'n> {
                 {
                     warn!(name = %wanted.name, "the name {why}; it is asked for again");
                 }
+                Heard::Nothing
+            }
+            Request::Discards(discards) => {
+                self.discards = discards;
                 Heard::Nothing
             }
         })

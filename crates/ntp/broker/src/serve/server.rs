@@ -271,6 +271,7 @@ impl<'n> Server<'n> {
             synchronised: self.synchronised,
             sources: self.sources.iter().map(|(id, asked)| (id, asked.place.to_string(), asked.origin)).collect(),
             worker: self.said.clone(),
+            name_discards: self.names.discards(),
             last_step: self.last_step.clone(),
             refused: self.refused.clone(),
             outcome: outcome.as_ref().map(|(outcome, _)| outcome.clone()),

@@ -43,6 +43,9 @@ pub struct Body {
     pub refused: Option<String>,
     /// What was dropped since the worker began, by reason; reasons without a case are left out.
     pub discards: BTreeMap<String, u32>,
+    /// The same of what name servers said, since the process began that looks up names.
+    #[serde(default)]
+    pub name_discards: BTreeMap<String, u32>,
     /// What a one-shot run achieved, once it is over.
     pub outcome: Option<Outcome>,
 }
@@ -134,7 +137,7 @@ fn ppb(rate: Frequency) -> i64 {
 
 impl Body {
     pub(super) fn new(status: &Status, now: Now) -> Self {
-        let Status { synchronised, sources, worker, last_step, refused, outcome, .. } = status;
+        let Status { synchronised, sources, worker, name_discards, last_step, refused, outcome, .. } = status;
         let peers = || worker.iter().flat_map(|worker| worker.peers.iter());
         let secured = || worker.iter().flat_map(|worker| worker.nts.iter());
         let sources = sources.iter().map(|(id, name, origin)| SourceDocument {
@@ -159,10 +162,16 @@ impl Body {
             sources: sources.collect(),
             last_step: last_step.as_ref().map(|step| StepDocument::new(step, now)),
             refused: refused.clone(),
-            discards: discards.filter(|(_, n)| *n > 0).map(|(why, n)| (why.name().to_owned(), n)).collect(),
+            discards: counted(discards.map(|(why, n)| (why.name(), n))),
+            name_discards: counted(name_discards.iter().map(|(why, n)| (why.name(), n))),
             outcome: outcome.clone(),
         }
     }
+}
+
+/// By reason; reasons without a case are left out.
+fn counted(discards: impl Iterator<Item = (&'static str, u32)>) -> BTreeMap<String, u32> {
+    discards.filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect()
 }
 
 impl ServerDocument {

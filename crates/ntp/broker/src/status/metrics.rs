@@ -11,6 +11,10 @@ pub(super) fn render(status: &Status, header: &Header<'_>) -> String {
     metrics
         .gauge("synchronised", "Whether a majority vouches for the clock.")
         .value(&[], &u8::from(status.synchronised));
+    let mut discards = metrics.counter("name_discards_total", "Answers of name servers that were dropped, by reason.");
+    for (why, n) in status.name_discards.iter().filter(|(_, n)| *n > 0) {
+        discards.value(&[("reason", why.name())], &n);
+    }
     let Some(worker) = &status.worker else { return metrics.into_text() };
     metrics.gauge("stratum", "The best believed server's, plus one; 0 without one.").value(&[], &worker.stratum);
     let sign = if worker.offset.is_backwards() { "-" } else { "" };

@@ -39,6 +39,8 @@ fn peer(number: u8, state: PeerState, offset: i64) -> PeerStatus {
 fn running() -> Status {
     let mut discards = Counters::default();
     discards.count(Discard::WrongOrigin);
+    let mut name_discards = orlop_lookup_contract::Counters::default();
+    name_discards.count(orlop_lookup_contract::Discard::ServerFailure);
     let peers = [
         peer(1, PeerState::Selected, 12_000),
         peer(2, PeerState::Spare, -34_000),
@@ -80,6 +82,7 @@ fn running() -> Status {
             .into_iter()
             .collect(),
         }),
+        name_discards,
         last_step: Some(Stepped {
             at: at(81_000),
             by: step,
@@ -100,7 +103,7 @@ fn the_page_explains_every_field_and_no_other() {
     worker.nts = worker.nts.iter().map(|nts| NtsStatus { source: SourceId::new(0).unwrap(), ..*nts }).collect();
     full.outcome = Some(Outcome { synchronised: true, said: "done".to_owned() });
     let body = serde_json::to_string(&full.document(now(95_000)).body).unwrap();
-    assert_eq!(table::fields(&body, &["discards"]), table::rows(include_str!("../../../STATUS.md")));
+    assert_eq!(table::fields(&body, &["discards", "name_discards"]), table::rows(include_str!("../../../STATUS.md")));
 }
 
 #[test]
@@ -115,6 +118,7 @@ orlop-ntp 0.1.0, service: running for 15 s
   leap       this day has one second more
   last step  +20779 d 14 s ago (boot: 192.0.2.1:123, 192.0.2.2:123)
   dropped    wrong-origin 1
+  dropped    from name servers: server-failure 1
      server           source        st  reach     poll  last  offset  delay   ±
   *  192.0.2.1        pool.example  2   00000111  64 s  5 s   +12 µs  700 µs  3000 ns
   +  192.0.2.2        pool.example  2   00000111  64 s  5 s   -34 µs  700 µs  3000 ns
@@ -153,6 +157,7 @@ fn the_metrics_are_what_the_page_says() {
         "orlop_ntp_nts_exchanges_total{source=\"late.example\",outcome=\"keys\"} 2",
         "orlop_ntp_nts_exchanges_total{source=\"late.example\",outcome=\"failure\"} 1",
         "orlop_ntp_discards_total{reason=\"wrong-origin\"} 1",
+        "orlop_ntp_name_discards_total{reason=\"server-failure\"} 1",
     ] {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
     }

@@ -38,9 +38,11 @@ pub(super) fn render(document: &Document<Body>, life: Life, verbose: bool, now: 
     if let Some(outcome) = &body.outcome {
         line("outcome", &outcome.said);
     }
-    if !body.discards.is_empty() {
-        let all: Vec<String> = body.discards.iter().map(|(why, n)| format!("{why} {n}")).collect();
-        line("dropped", &all.join(", "));
+    for (from, discards) in [("", &body.discards), ("from name servers: ", &body.name_discards)] {
+        if !discards.is_empty() {
+            let all: Vec<String> = discards.iter().map(|(why, n)| format!("{why} {n}")).collect();
+            line("dropped", &format!("{from}{}", all.join(", ")));
+        }
     }
     text += &sources(body, now);
     if verbose {
