@@ -99,6 +99,10 @@ fn set(scene: &Scene, clients: &[Client], rounds: u32) -> Result<(Vec<Row>, Vec<
                 // Each round starts with another one: nobody is always first after the pause.
                 let at = (turn + round as usize) % clients.len();
                 let (client, Some(row)) = (&clients[at], rows.get_mut(at)) else { continue };
+                // Who has failed once has no figure here, whatever comes after it.
+                if matches!(row.cells[column], Cell::NotRun(_)) {
+                    continue;
+                }
                 match client.cannot(wrong, round_trip) {
                     Some(why) => row.cells[column] = Cell::NotRun(why.to_owned()),
                     None if round < client.rounds(rounds) => match setting::once(scene, client, wrong) {

@@ -134,6 +134,12 @@ impl Client {
         work == Work::Set(Wrong::Minute) && self.kind != Kind::Orlop
     }
 
+    /// A client that takes longer to set a clock has failed. ntpd-rs needs two minutes by its design; openntpd, which at times reads an
+    /// answer wrong and never sets it, gives up by itself after 15 s.
+    pub(super) const fn patience(&self) -> Duration {
+        Duration::from_secs(if matches!(self.kind, Kind::NtpdRs) { 200 } else { 30 })
+    }
+
     /// How it shows that it has set the clock.
     pub(super) const fn sign(&self) -> Sign {
         match self.kind {
