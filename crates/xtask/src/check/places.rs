@@ -32,11 +32,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         path: "packaging/specs/demo.yml",
         reason: "a service that waits for a right clock tells how it stands; a spec has no list of daemons to go by",
     },
-    Exception {
-        daemon: "ntp",
-        path: "crates/xtask/src/build.rs",
-        reason: "its broker has a limit of its own in bytes",
-    },
     Exception { daemon: "dhcp", path: "tests/sandbox/Cargo.toml", reason: "for src/listener.rs" },
     Exception { daemon: "sysctl", path: "tests/sandbox/Cargo.toml", reason: "for src/settings.rs" },
 ];
