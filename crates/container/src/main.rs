@@ -27,7 +27,7 @@
 //! is built with C. A kernel that cannot (`CONFIG_CGROUP_BPF`) starts no container.
 //!
 //! A container that binds the machine's `/dev` gets it from [`whole_dev`]. What of the kernel's files it may not write to is decided by
-//! [`kernel_files`]: that is stricter than `config.json`.
+//! [`kernel_files`]: that is stricter than `config.json`. What it binds from folders that other containers share is looked up by [`sources`].
 //!
 //! Start at [`command_line`], then [`verbs`].
 #![forbid(unsafe_code)]
@@ -36,6 +36,7 @@ mod command_line;
 mod devices;
 mod groups;
 mod kernel_files;
+mod sources;
 mod verbs;
 mod whole_dev;
 
