@@ -161,9 +161,7 @@ mod tests {
     }
 
     fn spec(folder: &Folder, binds: &[(&str, &str)]) -> Spec {
-        let bind = |(source, destination): &(&str, &str)| {
-            json!({"destination": destination, "source": folder.0.join(source), "options": ["rbind", "ro"]})
-        };
+        let bind = |(source, destination): &(&str, &str)| json!({"destination": destination, "source": folder.0.join(source), "options": ["rbind", "ro"]});
         let mut mounts = vec![json!({"destination": "/proc", "type": "proc", "source": "proc"})];
         mounts.extend(binds.iter().map(bind));
         serde_json::from_value(json!({"ociVersion": "1.0.2", "root": {"path": "rootfs"}, "mounts": mounts})).unwrap()
@@ -176,7 +174,8 @@ mod tests {
     #[test]
     fn what_a_container_can_change_is_held_as_it_was_found() {
         let Some(folder) = scene("sources-held") else { return };
-        let mut spec = spec(&folder, &[("run/shared", "/a"), ("fixed/resolv.conf", "/etc/resolv.conf"), ("fixed", "/b")]);
+        let mut spec =
+            spec(&folder, &[("run/shared", "/a"), ("fixed/resolv.conf", "/etc/resolv.conf"), ("fixed", "/b")]);
         let taken = take(&mut spec, &folder.0.join("state"), "x").unwrap();
         assert!(taken.has_changed && taken.left_out.is_none());
         let [_, shared, resolv_conf, fixed] = &sources(&spec)[..] else { panic!("{spec:?}") };
@@ -222,7 +221,10 @@ mod tests {
     fn assert_left_out(folder: &Folder, what: &str) {
         let mut every = spec(folder, &[("fixed/resolv.conf", "/etc/resolv.conf"), ("run/other", "/z")]);
         let taken = take(&mut every, &folder.0.join("state"), "x").unwrap();
-        assert!(taken.left_out.as_ref().is_some_and(|line| line.contains("resolv.conf is left out")), "{what}: {taken:?}");
+        assert!(
+            taken.left_out.as_ref().is_some_and(|line| line.contains("resolv.conf is left out")),
+            "{what}: {taken:?}"
+        );
         assert_eq!(sources(&every).len(), 2, "{what}: the others are there");
     }
 

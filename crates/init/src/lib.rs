@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 pub mod boot;
+mod bounds;
 pub mod bundles;
 pub mod condition;
 pub mod console;

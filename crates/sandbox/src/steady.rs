@@ -105,7 +105,9 @@ impl Walk {
             let place = joined(&way).join(&name);
             if !is_own && (place.as_path(), to.as_path()) != (Path::new(KNOWN.0), Path::new(KNOWN.1)) {
                 let place = place.display();
-                return Err(io::Error::other(format!("{place} is a link, and may be of a container that shares its folder")));
+                return Err(io::Error::other(format!(
+                    "{place} is a link, and may be of a container that shares its folder"
+                )));
             }
             links += 1;
             if links > MAX_LINKS {
@@ -175,7 +177,8 @@ mod tests {
 
     /// A folder as the root, in which nothing is of a machine's own unless `is_own` says so.
     fn walk(root: &Path, is_own: bool) -> Walk {
-        let mut walk = Walk::from(rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap()).unwrap();
+        let mut walk =
+            Walk::from(rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap()).unwrap();
         if !is_own {
             walk.device = u64::MAX;
         }

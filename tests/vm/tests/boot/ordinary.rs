@@ -211,21 +211,13 @@ fn a_plain_container_writes_no_file_of_the_kernel_unless_its_configuration_says_
         // The control: what LinuxKit and runc leave to every container.
         [yes, yes, yes, yes, yes, yes, yes],
     ]) {
-        assert_eq!(said(seen, &format!("-{name}: ")), want, "{name}\n{}", seen.console);
+        assert_eq!(seen.said(&format!("-{name}: ")), want, "{name}\n{}", seen.console);
     }
 }
 
 /// How the steps of the last container ended, which has `/` and `/dev`, with all that is mounted there, and may use no device.
 fn last(seen: &Seen) -> Vec<&str> {
-    said(seen, " 000-probe: ")
-}
-
-/// How the steps of a container ended, whose lines have this in front.
-fn said<'s>(seen: &'s Seen, name: &str) -> Vec<&'s str> {
-    let said = seen.console.lines().filter_map(|line| Some(line.split_once(name)?.1));
-    // A line of the kernel's may begin where one of the container's has ended.
-    let number = |line: &'s str| line.split(|letter: char| !letter.is_ascii_digit()).next();
-    said.filter_map(|line| line.strip_prefix("= ").and_then(number)).collect()
+    seen.said(" 000-probe: ")
 }
 
 #[test]
