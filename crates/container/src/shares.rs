@@ -7,9 +7,10 @@ use libcontainer::oci_spec::runtime::{LinuxMemoryBuilder, LinuxPidsBuilder, Linu
 
 use crate::groups::MOUNTED;
 
-/// Of the processes and of the memory that all containers may have, in quarters.
-const PROCESSES: i64 = 2;
-const MEMORY: i64 = 3;
+/// Of the processes and of the memory that all containers may have, in eighths. Nobody needs as many processes as would keep the
+/// processor from all others.
+const PROCESSES: i64 = 1;
+const MEMORY: i64 = 6;
 
 /// Bounds the container's processes and memory, unless its configuration has a limit. Gives whether anything has changed.
 pub(crate) fn bound(spec: &mut Spec) -> bool {
@@ -17,9 +18,9 @@ pub(crate) fn bound(spec: &mut Spec) -> bool {
 }
 
 fn bound_in(all: &Path, spec: &mut Spec) -> bool {
-    let part = |file: &str, quarters: i64| {
+    let part = |file: &str, eighths: i64| {
         let most: i64 = fs::read_to_string(all.join(file)).ok()?.trim().parse().ok()?;
-        Some((most / 4).saturating_mul(quarters))
+        Some((most / 8).saturating_mul(eighths))
     };
     let mut linux = spec.linux().clone().unwrap_or_default();
     let mut resources: LinuxResources = linux.resources().clone().unwrap_or_default();
@@ -70,7 +71,7 @@ mod tests {
         let all = [("pids.max", "6825\n"), ("memory.max", "876609536\n")];
         let none = [("pids.max", "max\n"), ("memory.max", "max\n")];
         for (what, all, resources, want) in [
-            ("nothing said", &all[..], json!({}), (true, Some(3412), Some(657_457_152))),
+            ("nothing said", &all[..], json!({}), (true, Some(853), Some(657_457_152))),
             ("a limit of processes", &all, json!({"pids": {"limit": 7}}), (true, Some(7), Some(657_457_152))),
             ("both", &all, json!({"pids": {"limit": 7}, "memory": {"limit": 9}}), (false, Some(7), Some(9))),
             ("all of it", &all, json!({"pids": {"limit": 0}, "memory": {"limit": -1}}), (false, Some(0), Some(-1))),

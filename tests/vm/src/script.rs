@@ -16,7 +16,7 @@ mod clock;
 mod exhaust;
 
 pub use clock::RIGHT;
-pub use exhaust::{BOMB, bomb};
+pub use exhaust::{BOMB, FULL, bomb};
 
 /// Where the script lies in a machine.
 pub const SCRIPT: &str = "/script";

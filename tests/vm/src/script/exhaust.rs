@@ -15,6 +15,9 @@ use super::Report;
 /// be no more.
 pub const BOMB: &str = "bomb";
 
+/// What is in that file then.
+pub const FULL: &str = "no more processes";
+
 /// What is written or taken at once, and how often a file is given so much: more than any test's machine has.
 const BLOCK: usize = 1 << 16;
 const MAX_BLOCKS: usize = 1 << 16;
@@ -46,8 +49,8 @@ pub(super) fn hoard() -> io::Result<Report> {
 pub fn bomb(told: &str) -> ! {
     loop {
         if Command::new("/proc/self/exe").args([BOMB, told]).spawn().is_err() {
-            // Only the first makes it.
-            let _ = fs::File::create_new(told);
+            // Each says the same.
+            let _ = fs::write(told, FULL);
             thread::sleep(PAUSE);
         }
     }
