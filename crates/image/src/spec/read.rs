@@ -49,8 +49,7 @@ fn text(path: &Path) -> Result<String, Fatal> {
 /// # Errors
 /// What is wrong with it.
 pub fn append(spec: &mut Spec, text: &str) -> Result<(), BadSpec> {
-    let document: Document =
-        serde_saphyr::from_str(text).map_err(|error| BadSpec::Syntax(plain(&error.to_string())))?;
+    let document: Document = yaml(text).map_err(BadSpec::Syntax)?;
     let Document { kernel, init, onboot, onshutdown, services, files, volumes, trust } = document;
     if volumes.is_some_and(|volumes| !volumes.is_empty()) {
         let instead = "bind a folder that runtime.mkdir makes, or put the files into an image";
@@ -116,6 +115,15 @@ fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {
     Reference::parse(text)
         .map(|reference| expanded(&reference))
         .map_err(|why| BadSpec::Reference { at: at.to_owned(), why })
+}
+
+/// YAML as LinuxKit's tool reads it: `010` is eight.
+///
+/// # Errors
+/// What is wrong with it, in one line.
+pub(crate) fn yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    let options = serde_saphyr::options! { legacy_octal_numbers: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| plain(&error.to_string()))
 }
 
 /// The parser's message in one line: what follows shows the place as a picture, and what it advises is for those who call it.

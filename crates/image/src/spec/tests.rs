@@ -94,6 +94,15 @@ fn a_spec_that_does_not_end_is_refused() {
 }
 
 #[test]
+fn a_number_that_begins_with_a_zero_is_octal_as_for_linuxkits_tool() {
+    let uid = |text: &str| spec(&[&format!("services: [{{name: a, image: a, uid: {text}}}]")]).unwrap();
+    for (text, want) in [("010", 8), ("0o10", 8), ("10", 10), ("0", 0), ("0x10", 16)] {
+        assert_eq!(uid(text).services[0].settings.uid, Some(Id::Number(want)), "{text}");
+    }
+    assert_eq!(uid("'010'").services[0].settings.uid, Some(Id::Name("010".to_owned())));
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line() {
     let error = spec(&["kernel:\n  image: a\n  cmdlien: quiet\n"]).unwrap_err().to_string();
     assert!(error.contains("cmdlien") && error.contains('3'), "{error}");
