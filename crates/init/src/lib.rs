@@ -57,3 +57,4 @@ pub mod runtime;
 pub mod settings;
 pub mod setup;
 pub mod stream;
+pub mod volumes;

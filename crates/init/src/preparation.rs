@@ -235,7 +235,7 @@ impl Options {
 
 /// What a container may write into its root file system where its configuration says nothing: the kernel's half of the memory
 /// would be all of it for two.
-const LAYER_SIZE: &str = "size=25%";
+pub(crate) const LAYER_SIZE: &str = "size=25%";
 
 /// Where our daemons and LinuxKit's have what they share.
 fn is_shared(path: &str) -> bool {

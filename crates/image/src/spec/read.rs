@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use super::{BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, expanded};
+use super::{BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, Volume, expanded, volumes};
 use crate::bounded;
 use crate::reference::Reference;
 
@@ -50,10 +50,13 @@ fn text(path: &Path) -> Result<String, Fatal> {
 /// What is wrong with it.
 pub fn append(spec: &mut Spec, text: &str) -> Result<(), BadSpec> {
     let document: Document = yaml(text).map_err(BadSpec::Syntax)?;
-    let Document { kernel, init, onboot, onshutdown, services, files, volumes, trust } = document;
-    if volumes.is_some_and(|volumes| !volumes.is_empty()) {
-        let instead = "bind a folder that runtime.mkdir makes, or put the files into an image";
-        return Err(BadSpec::Unsupported { key: "volumes", instead });
+    let Document { kernel, init, onboot, onshutdown, services, files, volumes: typed_volumes, trust } = document;
+    for (index, typed) in typed_volumes.into_iter().flatten().enumerate() {
+        let volume = volume(&format!("volumes[{index}]"), typed)?;
+        if spec.volumes.iter().any(|other| other.name == volume.name) {
+            return Err(BadSpec::TwoVolumes(volume.name));
+        }
+        spec.volumes.push(volume);
     }
     if trust.is_some() {
         let words = "trust does nothing: no tool has checked it since 2021; what pins images is orlop-image lock";
@@ -106,6 +109,25 @@ fn container(at: &str, mut settings: Settings) -> Result<Container, BadSpec> {
         return Err(BadSpec::Name { at: at.to_owned(), name });
     }
     Ok(Container { name, image: reference(&format!("{at}.image"), &image)?, settings })
+}
+
+fn volume(at: &str, typed: volumes::Typed) -> Result<Volume, BadSpec> {
+    let volumes::Typed { name, image, readonly, format, platforms } = typed;
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(letter) {
+        return Err(BadSpec::VolumeName { at: at.to_owned(), name });
+    }
+    let image = image.filter(|image| !image.is_empty());
+    let image = image.map(|image| reference(&format!("{at}.image"), &image)).transpose()?;
+    // An empty one has no format.
+    if image.is_some() && !matches!(format.as_deref(), None | Some("" | "filesystem")) {
+        let instead = "its files can be there, by format: filesystem";
+        return Err(BadSpec::Unsupported { key: "volumes with a format", instead });
+    }
+    if platforms.is_some_and(|platforms| !platforms.is_empty()) {
+        return Err(BadSpec::Unsupported { key: "volumes with platforms", instead: "they belong to format: oci" });
+    }
+    Ok(Volume { name, image, readonly })
 }
 
 fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {

@@ -55,7 +55,18 @@ fn what_is_no_spec_or_not_supported_is_refused_by_name() {
         ("a value of another kind", "services: [{name: a, image: a, readonly: 3}]", "invalid boolean"),
         ("an owner that is none", "services: [{name: a, image: a, uid: -1}]", "a number or the name of a container"),
         ("microcode that is no name", "kernel: {image: a, ucode: [x]}", "expected string scalar"),
-        ("volumes", "volumes: [{name: a, format: oci}]", "volumes is a key of LinuxKit's"),
+        (
+            "an image as such",
+            "volumes: [{name: a, image: a, format: oci}]",
+            "volumes with a format is a key of LinuxKit's",
+        ),
+        ("platforms", "volumes: [{name: a, image: a, platforms: [linux/amd64]}]", "volumes with platforms is a key"),
+        ("a volume without a name", "volumes: [{image: a}]", "volumes[0]: \"\" cannot be a volume's name"),
+        ("a volume that climbs", "volumes: [{name: ..}]", "cannot be a volume's name"),
+        ("capitals", "volumes: [{name: Data}]", "cannot be a volume's name"),
+        ("two of a name", "volumes: [{name: a}, {name: a, readonly: true}]", "two volumes are called a"),
+        ("a volume of no image", "volumes: [{name: a, image: 'a b'}]", "volumes[0].image: a b names no image"),
+        ("an unknown key of a volume", "volumes: [{name: a, read: true}]", "read"),
         ("a template", "init: [\"@pkg:./pkg/init\"]", "init[0]: @pkg:./pkg/init stands for"),
         ("a template of a service", "services: [{name: a, image: \"@pkg:x\"}]", "services[0].image: @pkg:x stands for"),
         ("no image's name", "init: [\"a b\"]", "init[0]: a b names no image"),
@@ -100,6 +111,22 @@ fn a_number_that_begins_with_a_zero_is_octal_as_for_linuxkits_tool() {
         assert_eq!(uid(text).services[0].settings.uid, Some(Id::Number(want)), "{text}");
     }
     assert_eq!(uid("'010'").services[0].settings.uid, Some(Id::Name("010".to_owned())));
+}
+
+#[test]
+fn volumes_of_all_files_are_there_in_order() {
+    let one = "volumes: [{name: blank, format: oci}, {name: full-1, image: a, format: filesystem, readonly: true}]";
+    let spec = spec(&[one, "volumes: [{name: more, image: ''}]"]).unwrap();
+    let volume = |name: &str, image: Option<&str>, readonly| Volume {
+        name: name.to_owned(),
+        image: image.map(|image| Reference::parse(image).unwrap()),
+        readonly,
+    };
+    let image = Some("docker.io/library/a:latest");
+    assert_eq!(
+        spec.volumes,
+        [volume("blank", None, false), volume("full-1", image, true), volume("more", None, false)]
+    );
 }
 
 #[test]
