@@ -90,7 +90,7 @@ pub type Say<'a> = &'a mut dyn FnMut(Told);
 pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>) -> Result<Machine, Fatal> {
     let mut assembly =
         Assembly { machine: Machine::default(), placed: Placed::new(), grouped: Vec::new(), store, platform, say };
-    for words in &spec.ignored {
+    for words in &spec.warnings {
         (assembly.say)(Told::Warning(words.clone()));
     }
     // What is written into the machine about itself names exactly what is in it.
@@ -112,12 +112,7 @@ pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>
     let containers = Section::ALL.into_iter().flat_map(|section| spec.containers(section));
     let ids = files::number(containers.map(|container| container.name.as_str()));
     for section in Section::ALL {
-        let list = match section {
-            Section::Onboot => &mut exact.onboot,
-            Section::Onshutdown => &mut exact.onshutdown,
-            Section::Services => &mut exact.services,
-        };
-        for (index, container) in list.iter_mut().enumerate() {
+        for (index, container) in exact.list(section).iter_mut().enumerate() {
             container.image = assembly.container(section, index, container, &spec.volumes, &ids)?;
         }
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::reference::{NotAReference, Reference};
 
 pub mod files;
+mod kinds;
 pub mod read;
 pub mod resources;
 pub mod settings;
@@ -63,9 +64,9 @@ pub struct Spec {
     pub services: Vec<Container>,
     /// Files at the root.
     pub files: Vec<File>,
-    /// What was written and does nothing, in words. It is no part of the machine.
+    /// What was written and does nothing, or would not be taken by LinuxKit's tool, in words. It is no part of the machine.
     #[serde(skip)]
-    pub ignored: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// The kernel and what it is told.
@@ -167,6 +168,15 @@ impl Spec {
             Section::Onboot => &self.onboot,
             Section::Onshutdown => &self.onshutdown,
             Section::Services => &self.services,
+        }
+    }
+
+    /// The same, to change it.
+    pub fn list(&mut self, section: Section) -> &mut Vec<Container> {
+        match section {
+            Section::Onboot => &mut self.onboot,
+            Section::Onshutdown => &mut self.onshutdown,
+            Section::Services => &mut self.services,
         }
     }
 }

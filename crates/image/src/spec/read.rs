@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use super::{BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, Volume, expanded, volumes};
+use super::{
+    BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, Volume, expanded, kinds, volumes,
+};
 use crate::bounded;
 use crate::reference::Reference;
 
@@ -49,55 +51,77 @@ fn text(path: &Path) -> Result<String, Fatal> {
 /// # Errors
 /// What is wrong with it.
 pub fn append(spec: &mut Spec, text: &str) -> Result<(), BadSpec> {
-    let document: Document = yaml(text).map_err(BadSpec::Syntax)?;
-    let Document { kernel, init, onboot, onshutdown, services, files, volumes: typed_volumes, trust } = document;
-    for (index, typed) in typed_volumes.into_iter().flatten().enumerate() {
-        let volume = volume(&format!("volumes[{index}]"), typed)?;
-        if spec.volumes.iter().any(|other| other.name == volume.name) {
-            return Err(BadSpec::TwoVolumes(volume.name));
-        }
-        spec.volumes.push(volume);
-    }
+    let mut part = part(yaml(text).map_err(BadSpec::Syntax)?)?;
+    // As it is typed: `yes` is a word.
+    let typed = parsed(text, serde_saphyr::options! { legacy_octal_numbers: true, strict_booleans: true });
+    let typed: serde_json::Value = typed.map_err(BadSpec::Syntax)?;
+    let understood = serde_json::to_value(&part).map_err(|error| BadSpec::Syntax(error.to_string()))?;
+    part.warnings.extend(kinds::differences(&typed, &understood));
+    join(spec, part)
+}
+
+/// What one document says.
+fn part(document: Document) -> Result<Spec, BadSpec> {
+    let Document { kernel, init, onboot, onshutdown, services, files, volumes, trust } = document;
+    let mut part = Spec::default();
     if trust.is_some() {
         let words = "trust does nothing: no tool has checked it since 2021; what pins images is orlop-image lock";
-        spec.ignored.push(words.to_owned());
+        part.warnings.push(words.to_owned());
     }
     if let Some(KernelKeys { image, cmdline, binary, tar, ucode }) = kernel {
-        let image = image.filter(|name| !name.is_empty()).map(|name| reference("kernel.image", &name)).transpose()?;
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let old = std::mem::take(&mut spec.kernel);
-        spec.kernel = Kernel {
-            image: image.or(old.image),
-            cmdline: said(cmdline).or(old.cmdline),
-            binary: said(binary).or(old.binary),
-            // An empty name is a statement: no archive.
-            tar: tar.or(old.tar),
-            ucode: said(ucode).or(old.ucode),
-        };
+        let image = said(image).map(|name| reference("kernel.image", &name)).transpose()?;
+        // An empty name of the archive is a statement: there is none.
+        part.kernel = Kernel { image, cmdline: said(cmdline), binary: said(binary), tar, ucode: said(ucode) };
     }
     for (index, name) in init.into_iter().flatten().enumerate() {
-        spec.init.push(reference(&format!("init[{index}]"), &name)?);
+        part.init.push(reference(&format!("init[{index}]"), &name)?);
+    }
+    for (index, typed) in volumes.into_iter().flatten().enumerate() {
+        part.volumes.push(volume(&format!("volumes[{index}]"), typed)?);
     }
     for (section, list) in [(Section::Onboot, onboot), (Section::Onshutdown, onshutdown), (Section::Services, services)]
     {
-        let into = match section {
-            Section::Onboot => &mut spec.onboot,
-            Section::Onshutdown => &mut spec.onshutdown,
-            Section::Services => &mut spec.services,
-        };
         for (index, settings) in list.into_iter().flatten().enumerate() {
-            into.push(container(&format!("{section}[{index}]"), settings)?);
+            part.list(section).push(container(&format!("{section}[{index}]"), settings)?);
         }
+    }
+    part.files.extend(files.into_iter().flatten());
+    Ok(part)
+}
+
+/// Appends what one file says: its kernel's fields override, its lists follow.
+fn join(spec: &mut Spec, part: Spec) -> Result<(), BadSpec> {
+    let Spec { kernel, init, volumes, onboot, onshutdown, services, files, warnings } = part;
+    let old = std::mem::take(&mut spec.kernel);
+    spec.kernel = Kernel {
+        image: kernel.image.or(old.image),
+        cmdline: kernel.cmdline.or(old.cmdline),
+        binary: kernel.binary.or(old.binary),
+        tar: kernel.tar.or(old.tar),
+        ucode: kernel.ucode.or(old.ucode),
+    };
+    spec.init.extend(init);
+    spec.volumes.extend(volumes);
+    spec.files.extend(files);
+    spec.warnings.extend(warnings);
+    for (section, list) in [(Section::Onboot, onboot), (Section::Onshutdown, onshutdown), (Section::Services, services)]
+    {
+        let into = spec.list(section);
+        into.extend(list);
         if into.len() > MAX_CONTAINERS {
             return Err(BadSpec::TooMany(section));
         }
     }
-    let mut names = BTreeSet::new();
-    if let Some(twice) = spec.services.iter().find(|service| !names.insert(service.name.as_str())) {
-        return Err(BadSpec::Twice(twice.name.clone()));
+    if let Some(name) = twice(spec.services.iter().map(|service| service.name.as_str())) {
+        return Err(BadSpec::Twice(name));
     }
-    spec.files.extend(files.into_iter().flatten());
-    Ok(())
+    twice(spec.volumes.iter().map(|volume| volume.name.as_str())).map_or(Ok(()), |name| Err(BadSpec::TwoVolumes(name)))
+}
+
+fn twice<'n>(mut names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(*name)).map(str::to_owned)
 }
 
 fn container(at: &str, mut settings: Settings) -> Result<Container, BadSpec> {
@@ -144,7 +168,10 @@ fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {
 /// # Errors
 /// What is wrong with it, in one line.
 pub(crate) fn yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    let options = serde_saphyr::options! { legacy_octal_numbers: true };
+    parsed(text, serde_saphyr::options! { legacy_octal_numbers: true })
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(text: &str, options: serde_saphyr::Options) -> Result<T, String> {
     serde_saphyr::from_str_with_options(text, options).map_err(|error| plain(&error.to_string()))
 }
 

@@ -130,6 +130,31 @@ fn volumes_of_all_files_are_there_in_order() {
 }
 
 #[test]
+fn what_linuxkits_tool_would_not_take_is_taken_and_said() {
+    let service = |rest: &str| format!("services: [{{name: a, image: a, {rest}}}]");
+    for (what, text, want) in [
+        ("a mode without quotes", "files: [{path: a, contents: b, mode: 0644}]", Some("files[0].mode is a number")),
+        ("contents without quotes", "files: [{path: a, contents: 5}]", Some("files[0].contents is a number")),
+        ("yes", &service("readonly: yes"), Some("services[0].readonly is a text")),
+        ("a setting without quotes", &service("sysctl: {a.b: 0}"), Some("services[0].sysctl.a.b is a number")),
+        ("a variable that is a number", &service("env: [A=b, 5]"), Some("services[0].env[1] is a number")),
+        ("a command line that is a number", "kernel: {image: a, cmdline: 5}", Some("kernel.cmdline is a number")),
+        ("a list that is not there", "onboot:", Some("onboot is empty")),
+        ("an empty file", "", Some("the spec is empty")),
+        ("only a comment", "# nothing\n", Some("the spec is empty")),
+        ("as it should be", &service("readonly: true, env: ['5'], sysctl: {a.b: '0'}, uid: 7, gid: a"), None),
+        ("an empty list", "onboot: []", None),
+        ("every key", include_str!("every-key.yml"), None),
+    ] {
+        let warnings = spec(&[text]).unwrap().warnings;
+        assert_eq!(warnings.len(), usize::from(want.is_some()), "{what}: {warnings:?}");
+        assert!(want.is_none_or(|want| warnings[0].starts_with(want)), "{what}: {warnings:?}");
+    }
+    let two = spec(&["onboot: [{name: a, image: a}]", "onboot: [{name: b, image: a, env: [5]}]"]).unwrap();
+    assert!(two.warnings[0].starts_with("onboot[0].env[0] is a number"), "as its file has it: {:?}", two.warnings);
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line() {
     let error = spec(&["kernel:\n  image: a\n  cmdlien: quiet\n"]).unwrap_err().to_string();
     assert!(error.contains("cmdlien") && error.contains('3'), "{error}");
@@ -143,7 +168,8 @@ fn two_services_of_one_name_in_two_files_are_refused() {
 
 #[test]
 fn sections_without_a_value_are_empty() {
-    assert_eq!(spec(&["kernel:\ninit:\nonboot:\nservices:\nfiles:\nvolumes:\n"]).unwrap(), Spec::default());
+    let spec = spec(&["kernel:\ninit:\nonboot:\nservices:\nfiles:\nvolumes:\n"]).unwrap();
+    assert_eq!(Spec { warnings: Vec::new(), ..spec }, Spec::default());
 }
 
 #[test]
@@ -186,9 +212,9 @@ fn what_is_known_to_do_nothing_is_said_and_no_error() {
         ("kernel: {ucode: ''}", 0),
         ("volumes: []", 0),
     ] {
-        let Spec { ignored, .. } = spec(&[text]).unwrap();
-        assert_eq!(ignored.len(), words, "{text}: {ignored:?}");
-        assert!(ignored.iter().all(|said| said.starts_with("trust does nothing")), "{ignored:?}");
+        let warnings = spec(&[text]).unwrap().warnings;
+        let warnings: Vec<_> = warnings.iter().filter(|said| said.starts_with("trust does nothing")).collect();
+        assert_eq!(warnings.len(), words, "{text}: {warnings:?}");
     }
     let kernel = spec(&["kernel: {image: a, ucode: intel-ucode.cpio}", "kernel: {ucode: ''}"]).unwrap().kernel;
     assert_eq!(kernel.ucode.as_deref(), Some("intel-ucode.cpio"));
