@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use libcontainer::config::YoukiConfig;
 
 /// Where version 2 is mounted.
-const MOUNTED: &str = "/sys/fs/cgroup";
+pub(crate) const MOUNTED: &str = "/sys/fs/cgroup";
 /// Groups within groups that are looked into: a path of so many names is longer than the kernel takes.
 const MAX_DEPTH: usize = 2048;
 

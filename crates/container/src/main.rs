@@ -27,15 +27,19 @@
 //! is built with C. A kernel that cannot (`CONFIG_CGROUP_BPF`) starts no container.
 //!
 //! A container that binds the machine's `/dev` gets it from [`whole_dev`]. What of the kernel's files it may not write to is decided by
-//! [`kernel_files`]: that is stricter than `config.json`.
+//! [`kernel_files`]: that is stricter than `config.json`. What it binds from folders that other containers share is looked up by [`sources`], and what it may
+//! take of the machine is in [`shares`].
 //!
 //! Start at [`command_line`], then [`verbs`].
 #![forbid(unsafe_code)]
 
+mod as_runc;
 mod command_line;
 mod devices;
 mod groups;
 mod kernel_files;
+mod shares;
+mod sources;
 mod verbs;
 mod whole_dev;
 

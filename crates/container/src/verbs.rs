@@ -13,7 +13,7 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::command_line::{Command, New, Verb};
 use crate::whole_dev::{self, Changed, WholeDev};
-use crate::{devices, groups, kernel_files};
+use crate::{as_runc, devices, groups, kernel_files, shares, sources};
 
 /// Does what the command line says.
 ///
@@ -43,7 +43,18 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
         Fatal::new(Exit::Config, problem()).cause(cause).help("bind the files that it needs of /dev, one by one")
     })?;
     let kept = kernel_files::keep(&mut spec, Path::new("/proc"));
-    let changed = (kept || dev.is_some()).then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
+    let has_path = as_runc::give_path(&mut spec);
+    as_runc::give_streams(&spec);
+    let bounded = shares::bound(&mut spec);
+    let sources = sources::take(&mut spec, root, id)
+        .map_err(|cause| Fatal::os(problem(), cause).help("name in binds what it leads to, by a path without links"))?;
+    if let Some(line) = &sources.left_out {
+        // Nobody may read it, and the container is made all the same.
+        let _ = writeln!(std::io::stderr(), "warning: {line}");
+    }
+    let changed = (kept || has_path || bounded || dev.is_some() || sources.has_changed)
+        .then(|| Changed::write(root, id, spec.clone(), bundle))
+        .transpose();
     let changed = changed.map_err(|cause| Fatal::os(problem(), cause))?;
     groups::renew(spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref()));
     let made = || {

@@ -15,6 +15,8 @@ use nix::sched::CloneFlags;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
 
+use crate::sources::is_bind;
+
 /// Where the mount belongs.
 const DEV: &str = "/dev";
 
@@ -60,10 +62,6 @@ pub(crate) fn take(spec: &mut Spec) -> Result<Option<WholeDev>, String> {
 fn is_hidden(mount: &Mount) -> bool {
     let target = mount.destination();
     is_bind(mount) && target.starts_with(DEV) && target != Path::new(DEV) && mount.source().as_ref() != Some(target)
-}
-
-fn is_bind(mount: &Mount) -> bool {
-    mount.options().iter().flatten().any(|option| ["bind", "rbind"].contains(&option.as_str()))
 }
 
 impl WholeDev {

@@ -175,6 +175,17 @@ impl Bundle<'_> {
     }
 }
 
+/// Puts a volume into a machine: what it begins with in `lower`, a folder for what is written, and one that shows both.
+///
+/// # Errors
+/// Something is in the way.
+pub fn put_volume(machine: &mut Filesystem, folder: &str, files: &Filesystem, part: usize) -> Result<(), BadPath> {
+    for path in [folder.to_owned(), format!("{folder}/lower"), format!("{folder}/tmp"), format!("{folder}/merged")] {
+        machine.put(&path, Entry::directory(0o755, MTIME).of(part))?;
+    }
+    machine.graft(&format!("{folder}/lower"), files, part)
+}
+
 fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
     Mount {
         destination: destination.to_owned(),

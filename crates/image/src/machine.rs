@@ -18,7 +18,7 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::files::{self, Ids};
 use crate::spec::settings::Runtime;
-use crate::spec::{Container, Section, Spec};
+use crate::spec::{Container, Section, Spec, Volume, volumes};
 use crate::store::{BadImage, Resolved, Store};
 
 mod control_groups;
@@ -90,7 +90,7 @@ pub type Say<'a> = &'a mut dyn FnMut(Told);
 pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>) -> Result<Machine, Fatal> {
     let mut assembly =
         Assembly { machine: Machine::default(), placed: Placed::new(), grouped: Vec::new(), store, platform, say };
-    for words in &spec.ignored {
+    for words in &spec.warnings {
         (assembly.say)(Told::Warning(words.clone()));
     }
     // What is written into the machine about itself names exactly what is in it.
@@ -106,16 +106,14 @@ pub fn assemble(spec: &Spec, store: &mut Store, platform: Platform, say: Say<'_>
     if let Some(reference) = &exact.kernel.image {
         assembly.modules(&modules, &reference.to_string())?;
     }
+    for (index, volume) in exact.volumes.iter_mut().enumerate() {
+        assembly.volume(index, volume)?;
+    }
     let containers = Section::ALL.into_iter().flat_map(|section| spec.containers(section));
     let ids = files::number(containers.map(|container| container.name.as_str()));
     for section in Section::ALL {
-        let list = match section {
-            Section::Onboot => &mut exact.onboot,
-            Section::Onshutdown => &mut exact.onshutdown,
-            Section::Services => &mut exact.services,
-        };
-        for (index, container) in list.iter_mut().enumerate() {
-            container.image = assembly.container(section, index, container, &ids)?;
+        for (index, container) in exact.list(section).iter_mut().enumerate() {
+            container.image = assembly.container(section, index, container, &spec.volumes, &ids)?;
         }
     }
     for (index, file) in spec.files.iter().enumerate() {
@@ -213,11 +211,27 @@ impl Assembly<'_> {
         Ok(image.reference)
     }
 
+    /// Makes the folders that process 1 mounts one over the other, and names the image exactly.
+    fn volume(&mut self, index: usize, volume: &mut Volume) -> Result<(), Fatal> {
+        let location = format!("volume[{index}]");
+        let at = format!("{location} ({})", volume.name);
+        let (mut source, mut files) = ("linuxkit.volumes".to_owned(), Filesystem::default());
+        if let Some(reference) = &mut volume.image {
+            let (image, _) = self.image(&at, reference)?;
+            files = bundle::root(&image.files, Purpose::Root).map_err(|error| clash(&at, &error))?;
+            source = image.reference.to_string();
+            *reference = image.reference;
+        }
+        let part = self.part(location, source, volume.name.clone());
+        bundle::put_volume(&mut self.machine.files, &volume.folder(), &files, part).map_err(|error| clash(&at, &error))
+    }
+
     fn container(
         &mut self,
         section: Section,
         index: usize,
         container: &Container,
+        volumes: &[Volume],
         ids: &Ids,
     ) -> Result<Reference, Fatal> {
         let location = format!("{section}[{index}]");
@@ -228,7 +242,9 @@ impl Assembly<'_> {
         };
         let label = merge::label(&image.config)
             .map_err(|error| bad(&error, "make the image again with a label that LinuxKit takes"))?;
-        let settings = merge::merge(container.settings.clone(), label, &image.config);
+        let settings = volumes::placed(container.settings.clone(), volumes)
+            .map_err(|error| bad(&error, "name a volume of volumes:, or a path from the root"))?;
+        let settings = merge::merge(settings, label, &image.config);
         let config = Config::new(&settings, ids)
             .map_err(|error| bad(&error, "correct the spec's entry, or the label of the image: orlop-image inspect"))?;
         let root = bundle::root(&image.files, Purpose::Container).map_err(|error| clash(&at, &error))?;

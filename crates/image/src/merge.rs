@@ -11,13 +11,13 @@ use oci_spec::image::Config;
 
 use crate::label;
 use crate::spec::settings::BindNs;
-use crate::spec::{Runtime, Settings};
+use crate::spec::{Runtime, Settings, read};
 
 /// A label that is not what LinuxKit takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadLabel {
-    /// No JSON object, or an unknown key.
+    /// No mapping, or an unknown key.
     #[error("its label org.mobyproject.config is not understood: {0}")]
     Syntax(String),
     /// A label is of an image and cannot name one.
@@ -36,11 +36,8 @@ pub fn label(config: &Config) -> Result<Settings, BadLabel> {
     if text.is_empty() {
         return Ok(Settings::default());
     }
-    // serde takes a list for a structure, too.
-    if !text.trim_start().starts_with('{') {
-        return Err(BadLabel::Syntax("it is no JSON object".to_owned()));
-    }
-    let settings: Settings = serde_json::from_str(text).map_err(|error| BadLabel::Syntax(error.to_string()))?;
+    // Most are JSON, which is YAML as well; a text may be a number there.
+    let settings: Settings = read::yaml(text).map_err(BadLabel::Syntax)?;
     match (&settings.name, &settings.image) {
         (Some(_), _) => Err(BadLabel::Named("name")),
         (_, Some(_)) => Err(BadLabel::Named("image")),

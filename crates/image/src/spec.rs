@@ -1,8 +1,8 @@
 //! A LinuxKit spec: its YAML as it is typed, and what one or several files come to.
 //!
 //! The keys are those of LinuxKit's schema. A key that is not one of them is an error: `readonyl: true` would build a container that
-//! writes. `trust` is one of them that does nothing, here and in LinuxKit's tool, and is warned of. `volumes`, and names of the form
-//! `@pkg:` (LinuxKit's tool asks git for what they stand for), would change the machine and are refused.
+//! writes. `trust` is one of them that does nothing, here and in LinuxKit's tool, and is warned of. A volume that is to be an
+//! image as such (`format: oci`), and names of the form `@pkg:` (LinuxKit's tool asks git for what they stand for), are refused.
 
 use std::fmt;
 
@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use crate::reference::{NotAReference, Reference};
 
 pub mod files;
+mod kinds;
 pub mod read;
 pub mod resources;
 pub mod settings;
+pub mod volumes;
 
 pub use files::{File, Id};
 pub use settings::{Runtime, Settings};
+pub use volumes::Volume;
 
 /// One file, as it is typed.
 #[derive(Debug, Default, Deserialize)]
@@ -29,7 +32,7 @@ pub(crate) struct Document {
     onshutdown: Option<Vec<Settings>>,
     services: Option<Vec<Settings>>,
     files: Option<Vec<File>>,
-    volumes: Option<Vec<IgnoredAny>>,
+    volumes: Option<Vec<volumes::Typed>>,
     trust: Option<IgnoredAny>,
 }
 
@@ -50,6 +53,9 @@ pub struct Spec {
     pub kernel: Kernel,
     /// Images whose files lie at the root, in order.
     pub init: Vec<Reference>,
+    /// Folders that containers bind by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
     /// Containers that run one after the other before all else.
     pub onboot: Vec<Container>,
     /// Containers that run one after the other at the end.
@@ -58,9 +64,9 @@ pub struct Spec {
     pub services: Vec<Container>,
     /// Files at the root.
     pub files: Vec<File>,
-    /// What was written and does nothing, in words. It is no part of the machine.
+    /// What was written and does nothing, or would not be taken by LinuxKit's tool, in words. It is no part of the machine.
     #[serde(skip)]
-    pub ignored: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// The kernel and what it is told.
@@ -164,6 +170,15 @@ impl Spec {
             Section::Services => &self.services,
         }
     }
+
+    /// The same, to change it.
+    pub fn list(&mut self, section: Section) -> &mut Vec<Container> {
+        match section {
+            Section::Onboot => &mut self.onboot,
+            Section::Onshutdown => &mut self.onshutdown,
+            Section::Services => &mut self.services,
+        }
+    }
 }
 
 /// What is wrong with a spec.
@@ -203,6 +218,17 @@ pub enum BadSpec {
     /// A name that cannot be a folder's, or a container's.
     #[error("{at}: {name:?} cannot be a container's name: 1 to 76 letters, digits, dots, dashes and underscores can")]
     Name {
+        /// The entry.
+        at: String,
+        /// Its name.
+        name: String,
+    },
+    /// Nothing else could be told apart.
+    #[error("two volumes are called {0}")]
+    TwoVolumes(String),
+    /// A name that LinuxKit does not take.
+    #[error("{at}: {name:?} cannot be a volume's name: lower-case letters, digits, dashes and underscores can")]
+    VolumeName {
         /// The entry.
         at: String,
         /// Its name.

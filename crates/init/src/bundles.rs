@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::container::{Config, Container, List};
 use crate::files;
 use crate::groups::{self, Member};
-use crate::preparation::{Preparation, Runtime};
+use crate::preparation::{Preparation, Runtime, Step};
+use crate::volumes;
 
 /// More containers than a machine has in one list.
 const MAX_CONTAINERS: usize = 1000;
@@ -73,6 +74,16 @@ pub fn read(containers: &Path, deadline: Duration) -> (Vec<Container>, Vec<Bundl
         }
     }
     (all, bundles, wrong)
+}
+
+/// What is mounted for each volume, in the order of names.
+///
+/// # Errors
+/// The folder cannot be listed, as a line.
+pub(crate) fn volumes(containers: &Path) -> Result<Vec<(String, Vec<Step>)>, String> {
+    let folder = containers.join("volumes");
+    let names = names(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
+    Ok(names.into_iter().map(|name| (name.clone(), volumes::steps(&folder.join(name)))).collect())
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {

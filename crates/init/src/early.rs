@@ -1,16 +1,16 @@
 //! Does the steps of [`crate::setup`] and of a container's [`crate::preparation`].
 
 use std::ffi::CString;
-use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use orlop_sandbox::steady;
 use rustix::fs::{CWD, FileType, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
+use crate::bounds;
 use crate::preparation::{self, Options};
 use crate::setup::{self, Mount};
 
@@ -23,7 +23,7 @@ pub fn set_up(step: setup::Step) -> Result<(), String> {
     let said = |what: String| move |error: io::Error| format!("cannot {what}: {error}");
     match step {
         Step::Mount(mount) => mount_early(mount),
-        Step::Folder(path, mode) => make_folder(Path::new(path), mode).map_err(said(format!("make {path}"))),
+        Step::Folder(path, mode) => make_folder(Path::new(path), mode).map(drop).map_err(said(format!("make {path}"))),
         Step::Link(path, to) => match rustix::fs::symlink(to, path) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(said(format!("make {path}"))(errno.into())),
@@ -37,6 +37,7 @@ pub fn set_up(step: setup::Step) -> Result<(), String> {
             }
             .map_err(|errno| said(format!("make {path}"))(errno.into()))
         }
+        Step::Bounds => bounds::enclose(),
         Step::ReadOnlyRoot => rustix::mount::mount_remount("/", MountFlags::RDONLY, c"")
             .map_err(|errno| said("make / read-only".to_owned())(errno.into())),
         Step::ShareRoot => {
@@ -72,6 +73,10 @@ pub fn prepare(step: &preparation::Step) -> Result<Option<&str>, String> {
     match step {
         Step::Folder(path) => {
             make_folder(Path::new(path), 0o755).map_err(|error| format!("cannot make {path}: {error}"))?;
+            Ok(None)
+        }
+        Step::Shared(path) => {
+            make_shared(path).map_err(|error| format!("cannot make {path}: {error}"))?;
             Ok(None)
         }
         Step::Mount { kind, source, target, options } => {
@@ -170,18 +175,23 @@ fn mount_new(kind: &str, source: &str, target: &str, flags: MountFlags, data: &s
     Ok(rustix::mount::mount(source, target, kind, flags, data.as_c_str())?)
 }
 
-/// Makes a folder and those above it; one that is there stays as it is.
-fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+/// Makes a folder and those above it; one that is there stays as it is. No link that a container may have made is followed.
+fn make_folder(path: &Path, mode: u32) -> io::Result<bool> {
+    steady::make_folder(path, Mode::from_raw_mode(mode))
+}
+
+/// A folder that containers share, with room for what daemons write there: some files of some kilobytes.
+fn make_shared(path: &str) -> io::Result<()> {
+    if make_folder(Path::new(path), 0o755)? {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RELATIME;
+        mount_new("tmpfs", "tmpfs", path, flags, "mode=755,size=1m,nr_inodes=256")?;
     }
-    fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
-    // Whatever our mask says.
-    Ok(rustix::fs::chmod(path, Mode::from_raw_mode(mode))?)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt as _;
 
     use nix::sched::CloneFlags;
@@ -215,6 +225,26 @@ mod tests {
         assert_eq!(present(from).unwrap() & safe, MountFlags::NOSUID | MountFlags::NODEV);
         unmount(to).unwrap();
         unmount(from).unwrap();
+    }
+
+    #[test]
+    fn who_fills_a_shared_folder_takes_no_room_from_others_and_what_is_there_is_not_covered() {
+        let Some(_) = Testbed::with(&[]) else { return };
+        let folder = Folder::new("init-early-shared");
+        nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+        let path = folder.0.join("orlop/metrics");
+        let step = preparation::Step::Shared(path.to_str().unwrap().to_owned());
+        assert_eq!(prepare(&step), Ok(None));
+        let full = fs::write(path.join("much"), vec![1; 2 << 20]).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+        let made = (0..).take_while(|n| fs::write(path.join(n.to_string()), "").is_ok()).take(1000).count();
+        assert!(made < 300, "{made}");
+        fs::write(folder.0.join("orlop/other"), vec![1; 2 << 20]).unwrap();
+        assert_eq!(prepare(&step), Ok(None), "a second container");
+        assert!(path.join("much").exists());
+        unmount(path.to_str().unwrap()).unwrap();
+        assert!(unmount(path.to_str().unwrap()).is_err(), "mounted once");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::container::List;
 
 /// Where version 2 is mounted.
-const MOUNTED: &str = "/sys/fs/cgroup";
+pub(crate) const MOUNTED: &str = "/sys/fs/cgroup";
 
 /// Why a container is not started because of its control group.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 pub mod boot;
+mod bounds;
 pub mod bundles;
 pub mod condition;
 pub mod console;
@@ -56,3 +57,4 @@ pub mod runtime;
 pub mod settings;
 pub mod setup;
 pub mod stream;
+pub mod volumes;

@@ -1,4 +1,4 @@
-//! What a container writes, as lines that are safe to show and to keep. Pure.
+//! What a container writes, as lines that are safe to show and to keep, and how fast it may write them. Pure.
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -11,10 +11,12 @@ pub const MAX_LINE: usize = 1024;
 pub const BURST: u32 = 400;
 /// How long until it may write one more: 50 a second.
 pub const PER_LINE: Duration = Duration::from_millis(20);
+/// Lines that a stream may write once more when its container has ended: what it said last says why.
+pub const LAST: u32 = 4000;
 /// What stands at the end of a line that was cut.
 const CUT: &str = "...";
 
-/// Cuts a stream of bytes into lines and decides which of them are let through.
+/// Cuts a stream of bytes into lines, and takes no more of it than it may write now.
 #[derive(Debug, Clone)]
 pub struct Lines {
     partial: String,
@@ -22,7 +24,6 @@ pub struct Lines {
     cut: bool,
     allowance: u32,
     refilled: Instant,
-    unreported: u64,
     /// Bytes that became part of no line: the rest of a long one, empty lines. They cost as much as a line of them would.
     wasted: usize,
 }
@@ -31,14 +32,18 @@ impl Lines {
     /// A stream that begins now.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { partial: String::new(), cut: false, allowance: BURST, refilled: now, unreported: 0, wasted: 0 }
+        Self { partial: String::new(), cut: false, allowance: BURST, refilled: now, wasted: 0 }
     }
 
-    /// Takes what came; gives the lines that it ended and that are let through.
-    pub fn take(&mut self, bytes: &[u8], now: Instant) -> Vec<String> {
+    /// Takes of what came as much as may be written now; gives the lines that it ended, and how many bytes that was. The rest is for
+    /// later: nothing is dropped.
+    pub fn take(&mut self, bytes: &[u8], now: Instant) -> (Vec<String>, usize) {
         self.refill(now);
         let mut lines = Vec::new();
-        for byte in bytes {
+        for (taken, byte) in bytes.iter().enumerate() {
+            if self.is_exhausted() {
+                return (lines, taken);
+            }
             match byte {
                 b'\n' => lines.extend(self.end()),
                 // Text comes with carriage returns from programs that think of a terminal.
@@ -46,10 +51,15 @@ impl Lines {
                 _ => lines.extend(self.push(*byte)),
             }
         }
-        lines
+        (lines, bytes.len())
     }
 
-    /// Whether more than a line or two would be suppressed now.
+    /// What comes from here on is the last that its container has written.
+    pub fn begin_the_last(&mut self) {
+        self.allowance = self.allowance.max(LAST);
+    }
+
+    /// Whether nothing more is taken now.
     #[must_use]
     pub const fn is_exhausted(&self) -> bool {
         self.allowance == 0
@@ -65,20 +75,8 @@ impl Lines {
             self.waste();
             return None;
         }
-        self.let_through(text)
-    }
-
-    /// A line, if there may be one more.
-    fn let_through(&mut self, text: String) -> Option<String> {
-        let Some(left) = self.allowance.checked_sub(1) else {
-            self.unreported = self.unreported.saturating_add(1);
-            return None;
-        };
-        self.allowance = left;
-        Some(match core::mem::take(&mut self.unreported) {
-            0 => text,
-            suppressed => format!("({suppressed} lines suppressed) {text}"),
-        })
+        self.allowance = self.allowance.saturating_sub(1);
+        Some(text)
     }
 
     /// Gives the line under way when it is too long, and not when it ends: that may never be.
@@ -90,8 +88,8 @@ impl Lines {
         } else if self.partial.len() + len > MAX_LINE - CUT.len() {
             self.cut = true;
             self.waste();
-            let text = core::mem::take(&mut self.partial) + CUT;
-            return self.let_through(text);
+            self.allowance = self.allowance.saturating_sub(1);
+            return Some(core::mem::take(&mut self.partial) + CUT);
         } else if is_plain(byte) {
             self.partial.push(byte.into());
         } else {
@@ -144,15 +142,16 @@ mod tests {
             ("empty lines", b"\n\n", &[]),
             ("no end", b"a", &[]),
         ] {
-            assert_eq!(Lines::new(at(0)).take(text, at(0)), want, "{what}");
+            let (lines, taken) = Lines::new(at(0)).take(text, at(0));
+            assert_eq!((lines, taken), (want.iter().map(|line| (*line).to_owned()).collect(), text.len()), "{what}");
         }
     }
 
     #[test]
     fn a_line_may_come_in_pieces_and_lack_its_end() {
         let mut lines = Lines::new(at(0));
-        assert_eq!(lines.take(b"ab", at(0)), Vec::<String>::new());
-        assert_eq!(lines.take(b"c\nd", at(0)), ["abc"]);
+        assert_eq!(lines.take(b"ab", at(0)).0, Vec::<String>::new());
+        assert_eq!(lines.take(b"c\nd", at(0)).0, ["abc"]);
         assert_eq!(lines.end().as_deref(), Some("d"));
         assert_eq!(lines.end(), None);
     }
@@ -163,7 +162,7 @@ mod tests {
             let mut lines = Lines::new(at(0));
             let mut text = vec![byte; 5 * MAX_LINE];
             text.extend(b"\nnext\n");
-            let out = lines.take(&text, at(0));
+            let (out, _) = lines.take(&text, at(0));
             assert_eq!(out.len(), 2, "{what}");
             assert!(out[0].len() <= MAX_LINE && out[0].len() > MAX_LINE - 8, "{what}: {}", out[0].len());
             assert!(out[0].ends_with(CUT), "{what}");
@@ -174,21 +173,30 @@ mod tests {
     #[test]
     fn a_line_that_never_ends_is_shown_all_the_same() {
         let mut lines = Lines::new(at(0));
-        let shown: Vec<String> = (0..1000).flat_map(|_| lines.take(&[0; MAX_LINE], at(0))).collect();
+        let shown: Vec<String> = (0..1000).flat_map(|_| lines.take(&[0; MAX_LINE], at(0)).0).collect();
         assert_eq!(shown.len(), 1, "{shown:?}");
         assert!(lines.is_exhausted() && shown[0].starts_with("\\x00") && shown[0].ends_with(CUT), "{shown:?}");
         assert_eq!(lines.end(), None, "nothing is left of it");
     }
 
     #[test]
-    fn a_flood_is_suppressed_and_counted() {
+    fn of_a_flood_only_so_much_is_taken_at_a_time_and_nothing_is_lost() {
         let mut lines = Lines::new(at(0));
-        let flood = b"x\n".repeat(1000);
-        assert_eq!(lines.take(&flood, at(0)).len(), 400, "the burst");
+        let flood: Vec<u8> = (0..1000).flat_map(|n| format!("{n}\n").into_bytes()).collect();
+        let (mut all, mut taken) = lines.take(&flood, at(0));
+        assert_eq!(all.len(), 400, "the burst");
         assert!(lines.is_exhausted());
-        let later = lines.take(&flood, at(1000));
-        assert_eq!(later.len(), 50, "a second later");
-        assert_eq!(later[0], "(600 lines suppressed) x");
+        assert_eq!(lines.take(&flood[taken..], at(0)), (Vec::new(), 0), "nothing more at once");
+        for (millis, count) in [(1000, 50), (1001, 0), (2000, 50)] {
+            let (more, bytes) = lines.take(&flood[taken..], at(millis));
+            assert_eq!(more.len(), count, "at {millis} ms");
+            all.extend(more);
+            taken += bytes;
+        }
+        lines.begin_the_last();
+        let (more, _) = lines.take(&flood[taken..], at(2000));
+        all.extend(more);
+        assert_eq!(all, (0..1000).map(|n| n.to_string()).collect::<Vec<_>>());
     }
 
     #[test]
@@ -197,11 +205,15 @@ mod tests {
             let mut lines = Lines::new(at(0));
             let flood = vec![byte; 64 << 10];
             for _ in 0..6 {
-                assert!(lines.take(&flood, at(0)).len() <= 1 && !lines.is_exhausted(), "{what}: too early");
+                assert!(lines.take(&flood, at(0)).0.len() <= 1 && !lines.is_exhausted(), "{what}: too early");
             }
             let _ = lines.take(&flood, at(0));
             assert!(lines.is_exhausted(), "{what}");
-            assert_eq!(lines.take(b"\nnext\n", at(40)).last().map(String::as_str), Some("next"), "{what}: it goes on");
+            assert_eq!(
+                lines.take(b"\nnext\n", at(60)).0.last().map(String::as_str),
+                Some("next"),
+                "{what}: it goes on"
+            );
         }
     }
 }

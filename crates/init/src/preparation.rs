@@ -1,8 +1,12 @@
 //! What must be there before a container is made: the plan of its bundle's `runtime.json`, as LinuxKit has it. Pure.
 
+use std::path::Path;
+
 use rustix::mount::{MountFlags, MountPropagationFlags};
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::run::RUN;
 
 /// `runtime.json`. A field that we do not know is an error: it would be a wish that nobody fulfils.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -67,6 +71,9 @@ pub struct Preparation {
 pub enum Step {
     /// Make a folder and those above it.
     Folder(String),
+    /// The same for one that containers share: where it was missing it gets a small file system of its own, so that who fills it
+    /// takes no room from others.
+    Shared(String),
     /// Mount a file system.
     Mount {
         /// What kind.
@@ -140,7 +147,8 @@ impl Runtime {
             mount.plan(&mut steps)?;
         }
         for path in mkdir.iter().flatten() {
-            steps.push(Step::Folder(whole(path)?));
+            let path = whole(path)?;
+            steps.push(if is_shared(&path) { Step::Shared(path) } else { Step::Folder(path) });
         }
         for path in cgroups.iter().flatten() {
             steps.push(Step::Folder(whole(&format!("/sys/fs/cgroup/{path}"))?));
@@ -161,7 +169,14 @@ impl Mount {
         {
             steps.push(Step::Folder(whole(folder)?));
         }
-        let parsed = Options::parse(&options);
+        let mut parsed = Options::parse(&options);
+        if kind == "tmpfs"
+            && !parsed.data.split(',').any(|word| word.starts_with("size=") || word.starts_with("nr_blocks="))
+        {
+            let comma = if parsed.data.is_empty() { "" } else { "," };
+            parsed.data.push_str(comma);
+            parsed.data.push_str(LAYER_SIZE);
+        }
         steps.push(if has("remount") {
             // Only this place of the file system, and not all of it.
             let place = if has("bind") { MountFlags::BIND } else { MountFlags::empty() };
@@ -216,6 +231,16 @@ impl Options {
         let kept = if times { present.difference(TIMES) } else { present };
         kept.difference(self.cleared) | self.flags
     }
+}
+
+/// What a container may write into its root file system where its configuration says nothing: the kernel's half of the memory
+/// would be all of it for two.
+pub(crate) const LAYER_SIZE: &str = "size=25%";
+
+/// Where our daemons and LinuxKit's have what they share.
+fn is_shared(path: &str) -> bool {
+    let path = Path::new(path);
+    path == Path::new("/run/resolvconf") || path.strip_prefix(RUN).is_ok_and(|below| below != Path::new(""))
 }
 
 /// Of these only one can be: a new one ends the present one.
@@ -310,9 +335,26 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_that_may_be_written_to_has_a_size() {
+        for (what, words, want) in [
+            ("nothing said", &[][..], "size=25%"),
+            ("something else said", &["mode=755"], "mode=755,size=25%"),
+            ("a size", &["size=1g"], "size=1g"),
+            ("as blocks", &["mode=755,nr_blocks=7"], "mode=755,nr_blocks=7"),
+        ] {
+            let mount = serde_json::json!({"mounts": [{"destination": "/t", "type": "tmpfs", "options": words}]});
+            let steps = plan(&mount.to_string()).unwrap().steps;
+            assert!(
+                matches!(steps.last(), Some(Step::Mount { options, .. }) if options.data == want),
+                "{what}: {steps:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_read_only_image_is_bound_and_folders_come_after() {
         let json = r#"{"mounts":[{"source":"/c/rootfs","destination":"/c/rootfs","options":["bind","ro"]}],
-            "mkdir":["/run/x"],"cgroups":["services"],"bindNS":{"cgroup":"","ipc":"","mnt":"","net":"","pid":"","user":"","uts":""},
+            "mkdir":["/run/x","/run/orlop/x","/run/orlop/control/x","/run/resolvconf","/run/orlop","/run/orloper"],"cgroups":["services"],"bindNS":{"cgroup":"","ipc":"","mnt":"","net":"","pid":"","user":"","uts":""},
             "interfaces":[],"namespace":""}"#;
         let want = [
             folder("/c/rootfs"),
@@ -323,6 +365,11 @@ mod tests {
                 options: options(MountFlags::RDONLY, ""),
             },
             folder("/run/x"),
+            Step::Shared("/run/orlop/x".into()),
+            Step::Shared("/run/orlop/control/x".into()),
+            Step::Shared("/run/resolvconf".into()),
+            folder("/run/orlop"),
+            folder("/run/orloper"),
             folder("/sys/fs/cgroup/services"),
         ];
         assert_eq!(plan(json).unwrap().steps, want);

@@ -73,6 +73,7 @@ pub fn run() -> ! {
     wrong.extend(refused.iter().map(ToString::to_string));
     marks.push(mark(&format!("{loaded} modules"), clock::now()));
     wrong.extend(set_up_host());
+    wrong.extend(mount_volumes(Path::new("/containers")));
     let (containers, bundles, complaints) = bundles::read(Path::new("/containers"), settings.deadline);
     wrong.extend(complaints);
     for line in &wrong {
@@ -100,6 +101,19 @@ fn signals() -> Result<SignalFd, String> {
     let opened =
         set.thread_block().and_then(|()| SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC));
     opened.map_err(|errno| format!("cannot listen to signals: {errno}"))
+}
+
+/// Gives what went wrong. A volume without its mounts is an empty folder.
+fn mount_volumes(containers: &Path) -> Vec<String> {
+    let volumes = match bundles::volumes(containers) {
+        Ok(volumes) => volumes,
+        Err(line) => return vec![line],
+    };
+    let mounted = volumes.iter().map(|(name, steps)| {
+        let made = steps.iter().try_for_each(|step| early::prepare(step).map(drop));
+        made.map_err(|error| format!("the volume {name} is not there: {error}"))
+    });
+    mounted.filter_map(Result::err).collect()
 }
 
 fn set_up_host() -> Vec<String> {

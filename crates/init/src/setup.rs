@@ -15,6 +15,8 @@ pub enum Step {
     Link(&'static str, &'static str),
     /// Make a device that is read and written by characters, unless it is there: path, major and minor number, mode.
     Device(&'static str, u32, u32, u32),
+    /// Containers together get less than the machine has.
+    Bounds,
     /// Nothing below `/` itself may be changed from here on.
     ReadOnlyRoot,
     /// What is mounted from here on is also seen in containers that bind a folder above it.
@@ -62,6 +64,9 @@ const MOUNTS: &[Mount] = &[
     needed("/dev/shm", "tmpfs", SAFE, "mode=1777"),
     needed("/dev/mqueue", "mqueue", SAFE, ""),
     needed("/run", "tmpfs", SAFE, "size=10%,mode=755"),
+    // Whoever fills the rest of `/run` keeps neither `boot.json` nor the name servers from being written.
+    needed("/run/orlop", "tmpfs", SAFE, "size=4m,mode=755"),
+    needed("/run/resolvconf", "tmpfs", SAFE, "size=256k,nr_inodes=64,mode=755"),
     needed("/tmp", "tmpfs", SAFE, "size=10%,mode=1777"),
     needed("/var", "tmpfs", SAFE, "size=50%,mode=755"),
     needed("/sys", "sysfs", SAFE, ""),
@@ -108,7 +113,6 @@ const FOLDERS: &[Step] = &[
     Step::Folder("/var/opt", 0o755),
     Step::Folder("/var/spool", 0o755),
     Step::Folder("/var/tmp", 0o1777),
-    Step::Folder("/run/orlop", 0o755),
 ];
 
 /// The kinds of file systems that a machine begins with. None of them keeps anything when it goes off.
@@ -122,7 +126,7 @@ pub fn steps() -> Vec<Step> {
     let mounts = MOUNTS.iter().map(Step::Mount);
     let listed = [DEVICES_NEEDED, LINKS, FOLDERS].into_iter().flatten().copied();
     // Folders for mounts are made before the root cannot be changed any more.
-    mounts.chain(listed).chain([Step::ReadOnlyRoot, Step::ShareRoot, Step::Unbindable(PRIVATE)]).collect()
+    mounts.chain(listed).chain([Step::Bounds, Step::ReadOnlyRoot, Step::ShareRoot, Step::Unbindable(PRIVATE)]).collect()
 }
 
 #[cfg(test)]
@@ -142,7 +146,7 @@ mod tests {
         match step {
             Step::Mount(mount) => Some(mount.target),
             Step::Folder(path, _) | Step::Link(path, _) | Step::Device(path, ..) => Some(path),
-            Step::ReadOnlyRoot | Step::ShareRoot | Step::Unbindable(_) => None,
+            Step::Bounds | Step::ReadOnlyRoot | Step::ShareRoot | Step::Unbindable(_) => None,
         }
     }
 
@@ -183,6 +187,6 @@ mod tests {
         let steps = steps();
         // Sharing takes "unbindable" away again.
         assert!(steps.ends_with(&[Step::ReadOnlyRoot, Step::ShareRoot, Step::Unbindable(PRIVATE)]));
-        assert_eq!(steps.iter().filter(|step| place(**step).is_none()).count(), 3);
+        assert_eq!(steps.iter().filter(|step| place(**step).is_none()).count(), 4);
     }
 }

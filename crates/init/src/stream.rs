@@ -27,6 +27,8 @@ pub struct Stream {
     /// `None` when it has ended.
     pipe: Option<OwnedFd>,
     lines: Lines,
+    /// What was read, and may not be written yet.
+    unread: Vec<u8>,
     paused_until: Instant,
     log: Option<Log>,
     last: VecDeque<String>,
@@ -40,8 +42,8 @@ impl Stream {
     pub fn new(log: Log, now: Instant) -> io::Result<(Self, OwnedFd)> {
         let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&read, true)?;
-        let stream =
-            Self { pipe: Some(read), lines: Lines::new(now), paused_until: now, log: Some(log), last: VecDeque::new() };
+        let (lines, last) = (Lines::new(now), VecDeque::new());
+        let stream = Self { pipe: Some(read), lines, unread: Vec::new(), paused_until: now, log: Some(log), last };
         Ok((stream, write))
     }
 
@@ -72,26 +74,52 @@ impl Stream {
     /// Takes what is left of a container that has ended, and closes pipe and log.
     pub fn finish(&mut self, chunk: &mut [u8], now: Instant) -> Vec<String> {
         let mut lines = Vec::new();
+        self.lines.begin_the_last();
         // Somebody may still hold the other end, and write faster than we read.
         let mut left = MAX_LEFT;
-        while left > 0 {
+        while left > 0 && !self.lines.is_exhausted() {
             let (more, len) = self.take(chunk, now);
             lines.extend(more);
             left = if len == 0 { 0 } else { left.saturating_sub(len) };
         }
+        lines.extend(self.left_out(chunk, now));
         lines.extend(self.close(now));
         self.log = None;
         lines
     }
 
-    /// One look into the pipe: the lines, and of how many bytes.
+    /// How many lines are left that are too many, as a line.
+    fn left_out(&mut self, chunk: &mut [u8], now: Instant) -> Option<String> {
+        let mut count = line_ends(&core::mem::take(&mut self.unread));
+        let mut left = MAX_LEFT;
+        while let Some(len) = self.pipe.as_ref().and_then(|pipe| rustix::io::read(pipe, &mut *chunk).ok())
+            && len > 0
+            && left > 0
+        {
+            count += line_ends(chunk.get(..len).unwrap_or_default());
+            left = left.saturating_sub(len);
+        }
+        let line = (count > 0).then(|| format!("({count} lines more)"))?;
+        self.keep(std::slice::from_ref(&line), now);
+        Some(line)
+    }
+
+    /// One look at what was read before, or into the pipe: the lines, and how many bytes were looked at.
     fn take(&mut self, chunk: &mut [u8], now: Instant) -> (Vec<String>, usize) {
+        if !self.unread.is_empty() {
+            let (lines, taken) = self.lines.take(&self.unread, now);
+            self.unread.drain(..taken);
+            self.keep(&lines, now);
+            return (lines, taken);
+        }
         let Some(pipe) = &self.pipe else { return (Vec::new(), 0) };
         match rustix::io::read(pipe, &mut *chunk) {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => (Vec::new(), 0),
             Ok(0) | Err(_) => (self.close(now), 0),
             Ok(len) => {
-                let lines = self.lines.take(chunk.get(..len).unwrap_or_default(), now);
+                let read = chunk.get(..len).unwrap_or_default();
+                let (lines, taken) = self.lines.take(read, now);
+                self.unread.extend(read.iter().skip(taken));
                 self.keep(&lines, now);
                 (lines, len)
             }
@@ -123,6 +151,10 @@ impl Stream {
             self.last.push_back(line.clone());
         }
     }
+}
+
+fn line_ends(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -183,6 +215,21 @@ mod tests {
     }
 
     #[test]
+    fn all_that_a_container_wrote_before_it_ended_is_there_or_counted() {
+        for (what, written, shown, last) in
+            [("in one write", 1500, 1500, "1499"), ("more than anybody reads", 9000, 4001, "(5000 lines more)")]
+        {
+            let folder = Folder::new("init-stream-ended");
+            let (mut stream, pipe) = Stream::new(Logs::start().log(&folder.0.join("a.log")), NOW).unwrap();
+            let text: String = (0..written).map(|n| format!("{n}\n")).collect();
+            assert_eq!(rustix::io::write(&pipe, text.as_bytes()).unwrap(), text.len());
+            drop(pipe);
+            let lines = stream.finish(&mut [0; CHUNK], NOW);
+            assert_eq!((lines.len(), lines.last().map(String::as_str)), (shown, Some(last)), "{what}");
+        }
+    }
+
+    #[test]
     fn a_flood_makes_its_own_container_wait() {
         let folder = Folder::new("init-stream-flood");
         let (mut stream, pipe) = Stream::new(Logs::start().log(&folder.0.join("a.log")), NOW).unwrap();
@@ -195,7 +242,10 @@ mod tests {
         let then = stream.resumes(NOW).unwrap();
         assert_eq!(then, NOW.after(PAUSE));
         assert!(stream.waits_for(then).is_some());
-        assert_eq!(stream.read(&mut chunk, then), ["(600 lines suppressed) later"]);
-        assert_eq!(stream.resumes(then), None);
+        assert_eq!(stream.read(&mut chunk, then), ["x"; 5], "fifty a second");
+        let much_later = NOW.after(Duration::from_secs(60));
+        let lines: Vec<String> = (0..100).flat_map(|n| stream.read(&mut chunk, much_later.after(PAUSE * n))).collect();
+        assert_eq!((lines.len(), lines.last().map(String::as_str)), (596, Some("later")), "and nothing is lost");
+        assert_eq!(stream.resumes(much_later.after(PAUSE * 100)), None);
     }
 }

@@ -47,6 +47,7 @@ pub mod roster;
 mod rungs;
 pub mod seccomp;
 pub mod signals;
+pub mod steady;
 pub mod supervisor;
 pub mod suspend;
 #[doc(hidden)]

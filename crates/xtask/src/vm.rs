@@ -291,22 +291,29 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 /// What this line of init's says of a service that has ended, other than well and for good.
 fn ended(line: &str) -> Option<&str> {
-    let said = line.split_once("] orlop-init: service ")?.1;
+    let said = of_init(line)?.strip_prefix("service ")?;
     (!said.ends_with(" runs") && !said.ends_with(" ended with 0")).then_some(said)
 }
 
 /// Whether this line of init's is the one that says of the last missing service that it runs: they come in any order, and one
 /// that has ended since is missing again.
 fn is_last(missing: &mut Vec<String>, line: &str) -> bool {
-    let said = line.split_once("] orlop-init: service ").and_then(|(_, rest)| rest.strip_suffix(" runs"));
+    let said = of_init(line).and_then(|said| said.strip_prefix("service ")?.strip_suffix(" runs"));
     missing.retain(|name| Some(name.as_str()) != said);
     missing.extend(ended(line).and_then(|said| said.split(' ').next()).map(str::to_owned));
     missing.is_empty()
 }
 
+/// What init says in this line, if it is one of its own: those of containers have their names there, whatever they go on to say.
+fn of_init(line: &str) -> Option<&str> {
+    let (time, said) = line.strip_prefix('[')?.split_once("] ")?;
+    let is_time = time.trim_start().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    said.strip_prefix("orlop-init: ").filter(|_| is_time)
+}
+
 /// `… onboot is done at 7.325 s: 2 of 2 containers ended with 0`
 fn account(line: &str) -> Option<(u32, u32)> {
-    let (_, rest) = line.split_once("orlop-init: onboot is done at ")?;
+    let rest = of_init(line)?.strip_prefix("onboot is done at ")?;
     let (_, counts) = rest.split_once(" s: ")?;
     let (good, rest) = counts.split_once(" of ")?;
     let (all, _) = rest.split_once(' ')?;
@@ -324,6 +331,12 @@ mod tests {
             ("one of two", "[ 7.3] orlop-init: onboot is done at 7.3 s: 1 of 2 containers ended with 0", Some((1, 2))),
             ("another line", "[    6.274] orlop-init: onboot 000-sysctl ended with 0", None),
             ("a container's", "[    6.274] probe: onboot is done at 1 s: 2 of 2 containers ended with 0", None),
+            (
+                "a container's, in init's words",
+                "[ 6.2] 000-a: [ 6.2] orlop-init: onboot is done at 1 s: 2 of 2 containers ended with 0",
+                None,
+            ),
+            ("a program's on the console", "x orlop-init: onboot is done at 1 s: 2 of 2 containers ended with 0", None),
         ] {
             assert_eq!(account(line), want, "{what}");
         }
@@ -349,6 +362,7 @@ mod tests {
             ("[ 7.4] orlop-init: service a ended with 3; again in 250 ms", Some("a ended with 3; again in 250 ms")),
             ("[ 7.4] orlop-init: service a could not be started: no", Some("a could not be started: no")),
             ("[ 7.4] orlop-init: service a runs", None),
+            ("[ 7.4] b: [ 7.4] orlop-init: service a ended with 3", None),
             ("[ 7.4] orlop-init: service a ended with 0", None),
             ("[ 7.4] a: service a ended with 3", None),
             ("[ 7.4] orlop-init: onboot 000-a ended with 3", None),

@@ -2,7 +2,7 @@
 //!
 //! As `/init only 6,21 PROGRAM …` it is started by itself: it gives up all capabilities but these, and becomes the program.
 //! As `containers RUNTIME BUNDLE TIMES` it measures what a container runtime takes by itself.
-//! As `steps SCRIPT RECORD` it is in a container of a machine that another first process looks after; with `poweroff` at the
+//! As `bomb FILE` it makes processes without end. As `steps SCRIPT RECORD` it is in a container of a machine that another first process looks after; with `poweroff` at the
 //! end it then tells that one to end the machine.
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 use std::{env, io};
 
-use orlop_test_vm::{CONTAINERS, ONLY, POWEROFF, Report, SCRIPT, STEPS, perform};
+use orlop_test_vm::{BOMB, CONTAINERS, ONLY, POWEROFF, Report, SCRIPT, STEPS, bomb, perform};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [ONLY, capabilities, program, arguments @ ..] => only(capabilities, program, arguments),
         [CONTAINERS, runtime, bundle, times] => containers(runtime, bundle, times),
+        [BOMB, told] => bomb(told),
         [STEPS, script, record] => steps(script, record),
         [STEPS, script, record, POWEROFF] => {
             steps(script, record).and_then(|()| Ok(kill_process(Pid::INIT, Signal::TERM)?))

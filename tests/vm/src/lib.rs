@@ -65,4 +65,4 @@ pub use network::Network;
 pub use probe::Probe;
 #[cfg(feature = "host")]
 pub use qmp::Qmp;
-pub use script::{CONTAINERS, ONLY, POWEROFF, RIGHT, Record, Report, SCRIPT, STEPS, Step, perform};
+pub use script::{BOMB, CONTAINERS, FULL, ONLY, POWEROFF, RIGHT, Record, Report, SCRIPT, STEPS, Step, bomb, perform};

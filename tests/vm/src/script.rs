@@ -13,8 +13,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 mod announce;
 mod clock;
+mod exhaust;
 
 pub use clock::RIGHT;
+pub use exhaust::{BOMB, FULL, bomb};
 
 /// Where the script lies in a machine.
 pub const SCRIPT: &str = "/script";
@@ -58,6 +60,14 @@ pub enum Step {
     Write(String, String),
     /// Make an empty file where there is none.
     Create(String),
+    /// Make a symbolic link, in the place of what is there: where, and to what.
+    Link(String, String),
+    /// Write to a file until there is no room.
+    Fill(String),
+    /// Take memory without end.
+    Hoard,
+    /// Make processes without end, and this file when there can be no more.
+    Bomb(String),
     /// Read a file as soon as it contains this, or after so many seconds.
     Wait(String, String, u32),
     /// Run a program again and again until a file contains this, or for so many seconds; what the file then has is told.
@@ -162,6 +172,10 @@ impl Step {
             Self::Read(path) => vec!["read".to_owned(), path.clone()],
             Self::Write(path, text) => vec!["write".to_owned(), path.clone(), text.clone()],
             Self::Create(path) => vec!["create".to_owned(), path.clone()],
+            Self::Link(path, to) => vec!["link".to_owned(), path.clone(), to.clone()],
+            Self::Fill(path) => vec!["fill".to_owned(), path.clone()],
+            Self::Hoard => vec!["hoard".to_owned()],
+            Self::Bomb(told) => vec![BOMB.to_owned(), told.clone()],
             Self::Wait(path, text, seconds) => vec!["wait".to_owned(), path.clone(), text.clone(), seconds.to_string()],
             Self::Until(path, text, seconds, words) => {
                 vec!["until".to_owned(), path.clone(), text.clone(), seconds.to_string(), words.join("\t")]
@@ -194,6 +208,10 @@ pub fn perform(line: &str, record: &mut impl Write) -> io::Result<()> {
         ("run", [program, arguments @ ..]) => run(program, arguments),
         ("read", [path]) => fs::read(path).map(|bytes| Report::of_file(&bytes)),
         ("create", [path]) => fs::File::create_new(path).map(|_| Report::of_file(b"")),
+        ("link", [path, to]) => link(path, to),
+        ("fill", [path]) => exhaust::fill(path),
+        ("hoard", []) => exhaust::hoard(),
+        (BOMB, [told]) => bomb(told),
         ("wait", [path, text, seconds]) => wait(path, text, seconds, || Ok(())),
         ("until", [path, text, seconds, program, arguments @ ..]) => {
             wait(path, text, seconds, || run(program, arguments).map(drop))
@@ -220,6 +238,14 @@ fn run(program: &str, arguments: &[&str]) -> io::Result<Report> {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+fn link(path: &str, to: &str) -> io::Result<Report> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    std::os::unix::fs::symlink(to, path).map(|()| Report::of_file(b""))
 }
 
 /// Says what is in the file in the end, and with `ETIMEDOUT` if it is not what was waited for.
@@ -366,12 +392,25 @@ mod tests {
             ("what is read", Step::read(path), report(0, "x = 1\n", "")),
             ("what is not there", Step::read("/no/such"), report(2, "", "No such file or directory (os error 2)\n")),
             ("what is made twice", Step::create(path), report(17, "", "File exists (os error 17)\n")),
+            (
+                "a link to it, and one in its place",
+                Step::Link(format!("{path}-link"), path.to_owned()),
+                report(0, "", ""),
+            ),
+            ("the same again", Step::Link(format!("{path}-link"), path.to_owned()), report(0, "", "")),
+            ("through it", Step::read(&format!("{path}-link")), report(0, "x = 1\n", "")),
+            (
+                "what has no room",
+                Step::Fill("/dev/full".to_owned()),
+                report(28, "", "No space left on device (os error 28)\n"),
+            ),
             ("what is waited for", Step::wait(path, "= 1", 1), report(0, "x = 1\n", "")),
             ("what does not come", Step::wait(path, "= 2", 0), report(110, "x = 1\n", "")),
             ("a signal to nobody", Step::signal("no such process", 9), report(3, "", "")),
         ] {
             assert_eq!(performed(&step), want, "{what}");
         }
+        fs::remove_file(format!("{path}-link")).unwrap();
         fs::remove_file(file).unwrap();
     }
 

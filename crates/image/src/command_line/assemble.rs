@@ -1,5 +1,6 @@
 //! `orlop-image assemble`.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -46,6 +47,10 @@ pub(super) struct Assemble {
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
+    /// Write nothing where there is a warning
+    #[arg(long)]
+    strict: bool,
+
     /// Say nothing while working, but for warnings
     #[arg(long, short)]
     quiet: bool,
@@ -53,9 +58,12 @@ pub(super) struct Assemble {
 
 impl Assemble {
     pub(super) fn run(self) -> Result<String, Fatal> {
-        let Self { specs, format, pack, out, name, platform, image, images, quiet } = self;
+        let Self { specs, format, pack, out, name, platform, image, images, strict, quiet } = self;
+        let warnings = Cell::new(0_usize);
         let mut say = |told: Told| {
-            if !quiet || matches!(told, Told::Warning(_)) {
+            let is_warning = matches!(told, Told::Warning(_));
+            warnings.set(warnings.get() + usize::from(is_warning));
+            if !quiet || is_warning {
                 eprintln!("{told}");
             }
         };
@@ -73,6 +81,13 @@ impl Assemble {
             store.add(path)?;
         }
         let machine = machine::assemble(&spec, &mut store, platform.unwrap_or(Platform::HOST), &mut say)?;
+        if strict && warnings.get() > 0 {
+            return Err(Fatal::new(
+                Exit::Config,
+                format!("{} warnings, and --strict takes them for errors", warnings.get()),
+            )
+            .help("mend what the lines above name, or assemble without --strict"));
+        }
         let out = match out {
             Some(out) => out,
             None => Workspace::find()?.target().join("machines"),
@@ -100,7 +115,8 @@ const AFTER_HELP: &str = "\
 Images are found by the digest in the spec, or by name where it has none, in folders and archives on this machine; nothing
 is ever fetched. Every blob that is read is compared with its digest. The same specs and images give the same bytes.
 
-The keys are those of LinuxKit's YAML. Not supported, and refused by name: volumes, @pkg: references.
+The keys are those of LinuxKit's YAML. Not supported, and refused by name: volumes with format: oci, @pkg: references.
+A value of another kind than LinuxKit's tool takes is a warning; --strict makes every warning an error.
 
   orlop-image assemble base.yml packaging/specs/dhcp.yml --name machine
   qemu-system-x86_64 -kernel target/machines/machine-kernel -initrd target/machines/machine-initrd.img \\

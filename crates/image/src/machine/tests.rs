@@ -60,6 +60,32 @@ fn containers_lie_in_order_with_their_labels_settings() {
 }
 
 #[test]
+fn a_volume_lies_in_its_folder_and_is_bound_from_there() {
+    let sample = Sample::new("volumes", "orlop.example/a:1", "{}");
+    let text_of = "volumes: [{name: blank}, {name: full, image: 'orlop.example/a:1', readonly: true}]\n\
+        services: [{name: c, image: 'orlop.example/a:1', binds: ['blank:/b', 'full:/f:ro']}]\n";
+    let machine = assembled(&sample, text_of).0.unwrap();
+    for path in ["blank/lower", "blank/tmp", "blank/merged", "full/tmp", "full/merged"] {
+        assert_eq!(text(&machine, &format!("containers/volumes/{path}")), "/", "{path}");
+    }
+    assert_eq!(text(&machine, "containers/volumes/full/lower/bin/arch"), "amd64");
+    assert_eq!(machine.files.at("containers/volumes/blank/lower/bin"), None);
+    let config = text(&machine, "containers/services/c/config.json");
+    for source in ["/containers/volumes/blank/merged", "/containers/volumes/full/merged"] {
+        assert!(config.contains(&format!("\"source\": \"{source}\"")), "{config}");
+    }
+    let locations: Vec<_> = machine.parts.iter().map(|part| part.location.as_str()).collect();
+    assert_eq!(locations, ["volume[0]", "volume[1]", "services[0]"]);
+    for (what, binds, want) in [
+        ("a volume that there is not", "['none:/b']", "neither a path from the root nor a volume"),
+        ("to write to what is read-only", "['full:/f']", "the volume full is readonly"),
+    ] {
+        let error = assembled(&sample, &text_of.replace("['blank:/b', 'full:/f:ro']", binds)).0.unwrap_err();
+        assert!(error.contains(want) && error.contains("services[0] (c)"), "{what}: {error}");
+    }
+}
+
+#[test]
 fn interfaces_are_refused_with_an_init_that_cannot_move_them() {
     let runtime: Runtime = serde_json::from_str(r#"{"interfaces":[{"name":"wg0","add":"wireguard"}]}"#).unwrap();
     let mut files = Filesystem::default();
@@ -135,7 +161,7 @@ fn a_user_namespace_is_warned_of_where_the_runtime_makes_none() {
             say: &mut say,
         };
         let spec = spec(&format!("services: [{{name: x, image: 'orlop.example/a:1', userns: {userns}}}]"));
-        assembly.container(Section::Services, 0, &spec.services[0], &Ids::new()).unwrap();
+        assembly.container(Section::Services, 0, &spec.services[0], &[], &Ids::new()).unwrap();
         let warned = said.iter().filter(|line| line.starts_with("warning: services[0] (x) asks for a user namespace"));
         assert_eq!(warned.count(), want, "{what}: {said:?}");
     }

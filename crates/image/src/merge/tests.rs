@@ -89,12 +89,40 @@ fn a_label_is_read_as_strictly_as_a_spec() {
     assert_eq!(with(r#"{"pid":"host"}"#).unwrap().pid.as_deref(), Some("host"));
     for (what, text, want) in [
         ("a list", "[]", "not understood"),
+        ("a word", "host", "not understood"),
+        ("no YAML", "{", "not understood"),
+        ("two documents", "pid: host\n---\n", "not understood"),
         ("an unknown key", r#"{"capabilties":[]}"#, "capabilties"),
         ("a name", r#"{"name":"x"}"#, "the key name"),
         ("an image", r#"{"image":"x"}"#, "the key image"),
     ] {
         let error = with(text).unwrap_err().to_string();
         assert!(error.contains(want), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_label_is_yaml_as_linuxkits_tool_takes_it() {
+    let with = |text: &str| {
+        let labels = HashMap::from([(label::KEY.to_owned(), text.to_owned())]);
+        serde_json::to_value(label(&ConfigBuilder::default().labels(labels).build().unwrap()).unwrap()).unwrap()
+    };
+    for (what, text, key, want) in [
+        ("blocks", "capabilities:\n - CAP_CHOWN\n", "/capabilities", r#"["CAP_CHOWN"]"#),
+        ("flow without quotes", "{capabilities: [CAP_CHOWN], net: host}", "/capabilities", r#"["CAP_CHOWN"]"#),
+        ("a number where there should be a text", r#"{"env":[5]}"#, "/env", r#"["5"]"#),
+        (
+            "the size of a page as a number",
+            r#"{"resources":{"hugepageLimits":[{"pageSize":2097152,"limit":9}]}}"#,
+            "/resources/hugepageLimits/0/pageSize",
+            r#""2097152""#,
+        ),
+        ("octal", "uid: 010", "/uid", "8"),
+        ("tabs of a JSON that was indented by them", "{\n\t\"uid\": 3\n}", "/uid", "3"),
+        ("what begins with a zero and is a name", "uid: '010'", "/uid", r#""010""#),
+    ] {
+        let want: serde_json::Value = serde_json::from_str(want).unwrap();
+        assert_eq!(with(text).pointer(key), Some(&want), "{what}");
     }
 }
 

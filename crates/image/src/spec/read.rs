@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use super::{BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, expanded};
+use super::{
+    BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, Volume, expanded, kinds, volumes,
+};
 use crate::bounded;
 use crate::reference::Reference;
 
@@ -49,53 +51,77 @@ fn text(path: &Path) -> Result<String, Fatal> {
 /// # Errors
 /// What is wrong with it.
 pub fn append(spec: &mut Spec, text: &str) -> Result<(), BadSpec> {
-    let document: Document =
-        serde_saphyr::from_str(text).map_err(|error| BadSpec::Syntax(plain(&error.to_string())))?;
+    let mut part = part(yaml(text).map_err(BadSpec::Syntax)?)?;
+    // As it is typed: `yes` is a word.
+    let typed = parsed(text, serde_saphyr::options! { legacy_octal_numbers: true, strict_booleans: true });
+    let typed: serde_json::Value = typed.map_err(BadSpec::Syntax)?;
+    let understood = serde_json::to_value(&part).map_err(|error| BadSpec::Syntax(error.to_string()))?;
+    part.warnings.extend(kinds::differences(&typed, &understood));
+    join(spec, part)
+}
+
+/// What one document says.
+fn part(document: Document) -> Result<Spec, BadSpec> {
     let Document { kernel, init, onboot, onshutdown, services, files, volumes, trust } = document;
-    if volumes.is_some_and(|volumes| !volumes.is_empty()) {
-        let instead = "bind a folder that runtime.mkdir makes, or put the files into an image";
-        return Err(BadSpec::Unsupported { key: "volumes", instead });
-    }
+    let mut part = Spec::default();
     if trust.is_some() {
         let words = "trust does nothing: no tool has checked it since 2021; what pins images is orlop-image lock";
-        spec.ignored.push(words.to_owned());
+        part.warnings.push(words.to_owned());
     }
     if let Some(KernelKeys { image, cmdline, binary, tar, ucode }) = kernel {
-        let image = image.filter(|name| !name.is_empty()).map(|name| reference("kernel.image", &name)).transpose()?;
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let old = std::mem::take(&mut spec.kernel);
-        spec.kernel = Kernel {
-            image: image.or(old.image),
-            cmdline: said(cmdline).or(old.cmdline),
-            binary: said(binary).or(old.binary),
-            // An empty name is a statement: no archive.
-            tar: tar.or(old.tar),
-            ucode: said(ucode).or(old.ucode),
-        };
+        let image = said(image).map(|name| reference("kernel.image", &name)).transpose()?;
+        // An empty name of the archive is a statement: there is none.
+        part.kernel = Kernel { image, cmdline: said(cmdline), binary: said(binary), tar, ucode: said(ucode) };
     }
     for (index, name) in init.into_iter().flatten().enumerate() {
-        spec.init.push(reference(&format!("init[{index}]"), &name)?);
+        part.init.push(reference(&format!("init[{index}]"), &name)?);
+    }
+    for (index, typed) in volumes.into_iter().flatten().enumerate() {
+        part.volumes.push(volume(&format!("volumes[{index}]"), typed)?);
     }
     for (section, list) in [(Section::Onboot, onboot), (Section::Onshutdown, onshutdown), (Section::Services, services)]
     {
-        let into = match section {
-            Section::Onboot => &mut spec.onboot,
-            Section::Onshutdown => &mut spec.onshutdown,
-            Section::Services => &mut spec.services,
-        };
         for (index, settings) in list.into_iter().flatten().enumerate() {
-            into.push(container(&format!("{section}[{index}]"), settings)?);
+            part.list(section).push(container(&format!("{section}[{index}]"), settings)?);
         }
+    }
+    part.files.extend(files.into_iter().flatten());
+    Ok(part)
+}
+
+/// Appends what one file says: its kernel's fields override, its lists follow.
+fn join(spec: &mut Spec, part: Spec) -> Result<(), BadSpec> {
+    let Spec { kernel, init, volumes, onboot, onshutdown, services, files, warnings } = part;
+    let old = std::mem::take(&mut spec.kernel);
+    spec.kernel = Kernel {
+        image: kernel.image.or(old.image),
+        cmdline: kernel.cmdline.or(old.cmdline),
+        binary: kernel.binary.or(old.binary),
+        tar: kernel.tar.or(old.tar),
+        ucode: kernel.ucode.or(old.ucode),
+    };
+    spec.init.extend(init);
+    spec.volumes.extend(volumes);
+    spec.files.extend(files);
+    spec.warnings.extend(warnings);
+    for (section, list) in [(Section::Onboot, onboot), (Section::Onshutdown, onshutdown), (Section::Services, services)]
+    {
+        let into = spec.list(section);
+        into.extend(list);
         if into.len() > MAX_CONTAINERS {
             return Err(BadSpec::TooMany(section));
         }
     }
-    let mut names = BTreeSet::new();
-    if let Some(twice) = spec.services.iter().find(|service| !names.insert(service.name.as_str())) {
-        return Err(BadSpec::Twice(twice.name.clone()));
+    if let Some(name) = twice(spec.services.iter().map(|service| service.name.as_str())) {
+        return Err(BadSpec::Twice(name));
     }
-    spec.files.extend(files.into_iter().flatten());
-    Ok(())
+    twice(spec.volumes.iter().map(|volume| volume.name.as_str())).map_or(Ok(()), |name| Err(BadSpec::TwoVolumes(name)))
+}
+
+fn twice<'n>(mut names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(*name)).map(str::to_owned)
 }
 
 fn container(at: &str, mut settings: Settings) -> Result<Container, BadSpec> {
@@ -109,6 +135,25 @@ fn container(at: &str, mut settings: Settings) -> Result<Container, BadSpec> {
     Ok(Container { name, image: reference(&format!("{at}.image"), &image)?, settings })
 }
 
+fn volume(at: &str, typed: volumes::Typed) -> Result<Volume, BadSpec> {
+    let volumes::Typed { name, image, readonly, format, platforms } = typed;
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(letter) {
+        return Err(BadSpec::VolumeName { at: at.to_owned(), name });
+    }
+    let image = image.filter(|image| !image.is_empty());
+    let image = image.map(|image| reference(&format!("{at}.image"), &image)).transpose()?;
+    // An empty one has no format.
+    if image.is_some() && !matches!(format.as_deref(), None | Some("" | "filesystem")) {
+        let instead = "its files can be there, by format: filesystem";
+        return Err(BadSpec::Unsupported { key: "volumes with a format", instead });
+    }
+    if platforms.is_some_and(|platforms| !platforms.is_empty()) {
+        return Err(BadSpec::Unsupported { key: "volumes with platforms", instead: "they belong to format: oci" });
+    }
+    Ok(Volume { name, image, readonly })
+}
+
 fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {
     if text.starts_with(TEMPLATE) {
         return Err(BadSpec::Template(format!("{at}: {text}")));
@@ -116,6 +161,18 @@ fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {
     Reference::parse(text)
         .map(|reference| expanded(&reference))
         .map_err(|why| BadSpec::Reference { at: at.to_owned(), why })
+}
+
+/// YAML as LinuxKit's tool reads it: `010` is eight.
+///
+/// # Errors
+/// What is wrong with it, in one line.
+pub(crate) fn yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    parsed(text, serde_saphyr::options! { legacy_octal_numbers: true })
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(text: &str, options: serde_saphyr::Options) -> Result<T, String> {
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| plain(&error.to_string()))
 }
 
 /// The parser's message in one line: what follows shows the place as a picture, and what it advises is for those who call it.

@@ -55,7 +55,18 @@ fn what_is_no_spec_or_not_supported_is_refused_by_name() {
         ("a value of another kind", "services: [{name: a, image: a, readonly: 3}]", "invalid boolean"),
         ("an owner that is none", "services: [{name: a, image: a, uid: -1}]", "a number or the name of a container"),
         ("microcode that is no name", "kernel: {image: a, ucode: [x]}", "expected string scalar"),
-        ("volumes", "volumes: [{name: a, format: oci}]", "volumes is a key of LinuxKit's"),
+        (
+            "an image as such",
+            "volumes: [{name: a, image: a, format: oci}]",
+            "volumes with a format is a key of LinuxKit's",
+        ),
+        ("platforms", "volumes: [{name: a, image: a, platforms: [linux/amd64]}]", "volumes with platforms is a key"),
+        ("a volume without a name", "volumes: [{image: a}]", "volumes[0]: \"\" cannot be a volume's name"),
+        ("a volume that climbs", "volumes: [{name: ..}]", "cannot be a volume's name"),
+        ("capitals", "volumes: [{name: Data}]", "cannot be a volume's name"),
+        ("two of a name", "volumes: [{name: a}, {name: a, readonly: true}]", "two volumes are called a"),
+        ("a volume of no image", "volumes: [{name: a, image: 'a b'}]", "volumes[0].image: a b names no image"),
+        ("an unknown key of a volume", "volumes: [{name: a, read: true}]", "read"),
         ("a template", "init: [\"@pkg:./pkg/init\"]", "init[0]: @pkg:./pkg/init stands for"),
         ("a template of a service", "services: [{name: a, image: \"@pkg:x\"}]", "services[0].image: @pkg:x stands for"),
         ("no image's name", "init: [\"a b\"]", "init[0]: a b names no image"),
@@ -94,6 +105,56 @@ fn a_spec_that_does_not_end_is_refused() {
 }
 
 #[test]
+fn a_number_that_begins_with_a_zero_is_octal_as_for_linuxkits_tool() {
+    let uid = |text: &str| spec(&[&format!("services: [{{name: a, image: a, uid: {text}}}]")]).unwrap();
+    for (text, want) in [("010", 8), ("0o10", 8), ("10", 10), ("0", 0), ("0x10", 16)] {
+        assert_eq!(uid(text).services[0].settings.uid, Some(Id::Number(want)), "{text}");
+    }
+    assert_eq!(uid("'010'").services[0].settings.uid, Some(Id::Name("010".to_owned())));
+}
+
+#[test]
+fn volumes_of_all_files_are_there_in_order() {
+    let one = "volumes: [{name: blank, format: oci}, {name: full-1, image: a, format: filesystem, readonly: true}]";
+    let spec = spec(&[one, "volumes: [{name: more, image: ''}]"]).unwrap();
+    let volume = |name: &str, image: Option<&str>, readonly| Volume {
+        name: name.to_owned(),
+        image: image.map(|image| Reference::parse(image).unwrap()),
+        readonly,
+    };
+    let image = Some("docker.io/library/a:latest");
+    assert_eq!(
+        spec.volumes,
+        [volume("blank", None, false), volume("full-1", image, true), volume("more", None, false)]
+    );
+}
+
+#[test]
+fn what_linuxkits_tool_would_not_take_is_taken_and_said() {
+    let service = |rest: &str| format!("services: [{{name: a, image: a, {rest}}}]");
+    for (what, text, want) in [
+        ("a mode without quotes", "files: [{path: a, contents: b, mode: 0644}]", Some("files[0].mode is a number")),
+        ("contents without quotes", "files: [{path: a, contents: 5}]", Some("files[0].contents is a number")),
+        ("yes", &service("readonly: yes"), Some("services[0].readonly is a text")),
+        ("a setting without quotes", &service("sysctl: {a.b: 0}"), Some("services[0].sysctl.a.b is a number")),
+        ("a variable that is a number", &service("env: [A=b, 5]"), Some("services[0].env[1] is a number")),
+        ("a command line that is a number", "kernel: {image: a, cmdline: 5}", Some("kernel.cmdline is a number")),
+        ("a list that is not there", "onboot:", Some("onboot is empty")),
+        ("an empty file", "", Some("the spec is empty")),
+        ("only a comment", "# nothing\n", Some("the spec is empty")),
+        ("as it should be", &service("readonly: true, env: ['5'], sysctl: {a.b: '0'}, uid: 7, gid: a"), None),
+        ("an empty list", "onboot: []", None),
+        ("every key", include_str!("every-key.yml"), None),
+    ] {
+        let warnings = spec(&[text]).unwrap().warnings;
+        assert_eq!(warnings.len(), usize::from(want.is_some()), "{what}: {warnings:?}");
+        assert!(want.is_none_or(|want| warnings[0].starts_with(want)), "{what}: {warnings:?}");
+    }
+    let two = spec(&["onboot: [{name: a, image: a}]", "onboot: [{name: b, image: a, env: [5]}]"]).unwrap();
+    assert!(two.warnings[0].starts_with("onboot[0].env[0] is a number"), "as its file has it: {:?}", two.warnings);
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line() {
     let error = spec(&["kernel:\n  image: a\n  cmdlien: quiet\n"]).unwrap_err().to_string();
     assert!(error.contains("cmdlien") && error.contains('3'), "{error}");
@@ -107,7 +168,8 @@ fn two_services_of_one_name_in_two_files_are_refused() {
 
 #[test]
 fn sections_without_a_value_are_empty() {
-    assert_eq!(spec(&["kernel:\ninit:\nonboot:\nservices:\nfiles:\nvolumes:\n"]).unwrap(), Spec::default());
+    let spec = spec(&["kernel:\ninit:\nonboot:\nservices:\nfiles:\nvolumes:\n"]).unwrap();
+    assert_eq!(Spec { warnings: Vec::new(), ..spec }, Spec::default());
 }
 
 #[test]
@@ -150,9 +212,9 @@ fn what_is_known_to_do_nothing_is_said_and_no_error() {
         ("kernel: {ucode: ''}", 0),
         ("volumes: []", 0),
     ] {
-        let Spec { ignored, .. } = spec(&[text]).unwrap();
-        assert_eq!(ignored.len(), words, "{text}: {ignored:?}");
-        assert!(ignored.iter().all(|said| said.starts_with("trust does nothing")), "{ignored:?}");
+        let warnings = spec(&[text]).unwrap().warnings;
+        let warnings: Vec<_> = warnings.iter().filter(|said| said.starts_with("trust does nothing")).collect();
+        assert_eq!(warnings.len(), words, "{text}: {warnings:?}");
     }
     let kernel = spec(&["kernel: {image: a, ucode: intel-ucode.cpio}", "kernel: {ucode: ''}"]).unwrap().kernel;
     assert_eq!(kernel.ucode.as_deref(), Some("intel-ucode.cpio"));

@@ -238,7 +238,7 @@ fn unmount(steps: &[Step], folder: &Path) {
 fn mounted(step: &Step) -> Option<&str> {
     match step {
         Step::Mount { target, .. } | Step::Bind { target, .. } => Some(target),
-        Step::Folder(_) | Step::Remount { .. } => None,
+        Step::Folder(_) | Step::Shared(_) | Step::Remount { .. } => None,
     }
 }
 

@@ -4,5 +4,6 @@
 mod arm64;
 mod circumstances;
 mod clock;
+mod hostile;
 mod ordinary;
 mod stage;

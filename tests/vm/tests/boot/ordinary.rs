@@ -65,12 +65,16 @@ fn boot() -> Option<Result<Seen>> {
             Step::create("/host/.orlop/onboot-forged.pid"),
             Step::write("/dev/null", "x"),
             Step::write("/dev/kmsg", "x"),
+            Step::create("/data/made"),
         ];
         let last = Probe::speaking(Platform::Amd64, folder, "last", &steps).unwrap();
-        let entry = last.entry().replace("binds: [", "binds: [\"/:/host\", \"/dev:/dev\", ");
+        let entry = last.entry().replace("binds: [", "binds: [\"data:/data\", \"/:/host\", \"/dev:/dev\", ");
         let plain = Probe::speaking(Platform::Amd64, folder, "plain", &kernel_files()).unwrap();
-        let plains: String = PLAIN.iter().map(|(name, more)| plain.plain_entry(name, more)).collect();
-        (format!("onshutdown:{entry}{plains}\n"), vec![last, plain])
+        let plains: String = PLAIN
+            .iter()
+            .map(|(name, more)| plain.plain_entry(name, &format!("binds: [\"data:/data\"], {more}")))
+            .collect();
+        (format!("volumes: [{{name: data}}]\nonshutdown:{entry}{plains}\n"), vec![last, plain])
     })?;
     Some(with_another_answer_later(stage.card(0).served(0, "192.0.2.53")))
 }
@@ -187,7 +191,7 @@ const PLAIN: [(&str, &str); 3] = [
     ("listed", "capabilities: [], net: host, readonlyPaths: [/proc/fs]"),
 ];
 
-/// What they try: files of the kernel that ask for uid 0 and for nothing else, with what stands in them anyway. The last one is read.
+/// What they try: files of the kernel that ask for uid 0 and for nothing else, with what stands in them anyway. The last ones are read.
 fn kernel_files() -> Vec<Step> {
     vec![
         Step::write("/proc/sys/kernel/core_pattern", "core"),
@@ -198,6 +202,8 @@ fn kernel_files() -> Vec<Step> {
         Step::write("/sys/module/printk/parameters/time", "Y"),
         Step::write("/proc/sys/net/ipv4/ip_default_ttl", "64"),
         Step::read("/proc/sys/kernel/core_pattern"),
+        // What another container has put into a volume.
+        Step::read("/data/made"),
     ]
 }
 
@@ -206,26 +212,18 @@ fn a_plain_container_writes_no_file_of_the_kernel_unless_its_configuration_says_
     let Some(seen) = seen() else { return };
     let (no, yes) = ("30", "0");
     for ((name, _), want) in PLAIN.iter().zip([
-        [no, no, no, no, no, no, yes],
-        [no, no, no, no, no, yes, yes],
+        [no, no, no, no, no, no, yes, yes],
+        [no, no, no, no, no, yes, yes, yes],
         // The control: what LinuxKit and runc leave to every container.
-        [yes, yes, yes, yes, yes, yes, yes],
+        [yes, yes, yes, yes, yes, yes, yes, yes],
     ]) {
-        assert_eq!(said(seen, &format!("-{name}: ")), want, "{name}\n{}", seen.console);
+        assert_eq!(seen.said(&format!("-{name}: ")), want, "{name}\n{}", seen.console);
     }
 }
 
 /// How the steps of the last container ended, which has `/` and `/dev`, with all that is mounted there, and may use no device.
 fn last(seen: &Seen) -> Vec<&str> {
-    said(seen, " 000-probe: ")
-}
-
-/// How the steps of a container ended, whose lines have this in front.
-fn said<'s>(seen: &'s Seen, name: &str) -> Vec<&'s str> {
-    let said = seen.console.lines().filter_map(|line| Some(line.split_once(name)?.1));
-    // A line of the kernel's may begin where one of the container's has ended.
-    let number = |line: &'s str| line.split(|letter: char| !letter.is_ascii_digit()).next();
-    said.filter_map(|line| line.strip_prefix("= ").and_then(number)).collect()
+    seen.said(" 000-probe: ")
 }
 
 #[test]
@@ -244,11 +242,20 @@ fn a_container_uses_only_the_devices_that_it_is_allowed() {
     const EPERM: &str = "1";
     assert_eq!(found(seen, "write to the kernel's log").code, 0, "control: the probe may use what has characters");
     assert_eq!(
-        last(seen)[3..],
+        last(seen)[3..5],
         ["0", EPERM],
         "its kernel's log is the machine's: its own `/dev` has none\n{}",
         seen.console
     );
+}
+
+#[test]
+fn what_a_container_writes_to_a_volume_others_read() {
+    let Some(seen) = seen() else { return };
+    assert_eq!(last(seen)[5], "0", "made\n{}", seen.console);
+    for (name, _) in PLAIN {
+        assert_eq!(seen.said(&format!("-{name}: "))[7], "0", "{name}\n{}", seen.console);
+    }
 }
 
 #[test]

@@ -43,6 +43,18 @@ pub(crate) struct Seen {
     pub(crate) servers: String,
 }
 
+impl Seen {
+    /// How the steps of a container ended, whose lines on the console have this in front.
+    pub(crate) fn said(&self, name: &str) -> Vec<&str> {
+        let said = self.console.lines().filter_map(|line| Some(line.split_once(name)?.1));
+        // A line of the kernel's may begin where one of the container's has ended.
+        let number = |line: &'_ str| line.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(line.len());
+        said.filter_map(|line| line.strip_prefix("= "))
+            .map(|line| line.get(..number(line)).unwrap_or_default())
+            .collect()
+    }
+}
+
 impl Stage {
     /// The demo's spec with a probe among its services; without the means, the reason was printed.
     ///
