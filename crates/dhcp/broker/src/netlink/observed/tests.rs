@@ -58,6 +58,7 @@ fn what_was_put_there_is_found_again() {
     let own = footprint();
     let observed = with(&own);
     assert!(observed.has(own.addr, own.prefix) && !observed.is_empty());
+    assert!(Observed::default().is_empty());
     assert_eq!(observed.footprints(), [Footprint { expires_at: None, ..own.clone() }]);
     assert!(observed.missing(&own).is_nothing());
 }
