@@ -4,15 +4,18 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use orlop_machine::{Instant, Machine as _, Seed};
+use orlop_machine::{Chance, Instant, Machine as _, Seed};
 use orlop_ntp_contract::{
-    Asked, Conduct, Discard, Frequency, Kind, Notice, Occasion, Offset, PeerId, PeerState, Phase, Policy, Poll,
-    PollRange, Reading, Refusal, Request, ServerAddr, SourceConduct, SourceId, Status, Utc,
+    Asked, Conduct, Cookie, Discard, ExchangeId, Frequency, KeyFailure, Keys, Kind, Notice, Occasion, Offset, PeerId,
+    PeerState, Phase, Policy, Poll, PollRange, Reading, Refusal, Request, ServerAddr, SourceConduct, SourceId, Status,
+    Utc,
 };
 use orlop_ntp_core::client::{Action, Client, Event, REPORT_INTERVAL};
+use orlop_ntp_core::nts::field::{Unique, seal};
 
 use crate::answer::{Answer, nonce};
 use crate::place::{BEGIN, FLOOR, address};
+use crate::targets::KEY;
 
 /// A client whose broker gives it every socket that it asks for, and does nothing else that it is asked for.
 struct Dialogue {
@@ -20,7 +23,9 @@ struct Dialogue {
     now: Instant,
     wall: Utc,
     /// The last question to each.
-    questions: BTreeMap<PeerId, [u8; 48]>,
+    questions: BTreeMap<PeerId, Vec<u8>>,
+    /// The last key exchange that was done.
+    exchange: ExchangeId,
     /// When the broker was told how things stand, and the phase.
     reports: Vec<(Instant, Phase)>,
 }
@@ -37,16 +42,22 @@ fn source(number: u8) -> SourceId {
 }
 
 impl Dialogue {
-    /// A client that has been told to begin.
+    /// A client that has been told to begin, and believes a majority alone.
     fn begun() -> Self {
+        Self::believing(None)
+    }
+
+    /// One that believes a single answer after this time.
+    fn believing(lone_answer_after: Option<Duration>) -> Self {
         let mut it = Self {
             client: Client::new(Seed::from_bytes([3; 32])),
             now: Instant::from_nanos(1_000_000_000),
             wall: Utc::from_secs(BEGIN),
             questions: BTreeMap::new(),
+            exchange: ExchangeId::default(),
             reports: Vec::new(),
         };
-        let (floor, occasion, lone_answer_after) = (Utc::from_secs(FLOOR), Occasion::Boot, None);
+        let (floor, occasion) = (Utc::from_secs(FLOOR), Occasion::Boot);
         assert_eq!(
             it.tell(Notice::Begin(Conduct { floor, occasion, lone_answer_after, drift: Frequency::ZERO })),
             [""; 0]
@@ -112,12 +123,67 @@ impl Dialogue {
 
     /// A server answers its last question after 10 ms. Its clock is ahead of ours by this.
     fn answer(&mut self, from: u8, ahead: Offset) -> Vec<String> {
-        let asked = self.wall;
+        let shows = self.wall.saturating_shifted(Offset::from_nanos(5_000_000)).saturating_shifted(ahead);
+        let answer = Answer::new(self.nonce(from), shows, shows).bytes();
+        self.reply(from, answer)
+    }
+
+    /// Instead of that it sends a kiss.
+    fn kiss(&mut self, from: u8, code: [u8; 4]) -> Vec<String> {
+        let kiss = Answer { stratum: 0, reference_id: code, ..Answer::new(self.nonce(from), self.wall, self.wall) };
+        self.reply(from, kiss.bytes())
+    }
+
+    /// Somebody says that the server cannot read the cookie of a question with these random bits of NTS.
+    fn nak(&mut self, from: u8, unique: &[u8; 32]) -> Vec<String> {
+        let rest = [&[1, 4, 0, 36][..], unique].concat();
+        let nak =
+            Answer { stratum: 0, reference_id: *b"NTSN", rest, ..Answer::new(self.nonce(from), self.wall, self.wall) };
+        self.receive(from, &nak.bytes())
+    }
+
+    /// As it comes from the server: protected, if the question was.
+    fn reply(&mut self, from: u8, plain: Vec<u8>) -> Vec<String> {
+        let reply = if self.questions[&peer(from)].len() > plain.len() {
+            let (unique, cookie) = (Unique::from_bytes(self.unique(from)), Cookie::new(&[2; 100]).unwrap());
+            let mut chance = Chance::new(Seed::from_bytes([8; 32]));
+            seal(plain.first_chunk().unwrap(), &unique, &cookie, 0, &KEY, &mut chance)
+        } else {
+            plain
+        };
+        self.receive(from, &reply)
+    }
+
+    fn receive(&mut self, from: u8, datagram: &[u8]) -> Vec<String> {
         self.wait(Duration::from_millis(10));
-        let shows = asked.saturating_shifted(Offset::from_nanos(5_000_000)).saturating_shifted(ahead);
-        let answer = Answer::new(nonce(&self.questions[&peer(from)]), shows, shows).bytes();
-        let actions = self.client.receive(self.now, peer(from), &answer, self.wall);
+        let actions = self.client.receive(self.now, peer(from), datagram, self.wall);
         self.done(actions)
+    }
+
+    fn nonce(&self, of: u8) -> u64 {
+        nonce(self.questions[&peer(of)].first_chunk().unwrap())
+    }
+
+    /// The random bits of NTS of the last question.
+    fn unique(&self, of: u8) -> [u8; 32] {
+        self.questions[&peer(of)][52..84].try_into().unwrap()
+    }
+
+    /// A source that is asked with NTS.
+    fn with_nts(&mut self, number: u8) -> Vec<String> {
+        let conduct = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL, nts: true };
+        self.tell(Notice::Source { source: source(number), conduct })
+    }
+
+    /// The key exchange with the source of this number is done, with a certificate that was valid at this time. Its server has the
+    /// same number.
+    fn keys(&mut self, of: u8, checked: Utc) -> Vec<String> {
+        self.exchange = self.exchange.next();
+        let (number, source) = (self.exchange, source(of));
+        let cookies = (0..8).map(|_| Cookie::new(&[1; 100]).unwrap()).collect();
+        let said = self.event(Event::Keys(Keys { number, source, checked, c2s: KEY, s2c: KEY, cookies }));
+        assert_eq!(said, [""; 0], "where the server is has not been said yet");
+        self.tell(Notice::Exchanged { source, number, server: address(usize::from(of)) })
     }
 
     fn event(&mut self, event: Event) -> Vec<String> {
@@ -132,7 +198,7 @@ impl Dialogue {
             let (word, next) = match action {
                 Action::Close { peer } => (format!("close {peer}"), None),
                 Action::Send { peer, packet } => {
-                    self.questions.insert(peer, *packet.first_chunk().unwrap());
+                    self.questions.insert(peer, packet);
                     (format!("ask {peer}"), Some(Event::Sent { peer, at: self.wall }))
                 }
                 Action::Ask(Request::Connect { peer, source: _, server }) => {
@@ -140,10 +206,15 @@ impl Dialogue {
                 }
                 Action::Ask(Request::Read { peer }) => (format!("read {peer}"), None),
                 Action::Ask(Request::Step(_)) => ("step".to_owned(), None),
-                Action::Ask(Request::Frequency { .. }) => ("change the rate".to_owned(), None),
+                Action::Ask(Request::Frequency { drift: _, slew }) => {
+                    (if slew == Frequency::ZERO { "slew no more" } else { "slew" }.to_owned(), None)
+                }
                 Action::Ask(Request::Synchronised { .. }) => ("vouch".to_owned(), None),
                 Action::Ask(Request::Unsynchronised) => ("vouch no more".to_owned(), None),
-                Action::Ask(Request::Exchange { source, at: _ }) => (format!("exchange keys {source}"), None),
+                Action::Ask(Request::Exchange { source, at: None }) => (format!("exchange keys {source}"), None),
+                Action::Ask(Request::Exchange { source, at: Some(_) }) => {
+                    (format!("exchange keys {source}, valid at a time"), None)
+                }
                 Action::Ask(Request::Report(status)) => {
                     self.reports.push((self.now, status.phase));
                     continue;
@@ -277,8 +348,17 @@ fn a_clock_that_somebody_else_has_set_is_looked_at_by_everybody_anew() {
 
 /// Waits until this server is asked.
 fn until_asked(it: &mut Dialogue, server: u8) {
-    let asked = format!("ask {server}");
-    while !it.next().contains(&asked) {}
+    until(it, &format!("ask {server}"));
+}
+
+/// Waits until this is done.
+fn until(it: &mut Dialogue, word: &str) {
+    for _ in 0..1000 {
+        if it.next().iter().any(|said| said == word) {
+            return;
+        }
+    }
+    panic!("nobody says `{word}`");
 }
 
 #[test]
@@ -384,9 +464,148 @@ fn another_phase_is_reported_at_once_and_all_else_every_five_seconds() {
 #[test]
 fn a_source_that_is_asked_with_nts_from_now_on_is_another_one() {
     let mut it = Dialogue::following(2);
-    let conduct = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL, nts: true };
-    let said = it.tell(Notice::Source { source: source(0), conduct });
-    assert_eq!(said[..2], ["close 0", "exchange keys 0"]);
+    let said = it.with_nts(0);
+    assert_eq!(said[0], "close 0");
+    assert!(said.contains(&"exchange keys 0, valid at a time".to_owned()), "{said:?}");
     assert!(!said.contains(&"close 1".to_owned()), "{said:?}");
-    assert_eq!(it.tell(Notice::Source { source: source(0), conduct }), [""; 0], "as it was");
+    assert_eq!(it.with_nts(0), [""; 0], "as it was");
+}
+
+#[test]
+fn what_the_clock_shows_is_no_reason_to_refuse_a_certificate_before_somebody_vouches_for_it() {
+    let doubting = || {
+        let mut it = Dialogue::following(3);
+        until_asked(&mut it, 0);
+        let _ = it.answer(0, Offset::from_nanos(3_000_000_000));
+        it
+    };
+    for (what, mut it, want) in [
+        ("nobody has answered", Dialogue::asking(2), "exchange keys 7"),
+        ("a majority has", Dialogue::following(2), "exchange keys 7, valid at a time"),
+        ("one of them doubts it", doubting(), "exchange keys 7, valid at a time"),
+    ] {
+        assert_eq!(it.with_nts(7), [want], "{what}");
+    }
+}
+
+/// A client of one server that it asks with NTS, and of this many others.
+fn keyed(others: u8) -> Dialogue {
+    let mut it = Dialogue::begun();
+    assert_eq!(it.with_nts(0), ["exchange keys 0"]);
+    for number in 1..=others {
+        let _ = it.source(number, Kind::Server, &[address(usize::from(number))]);
+    }
+    let now = it.wall;
+    let said = it.keys(0, now);
+    assert_eq!(said, [format!("connect {others}"), format!("ask {others}")]);
+    it
+}
+
+#[test]
+fn with_new_keys_a_server_is_asked_at_once() {
+    let mut it = keyed(0);
+    // The burst is over then, and so are the cookies.
+    for _ in 1..8 {
+        let _ = it.answer(0, Offset::ZERO);
+        until_asked(&mut it, 0);
+    }
+    let _ = it.answer(0, Offset::ZERO);
+    it.wait(Duration::from_secs(10));
+    let now = it.wall;
+    assert_eq!(it.keys(0, now), ["vouch", "ask 0"]);
+}
+
+#[test]
+fn what_was_said_under_keys_that_are_good_no_longer_was_said_by_nobody() {
+    let mut it = keyed(1);
+    let days = Offset::from_span(10 * 24 * HOUR);
+    let (plain, secured) = (0, 1);
+    assert_eq!(it.answer(plain, days), [""; 0]);
+    assert_eq!(it.answer(secured, days), ["exchange keys 0, valid at a time"]);
+    let answered = |it: &Dialogue| it.status().peers.iter().map(|peer| peer.answered.is_some()).collect::<Vec<_>>();
+    assert_eq!(answered(&it), [true, true]);
+    let why = Refusal::KeyExchange(KeyFailure::Expired);
+    let _ = it.tell(Notice::Refused { what: Asked::Exchange(source(0)), why });
+    assert_eq!(answered(&it), [true, false]);
+}
+
+#[test]
+fn a_lone_answer_that_has_waited_long_enough_counts_once_its_certificate_is_confirmed() {
+    let mut it = Dialogue::believing(Some(Duration::from_secs(5)));
+    assert_eq!(it.with_nts(0), ["exchange keys 0"]);
+    assert_eq!(it.source(1, Kind::Server, &[]), [""; 0]);
+    let now = it.wall;
+    assert_eq!(it.keys(0, now), ["connect 0", "ask 0"]);
+    let days = 10 * 24 * HOUR;
+    assert_eq!(it.answer(0, Offset::from_span(days)), [""; 0], "it is not alone");
+    let said = it.during(Duration::from_secs(6));
+    assert!(said.contains(&"exchange keys 0, valid at a time".to_owned()), "{said:?}");
+    let then = it.wall.saturating_shifted(Offset::from_span(days));
+    let mut said = it.keys(0, then);
+    said.extend(it.during(Duration::from_secs(4)));
+    assert!(said.contains(&"step".to_owned()), "{said:?}");
+}
+
+#[test]
+fn who_says_again_that_the_server_cannot_read_our_cookie_has_keys_exchanged() {
+    let count = |it: &Dialogue| {
+        let discards = it.status().discards;
+        [Discard::Nak, Discard::Kiss, Discard::Unprotected].map(|why| discards.of(why))
+    };
+    for (what, say, want, exchanges) in [
+        (
+            "he has seen the question",
+            (|it, unique| it.nak(0, unique)) as fn(&mut Dialogue, &[u8; 32]) -> _,
+            [2, 0, 0],
+            true,
+        ),
+        ("he has not", |it, _| it.nak(0, &[7; 32]), [0, 0, 2], false),
+        ("he asks for fewer questions, under the server's protection", |it, _| it.kiss(0, *b"RATE"), [0, 2, 0], false),
+    ] {
+        let mut it = keyed(0);
+        for _ in 0..2 {
+            let unique = it.unique(0);
+            let _: Vec<String> = say(&mut it, &unique);
+            until_asked(&mut it, 0);
+        }
+        assert_eq!(count(&it), want, "{what}");
+        let said = it.during(Duration::from_secs(12));
+        assert_eq!(said.iter().any(|word| word.starts_with("exchange keys")), exchanges, "{what}: {said:?}");
+    }
+}
+
+#[test]
+fn a_slew_that_the_broker_does_not_begin_is_none_and_one_that_it_does_not_end_is_ended_ten_seconds_later() {
+    let slewing = || {
+        let mut it = Dialogue::asking(1);
+        assert_eq!(it.answer(0, Offset::from_span(2 * SECOND)), ["step"]);
+        let said = it.tell(Notice::Refused { what: Asked::Step, why: Refusal::Budget });
+        assert_eq!(said, ["slew"], "and nobody vouches for the clock");
+        it
+    };
+    let refused = Notice::Refused { what: Asked::Frequency, why: Refusal::Kernel { errno: 1 } };
+    let mut it = slewing();
+    assert_ne!(it.status().slew, Frequency::ZERO);
+    assert_eq!(it.tell(refused.clone()), [""; 0]);
+    assert_eq!(it.status().slew, Frequency::ZERO);
+
+    let mut it = slewing();
+    until(&mut it, "slew no more");
+    let before = it.now;
+    assert!(!it.tell(refused).contains(&"slew no more".to_owned()), "not at once");
+    assert_ne!(it.status().slew, Frequency::ZERO);
+    until(&mut it, "slew no more");
+    assert_eq!(it.now.since(before), Duration::from_secs(10));
+}
+
+#[test]
+fn a_clock_is_vouched_for_every_two_seconds() {
+    let mut it = Dialogue::begun();
+    let _ = it.source(0, Kind::Server, &[ServerAddr::CLOCK]);
+    for (after, want) in [(0, true), (1_999_999_999, false), (1, true), (1_000_000_000, false), (1_000_000_000, true)] {
+        it.wait(Duration::from_nanos(after));
+        let right = reading(&it, Offset::ZERO);
+        let said = it.tell(Notice::Reading { peer: peer(0), reading: right });
+        assert_eq!(said.contains(&"vouch".to_owned()), want, "{after} ns later: {said:?}");
+    }
 }

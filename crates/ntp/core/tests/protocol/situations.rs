@@ -253,6 +253,8 @@ fn kisses_are_obeyed() {
     let rate = Scene::new(vec![kissing(b"RATE")]).run(24 * 3600);
     // 64 s at first, and 17 minutes in the end.
     assert!((80..100).contains(&rate.questions), "{}", rate.questions);
+    let discards = rate.status.unwrap().discards;
+    assert!(discards.of(Discard::Kiss) >= 80 && discards.total() == discards.of(Discard::Kiss), "{discards:?}");
     let deny = Scene::new(vec![kissing(b"DENY")]).run(24 * 3600);
     assert!((20..30).contains(&deny.questions), "{}", deny.questions);
     assert_eq!(opinions(&deny), [PeerState::Denied]);
