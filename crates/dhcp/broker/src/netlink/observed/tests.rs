@@ -205,6 +205,41 @@ fn of_other_links_and_other_messages_nothing_is_taken() {
 }
 
 #[test]
+fn an_address_says_whether_it_came_by_dhcp_and_whether_it_ends() {
+    let of = |expires_at| {
+        let observed = with(&Footprint { expires_at, ..footprint() });
+        observed.addresses.iter().map(|address| (address.marked, address.ends)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(Some(NOW.after(Duration::from_secs(600)))), [(true, true)]);
+    assert_eq!(of(None), [(true, false)]);
+    let route = with(&footprint());
+    assert_eq!(route.footprints().first().and_then(|found| found.mtu), Some(1400));
+}
+
+#[test]
+fn only_routes_of_dhcp_and_of_the_kernel_in_the_main_table_count() {
+    // In the header of a route: its table, and who has put it there (linux/rtnetlink.h).
+    const TABLE: usize = 4;
+    const PROTOCOL: usize = 5;
+    let put = Plan::replace(None, &footprint(), true, NOW).put;
+    let datagram = encode(&put.iter().map(|change| change.request(link(2))).collect::<Vec<_>>(), 1);
+    for (what, at, byte, routes, networks) in [
+        ("as it was put there", PROTOCOL, 16, 2, 0),
+        ("the kernel's own", PROTOCOL, 2, 0, 2),
+        ("the operator's", PROTOCOL, 4, 0, 0),
+        ("in another table", TABLE, 100, 0, 0),
+    ] {
+        let mut observed = Observed::default();
+        for frame in frames(&datagram) {
+            let mut payload = frame.payload.to_vec();
+            payload[at] = byte;
+            observed.route(link(2), &Frame { payload: &payload, ..frame });
+        }
+        assert_eq!((observed.routes.len(), observed.networks.len()), (routes, networks), "{what}");
+    }
+}
+
+#[test]
 fn a_dump_that_says_the_same_twice_is_kept_once() {
     let own = footprint();
     let put = Plan::replace(None, &own, true, NOW).put;
