@@ -154,3 +154,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_comes_before_the_identifier_protects_nothing() {
+    let (nonce, key) = ([4; 16], key(1));
+    let early = field(kind::AUTHENTICATOR, &[0; 24]);
+    let twice = protected(&[early, ours()].concat(), &[], &nonce, &key);
+    assert_eq!(opened(&twice, &key), Err(Discard::Forged));
+}
