@@ -547,6 +547,23 @@ fn a_lone_answer_that_has_waited_long_enough_counts_once_its_certificate_is_conf
 }
 
 #[test]
+fn who_answers_first_after_a_long_silence_waits_three_seconds_for_others_and_no_longer_when_he_answers_again() {
+    let mut it = Dialogue::believing(Some(Duration::from_secs(20)));
+    for number in [0, 1] {
+        let _ = it.source(number, Kind::Server, &[address(usize::from(number))]);
+    }
+    let _ = it.during(Duration::from_secs(60));
+    until_asked(&mut it, 0);
+    assert_eq!(it.answer(0, Offset::from_span(HOUR)), [""; 0]);
+    let first = it.now;
+    until_asked(&mut it, 0);
+    assert_eq!(it.answer(0, Offset::from_span(HOUR)), [""; 0]);
+    let _ = it.during((Duration::from_secs(3) - Duration::from_nanos(1)).saturating_sub(it.now.since(first)));
+    assert_eq!(it.status().phase, Phase::Asking);
+    assert_eq!(it.during(Duration::from_nanos(1)), ["step"]);
+}
+
+#[test]
 fn who_says_again_that_the_server_cannot_read_our_cookie_has_keys_exchanged() {
     let count = |it: &Dialogue| {
         let discards = it.status().discards;
@@ -608,4 +625,46 @@ fn a_clock_is_vouched_for_every_two_seconds() {
         let said = it.tell(Notice::Reading { peer: peer(0), reading: right });
         assert_eq!(said.contains(&"vouch".to_owned()), want, "{after} ns later: {said:?}");
     }
+}
+
+#[test]
+fn what_a_step_would_add_is_told_while_it_is_asked_for() {
+    let mut it = Dialogue::asking(1);
+    assert_eq!(it.answer(0, Offset::from_span(HOUR)), ["step"]);
+    assert!(it.status().offset.minus(Offset::from_span(HOUR)).size() < SECOND);
+}
+
+#[test]
+fn a_doubt_that_is_not_confirmed_leaves_those_who_were_followed() {
+    let mut it = Dialogue::following(2);
+    until_asked(&mut it, 0);
+    let _ = it.answer(0, Offset::from_span(3 * SECOND));
+    assert_eq!((it.status().phase, it.status().stratum), (Phase::Asking, 0));
+    let _ = it.during(Duration::from_secs(11));
+    assert_eq!((it.status().phase, it.status().stratum), (Phase::Disagreeing, 3));
+}
+
+#[test]
+fn what_was_measured_during_a_slew_is_known_at_its_end_as_it_looks_then() {
+    let mut it = Dialogue::asking(1);
+    let back = |span| Offset::ZERO.minus(Offset::from_span(span));
+    assert_eq!(it.answer(0, back(2 * SECOND)), ["step"]);
+    let began = it.now;
+    assert_eq!(it.tell(Notice::Refused { what: Asked::Step, why: Refusal::Budget }), ["slew"]);
+    // A slew takes 500 ppm, of which this clock knows nothing.
+    let left = |it: &Dialogue| back(2 * SECOND - it.now.since(began) / 2000);
+    for _ in 0..1000 {
+        let mut said = it.next();
+        if said.contains(&"ask 0".to_owned()) {
+            let ahead = left(&it);
+            said.extend(it.answer(0, ahead));
+        }
+        if said.contains(&"slew no more".to_owned()) {
+            break;
+        }
+    }
+    assert_eq!(it.status().slew, Frequency::ZERO);
+    until_asked(&mut it, 0);
+    let said = it.answer(0, back(SECOND / 2));
+    assert!(said.contains(&"slew".to_owned()), "the filter goes on with all that it knows: {said:?}");
 }
