@@ -210,6 +210,8 @@ fn udf_cannot_lie() {
     assert_eq!(entry(168, &[0xff; 4]), short, "attributes that are longer than their block");
     assert_eq!(entry(56, &[0, 16]), Err(MediaError::Broken("UDF: a file has fewer extents than bytes")));
     assert_eq!(entry(180, &[0xff; 3]), Err(MediaError::Broken("UDF: an extent leaves its partition")));
+    let few = Err(MediaError::Broken("UDF: a file has fewer extents than bytes"));
+    assert_eq!(entry(176, &[0, 0, 0, 0xc0]), few, "an extent of no length is the end");
 }
 
 #[test]
