@@ -132,5 +132,6 @@ fn nothing_grows_without_end() {
     assert!(parse("- a\n".repeat(MAX_VALUES - 1).as_bytes()).is_ok());
     assert_eq!(problem(&"- a\n".repeat(MAX_VALUES + 1)).1, Problem::Large);
     assert_eq!(problem(&format!("a: [{}1]", "1,".repeat(MAX_JSON_VALUES))).1, Problem::Large);
+    assert!(parse("#".repeat(MAX_DOCUMENT).as_bytes()).is_ok());
     assert_eq!(problem(&"#".repeat(MAX_DOCUMENT + 1)).1, Problem::Large);
 }
