@@ -77,7 +77,7 @@ fn what_means_nothing_is_refused_and_never_becomes_a_daemon() {
         ("orlop-ntp reload /etc/orlop/ntp.toml", ""),
         ("orlop-ntp relaod", "did you mean: orlop-ntp reload?"),
         ("orlop-ntp sources --json", ""),
-        ("orlop-ntp wait-sync --json", "--json"),
+        ("orlop-ntp wait-sync --check 7", "--check"),
         ("orlop-ntp wait-sync --deadline 7 --deadline 8", "--deadline"),
         ("ntpd -d pool.ntp.org", "ntpd [-dnSsv]"),
     ] {
