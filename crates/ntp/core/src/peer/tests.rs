@@ -276,3 +276,16 @@ fn four_questions_without_an_answer_are_not_yet_a_long_silence() {
         assert_eq!(asked.iter().take_while(|secs| **secs == 2).count(), burst, "{silent}: {asked:?}");
     }
 }
+
+#[test]
+fn a_server_is_lost_once_with_its_eighth_question_without_an_answer() {
+    let (mut peer, mut chance) = (peer(), chance());
+    peer.opened(at(0));
+    let lost: Vec<bool> = (0..10)
+        .map(|n| {
+            let _ = peer.ask(at(n), &mut chance);
+            peer.was_lost()
+        })
+        .collect();
+    assert_eq!(lost, [false, false, false, false, false, false, false, true, false, false]);
+}
