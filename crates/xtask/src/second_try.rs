@@ -64,6 +64,8 @@ mod tests {
     #[test]
     fn the_names_of_the_few_that_failed_are_known() {
         assert_eq!(after(&format!("{PASSED}{FAILED}{PASSED}")), Some(vec!["b::c".to_owned()]));
+        let talkative = FAILED.replace("test d", "running late\nthis is only a test\ntest d");
+        assert_eq!(after(&talkative), Some(vec!["b::c".to_owned()]), "what a test prints begins no program");
     }
 
     #[test]

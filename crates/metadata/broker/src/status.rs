@@ -242,4 +242,63 @@ mod tests {
         assert!(!json.contains("only-for-root") && !shown.contains("only-for-root"));
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
     }
+
+    fn found() -> Report {
+        let provider = Some("aws".to_owned());
+        let hostname = Some("web-1".to_owned());
+        let left_out = [("bad-path".to_owned(), 2)].into();
+        let report = Report::new(&[], false);
+        Report { outcome: Outcome::Found, provider, entries: 7, changed: 3, hostname, left_out, took_ms: 12, ..report }
+    }
+
+    #[test]
+    fn a_person_sees_what_has_become_of_a_run() {
+        let report = |outcome| Report { outcome, ..Report::new(&[], false) };
+        for (report, want) in [
+            (report(Outcome::Running), "  under way\n"),
+            (report(Outcome::Nothing), "  nothing found, in 0 ms\n"),
+            (report(Outcome::Late), "  nothing found in time: 0 ms\n"),
+            (report(Outcome::Failed), "  nothing that can be used, in 0 ms\n"),
+            (found(), "  aws: 7 files and folders, 3 changed, in 12 ms\n  hostname web-1\n  left out: bad-path 2\n"),
+        ] {
+            assert_eq!(report.shown(), want);
+        }
+    }
+
+    #[test]
+    fn what_never_happened_is_not_counted() {
+        let mut report = found();
+        report.leave_out(&Counters::default());
+        assert_eq!(report.left_out, BTreeMap::new());
+    }
+
+    #[test]
+    fn programs_see_the_same() {
+        let status = |report| {
+            let started = Instant::from_nanos(5_000_000);
+            Status { started, restarts: 0, postures: Postures::default(), report }
+        };
+        let now = Now { boottime: Instant::from_nanos(9_000_000), utc_ms: 1_795_769_328_123 };
+        let over = status(found());
+        assert!(over.is_last() && !status(Report::new(&[], false)).is_last());
+        assert_eq!(over.uncounted(), over);
+        let json: serde_json::Value = serde_json::from_str(&over.to_json(now)).unwrap();
+        assert_eq!(
+            (&json["daemon"], &json["outcome"], &json["entries"]),
+            (&"metadata".into(), &"found".into(), &7.into())
+        );
+        let metrics = over.to_metrics();
+        for line in [
+            "orlop_metadata_outcome{outcome=\"found\"} 1",
+            "orlop_metadata_entries 7",
+            "orlop_metadata_changed 3",
+            "orlop_metadata_took_milliseconds 12",
+            "orlop_metadata_left_out_total{what=\"bad-path\"} 2",
+        ] {
+            assert!(metrics.lines().any(|have| have == line), "{line} is missing:\n{metrics}");
+        }
+        let names =
+            [Outcome::Running, Outcome::Found, Outcome::Nothing, Outcome::Failed, Outcome::Late].map(Outcome::name);
+        assert_eq!(names, ["running", "found", "nothing", "failed", "late"]);
+    }
 }

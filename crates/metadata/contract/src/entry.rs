@@ -173,7 +173,8 @@ mod tests {
         for good in
             ["hostname", "ssh/authorized_keys", "a b", "...", "é/ü", longest.as_str(), &["d"; MAX_DEPTH].join("/")]
         {
-            assert_eq!(EntryPath::new(good).expect(good).as_str(), good);
+            let path = EntryPath::new(good).expect(good);
+            assert_eq!((path.as_str(), path.to_string().as_str()), (good, good));
         }
         let cases = [
             ("", PathError::Empty),

@@ -52,6 +52,7 @@ mod tests {
     #[test]
     fn what_providers_say_becomes_a_name_that_the_kernel_takes() {
         let long = format!("web-1.{}.internal", "project".repeat(9));
+        let [longest, longer] = [MAX_LEN, MAX_LEN + 1].map(|length| format!("web-1.{}", "x".repeat(length - 6)));
         for (said, name) in [
             ("web-1\n", "web-1"),
             ("ip-10-0-0-1.ec2.internal", "ip-10-0-0-1.ec2.internal"),
@@ -61,6 +62,8 @@ mod tests {
             ("7-of-9", "7-of-9"),
             ("10.internal", "10.internal"),
             (long.as_str(), "web-1"),
+            (longest.as_str(), longest.as_str()),
+            (longer.as_str(), "web-1"),
         ] {
             assert_eq!(Hostname::of(said).expect(said).as_str(), name);
         }

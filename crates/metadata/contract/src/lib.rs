@@ -45,7 +45,7 @@ pub const MAX_TOTAL: usize = 16 << 20;
 pub const MAX_FILE: usize = 8 << 20;
 
 /// Bytes of one answer or one file of a disk, before anything is unpacked, at most.
-pub const MAX_RESPONSE: usize = 1 << 20;
+pub const MAX_RESPONSE: usize = 1_048_576;
 
 /// Folders in folders, at most.
 pub const MAX_DEPTH: usize = 32;

@@ -58,3 +58,27 @@ impl Facts {
         self.user_data = Some(decoded.unwrap_or_else(|| text.to_vec()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fact_alone_is_something() {
+        let none = Facts::default;
+        assert!(none().is_empty());
+        assert!(Facts { left_out: vec![LeftOut::new("userdata", Why::Base64)], ..none() }.is_empty(), "no fact");
+        let mut single = none();
+        single.attribute("id", Some("7"));
+        for (what, facts) in [
+            ("a hostname", Facts { hostname: Some("web-1".to_owned()), ..none() }),
+            ("a key", Facts { ssh_keys: vec!["ssh-rsa A".to_owned()], ..none() }),
+            ("user data", Facts { user_data: Some(vec![1]), ..none() }),
+            ("vendor data", Facts { vendor_data: Some(vec![1]), ..none() }),
+            ("a network", Facts { network_config: Some(vec![1]), ..none() }),
+            ("a single fact", single),
+        ] {
+            assert!(!facts.is_empty(), "{what}");
+        }
+    }
+}

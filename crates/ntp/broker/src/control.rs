@@ -26,3 +26,13 @@ impl fmt::Display for Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_called_what_the_command_is_called() {
+        assert_eq!([Order::Step, Order::Reload].map(|order| order.to_string()), ["step", "reload"]);
+    }
+}

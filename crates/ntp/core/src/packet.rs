@@ -157,6 +157,22 @@ mod tests {
         assert_eq!(read.origin.bits(), 0x1819_1a1b_1c1d_1e1f);
         assert_eq!(read.receive.bits(), 0x2021_2223_2425_2627);
         assert_eq!(read.transmit.bits(), 0x2829_2a2b_2c2d_2e2f);
+        for (bits, leap) in [(0, Some(Leap::None)), (1, Some(Leap::Insert)), (2, Some(Leap::Delete)), (3, None)] {
+            bytes[0] = bits << 6 | 0b0010_0100;
+            assert_eq!(Packet::parse(&bytes).unwrap().leap, leap, "{bits}");
+        }
+    }
+
+    #[test]
+    fn the_longest_packet_is_looked_at_and_a_longer_one_is_not() {
+        for (length, fits) in [(MAX_PACKET - 4, true), (MAX_PACKET, true), (MAX_PACKET + 4, false)] {
+            let mut packet = question(Timestamp::from_bits(1)).to_vec();
+            // One field of an unknown type to the end.
+            packet.extend([0xf3, 0x23]);
+            packet.extend(u16::try_from(length - HEADER).unwrap().to_be_bytes());
+            packet.resize(length, 0);
+            assert_eq!(Packet::parse(&packet).is_ok(), fits, "{length} bytes");
+        }
     }
 
     #[test]

@@ -194,6 +194,23 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_as_good_as_any_other_again_is_taken_once() {
+        let mut sources = sources(&[(Kind::Pool { want: 2 }, &[1])]);
+        sources.reject(NOW, id(0), server(1), false);
+        assert_eq!(sources.missing(NOW.after(BAD_FOR), &[]), [(id(0), server(1))]);
+    }
+
+    #[test]
+    fn as_many_bad_addresses_are_remembered_as_a_source_can_have() {
+        let mut sources = sources(&[(Kind::Server, &[1])]);
+        for (last, want) in (1..20).zip((1..=MAX_ADDRESSES).chain([MAX_ADDRESSES; 3])) {
+            sources.reject(NOW, id(0), server(last), false);
+            sources.reject(NOW, id(0), server(last), false);
+            assert_eq!(sources.0[&id(0)].bad.len(), want, "{last} of them");
+        }
+    }
+
+    #[test]
     fn who_does_not_want_to_be_asked_is_left_alone() {
         let mut sources = sources(&[(Kind::Server, &[1])]);
         sources.reject(NOW, id(0), server(1), true);
@@ -206,5 +223,8 @@ mod tests {
         let mut sources = sources(&[(Kind::Server, &[1])]);
         sources.resolve(id(0), &[]);
         assert!(sources.lists(id(0), server(1)));
+        assert!(!sources.lists(id(0), server(2)) && !sources.lists(id(1), server(1)));
+        sources.remove(id(0));
+        assert!(!sources.lists(id(0), server(1)), "with its source it is gone");
     }
 }

@@ -77,7 +77,7 @@ impl Vote {
     /// Where the truth is, if it is right: from, to. In 128 bits, as neither end need fit into an offset.
     fn interval(&self) -> (i128, i128) {
         let offset = i128::from(self.offset.nanos());
-        let distance = i128::try_from(self.distance.as_nanos()).unwrap_or(i128::MAX / 2);
+        let distance = i128::try_from(self.distance.as_nanos()).unwrap_or(i128::MAX);
         (offset.saturating_sub(distance), offset.saturating_add(distance))
     }
 }

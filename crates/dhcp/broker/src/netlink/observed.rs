@@ -232,3 +232,6 @@ pub(super) fn is_on_another(link: IfIndex, addr: UnicastAddr, frame: &Frame<'_>)
     let local = AddressAttribute::Local(IpAddr::V4(addr.get()));
     message.is_some_and(|message| message.header.index != link.get() && message.attributes.contains(&local))
 }
+
+#[cfg(test)]
+mod tests;

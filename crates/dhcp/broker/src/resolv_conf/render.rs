@@ -126,6 +126,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_name_server_any_more_the_text_says_so_in_a_comment() {
+        assert_eq!(render_nothing(), "# Written by orlop-dhcp: no interface has a name server.\n");
+    }
+
+    #[test]
+    fn of_many_name_servers_the_first_eight_are_written() {
+        for known in [7, 8, 9, 12] {
+            let all: Vec<String> = (1..=known).map(|n| format!("192.0.2.{n}")).collect();
+            let lines = body(&[facts("eth0", 1, &all.iter().map(String::as_str).collect::<Vec<_>>(), None, &[])]);
+            let want: Vec<String> = all.iter().take(8).map(|server| format!("nameserver {server}")).collect();
+            assert_eq!(lines, want, "{known} are known");
+        }
+    }
+
+    #[test]
     fn interfaces_are_merged_in_the_order_of_their_metrics_and_without_doubles() {
         let merged = body(&[
             facts("eth1", 1003, &["198.51.100.1", "192.0.2.1"], Some("b.example"), &["b.example", "COMMON.example"]),

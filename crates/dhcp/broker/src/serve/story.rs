@@ -148,7 +148,8 @@ mod tests {
         story.end();
         let reboot = Ask::Reboot { requested: addr(7) };
         assert_eq!(story.sent(reboot, at(2)), Some(Line::Reclaiming(addr(7))));
-        assert_eq!(story.sent(DISCOVER, at(3)), None, "the same search");
+        assert_eq!(story.sent(reboot, at(3)), None, "the same question again");
+        assert_eq!(story.sent(DISCOVER, at(4)), None, "the same search");
     }
 
     #[test]

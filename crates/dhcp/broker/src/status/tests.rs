@@ -178,7 +178,7 @@ fn a_lease_for_ever_never_expires() {
 
 #[test]
 fn metrics_are_what_node_exporter_reads() {
-    let text = metrics::render(&busy());
+    let text = busy().to_metrics();
     for line in [
         "# TYPE orlop_dhcp_restarts_total counter",
         "orlop_dhcp_restarts_total 1",
@@ -194,12 +194,12 @@ fn metrics_are_what_node_exporter_reads() {
         assert!(text.lines().any(|have| have == line), "{line} is missing:\n{text}");
     }
     assert!(!text.contains("exit_code"), "there is no outcome yet");
-    assert!(metrics::render(&over()).contains("orlop_dhcp_oneshot_exit_code 0\n"));
+    assert!(over().to_metrics().contains("orlop_dhcp_oneshot_exit_code 0\n"));
 }
 
 #[test]
 fn every_family_of_metrics_has_its_help_and_type_once_and_before_its_values() {
-    let text = metrics::render(&busy());
+    let text = busy().to_metrics();
     let mut current = "";
     let mut seen = Vec::new();
     for line in text.lines() {
@@ -339,6 +339,10 @@ fn unanswered_messages_are_counted_only_while_something_is_asked() {
         let text = text::render(&status.document(now(95_000)), &all(), Life::Running, at(95_000));
         assert_eq!(text.contains("sent       3 without an answer\n"), asks, "{phase}");
     }
+    let progress = Progress { phase: Phase::Init, since: at(90_000), sent: 0, naks: 0, discards };
+    let status = Status { links: vec![link("eth0", 2, Some(progress), None)], ..busy() };
+    let text = text::render(&status.document(now(95_000)), &all(), Life::Running, at(95_000));
+    assert!(!text.contains("without an answer"), "nothing has been sent yet: {text}");
 }
 
 #[test]

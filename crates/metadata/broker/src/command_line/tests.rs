@@ -35,6 +35,29 @@ fn linuxkits_lines_mean_what_they_meant() {
 }
 
 #[test]
+fn help_says_how_to_use_it_and_what_it_ends_with() {
+    let Ok(Invocation::Print(help)) = of("orlop-metadata --help") else { panic!("no help") };
+    for part in ["Usage: orlop-metadata [OPTIONS] [PROVIDER]... [file=PATH]\n", "\nFiles:\n"] {
+        assert!(help.contains(part), "{part:?}: {help}");
+    }
+}
+
+#[test]
+fn a_word_counts_once_and_one_that_is_mistyped_is_corrected() {
+    assert_eq!(run("metadata aws gcp aws").wishes.providers, Some(vec![Provider::Aws, Provider::Gcp]));
+    assert_eq!(run("metadata file=/a").wishes.providers, Some(vec![]), "no other source");
+    for (line, want) in [
+        ("metadata file=", "file= needs one path"),
+        ("metadata file=/a file=/b", "file= needs one path"),
+        ("metadata awz", "did you mean: orlop-metadata aws?"),
+        ("metadata somewhere-else", "a provider is one of "),
+    ] {
+        let error = of(line).unwrap_err().to_string();
+        assert!(error.contains(want), "{line}: {error}");
+    }
+}
+
+#[test]
 fn a_line_is_understood_as_a_whole_or_refused() {
     for (line, want) in [
         ("orlop-metadata --timeout 5 --require --no-disks aws", true),

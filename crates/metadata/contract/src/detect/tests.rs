@@ -57,6 +57,12 @@ const SAID: [(&str, Sign, &str, Platform); 36] = [
 ];
 
 #[test]
+fn a_platform_is_called_by_its_name() {
+    let called = [of(Provider::Gcp), Platform::Other("vmware")].map(|platform| platform.to_string());
+    assert_eq!(called, [Provider::Gcp.name(), "vmware"]);
+}
+
+#[test]
 fn each_platform_is_known_by_what_its_firmware_says() {
     for (what, sign, text, platform) in SAID {
         assert_eq!(found(&[(sign, text)]), [platform], "{what}");

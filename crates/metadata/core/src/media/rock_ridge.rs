@@ -108,3 +108,76 @@ impl Continuation {
         Ok(Self { number: field.le32(4)?, offset: field.le32(12)?, len: field.le32(20)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field with this content.
+    fn field(signature: &[u8; 2], content: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(4 + content.len()).unwrap();
+        [signature, &[len, 1][..], content].concat()
+    }
+
+    fn extra(area: &[u8]) -> Result<(Option<&'static str>, Option<String>), MediaError> {
+        let mut extra = Extra::default();
+        let _ = extra.take_in(area)?;
+        Ok((extra.unsupported, extra.name.map(|name| String::from_utf8(name).unwrap())))
+    }
+
+    #[test]
+    fn what_a_file_is_that_cannot_be_read_is_known() {
+        let kind = |kind: u32| field(b"PX", &kind.to_le_bytes());
+        for (what, area, want) in [
+            ("nothing", vec![], None),
+            ("a file", kind(REGULAR | 0o644), None),
+            ("a folder", kind(FOLDER | 0o755), None),
+            ("a link", kind(0o120_777), Some("a link or special file")),
+            ("a device", kind(0o060_600), Some("a link or special file")),
+            ("where a link leads", field(b"SL", &[0]), Some("a link or special file")),
+            ("a compressed file", field(b"ZF", &[0; 12]), Some("a compressed file")),
+            ("a folder that is elsewhere", field(b"CL", &[0; 8]), Some("a folder that was moved")),
+            ("one that came from elsewhere, a field of four bytes", field(b"RE", &[]), Some("a folder that was moved")),
+            ("something unknown", field(b"XY", &[1, 2]), None),
+            ("behind the end", [field(b"ST", &[]), field(b"SL", &[0])].concat(), None),
+            ("behind padding", [vec![0, 0, 4, 1], field(b"SL", &[0])].concat(), None),
+        ] {
+            assert_eq!(extra(&area), Ok((want, None)), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_field_has_a_head() {
+        for len in 0..4 {
+            let short = Err(MediaError::Broken("Rock Ridge: a field is shorter than its head"));
+            assert_eq!(extra(&[b'X', b'Y', len, 1]), short, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_name_has_255_bytes_at_most() {
+        let piece = |flags: u8, len: usize| field(b"NM", &[&[flags][..], &vec![b'n'; len]].concat());
+        for (what, area, want) in [
+            ("a name", piece(0, 7), Ok(Some("n".repeat(7)))),
+            ("this folder", piece(2, 0), Ok(None)),
+            ("the longest", [piece(1, 200), piece(0, 55)].concat(), Ok(Some("n".repeat(255)))),
+            ("a byte more", [piece(1, 200), piece(0, 56)].concat(), Err(())),
+            ("much more", [piece(1, 200), piece(1, 200), piece(0, 200)].concat(), Err(())),
+        ] {
+            assert_eq!(extra(&area).map(|(_, name)| name).map_err(|_| ()), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn rock_ridge_is_there_when_the_first_record_says_so() {
+        for (what, area, want) in [
+            ("nothing", &[][..], None),
+            ("it is", b"SP\x07\x01\xbe\xef\x00", Some(0)),
+            ("after two bytes of something else", b"SP\x07\x01\xbe\xef\x02", Some(2)),
+            ("other check bytes", b"SP\x07\x01\xbe\xee\x00", None),
+            ("another field", b"XA\x07\x01\xbe\xef\x00", None),
+        ] {
+            assert_eq!(announced(area), want, "{what}");
+        }
+    }
+}

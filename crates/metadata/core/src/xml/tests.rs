@@ -91,3 +91,10 @@ fn nothing_grows_without_end() {
     assert_eq!(problem(&attributes(MAX_ATTRIBUTES + 1)).1, Problem::Large);
     assert_eq!(problem(&" ".repeat(MAX_DOCUMENT + 1)).1, Problem::Large);
 }
+
+#[test]
+fn a_document_has_a_longest_length() {
+    let document = |length: usize| format!("<r>{}</r>", "x".repeat(length - 7));
+    assert_eq!(root(&document(MAX_DOCUMENT)).text.len(), MAX_DOCUMENT - 7);
+    assert_eq!(problem(&document(MAX_DOCUMENT + 1)), (1, Problem::Large));
+}

@@ -132,5 +132,30 @@ fn nothing_grows_without_end() {
     assert!(parse("- a\n".repeat(MAX_VALUES - 1).as_bytes()).is_ok());
     assert_eq!(problem(&"- a\n".repeat(MAX_VALUES + 1)).1, Problem::Large);
     assert_eq!(problem(&format!("a: [{}1]", "1,".repeat(MAX_JSON_VALUES))).1, Problem::Large);
+    assert!(parse("#".repeat(MAX_DOCUMENT).as_bytes()).is_ok());
     assert_eq!(problem(&"#".repeat(MAX_DOCUMENT + 1)).1, Problem::Large);
+}
+
+#[test]
+fn each_escape_of_a_quoted_scalar_stands_for_its_character() {
+    for (escape, stands_for) in [
+        ("\\n", "\n"),
+        ("\\t", "\t"),
+        ("\\r", "\r"),
+        ("\\0", "\0"),
+        ("\\b", "\u{8}"),
+        ("\\e", "\u{1b}"),
+        ("\\f", "\u{c}"),
+        ("\\/", "/"),
+        ("\\ ", " "),
+        ("\\\"", "\""),
+        ("\\\\", "\\"),
+        ("\\x41", "A"),
+        ("\\u00e9", "é"),
+        ("\\U0001f600", "😀"),
+    ] {
+        let document = format!("a: \"x{escape}y\"\n");
+        let value = parse(document.as_bytes()).expect(escape);
+        assert_eq!(value.text(&["a"]), Some(format!("x{stands_for}y").as_str()), "{escape}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Disks that contradict themselves, each in one way.
 
-use orlop_metadata_core::media::{Disk as _, MAX_READS, MediaError, Unreadable};
+use orlop_metadata_core::media::{Disk as _, MAX_READS, MediaError, Medium, Unreadable};
 
 use crate::disks::{disk, file};
 use crate::sparse::Sparse;
@@ -210,6 +210,8 @@ fn udf_cannot_lie() {
     assert_eq!(entry(168, &[0xff; 4]), short, "attributes that are longer than their block");
     assert_eq!(entry(56, &[0, 16]), Err(MediaError::Broken("UDF: a file has fewer extents than bytes")));
     assert_eq!(entry(180, &[0xff; 3]), Err(MediaError::Broken("UDF: an extent leaves its partition")));
+    let few = Err(MediaError::Broken("UDF: a file has fewer extents than bytes"));
+    assert_eq!(entry(176, &[0, 0, 0, 0xc0]), few, "an extent of no length is the end");
 }
 
 #[test]
@@ -236,4 +238,128 @@ fn what_is_no_file_system_is_none_and_what_fails_is_told() {
     }
     let failed = orlop_metadata_core::seed::on(&mut Broken, true);
     assert_eq!(failed, Err(MediaError::Unreadable { at: 16 * SECTOR, why: Unreadable::Device }));
+}
+
+/// The labels on a disk, if anything of it is read.
+fn labels(disk: &mut Sparse) -> Option<Vec<String>> {
+    Medium::open(disk).unwrap().map(|medium| medium.labels().map(str::to_owned).collect())
+}
+
+#[test]
+fn one_of_two_file_systems_that_works_is_enough() {
+    let mut disk = disk("metadata_udf", "bridge");
+    let volume = disk.find(b"*OSTA UDF Compliant") - 217;
+    disk.write(volume + 252, &[0xff; 4]);
+    assert_eq!(labels(&mut disk).map(|labels| labels.len()), Some(1), "that of ISO 9660");
+}
+
+#[test]
+fn a_boot_sector_that_linux_would_refuse_is_none_of_fat() {
+    for (what, at, bytes) in [
+        ("the signature", 510, &[0x55, 0xab][..]),
+        ("bytes of a sector", 11, &[0x01, 0x02]),
+        ("sectors of a cluster", 13, &[3]),
+        ("sectors before the tables", 14, &[0, 0]),
+        ("tables", 16, &[0]),
+        ("the medium", 21, &[0xf1]),
+        ("sectors in all", 19, &[0, 0]),
+    ] {
+        let mut disk = disk("metadata_fat", "fat16");
+        disk.write(at, bytes);
+        if at == 19 {
+            disk.write(32, &[0; 4]);
+        }
+        assert_eq!(labels(&mut disk), None, "{what}");
+    }
+}
+
+#[test]
+fn the_root_of_fat_has_a_longest_length() {
+    let mut disk = disk("metadata_fat", "fat16");
+    // So many entries, on a disk that has room for them.
+    disk.write(17, &[0xff, 0xff]);
+    disk.write(19, &[0, 0]);
+    disk.write(32, &[0, 0, 1, 0]);
+    assert_eq!(file(&mut disk, "user-data"), Err(MediaError::Long("a folder")));
+}
+
+#[test]
+fn only_fat32_has_numbers_of_clusters_in_two_halves() {
+    let high = |name, of: &[u8]| {
+        let change = |disk: &mut Sparse| {
+            let entry = disk.find(of);
+            disk.write(entry + 20, &[0xff, 0x0f]);
+        };
+        changed(disk("metadata_fat", name), change, "user-data")
+    };
+    assert!(matches!(high("fat16", b"USER-D~1   "), Ok(Some(_))), "it is something else there");
+    let nowhere = Err(MediaError::Broken("FAT: a file has a cluster that does not exist"));
+    assert_eq!(high("fat32", b"USER-D~1   "), nowhere);
+}
+
+#[test]
+fn a_long_name_is_one_when_all_its_pieces_are_there_and_its_own() {
+    // Two pieces, the last of which comes first.
+    let piece = |change: &dyn Fn(&mut Sparse, u64)| {
+        let mut disk = disk("metadata_fat", "fat16");
+        assert!(matches!(file(&mut disk, "network-config"), Ok(Some(_))));
+        let entry = disk.find(b"NETWOR~1   ");
+        change(&mut disk, entry);
+        file(&mut disk, "network-config")
+    };
+    assert_eq!(piece(&|disk, entry| disk.write(entry - 32, &[5])), Ok(None), "out of order");
+    let missing = |disk: &mut Sparse, entry: u64| {
+        disk.write(entry - 64, &[0x43]);
+        disk.write(entry - 32, &[2]);
+    };
+    assert_eq!(piece(&missing), Ok(None), "one is missing");
+    let checksum = |disk: &mut Sparse, entry: u64| {
+        let mut raw = [0];
+        disk.read_at(entry - 32 + 13, &mut raw).unwrap();
+        disk.write(entry - 32 + 13, &[raw[0] ^ 1]);
+    };
+    assert_eq!(piece(&checksum), Ok(None), "of another name");
+}
+
+#[test]
+fn of_the_descriptors_of_iso_9660_the_first_of_a_kind_counts_and_none_behind_the_end() {
+    let mut first = disk("metadata_iso", "plain");
+    let mut primary = [0; 2048];
+    first.read_at(16 * SECTOR, &mut primary).unwrap();
+    let mut terminator = [0; 2048];
+    first.read_at(17 * SECTOR, &mut terminator).unwrap();
+    assert_eq!((primary[0], terminator[0]), (1, 255));
+    primary[40..46].copy_from_slice(b"SECOND");
+    let mut second = first.clone();
+    second.write(17 * SECTOR, &primary);
+    second.write(18 * SECTOR, &terminator);
+    assert_eq!(labels(&mut second), Some(vec!["CIDATA".to_owned()]), "a second primary one");
+    let mut behind = first;
+    primary[0] = 2;
+    primary[88..91].copy_from_slice(b"%/E");
+    behind.write(18 * SECTOR, &primary);
+    behind.write(19 * SECTOR, &terminator);
+    assert_eq!(labels(&mut behind), Some(vec!["CIDATA".to_owned()]), "one of Joliet behind the end");
+}
+
+#[test]
+fn an_anchor_of_udf_is_where_it_says_that_it_is() {
+    let mut disk = disk("metadata_udf", "without-iso9660");
+    disk.write(256 * SECTOR + 12, &[0, 2]);
+    assert_eq!(labels(&mut disk), None);
+}
+
+#[test]
+fn a_folder_of_udf_has_a_longest_length() {
+    for (more, want) in [
+        (0, MediaError::Broken("UDF: a file has fewer extents than bytes")),
+        (1, MediaError::Long("a folder")),
+        (2, MediaError::Long("a folder")),
+    ] {
+        let change = |disk: &mut Sparse| {
+            let root = disk.find(&[5, 1, 2, 0]);
+            disk.write(root + 56, &((1_u32 << 20) + more).to_le_bytes());
+        };
+        assert_eq!(changed(disk("metadata_udf", "without-iso9660"), change, "ovf-env.xml"), Err(want), "{more}");
+    }
 }

@@ -225,3 +225,54 @@ proptest! {
         targets::http(&[&[pieces][..], &bytes].concat());
     }
 }
+
+#[test]
+fn a_body_in_chunks_may_be_as_long_as_one_with_a_length() {
+    let chunked = |sizes: &[usize]| {
+        let chunk = |size: &usize| format!("{size:x}\r\n{}\r\n", "x".repeat(*size));
+        let chunks: String = sizes.iter().map(chunk).collect();
+        read(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n").as_bytes())
+    };
+    for (sizes, want) in [
+        (&[MOST][..], Ok(MOST)),
+        (&[MOST - 1, 1], Ok(MOST)),
+        (&[MOST + 1], Err(HttpError::BodyTooLarge)),
+        (&[MOST * 2], Err(HttpError::BodyTooLarge)),
+        (&[MOST - 1, 2], Err(HttpError::BodyTooLarge)),
+    ] {
+        assert_eq!(chunked(sizes).map(|(response, _)| response.body.len()), want, "{sizes:?}");
+    }
+}
+
+#[test]
+fn heads_and_what_is_around_chunks_have_a_longest_length() {
+    let head = |length: usize| {
+        let head = "HTTP/1.1 204 x\r\nX: \r\n\r\n";
+        read(head.replace("X: ", &format!("X: {}", "y".repeat(length - head.len()))).as_bytes()).map(|_| ())
+    };
+    let framing = |length: usize| {
+        let (head, body) = ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0\r\nX: \r\n\r\n");
+        let trailer = format!("X: {}", "y".repeat(length - body.len()));
+        read(format!("{head}{}", body.replace("X: ", &trailer)).as_bytes()).map(|_| ())
+    };
+    for (more, want_head, want_framing) in
+        [(0, Ok(()), Ok(())), (1, Err(HttpError::HeadTooLarge), Err(HttpError::FramingTooLarge))]
+    {
+        assert_eq!(head(MAX_HEAD + more), want_head, "{more}");
+        assert_eq!(framing(MAX_FRAMING + more), want_framing, "{more}");
+    }
+}
+
+#[test]
+fn an_answer_that_has_begun_is_not_untouched_whatever_came_of_it() {
+    for (what, bytes, want) in [
+        ("nothing", "", true),
+        ("a byte", "H", false),
+        ("an interim answer", "HTTP/1.1 100 x\r\n\r\n", false),
+        ("a head", "HTTP/1.1 200 x\r\n\r\n", false),
+    ] {
+        let mut reader = Reader::new(MOST);
+        let _ = reader.push(bytes.as_bytes());
+        assert_eq!(reader.is_untouched(), want, "{what}");
+    }
+}

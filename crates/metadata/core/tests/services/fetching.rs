@@ -142,6 +142,52 @@ fn nobody_is_told_that_the_machine_is_ready_by_a_run_without_reports() {
 }
 
 #[test]
+fn a_service_that_does_not_take_a_report_has_not_taken_it() {
+    let mut run = Run::new(Provider::Scaleway);
+    run.connected();
+    let document = answer(200, "", r#"{"compute": {"name": "a"}, "id": "1"}"#);
+    let actions = (0..3).map(|_| run.receives(&document)).last().unwrap();
+    assert!(matches!(actions[..], [Action::Found(_)]), "{actions:?}");
+    assert!(String::from_utf8(sent(&run.on(Event::Told))).unwrap().starts_with("PATCH /state "));
+    let refused = run.receives(&answer(403, "", ""));
+    assert_eq!(refused, [Action::Close, Action::Done(Report::Failed(Failure::Refused(403)))]);
+}
+
+#[test]
+fn what_the_wire_server_says_goes_into_no_other_document_unless_it_is_an_identifier() {
+    let long = "x".repeat(129);
+    for (container, is_one) in [("c-1", true), ("a b", false), ("&amp;", false), ("", false), (long.as_str(), false)] {
+        let mut run = Run::new(Provider::Azure);
+        run.connected();
+        run.receives(&answer(200, "", r#"{"compute": {"name": "a"}}"#));
+        run.on(Event::Told);
+        run.on(Event::Granted);
+        run.on(Event::Connected);
+        let goal =
+            format!("<Incarnation>1</Incarnation><ContainerId>{container}</ContainerId><InstanceId>i</InstanceId>");
+        let actions = run.receives(&answer(200, "", &goal));
+        let failed = [Action::Close, Action::Done(Report::Failed(Failure::Document("goal state")))];
+        assert_eq!(actions != failed, is_one, "{container}: {actions:?}");
+    }
+}
+
+#[test]
+fn a_deadline_that_is_not_due_does_nothing_and_one_that_is_over_ends_the_run() {
+    let mut run = Run::new(Provider::DigitalOcean);
+    assert_eq!(run.on(Event::Start), [Action::Connect(Place(0))]);
+    assert_eq!(run.on(Event::Deadline), [], "a connection is waited for");
+    assert!(run.on(Event::Granted).is_empty());
+    assert_eq!(run.on(Event::Deadline), [], "still");
+    sent(&run.on(Event::Connected));
+    assert_eq!(run.on(Event::Deadline), [], "an answer is waited for");
+    assert_eq!(run.receives(&answer(503, "", "")), []);
+    assert_eq!(run.on(Event::Deadline), [], "it is not asked again yet");
+    run.now = run.now.after(40 * SECOND);
+    assert_eq!(run.on(Event::Deadline), [Action::Close, Action::Failed(Failure::NotReady(503))], "after a suspend");
+    assert!(run.is_over());
+}
+
+#[test]
 fn a_service_that_ends_each_connection_gets_another_one() {
     for (what, first) in [
         ("it says so", answer(200, "Connection: close\r\n", "token")),

@@ -24,6 +24,26 @@ fn a_line_without_a_command_is_a_run() {
 }
 
 #[test]
+fn as_many_sources_as_there_can_be_are_taken_and_no_more() {
+    for (count, fits) in [(MAX_SOURCES - 1, true), (MAX_SOURCES, true), (MAX_SOURCES + 1, false)] {
+        let line = (1..=count).fold("orlop-ntp".to_owned(), |line, n| format!("{line} 192.0.2.{n}"));
+        assert_eq!(of(&line).is_ok(), fits, "{count}");
+    }
+}
+
+#[test]
+fn help_says_how_to_use_it_and_what_it_ends_with() {
+    let Ok(Invocation::Print(help)) = of("orlop-ntp --help") else { panic!("no help") };
+    for part in ["Usage: orlop-ntp [OPTIONS] [SOURCE]...\n", "\n      --mock-clock FILE ", "\nFiles:\n"] {
+        assert!(help.contains(part), "{part:?}: {help}");
+    }
+    assert!(EXITS_OF_HELP.iter().all(|said| help.contains(said)), "{help}");
+}
+
+/// What the page says of the exit codes that are this daemon's own.
+const EXITS_OF_HELP: [&str; 2] = ["another orlop-ntp keeps this clock", "the servers do not agree"];
+
+#[test]
 fn commands_take_what_is_theirs() {
     for (line, want) in [
         ("orlop-ntp status", Invocation::Status(View::default())),
@@ -57,6 +77,8 @@ fn what_means_nothing_is_refused_and_never_becomes_a_daemon() {
         ("orlop-ntp reload /etc/orlop/ntp.toml", ""),
         ("orlop-ntp relaod", "did you mean: orlop-ntp reload?"),
         ("orlop-ntp sources --json", ""),
+        ("orlop-ntp wait-sync --check 7", "--check"),
+        ("orlop-ntp wait-sync --deadline 7 --deadline 8", "--deadline"),
         ("ntpd -d pool.ntp.org", "ntpd [-dnSsv]"),
     ] {
         let fatal = of(line).unwrap_err();
@@ -69,6 +91,9 @@ fn what_means_nothing_is_refused_and_never_becomes_a_daemon() {
 fn as_ntpd_it_runs_as_linuxkit_runs_it() {
     let usual = run("/usr/sbin/ntpd -d");
     assert_eq!((usual.mode, usual.settings.origin), (Mode::Service, Origin::Openntpd(None)));
+    for (line, log) in [("ntpd", None), ("ntpd -v", Some(Level::DEBUG)), ("ntpd -vv", Some(Level::DEBUG))] {
+        assert_eq!(run(line).settings.overrides.log, log, "{line}");
+    }
     assert_eq!(
         of("ntpd -n -f /x").ok(),
         Some(Invocation::Check(Settings { origin: Origin::Openntpd(Some("/x".into())), ..Settings::default() }))

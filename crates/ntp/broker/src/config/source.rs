@@ -48,7 +48,7 @@ impl Source {
     #[must_use]
     pub const fn server(place: Place) -> Self {
         let polls = place.polls();
-        Self { place, conduct: SourceConduct { kind: Kind::Server, polls, ..USUAL } }
+        Self { place, conduct: SourceConduct { polls, ..USUAL } }
     }
 
     /// A pool of servers under this name, asked as usual.

@@ -73,10 +73,25 @@ fn a_source_is_an_address_a_name_or_a_table() {
         (r#"{ server = "a", min-poll = 0 }"#, "a poll is 1 to 17"),
         (r#"{ server = "a", min-poll = 9, max-poll = 8 }"#, "min-poll is more than max-poll"),
         (r#"{ pool = "a", nts = true }"#, "nts is for a server"),
+        (r#"{ server = "ptp", nts = true }"#, "nts is for a server, and a hardware clock is none"),
+        (r#"{ ptp = "ena-ptp-0", nts = true }"#, "nts is for a server, and a hardware clock is none"),
         (r#"{ server = "a", iburst = true }"#, "unknown field `iburst`"),
     ] {
         let error = shown(text).unwrap_err();
         assert!(error.starts_with("1: ") && error.contains(want), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_server_has_a_port_and_a_clock_has_none() {
+    for (text, port) in [
+        ("192.0.2.1", Some(123)),
+        ("[2001:db8::1]:1123", Some(1123)),
+        ("ntp.example.org", Some(123)),
+        ("ntp.example.org:7", Some(7)),
+        ("ptp", None),
+    ] {
+        assert_eq!(text.parse::<Place>().unwrap().port(), port, "{text}");
     }
 }
 

@@ -134,6 +134,7 @@ orlop-ntp 0.1.0, service: running for 15 s
     let text = text::render(&silent.document(now(95_000)), Life::Running, false, at(95_000));
     assert!(text.contains("NOT synchronised: starting\n"), "{text}");
     assert!(text.contains("nobody is asked"), "{text}");
+    assert!(!text.contains("offset") && !text.contains("root"), "nobody is believed: {text}");
 }
 
 #[test]
@@ -161,4 +162,5 @@ fn the_metrics_are_what_the_page_says() {
     ] {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
     }
+    assert!(!text.contains("malformed"), "what never happened is not there: {text}");
 }

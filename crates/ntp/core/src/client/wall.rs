@@ -46,11 +46,11 @@ mod tests {
         assert_eq!(wall.at(at(1)), None);
         assert_eq!(wall.look(at(1), Utc::from_secs(1000)), None, "the first look");
         assert_eq!(wall.at(at(61)), Some(Utc::from_secs(1060)));
-        assert_eq!(wall.look(at(61), Utc::from_parts(1060, 99_000_000)), None, "looked at a little later");
+        assert_eq!(wall.look(at(61), Utc::from_parts(1060, 100_000_000)), None, "looked at a little later");
         let hour = Offset::from_span(Duration::from_secs(3600));
-        assert_eq!(wall.look(at(62), Utc::from_parts(4661, 99_000_000)), Some(hour));
+        assert_eq!(wall.look(at(62), Utc::from_parts(4661, 100_000_000)), Some(hour));
         wall.shift(Offset::ZERO.minus(hour));
-        assert_eq!(wall.at(at(62)), Some(Utc::from_parts(1061, 99_000_000)));
-        assert_eq!(wall.at(at(61)), Some(Utc::from_parts(1060, 99_000_000)), "a moment ago");
+        assert_eq!(wall.at(at(62)), Some(Utc::from_parts(1061, 100_000_000)));
+        assert_eq!(wall.at(at(61)), Some(Utc::from_parts(1060, 100_000_000)), "a moment ago");
     }
 }

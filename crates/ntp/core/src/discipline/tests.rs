@@ -130,6 +130,7 @@ fn a_restart_forgets_all_but_the_sources() {
     assert_eq!((filter.deadline(), filter.drift, filter.offset(peer(0))), (None, drift, None));
     let wishes = feed(&mut filter, &[0; 9], Duration::from_millis(20));
     assert!(wishes.iter().any(|wishes| wishes.error.is_some()), "and its sources are usable as before");
+    assert_eq!(filter.poll(peer(0)), Some(PollRange::USUAL.min()));
     filter.remove(peer(0));
     assert_eq!(filter.poll(peer(0)), None);
 }
@@ -146,4 +147,45 @@ fn rates_are_rounded_to_the_kernels_unit() {
     ] {
         assert_eq!(frequency(rate).scaled(), want, "{what}");
     }
+}
+
+#[test]
+fn samples_of_before_are_known_and_nothing_is_wished_about_them() {
+    let (offset, delay) = (5_000_000, Duration::from_millis(20));
+    for (remembered, knows) in [(0, false), (6, false), (7, true)] {
+        let mut filter = filter(Frequency::ZERO);
+        for n in 1..=remembered {
+            filter.remember(wall(16 * n), peer(0), &Sample { at: at(16 * n), ..sample(offset, delay) });
+        }
+        assert_eq!(filter.deadline(), None, "{remembered} remembered");
+        let wishes = filter.sample(at(999), wall(999), peer(0), &sample(offset, delay));
+        assert_eq!(wishes.rate.is_some(), knows, "{remembered} remembered: {wishes:?}");
+    }
+}
+
+#[test]
+fn what_is_added_to_round_trips_so_that_they_differ_does_not_grow() {
+    let mut filter = filter(Frequency::ZERO);
+    let _ = feed(&mut filter, &[0; 2000], Duration::from_millis(20));
+    let delay = filter.sources[&peer(0)].controller.observe().delay.as_seconds_nanos();
+    assert!(delay.0 == 0 && (20_000_000..20_001_000).contains(&delay.1), "{delay:?}");
+}
+
+#[test]
+fn the_filters_clocks_show_what_they_are_told() {
+    let recorder = Recorder::new(Frequency::ZERO);
+    recorder.set_now(timestamp(wall(7)));
+    assert_eq!(recorder.now(), Ok(timestamp(wall(7))));
+    let zero = NtpInstant::now();
+    for secs in [0, 7 * 86_400, 3652 * 86_400] {
+        let passed = monotonic(zero, at(secs)).abs_diff(zero).as_seconds_nanos();
+        assert_eq!(passed, (i32::try_from(secs).unwrap(), 0));
+    }
+    let longest = at(36_525 * 86_400);
+    assert_eq!(monotonic(zero, Instant::from_nanos(u64::MAX)), monotonic(zero, longest), "a hundred years");
+}
+
+#[test]
+fn a_panic_shows_what_the_filter_is_about() {
+    assert_eq!(format!("{:?}", filter(Frequency::ZERO)), "Discipline { drift: +0.000, slew_until: None, last: None }");
 }

@@ -107,6 +107,8 @@ fn what_is_not_the_answer_is_refused_and_only_the_server_ends_the_question() {
             }),
             server(Discard::BeforeFloor),
         ),
+        ("sent before the floor", with(at(40, Timestamp::of(utc(0)).bits() - 1)), server(Discard::BeforeFloor)),
+        ("received before the floor", with(at(32, Timestamp::of(utc(0)).bits() - 1)), server(Discard::BeforeFloor)),
         (
             "in 1970",
             with(|b| {
@@ -148,6 +150,14 @@ fn what_is_unusual_is_an_answer_all_the_same() {
         ("NTS fields that nobody asked for (CVE-2023-4012)", field(&[nts(1), nts(2), nts(3), nts(4)].concat())),
         ("received and sent at the same moment", with(at(40, Timestamp::of(utc(5)).bits()))),
         ("poll -128", with(|b| b[2] = 0x80)),
+        ("root dispersion of a second", with(|b| b[8..12].copy_from_slice(&[0, 1, 0, 0]))),
+        (
+            "half of a root delay of 2 s and half a second of precision",
+            with(|b| {
+                b[3] = 0xff;
+                b[4..8].copy_from_slice(&[0, 2, 0, 0]);
+            }),
+        ),
     ] {
         assert!(matches!(taken(&bytes), Ok(Answer::Sample(_))), "{what}: {:?}", taken(&bytes));
     }
@@ -198,5 +208,35 @@ fn an_offset_of_any_size_is_exact() {
         let answer = question.answer(Instant::from_nanos(7), &answer(), around(20), utc(0));
         let Ok(Answer::Sample(sample)) = answer else { panic!("{what}: {answer:?}") };
         assert_eq!(sample.offset, Offset::from_nanos(want * 1_000_000_000), "{what}");
+    }
+}
+
+#[test]
+fn a_round_trip_is_believed_from_a_little_less_than_nothing_to_two_seconds() {
+    // The server had the question for 2^-7 s, which is exact in every notation.
+    let (arrived, held) = (utc(0), 7_812_500);
+    let bytes = with(|b| {
+        at(32, Timestamp::of(arrived).bits())(b);
+        at(40, Timestamp::of(arrived).bits() + (1 << 25))(b);
+    });
+    let (least, most) = (-100_000, 2_000_000_000);
+    for (what, trip, want) in [
+        ("too short", least - 1, Err(Discard::BadDelay)),
+        ("the clocks were read at the wrong moment", least, Ok(0)),
+        ("none", 0, Ok(0)),
+        ("a nanosecond", 1, Ok(1)),
+        ("the longest", most, Ok(2_000_000_000)),
+        ("too long", most + 1, Err(Discard::BadDelay)),
+        ("much too long", most * 2, Err(Discard::BadDelay)),
+    ] {
+        let mut question = Question::new(NONCE);
+        question.sent(utc(0));
+        let received = utc(0).saturating_shifted(Offset::from_nanos(held + trip));
+        let delay = match question.answer(Instant::from_nanos(7), &bytes, received, utc(0)) {
+            Ok(Answer::Sample(sample)) => Ok(sample.delay.as_nanos()),
+            Ok(Answer::Kiss(kiss)) => panic!("{what}: {kiss:?}"),
+            Err(NoAnswer { why, .. }) => Err(why),
+        };
+        assert_eq!(delay, want, "{what}");
     }
 }

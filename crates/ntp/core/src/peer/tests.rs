@@ -192,3 +192,100 @@ fn who_disagrees_for_long_makes_room() {
     peer.judged(PeerState::Selected);
     assert!(!peer.is_bad(), "or agrees again");
 }
+
+#[test]
+fn the_operator_may_change_his_mind_about_how_to_ask() {
+    let range = |min, max| PollRange::new(Poll::new(min).unwrap(), Poll::new(max).unwrap()).unwrap();
+    let mut peer = peer();
+    peer.conduct(true, range(4, 5));
+    assert_eq!((peer.prefer, peer.poll()), (true, Poll::new(5).unwrap()), "no longer than he wants");
+    peer.wants(Poll::MIN);
+    assert_eq!(peer.poll(), Poll::new(4).unwrap(), "and not more often");
+    peer.kissed(at(0), Kiss::Rate);
+    peer.conduct(false, range(4, 10));
+    assert_eq!(
+        (peer.prefer, peer.poll()),
+        (false, Poll::new(5).unwrap()),
+        "but what the server has asked for counts more"
+    );
+}
+
+#[test]
+fn a_socket_changes_what_is_thought_of_a_server_only_the_first_time() {
+    let mut peer = peer();
+    assert_eq!(peer.opinion, PeerState::Connecting);
+    peer.opened(at(0));
+    assert_eq!(peer.opinion, PeerState::Unreachable);
+    peer.judged(PeerState::Selected);
+    peer.reconnect(at(1));
+    peer.opened(at(1));
+    assert_eq!(peer.opinion, PeerState::Selected);
+}
+
+#[test]
+fn who_does_not_answer_any_more_is_unreachable_and_who_has_said_no_stays_denied() {
+    for (before, after) in [(PeerState::Selected, PeerState::Unreachable), (PeerState::Denied, PeerState::Denied)] {
+        let mut peer = peer();
+        peer.opened(at(0));
+        peer.judged(before);
+        let _ = peer.ask(at(1), &mut chance());
+        assert_eq!(peer.opinion, after);
+    }
+}
+
+#[test]
+fn a_question_has_64_random_bits() {
+    let (mut peer, mut chance) = (peer(), chance());
+    let halves: Vec<[u8; 4]> = (0..4)
+        .flat_map(|_| {
+            let packet = peer.ask(at(1), &mut chance);
+            [packet[40..44].try_into().unwrap(), packet[44..].try_into().unwrap()]
+        })
+        .collect();
+    for (n, half) in halves.iter().enumerate() {
+        assert!(*half != [0; 4] && !halves[..n].contains(half), "{halves:?}");
+    }
+}
+
+#[test]
+fn the_last_eight_samples_are_kept_until_they_say_nothing_any_more() {
+    let mut peer = peer();
+    for secs in 0..12 {
+        let _ = peer.ask(at(secs), &mut chance());
+        peer.answered(at(secs), sample(at(secs)));
+    }
+    let kept = |peer: &Peer| peer.samples().map(|sample| sample.at).collect::<Vec<_>>();
+    assert_eq!(kept(&peer), (4..12).map(at).collect::<Vec<_>>());
+    peer.forget_before(at(10));
+    assert_eq!(kept(&peer), [at(10), at(11)]);
+    peer.forget();
+    assert_eq!(kept(&peer), []);
+}
+
+#[test]
+fn four_questions_without_an_answer_are_not_yet_a_long_silence() {
+    assert!(!peer().is_silent(), "nobody has been asked");
+    // What is left of the first burst, and after a longer silence a new one.
+    for (silent, burst) in [(3, 4), (4, 3), (5, 7)] {
+        let mut peer = peer();
+        peer.opened(at(0));
+        let _ = pauses(&mut peer, silent, false);
+        let asked = peer.asked_at.unwrap();
+        peer.answered(asked, sample(asked));
+        let asked = pauses(&mut peer, 12, true);
+        assert_eq!(asked.iter().take_while(|secs| **secs == 2).count(), burst, "{silent}: {asked:?}");
+    }
+}
+
+#[test]
+fn a_server_is_lost_once_with_its_eighth_question_without_an_answer() {
+    let (mut peer, mut chance) = (peer(), chance());
+    peer.opened(at(0));
+    let lost: Vec<bool> = (0..10)
+        .map(|n| {
+            let _ = peer.ask(at(n), &mut chance);
+            peer.was_lost()
+        })
+        .collect();
+    assert_eq!(lost, [false, false, false, false, false, false, false, true, false, false]);
+}

@@ -5,6 +5,7 @@
 mod accuracy;
 mod answer;
 mod crystal;
+mod dialogue;
 mod handover;
 mod hardship;
 mod hardware;

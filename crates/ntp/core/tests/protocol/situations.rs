@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use orlop_ntp_contract::{
-    Asked, Discard, Leap, Notice, Occasion, Offset, PeerState, Phase, Policy, Refusal, StepReason, Utc,
+    Asked, Discard, Kind, Leap, Notice, Occasion, Offset, PeerState, Phase, Policy, PollRange, Refusal, SourceConduct,
+    SourceId, StepReason, Utc,
 };
 
 use crate::place::{BEGIN, FLOOR, number};
@@ -142,6 +143,9 @@ fn when_the_network_comes_late_a_majority_is_given_its_chance() {
     let script = vec![comes(0), comes(1), comes(2)];
     let world = Scene { script, ..Scene::new(vec![silent(), silent(), silent()]) }.behind(secs(HOUR)).run(400);
     assert_eq!(reasons(&world), [BOOT]);
+    let alone = Scene { script: vec![comes(1)], ..Scene::new(vec![silent(), silent(), silent()]) };
+    let world = alone.behind(secs(HOUR)).run(400);
+    assert_eq!(reasons(&world), [StepReason::LoneAnswer(Occasion::Boot)], "and then the only one who answers counts");
 }
 
 #[test]
@@ -229,6 +233,7 @@ fn a_leap_second_needs_a_majority_and_the_right_day() {
         ("all", vec![insert(), insert(), insert()], day, Leap::Insert),
         ("two of three", vec![insert(), none(), insert()], day, Leap::Insert),
         ("one of three (CVE-2016-4954)", vec![insert(), none(), none()], day, Leap::None),
+        ("one of two", vec![insert(), none()], day, Leap::None),
         ("one of each kind", vec![insert(), none(), with(Leap::Delete)], day, Leap::None),
         ("all, a day early", vec![insert(), insert(), insert()], day - 86_400, Leap::None),
     ] {
@@ -248,6 +253,8 @@ fn kisses_are_obeyed() {
     let rate = Scene::new(vec![kissing(b"RATE")]).run(24 * 3600);
     // 64 s at first, and 17 minutes in the end.
     assert!((80..100).contains(&rate.questions), "{}", rate.questions);
+    let discards = rate.status.unwrap().discards;
+    assert!(discards.of(Discard::Kiss) >= 80 && discards.total() == discards.of(Discard::Kiss), "{discards:?}");
     let deny = Scene::new(vec![kissing(b"DENY")]).run(24 * 3600);
     assert!((20..30).contains(&deny.questions), "{}", deny.questions);
     assert_eq!(opinions(&deny), [PeerState::Denied]);
@@ -273,6 +280,7 @@ fn one_that_is_left_is_followed() {
     let world = Scene { script: vec![silent(0), silent(2)], ..Scene::new(three()) }.run(40_000);
     assert_eq!(phase(&world), Phase::Steady);
     assert!(world.worst(20_000.0) < 0.005, "{} s", world.worst(20_000.0));
+    assert_eq!(world.status.unwrap().stratum, 3, "one more than that of the one that is left");
 }
 
 #[test]
@@ -301,6 +309,22 @@ fn a_preferred_server_is_followed_and_its_error_with_it() {
         .fold(0.0, |a: f64, b| a.max(b.abs()));
     assert!(mean < 0.002, "{mean} s from the preferred server's time");
     assert_eq!(opinions(&world), [PeerState::Spare, PeerState::Selected, PeerState::Spare]);
+}
+
+#[test]
+fn a_server_that_the_operator_prefers_from_now_on_is_followed_from_now_on() {
+    let source = SourceId::new(1).unwrap();
+    let conduct = SourceConduct { kind: Kind::Server, prefer: true, polls: PollRange::USUAL, nts: false };
+    let script = vec![(5000, Twist::Told(Notice::Source { source, conduct }))];
+    let world = Scene { script, ..Scene::new(three()) }.run(8000);
+    assert_eq!(opinions(&world), [PeerState::Spare, PeerState::Selected, PeerState::Spare]);
+}
+
+#[test]
+fn a_source_that_is_taken_away_is_asked_no_more_and_the_others_are() {
+    let script = vec![(5000, Twist::Told(Notice::SourceGone { source: SourceId::new(1).unwrap() }))];
+    let world = Scene { script, ..Scene::new(three()) }.run(8000);
+    assert_eq!((asked(&world), phase(&world)), (vec![0, 2], Phase::Steady));
 }
 
 #[test]

@@ -56,6 +56,9 @@ fn a_question_has_its_fields_in_their_order_and_is_not_longer_than_a_packet() {
         ("all are missing", cookie(100), 7, 48 + 36 + 8 * 104 + 40, 7),
         ("long ones", cookie(256), 7, 48 + 36 + 3 * 260 + 40, 2),
         ("short ones", cookie(12), 7, 48 + 36 + 8 * 16 + 40, 7),
+        ("the last byte is taken", cookie(176), 7, 1024, 4),
+        ("four bytes are left", cookie(108), 7, 1020, 7),
+        ("so many that one more would almost fit", cookie(128), 7, 48 + 36 + 6 * 132 + 40, 5),
     ] {
         let sealed = seal(&plain(), &UNIQUE, &cookie, more, &key(1), &mut chance());
         assert!(sealed.len() <= MAX_PACKET, "{what}");
@@ -153,4 +156,12 @@ proptest! {
             prop_assert!(cookies.len() <= MAX_COOKIES);
         }
     }
+}
+
+#[test]
+fn what_comes_before_the_identifier_protects_nothing() {
+    let (nonce, key) = ([4; 16], key(1));
+    let early = field(kind::AUTHENTICATOR, &[0; 24]);
+    let twice = protected(&[early, ours()].concat(), &[], &nonce, &key);
+    assert_eq!(opened(&twice, &key), Err(Discard::Forged));
 }

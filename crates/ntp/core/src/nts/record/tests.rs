@@ -32,6 +32,8 @@ fn a_response_is_taken_whole_or_not_at_all() {
     let taken =
         |count, host, port| Ok(Some(Response { cookies: vec![Cookie::new(&[7; 100]).unwrap(); count], host, port }));
     let wrong = Err(KeyFailure::Records);
+    // What a response has beside the body of one record of no meaning.
+    let rest = good(&record(1024, &[])).len();
     for (what, bytes, want) in [
         ("nothing yet", vec![], Ok(None)),
         ("half a record", agreed()[..5].to_vec(), Ok(None)),
@@ -82,7 +84,10 @@ fn a_response_is_taken_whole_or_not_at_all() {
         ),
         ("an error", record(0x8002, &[0, 1]), Err(KeyFailure::Error(1))),
         ("an error without a number", record(0x8002, &[]), wrong.clone()),
-        ("a warning", good(&record(0x8003, &[0, 1])), wrong),
+        ("a warning", good(&record(0x8003, &[0, 1])), wrong.clone()),
+        ("a warning without the critical bit", good(&record(3, &[0, 1])), wrong),
+        ("as many bytes as are read", good(&record(1024, &vec![0; MAX_RESPONSE - rest])), taken(1, None, None)),
+        ("a byte more", good(&record(1024, &vec![0; MAX_RESPONSE - rest + 1])), Err(KeyFailure::TooLong)),
         ("more records than anybody needs", record(1024, &[]).repeat(64), Err(KeyFailure::TooLong)),
         ("more bytes than anybody needs", record(1024, &[0; 5000]), Err(KeyFailure::TooLong)),
     ] {

@@ -180,6 +180,7 @@ fn a_certificate_is_checked_again_at_the_time_that_a_majority_says() {
     assert!(session.confirmed(at(5), utc(1005)));
     assert!(session.confirmed(at(5), utc(1005 + 3600)), "an hour is the same time");
     assert!(session.confirmed(at(2 * day), utc(1000 + 2 * day)), "time passes");
+    assert_eq!(session.due(), Some(at(28 * day)), "so that nothing has to be checked again");
     assert!(!session.confirmed(at(5), utc(1000 + 9 * day)));
     assert_eq!(session.due(), Some(at(5)), "at once");
     assert_eq!(session.order(at(5)), Some(utc(1000 + 9 * day)));
