@@ -71,7 +71,7 @@ impl Answer {
 pub type Script = dyn Fn(&Asked) -> Answer + Send + Sync;
 
 impl Cloud {
-    /// Answers at `address` on `host`, which has that address.
+    /// Answers at `address` on `host`, which has that address; on port 80 where it names none.
     ///
     /// # Errors
     /// It cannot listen there.
@@ -80,7 +80,7 @@ impl Cloud {
         address: &str,
         script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Result<Self> {
-        let address: SocketAddr = format!("{address}:80").parse()?;
+        let address: SocketAddr = address.parse().or_else(|_| format!("{address}:80").parse())?;
         let listener = host.inside(move || TcpListener::bind(address).context("cannot listen"))?;
         let (asked, script): (_, Arc<Script>) = (Arc::new(Mutex::new(Vec::new())), Arc::new(script));
         let heard = Arc::clone(&asked);

@@ -14,7 +14,7 @@ use orlop_wholefile as whole_file;
 use orlop_wire::InterfaceName;
 
 /// Where netfacts are, for readers and writers alike.
-pub const FOLDER: &str = "/run/orlop/netfacts";
+pub use orlop_broker::netfacts::FOLDER;
 
 /// The folder of netfacts, and what could not be written into it yet.
 #[derive(Debug)]
@@ -95,6 +95,7 @@ fn list(folder: BorrowedFd<'_>) -> io::Result<Vec<InterfaceName>> {
 pub fn facts_of(interface: &InterfaceName, metric: u32, lease: &Lease, dns: bool, ntp: bool) -> Facts {
     let mut facts = Facts::none(interface.clone());
     facts.metric = metric;
+    facts.server = Some(lease.server.get().into());
     if dns {
         facts.dns = lease.dns.iter().map(|addr| addr.get().into()).collect();
         facts.domain = lease.domain.as_ref().and_then(|name| Domain::new(name.as_str()));

@@ -10,6 +10,7 @@ mod network;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use orlop_broker::confine::{Confined, confine, in_a_loop};
@@ -17,7 +18,7 @@ use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
 use orlop_machine::Instant;
-use orlop_metadata_contract::{Counters, Finding, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect};
+use orlop_metadata_contract::{Counters, Finding, Location, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect};
 use orlop_metadata_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::Broker;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
@@ -56,8 +57,11 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     let mut outputs = Outputs::open(run, birth, Report::new(&findings, is_masked));
     let opened = run.file.as_deref().map(document).transpose().and_then(|document| Ok((document, Gear::open(run)?)));
     let (document, gear) = opened.inspect_err(|_| outputs.fail())?;
-    let Gear { tree, hostname, routes, devices, disks, named, deadline, pause } = gear;
-    let keep = gear::Kept::of(run);
+    let Gear { tree, hostname, routes, devices, disks, netfacts, named, deadline, pause } = gear;
+    let seed = signs.seed().and_then(|seed| {
+        seed.map_err(|(url, why)| warn!(url, "the files that this machine is told of are not asked for: {why}")).ok()
+    });
+    let keep = gear::Kept::of(run, seed.as_ref());
     let Confined { narrow, channel, postures } = confine(broker, keep.keep(), PROTOCOL).await?;
     if run.posture {
         print(&postures.show(run.json))?;
@@ -65,8 +69,12 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     }
     tell(run, &findings, is_masked);
     let until = birth.started.after(run.timeout);
+    let plan = Plan::of(&run.wishes, &findings);
+    let plan = if seed.is_some() { plan.seeded(&run.wishes) } else { plan };
     let mut search = Search {
-        plan: Plan::of(&run.wishes, &findings),
+        plan,
+        seed,
+        netfacts,
         allow_imdsv1: run.allow_imdsv1,
         until,
         document,
@@ -102,6 +110,10 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
 /// A broker at work.
 struct Search<'t> {
     plan: Plan,
+    /// Where NoCloud's files are to be had, if somebody says so.
+    seed: Option<Location>,
+    /// The folder of what the DHCP client says.
+    netfacts: Option<OwnedFd>,
     allow_imdsv1: bool,
     /// When the time is up.
     until: Instant,
