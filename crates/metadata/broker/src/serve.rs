@@ -18,7 +18,9 @@ use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
 use orlop_machine::Instant;
-use orlop_metadata_contract::{Counters, Finding, Location, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect};
+use orlop_metadata_contract::{
+    Counters, Document, Finding, Location, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect,
+};
 use orlop_metadata_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::Broker;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
@@ -52,7 +54,7 @@ pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
 async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     let mut broker = Broker::start(&DAEMON, &BROKER)?;
     let ready = Ready::of(&mut broker);
-    let Evidence { signs, is_masked } = Evidence::below(Path::new("/"));
+    let Evidence { signs, is_masked, user_data } = Evidence::below(Path::new("/"));
     let findings = detect(&signs);
     let mut outputs = Outputs::open(run, birth, Report::new(&findings, is_masked));
     let opened = run.file.as_deref().map(document).transpose().and_then(|document| Ok((document, Gear::open(run)?)));
@@ -78,6 +80,8 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         allow_imdsv1: run.allow_imdsv1,
         until,
         document,
+        // Who names others means nothing else.
+        firmware: user_data.filter(|_| run.wishes.providers.is_none()),
         tree: tree.as_ref(),
         network: channel,
         media: Optional::new(&narrow, PROTOCOL),
@@ -117,8 +121,10 @@ struct Search<'t> {
     allow_imdsv1: bool,
     /// When the time is up.
     until: Instant,
-    /// User data in a file that the user has named, and its path.
-    document: Option<(String, Vec<u8>)>,
+    /// User data in a file that the user has named.
+    document: Option<Document>,
+    /// User data in the firmware.
+    firmware: Option<Document>,
     /// Where it is written; nothing for a run that only says what would be.
     tree: Option<&'t Tree>,
     network: BrokerChannel<Notice, Request>,
@@ -146,8 +152,13 @@ struct Found<'t> {
 }
 
 impl<'t> Search<'t> {
-    /// Disks first, which need nobody; then who is to be asked; then the file.
+    /// What is in the firmware, which was put there for this; disks, which need nobody; then who is to be asked; then the file.
     async fn everywhere(&mut self) -> Result<Option<Found<'t>>, Fatal> {
+        if let Some(document) = self.firmware.take()
+            && let Some(found) = self.read_document(document).await?
+        {
+            return Ok(Some(found));
+        }
         if let Some(found) = self.on_disks().await? {
             return Ok(Some(found));
         }
@@ -162,7 +173,10 @@ impl<'t> Search<'t> {
                 return Ok(Some(found));
             }
         }
-        self.in_the_document().await
+        match self.document.take() {
+            Some(document) => self.read_document(document).await,
+            None => Ok(None),
+        }
     }
 
     /// Takes down that a source gave nothing.
@@ -192,7 +206,7 @@ fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
 }
 
 /// Reads the file that a user has named.
-fn document(path: &Path) -> Result<(String, Vec<u8>), Fatal> {
+fn document(path: &Path) -> Result<Document, Fatal> {
     let failed = |cause: io::Error| {
         Fatal::new(Exit::Config, format!("cannot read {}", path.display()))
             .cause(cause)
@@ -203,7 +217,7 @@ fn document(path: &Path) -> Result<(String, Vec<u8>), Fatal> {
     if read.map_err(failed)? > MAX_RESPONSE {
         return Err(failed(io::Error::other("it is longer than 1 MiB")));
     }
-    Ok((path.display().to_string(), content))
+    Ok(Document { source: path.display().to_string(), content, is_base64: false })
 }
 
 /// The supervisor starts both anew.

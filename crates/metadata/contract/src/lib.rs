@@ -9,6 +9,7 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod credential;
 mod detect;
 mod discard;
 mod endpoint;
@@ -21,6 +22,7 @@ mod policy;
 mod provider;
 mod request;
 
+pub use credential::{CREDENTIAL, Credential, Document};
 pub use detect::{CommandLine, Finding, Platform, Sign, Signs, detect, oem_strings};
 pub use discard::{Counters, Discard};
 pub use endpoint::{Endpoint, PORT, Service, endpoints};

@@ -29,6 +29,8 @@ pub enum Notice {
     Document {
         /// How many.
         length: u32,
+        /// Whether they are base64.
+        is_base64: bool,
     },
     /// The next bytes of the document; as many as fit, but for its last ones.
     Piece(Chunk),

@@ -29,7 +29,7 @@ pub(crate) async fn serve(context: Context<Request, Notice, (BootTimer, Chance)>
                 }
                 None => channel.send(&Request::Failed(Failure::NotFound)).await?,
             },
-            Notice::Document { length } => document::read(&channel, length).await?,
+            Notice::Document { length, is_base64 } => document::read(&channel, length, is_base64).await?,
             // Late: the errand that it belongs to is over, and a socket that came with it closes here.
             Notice::Connected(_) | Notice::Unconnected(_) => {}
             Notice::Piece(_) | Notice::Disk { .. } | Notice::Read(..) => return Err(Ended::Nonsense),

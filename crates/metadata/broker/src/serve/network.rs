@@ -5,7 +5,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use orlop_broker::netfacts;
 use orlop_machine::Instant;
-use orlop_metadata_contract::{Chunk, Endpoint, Errand, Failure, Location, Notice, Place, Provider, endpoints};
+use orlop_metadata_contract::{
+    Chunk, Document, Endpoint, Errand, Failure, Location, Notice, Place, Provider, endpoints,
+};
 use orlop_netfacts::Facts;
 use orlop_sandbox::connection::open_connecting_through;
 use orlop_sandbox::fatal::Fatal;
@@ -110,11 +112,11 @@ impl<'t> Search<'t> {
     }
 
     /// Has the worker make files of the user data that the broker has.
-    pub(super) async fn in_the_document(&mut self) -> Result<Option<Found<'t>>, Fatal> {
-        let Some((path, content)) = self.document.take() else { return Ok(None) };
+    pub(super) async fn read_document(&mut self, document: Document) -> Result<Option<Found<'t>>, Fatal> {
+        let Document { source, content, is_base64 } = document;
         let mut haul = Haul::new(self.tree, Errand::Read)?;
         let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-        self.network.send(&Notice::Document { length }).await.map_err(worker_ended)?;
+        self.network.send(&Notice::Document { length, is_base64 }).await.map_err(worker_ended)?;
         for piece in content.chunks(Chunk::MAX) {
             self.network.send(&Notice::Piece(piece.iter().copied().collect())).await.map_err(worker_ended)?;
         }
@@ -122,9 +124,9 @@ impl<'t> Search<'t> {
             let received = self.network.recv().await.map_err(worker_ended)?;
             match haul.take(received.message)? {
                 Step::More | Step::Connect(_) | Step::Disk(..) => {}
-                Step::Done(left_out) => return Ok(Some(Found { provider: path, haul, left_out })),
+                Step::Done(left_out) => return Ok(Some(Found { provider: source, haul, left_out })),
                 Step::Failed(failure) => {
-                    self.failed(path, failure);
+                    self.failed(source, failure);
                     return Ok(None);
                 }
             }

@@ -124,7 +124,7 @@ fn notices() -> Vec<(&'static str, Notice)> {
         ),
         ("connected", Notice::Connected(Place(1))),
         ("unconnected", Notice::Unconnected(Place(0))),
-        ("document", Notice::Document { length: 70_000 }),
+        ("document", Notice::Document { length: 70_000, is_base64: true }),
         ("piece", Notice::Piece(b"#cloud-config".iter().copied().collect())),
         ("disk", Notice::Disk { id: DiskId(3), size: 1 << 40, is_cdrom: true }),
         ("read", Notice::Read(DiskId(3), Media::ConfigDrive)),
