@@ -69,7 +69,9 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         print(&postures.show(run.json))?;
         return Ok(Exit::Done);
     }
-    tell(run, &findings, is_masked);
+    // Who names others means nothing else.
+    let firmware = user_data.filter(|_| run.wishes.providers.is_none());
+    tell(run, &findings, is_masked, firmware.as_ref());
     let until = birth.started.after(run.timeout);
     let plan = Plan::of(&run.wishes, &findings);
     let plan = if seed.is_some() { plan.seeded(&run.wishes) } else { plan };
@@ -80,8 +82,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         allow_imdsv1: run.allow_imdsv1,
         until,
         document,
-        // Who names others means nothing else.
-        firmware: user_data.filter(|_| run.wishes.providers.is_none()),
+        firmware,
         tree: tree.as_ref(),
         network: channel,
         media: Optional::new(&narrow, PROTOCOL),
@@ -188,7 +189,7 @@ impl<'t> Search<'t> {
 }
 
 /// Says what is known before anybody is asked.
-fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
+fn tell(run: &Run, findings: &[Finding], is_masked: bool, firmware: Option<&Document>) {
     for (name, why) in &run.refused {
         warn!(provider = %name, "not asked: {why}");
     }
@@ -198,7 +199,9 @@ fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
     if is_masked {
         info!("some of what firmware says could not be read: a container runtime covers /sys/firmware");
     }
-    if findings.is_empty() && run.wishes.providers.is_none() && !run.wishes.probe {
+    if let Some(Document { source, .. }) = firmware {
+        info!(%source, "user data in the firmware");
+    } else if findings.is_empty() && run.wishes.providers.is_none() && !run.wishes.probe {
         info!(
             "this machine does not say where it runs, so nobody is asked; in an OpenStack that hides itself, say --probe"
         );

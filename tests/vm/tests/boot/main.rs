@@ -5,4 +5,5 @@ mod arm64;
 mod circumstances;
 mod clock;
 mod ordinary;
+mod seed;
 mod stage;
