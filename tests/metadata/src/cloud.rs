@@ -153,7 +153,8 @@ fn answer(stream: &mut TcpStream, answer: Answer) -> bool {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
             head.push_str("\r\n");
-            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_ok()
+            // In one piece: the end of a second one would wait for the other side's acknowledgement of the first.
+            stream.write_all(&[head.as_bytes(), &body].concat()).is_ok()
         }
         Answer::Raw(bytes) => {
             let _gone = stream.write_all(&bytes);
