@@ -22,6 +22,7 @@ pub mod instance;
 mod json;
 pub mod metrics;
 pub mod moment;
+pub mod netfacts;
 pub mod optional;
 pub mod posture;
 pub mod print;

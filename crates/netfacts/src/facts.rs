@@ -20,6 +20,10 @@ pub struct Facts {
     pub search: Vec<Domain>,
     /// Time servers, most preferred first. Only the first [`MAX_SERVERS`] are written.
     pub ntp: Vec<IpAddr>,
+    /// Who said all of this: the DHCP server.
+    pub server: Option<IpAddr>,
+    /// Azure's wire server.
+    pub wireserver: Option<IpAddr>,
 }
 
 /// A text that was understood.
@@ -35,7 +39,16 @@ impl Facts {
     /// No facts about `interface`.
     #[must_use]
     pub const fn none(interface: InterfaceName) -> Self {
-        Self { interface, metric: 0, dns: Vec::new(), domain: None, search: Vec::new(), ntp: Vec::new() }
+        Self {
+            interface,
+            metric: 0,
+            dns: Vec::new(),
+            domain: None,
+            search: Vec::new(),
+            ntp: Vec::new(),
+            server: None,
+            wireserver: None,
+        }
     }
 
     /// Reads a file's text.
@@ -75,6 +88,8 @@ impl Facts {
                 "domain" => once(&mut facts.domain, domain()?, number)?,
                 "search" => within(&mut facts.search, domain()?, MAX_SEARCH, number)?,
                 "ntp" => within(&mut facts.ntp, addr()?, MAX_SERVERS, number)?,
+                "server" => once(&mut facts.server, addr()?, number)?,
+                "wireserver" => once(&mut facts.wireserver, addr()?, number)?,
                 _ => unknown = unknown.saturating_add(1),
             }
         }
@@ -85,7 +100,7 @@ impl Facts {
     /// The text for the file.
     #[must_use]
     pub fn render(&self) -> String {
-        let Self { interface, metric, dns, domain, search, ntp } = self;
+        let Self { interface, metric, dns, domain, search, ntp, server, wireserver } = self;
         let mut text = format!("{HEADER}\ninterface {interface}\n");
         // Writing to a string cannot fail.
         if *metric != 0 {
@@ -102,6 +117,11 @@ impl Facts {
         }
         for addr in ntp.iter().take(MAX_SERVERS) {
             let _ = writeln!(text, "ntp {addr}");
+        }
+        for (key, addr) in [("server", server), ("wireserver", wireserver)] {
+            if let Some(addr) = addr {
+                let _ = writeln!(text, "{key} {addr}");
+            }
         }
         text
     }
@@ -179,7 +199,7 @@ pub const MAX_LINE: usize = "interface ".len() + MAX_DOMAIN;
 pub const MAX_TEXT: usize = 24 * 1024;
 // Everything that is written can be read again.
 const _: () = assert!(MAX_LINES / 2 * (MAX_LINE + 1) <= MAX_TEXT);
-const _: () = assert!(4 + 2 * MAX_SERVERS + MAX_SEARCH <= MAX_LINES / 2);
+const _: () = assert!(6 + 2 * MAX_SERVERS + MAX_SEARCH <= MAX_LINES / 2);
 
 #[cfg(test)]
 mod tests {
@@ -196,9 +216,12 @@ mod tests {
             domain: Domain::new("example.com"),
             search: vec![Domain::new("example.com").unwrap(), Domain::new("corp.example").unwrap()],
             ntp: vec![[192, 0, 2, 3].into()],
+            server: Some([192, 0, 2, 4].into()),
+            wireserver: Some([192, 0, 2, 5].into()),
         };
         let text = "netfacts 1\ninterface eth0\nmetric 1002\ndns 192.0.2.1\ndns 2001:db8::1\ndomain example.com\n\
-                    search example.com\nsearch corp.example\nntp 192.0.2.3\n";
+                    search example.com\nsearch corp.example\nntp 192.0.2.3\n\
+                    server 192.0.2.4\nwireserver 192.0.2.5\n";
         assert_eq!(facts.render(), text);
         assert_eq!(Facts::parse(text), Ok(Parsed { facts, unknown: 0 }));
     }
@@ -284,8 +307,18 @@ mod tests {
         let addrs = || prop::collection::vec(any::<IpAddr>(), 0..=MAX_SERVERS);
         let interface = "[a-z]{1,15}".prop_filter_map("an interface", |text| InterfaceName::new(&text));
         let domains = prop::collection::vec(domain(), 0..=MAX_SEARCH);
-        (interface, any::<u32>(), addrs(), prop::option::of(domain()), domains, addrs()).prop_map(
-            |(interface, metric, dns, domain, search, ntp)| Facts { interface, metric, dns, domain, search, ntp },
+        let servers = any::<(Option<IpAddr>, Option<IpAddr>)>();
+        (interface, any::<u32>(), addrs(), prop::option::of(domain()), domains, addrs(), servers).prop_map(
+            |(interface, metric, dns, domain, search, ntp, (server, wireserver))| Facts {
+                interface,
+                metric,
+                dns,
+                domain,
+                search,
+                ntp,
+                server,
+                wireserver,
+            },
         )
     }
 

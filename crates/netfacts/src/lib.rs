@@ -1,8 +1,8 @@
-//! What the network told this host, per interface: name servers, search domains, time servers.
+//! What the network told this host, per interface: name servers, search domains, time servers, and who said so.
 //!
 //! The DHCP client writes one file per interface into `/run/orlop/netfacts`, named for its source and the interface
 //! (`dhcp.eth0`), and replaces it whole. A name that does not end in the interface that the file itself names is a draft,
-//! to be passed over. The resolver, the NTP client and anybody's shell script read it. A file is
+//! to be passed over. The resolver, the NTP client, the metadata fetcher and anybody's shell script read it. A file is
 //! a line `netfacts 1` and then one fact per line, a key and a value with a space between; a key may come several
 //! times where an order of preference makes sense. Lines with a key from the future are skipped and counted, so an
 //! old reader understands a new writer. Everything is bounded: a reader never holds more than [`MAX_TEXT`] bytes.
@@ -15,6 +15,8 @@
 //! | `domain` | domain of the network | at most once |
 //! | `search` | where to look for short names | up to [`MAX_SEARCH`] |
 //! | `ntp` | address of a time server, most preferred first | up to [`MAX_SERVERS`] |
+//! | `server` | address of the DHCP server | at most once |
+//! | `wireserver` | address of Azure's wire server (DHCP option 245) | at most once |
 //!
 //! Start at [`Facts::parse`]. Pure: no file is opened here. It promises that whatever [`Facts::parse`] accepts can be
 //! put into resolv.conf or a log line without quoting, and that [`Facts::render`] and it are each other's inverse.

@@ -4,8 +4,10 @@ mod boot;
 mod chart;
 mod dhcp;
 mod installed;
+mod metadata;
 mod ntp;
 mod numbers;
+mod peak;
 mod processes;
 mod stopwatch;
 mod sysctl;
@@ -30,6 +32,8 @@ pub(crate) struct Options {
 enum Contest {
     /// The DHCP client against dhcpcd (LinuxKit's configuration), udhcpc and dhclient
     Dhcp(dhcp::Options),
+    /// The metadata fetcher: detection beside cloud-init's ds-identify, a cloud beside curl with the same questions, a seed disk
+    Metadata(metadata::Options),
     /// The NTP client against chronyd, openntpd, systemd-timesyncd and ntpd-rs; no client can touch this machine's clock
     Ntp(ntp::Options),
     /// The sysctl applier against systemd-sysctl, procps and busybox, with 150 and with 1,500 settings
@@ -45,6 +49,7 @@ enum Contest {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     match &options.contest {
         Contest::Dhcp(options) => dhcp::run(workspace, options),
+        Contest::Metadata(options) => metadata::run(workspace, options),
         Contest::Ntp(options) => ntp::run(workspace, options),
         Contest::Sysctl(options) => sysctl::run(workspace, options),
         Contest::Boot(options) => boot::run(workspace, options),

@@ -6,6 +6,7 @@
 mod dhcp;
 pub(crate) mod leftovers;
 pub(crate) mod machine;
+mod metadata;
 mod ntp;
 mod processes;
 mod sysctl;
@@ -37,7 +38,8 @@ pub(crate) struct Options {
 type Show = fn(&Workspace, &Shown) -> Result<()>;
 
 /// The daemons that have a demo of their own.
-const DAEMONS: &[(&str, Show)] = &[("dhcp", dhcp::run), ("ntp", ntp::run), ("sysctl", sysctl::run)];
+const DAEMONS: &[(&str, Show)] =
+    &[("dhcp", dhcp::run), ("metadata", metadata::run), ("ntp", ntp::run), ("sysctl", sysctl::run)];
 
 /// The daemon that is shown, and where its program is.
 struct Shown {

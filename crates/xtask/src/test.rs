@@ -63,6 +63,7 @@ const FRESH: &str = "a stranger's machine";
 const DEMOS: &[(&str, &str, Ending)] = &[
     ("demo of dhcp, to its end: nothing is left", "dhcp", Ending::Complete),
     ("demo of dhcp, interrupted: nothing is left", "dhcp", Ending::Interrupted),
+    ("demo of metadata, to its end: nothing is left", "metadata", Ending::Complete),
     ("demo of ntp, to its end: nothing is left", "ntp", Ending::Complete),
 ];
 

@@ -71,7 +71,7 @@ impl Answer {
 pub type Script = dyn Fn(&Asked) -> Answer + Send + Sync;
 
 impl Cloud {
-    /// Answers at `address` on `host`, which has that address.
+    /// Answers at `address` on `host`, which has that address; on port 80 where it names none.
     ///
     /// # Errors
     /// It cannot listen there.
@@ -80,7 +80,7 @@ impl Cloud {
         address: &str,
         script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Result<Self> {
-        let address: SocketAddr = format!("{address}:80").parse()?;
+        let address: SocketAddr = address.parse().or_else(|_| format!("{address}:80").parse())?;
         let listener = host.inside(move || TcpListener::bind(address).context("cannot listen"))?;
         let (asked, script): (_, Arc<Script>) = (Arc::new(Mutex::new(Vec::new())), Arc::new(script));
         let heard = Arc::clone(&asked);
@@ -153,7 +153,8 @@ fn answer(stream: &mut TcpStream, answer: Answer) -> bool {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
             head.push_str("\r\n");
-            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_ok()
+            // In one piece: the end of a second one would wait for the other side's acknowledgement of the first.
+            stream.write_all(&[head.as_bytes(), &body].concat()).is_ok()
         }
         Answer::Raw(bytes) => {
             let _gone = stream.write_all(&bytes);

@@ -1,7 +1,8 @@
-//! What the tests of the metadata fetcher share: a cloud that is a namespace with a scripted service in it ([`cloud`]), the
+//! What the tests of the metadata fetcher share: a cloud that is a namespace with a scripted service in it ([`cloud`], [`aws`]), the
 //! machine that runs there ([`scene`]), and the disks that others make ([`disk`]).
 #![forbid(unsafe_code)]
 
+pub mod aws;
 pub mod cloud;
 pub mod disk;
 pub mod scene;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use orlop_image::platform::Platform;
 use orlop_testbed::{Host, Running};
+use serde_json::{Value, json};
 
 /// How a machine's network card is connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,9 @@ pub struct Emulator {
     words: String,
     megabytes: u32,
     nics: Vec<Nic>,
+    disks: Vec<PathBuf>,
+    bay: bool,
+    firmware: Option<String>,
     record: Option<PathBuf>,
     counting: bool,
     clock: Option<String>,
@@ -46,6 +50,17 @@ fn with(what: &str, path: &Path) -> OsString {
     let mut word = OsString::from(what);
     word.push(path);
     word
+}
+
+/// Where [`Emulator::bay`] is, for the emulator.
+pub(crate) const BAY: &str = "bay";
+
+/// What is in a disk that is only read, as the emulator wants to be told.
+pub(crate) fn disk(name: &str, image: &Path) -> Value {
+    json!({
+        "driver": "raw", "node-name": name, "read-only": true,
+        "file": { "driver": "file", "filename": image, "read-only": true },
+    })
 }
 
 const fn program(platform: Platform) -> &'static str {
@@ -95,6 +110,9 @@ impl Emulator {
             words: words.to_owned(),
             megabytes: MEGABYTES,
             nics: Vec::new(),
+            disks: Vec::new(),
+            bay: false,
+            firmware: None,
             record: None,
             counting: false,
             clock: None,
@@ -115,6 +133,27 @@ impl Emulator {
     #[must_use]
     pub fn nic(mut self, nic: Nic) -> Self {
         self.nics.push(nic);
+        self
+    }
+
+    /// With one disk more that has what is in this file, and is only read: `vda`, `vdb` and so on.
+    #[must_use]
+    pub fn disk(mut self, image: &Path) -> Self {
+        self.disks.push(image.to_owned());
+        self
+    }
+
+    /// With an empty place for a disk, which [`Qmp::insert`](crate::Qmp::insert) fills while the machine runs.
+    #[must_use]
+    pub fn bay(mut self) -> Self {
+        self.bay = true;
+        self
+    }
+
+    /// With this string in its firmware (SMBIOS type 11).
+    #[must_use]
+    pub fn firmware(mut self, string: &str) -> Self {
+        self.firmware = Some(string.to_owned());
         self
     }
 
@@ -202,6 +241,9 @@ impl Emulator {
             }
             add(&format!("-device virtio-net-pci,netdev={name},mac=52:54:00:12:34:{:02x},romfile=", 0x56 + number));
         }
+        if self.bay {
+            add(&format!("-device pcie-root-port,id={BAY},chassis=1"));
+        }
         if self.generation {
             add("-device vmgenid,guid=auto");
         }
@@ -212,6 +254,16 @@ impl Emulator {
             }
             // A machine that goes on writes where it has ended.
             line.extend([OsString::from("-chardev"), with("file,id=record,append=on,path=", record)]);
+        }
+        if let Some(string) = &self.firmware {
+            // QEMU's own words end at a single comma.
+            let words = format!("type=11,value={}", string.replace(',', ",,"));
+            line.extend(["-smbios", &words].map(OsString::from));
+        }
+        for (number, image) in self.disks.iter().enumerate() {
+            let name = format!("d{number}");
+            let device = format!("virtio-blk-pci,drive={name}");
+            line.extend(["-blockdev", &disk(&name, image).to_string(), "-device", &device].map(OsString::from));
         }
         if let Some(control) = &self.control {
             line.extend([OsString::from("-qmp"), with("unix:", control)]);
@@ -297,6 +349,22 @@ mod tests {
             "-serial|chardev:record|-chardev|file,id=record,append=on,path=/r r|-kernel|k|-initrd|i|-append|quiet lsm= no_timer_check",
         ] {
             assert!(text.contains(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_disk_is_only_read_and_a_bay_is_empty() {
+        let machine = Emulator::new(Platform::Amd64, Path::new("k"), Path::new("i"), "").disk(Path::new("/s d")).bay();
+        let line: Vec<String> = machine.line().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let after = |option: &str| line.get(line.iter().position(|word| word == option).unwrap() + 1).unwrap();
+        let disk: Value = serde_json::from_str(after("-blockdev")).unwrap();
+        assert_eq!((&disk["file"]["filename"], &disk["read-only"]), (&json!("/s d"), &json!(true)));
+        let text = line.join("|");
+        assert!(!text.contains("-smbios"), "{text}");
+        let machine = machine.firmware("a,b c");
+        assert!(machine.line().contains(&OsString::from("type=11,value=a,,b c")), "{:?}", machine.line());
+        for want in ["virtio-blk-pci,drive=d0|", "pcie-root-port,id=bay,chassis=1|"] {
+            assert_eq!(text.matches(want).count(), 1, "{text}");
         }
     }
 

@@ -49,9 +49,9 @@ const IMAGE: &str = "vmlinuz-";
 /// The same, unpacked.
 const UNPACKED: &str = "vmlinux";
 
-/// Modules that a machine needs for its network and for containers that are not read-only; what is built in is named all
+/// Modules that a machine needs for its network, its disks and containers that are not read-only; what is built in is named all
 /// the same.
-pub(crate) const MODULES: &str = "virtio_pci,virtio_net,overlay";
+pub(crate) const MODULES: &str = "virtio_pci,virtio_net,virtio_blk,overlay";
 
 /// A kernel that can be booted here.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@
 //! says that it is complete. That is the verdict: a kernel that panics also makes QEMU end with 0, and cannot write that line. (QEMU's `isa-debug-exit`
 //! is not used: it wants a process that writes to I/O ports, and the cloud kernels have no `/dev/port`.)
 //!
-//! What is left out: disks, and more than one processor, with which QEMU's emulation of static keys makes Linux fall over
-//! now and then.
+//! What is left out: disks that can be written, and more than one processor, with which QEMU's emulation of static keys makes
+//! Linux fall over now and then.
 #![forbid(unsafe_code)]
 
 mod script;

@@ -1,4 +1,4 @@
-//! The emulator's own interface (QMP): a machine is paused, saved and woken by it.
+//! The emulator's own interface (QMP): a machine is paused, saved and woken by it, and given a disk.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use orlop_testbed::{Running, eventually};
 use serde_json::{Value, json};
+
+use crate::emulator;
 
 /// A conversation with an emulator, over the socket of [`Emulator::controlled`](crate::Emulator::controlled).
 #[derive(Debug)]
@@ -62,6 +64,16 @@ impl Qmp {
     /// When it does not sleep.
     pub fn wake(&mut self) -> Result<()> {
         self.ask("system_wakeup", &json!({})).map(drop)
+    }
+
+    /// Puts a disk that has what is in this file, and is only read, into the empty place of [`Emulator::bay`](crate::Emulator::bay).
+    ///
+    /// # Errors
+    /// When it has none, or there is one in it.
+    pub fn insert(&mut self, image: &Path) -> Result<()> {
+        const NAME: &str = "inserted";
+        self.ask("blockdev-add", &emulator::disk(NAME, image))?;
+        self.ask("device_add", &json!({ "driver": "virtio-blk-pci", "drive": NAME, "bus": emulator::BAY })).map(drop)
     }
 
     /// Writes all of the machine to this file, and switches it off.

@@ -224,8 +224,8 @@ const DHCPDECLINE: u8 = 4;
 const DHCPRELEASE: u8 = 7;
 
 /// The parameter request list. RFC 3442 wants 121 before 33 and 3, and 249 is another number for the same; the rest in ascending
-/// order. Without 42 some servers send no time servers, without 54 and 51 a few strange ones no lease.
-const WANTED: [u8; 16] = [121, 249, 1, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 119];
+/// order. Without 42 some servers send no time servers, without 54 and 51 a few strange ones no lease; 245 is Azure's.
+const WANTED: [u8; 17] = [121, 249, 1, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 119, 245];
 
 /// A BOOTP message has 300 bytes, and some relays and servers drop shorter ones (RFC 1542 section 2.1).
 const MIN_LENGTH: usize = 300;

@@ -14,7 +14,7 @@ use orlop_wholefile as whole_file;
 use orlop_wire::InterfaceName;
 
 /// Where netfacts are, for readers and writers alike.
-pub const FOLDER: &str = "/run/orlop/netfacts";
+pub use orlop_broker::netfacts::FOLDER;
 
 /// The folder of netfacts, and what could not be written into it yet.
 #[derive(Debug)]
@@ -95,6 +95,8 @@ fn list(folder: BorrowedFd<'_>) -> io::Result<Vec<InterfaceName>> {
 pub fn facts_of(interface: &InterfaceName, metric: u32, lease: &Lease, dns: bool, ntp: bool) -> Facts {
     let mut facts = Facts::none(interface.clone());
     facts.metric = metric;
+    facts.server = Some(lease.server.get().into());
+    facts.wireserver = lease.wire_server.map(|addr| addr.get().into());
     if dns {
         facts.dns = lease.dns.iter().map(|addr| addr.get().into()).collect();
         facts.domain = lease.domain.as_ref().and_then(|name| Domain::new(name.as_str()));
@@ -134,6 +136,7 @@ mod tests {
             ntp: [addr(3)].into_iter().collect(),
             domain: Some(domain("example.com")),
             search: [domain("a.example"), domain("b.example")].into_iter().collect(),
+            wire_server: Some(addr(4)),
             ..Lease::bare(addr(9), PrefixLen::new(24).unwrap(), addr(1), term)
         }
     }
@@ -148,6 +151,7 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(Facts::parse(&text).unwrap().facts, facts);
         assert_eq!(facts.dns.len() + facts.ntp.len() + facts.search.len(), 5);
+        assert_eq!((facts.server, facts.wireserver), (Some([192, 0, 2, 1].into()), Some([192, 0, 2, 4].into())));
         assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o644);
     }
 

@@ -38,6 +38,8 @@ pub struct Lease {
     pub domain: Option<DomainName>,
     /// Where to look for short names (option 119).
     pub search: Bounded<DomainName, { Lease::MAX_SEARCH }>,
+    /// Azure's wire server (option 245), which is told that the machine is ready.
+    pub wire_server: Option<UnicastAddr>,
 }
 
 impl Lease {
@@ -67,6 +69,7 @@ impl Lease {
             hostname: None,
             domain: None,
             search: Bounded::new(),
+            wire_server: None,
         }
     }
 
@@ -87,6 +90,7 @@ impl Lease {
             hostname,
             domain,
             search,
+            wire_server,
         } = self;
         *addr == other.addr
             && *prefix == other.prefix
@@ -99,6 +103,7 @@ impl Lease {
             && *hostname == other.hostname
             && *domain == other.domain
             && *search == other.search
+            && *wire_server == other.wire_server
     }
 }
 
@@ -329,7 +334,7 @@ mod tests {
         let name = |text| DomainName::new(text).unwrap();
         let route = || Route::new([10, 0, 0, 0].into(), PrefixLen::new(8).unwrap(), None).unwrap();
         type Change<'c> = &'c dyn Fn(&mut Lease);
-        let changes: [(&str, Change<'_>, bool); 14] = [
+        let changes: [(&str, Change<'_>, bool); 15] = [
             ("nothing", &|_| (), true),
             ("another server", &|lease| lease.server = unicast(2), true),
             ("extended", &|lease| lease.term = term(2), true),
@@ -344,6 +349,7 @@ mod tests {
             ("a host name", &|lease| lease.hostname = Some(name("a")), false),
             ("a domain", &|lease| lease.domain = Some(name("example")), false),
             ("a search domain", &|lease| lease.search = [name("example")].into_iter().collect(), false),
+            ("a wire server", &|lease| lease.wire_server = Some(unicast(1)), false),
         ];
         for (what, change, want) in changes {
             let mut other = lease();

@@ -50,6 +50,7 @@ pub fn granted(
         hostname: reply.hostname.clone(),
         domain: reply.domain.clone(),
         search: reply.search.clone(),
+        wire_server: reply.wire_server,
     })
 }
 

@@ -27,8 +27,8 @@ const WAYS: [u8; 4] = [3, 33, 121, 249];
 const DOMAINS: [u8; 2] = [15, 119];
 /// Name servers.
 const DNS: u8 = 6;
-/// What else configures this host: mask, host name, MTU, broadcast address, time servers.
-const OTHERS: [u8; 5] = [1, 12, 26, 28, 42];
+/// What else configures this host: mask, host name, MTU, broadcast address, time servers, Azure's wire server.
+const OTHERS: [u8; 6] = [1, 12, 26, 28, 42, 245];
 
 /// The fixed part of a message (RFC 2131 figure 1), with what follows it still unread: enough to see whether the
 /// message is ours at all.
@@ -149,6 +149,8 @@ pub struct Reply {
     pub domain: Option<DomainName>,
     /// Option 119, else the domains of option 15 when they are several.
     pub search: Bounded<DomainName, { Lease::MAX_SEARCH }>,
+    /// Option 245.
+    pub wire_server: Option<UnicastAddr>,
 }
 
 impl Reply {
@@ -187,6 +189,7 @@ impl Reply {
             hostname: decoded.hostname(),
             domain,
             search,
+            wire_server: decoded.wire_server(),
         })
     }
 

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use orlop_metadata_contract::{CommandLine, Sign, Signs, oem_strings};
+use orlop_metadata_contract::{CREDENTIAL, CommandLine, Credential, Document, Sign, Signs, oem_strings};
 use orlop_sandbox::hypervisor;
+use tracing::warn;
 
 /// What was read, and what could not be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +15,8 @@ pub struct Evidence {
     pub signs: Signs,
     /// Whether what only root may read was withheld: a container runtime has covered `/sys/firmware`, or this user may not.
     pub is_masked: bool,
+    /// User data that whoever started the machine has put into its firmware.
+    pub user_data: Option<Document>,
 }
 
 /// Files of a line each, and what they are signs of. Those of DMI are below `class/dmi/id`.
@@ -33,6 +36,11 @@ const ACPI_TABLES: [&str; 2] = ["sys/firmware/acpi/tables/DSDT", "sys/firmware/a
 const ACPI_OEM: core::ops::Range<usize> = 10..16;
 
 const DMI_TABLE: &str = "sys/firmware/dmi/tables/DMI";
+/// Where the kernel shows a file of QEMU's fw_cfg, with its length and its content.
+const FW_CFG: &str = "sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials";
+/// Bytes of such a file that are read, at most. The kernel gives 4 KiB at a time, and reads from the start, byte by byte, for each:
+/// this much takes a second, a megabyte would take a quarter of an hour.
+const MAX_FW_CFG: usize = 32 << 10;
 const COMMAND_LINE: &str = "proc/cmdline";
 
 /// Bytes of a file that are read, at most. No table of structures is longer than 64 KiB in SMBIOS 2.
@@ -54,8 +62,17 @@ impl Evidence {
                 evidence.read(root, path, ACPI_OEM.end).and_then(|header| header.get(ACPI_OEM).map(<[u8]>::to_vec));
             evidence.signs.add(Sign::AcpiOem, &String::from_utf8_lossy(&oem.unwrap_or_default()));
         }
+        evidence.user_data = evidence.fw_cfg(root);
         for text in evidence.read(root, DMI_TABLE, MAX_FILE).map(|table| oem_strings(&table)).unwrap_or_default() {
-            evidence.signs.add(Sign::OemString, &text);
+            let shown = match Credential::of(&text) {
+                Some(Credential::UserData(document)) => {
+                    evidence.user_data.get_or_insert(document);
+                    CREDENTIAL
+                }
+                Some(Credential::Other(shown)) => shown,
+                None => &text,
+            };
+            evidence.signs.add(Sign::OemString, shown);
         }
         let line = evidence.read(root, COMMAND_LINE, MAX_FILE).unwrap_or_default();
         for word in CommandLine::words(&String::from_utf8_lossy(&line)) {
@@ -69,6 +86,18 @@ impl Evidence {
         let has_dmi = root.join("sys/class/dmi/id").is_dir();
         evidence.is_masked |= has_dmi && !root.join(DMI_TABLE).exists();
         evidence
+    }
+
+    /// User data in a file of fw_cfg.
+    fn fw_cfg(&mut self, root: &Path) -> Option<Document> {
+        let size = self.read(root, &format!("{FW_CFG}/{CREDENTIAL}/size"), MAX_FW_CFG)?;
+        let size: usize = String::from_utf8_lossy(&size).trim().parse().ok()?;
+        if size > MAX_FW_CFG {
+            warn!(size, "user data in fw_cfg are longer than {MAX_FW_CFG} bytes, and are not read");
+            return None;
+        }
+        let content = self.read(root, &format!("{FW_CFG}/{CREDENTIAL}/raw"), size)?;
+        Some(Document { source: "fw_cfg".to_owned(), content, is_base64: false })
     }
 
     /// The first bytes of a file, `most` at most.
@@ -119,6 +148,31 @@ mod tests {
             let findings = detect(&Evidence::below(&root.0).signs);
             assert_eq!(findings.iter().map(|found| found.platform).collect::<Vec<_>>(), [Platform::Of(want)]);
         }
+    }
+
+    #[test]
+    fn user_data_in_the_firmware_are_found_and_no_value_of_a_credential_is_a_sign() {
+        const TABLE: &[u8] = b"\x0b\x05\0\0\x03io.systemd.credential.binary:orlop.userdata=c2VjcmV0\0io.systemd.credential:other=secret\0ds=nocloud\0\0";
+        let size = format!("{FW_CFG}/{CREDENTIAL}/size");
+        let raw = format!("{FW_CFG}/{CREDENTIAL}/raw");
+        let smbios = machine("smbios", &[(DMI_TABLE, TABLE)]);
+        let Evidence { signs, user_data, .. } = Evidence::below(&smbios.0);
+        assert_eq!(
+            signs.iter().map(|(_, text)| text).collect::<Vec<_>>(),
+            [CREDENTIAL, "io.systemd.credential:other", "ds=nocloud"]
+        );
+        let found = user_data.unwrap();
+        assert_eq!((found.source.as_str(), &found.content[..], found.is_base64), ("SMBIOS", &b"c2VjcmV0"[..], true));
+        for (what, length, want) in
+            [("it fits", "6\n", Some("fw_cfg")), ("too long", "32769\n", None), ("no number", "x", None)]
+        {
+            let fw_cfg = machine("fw-cfg", &[(&size, length.as_bytes()), (&raw, b"secret")]);
+            let found = Evidence::below(&fw_cfg.0).user_data;
+            assert_eq!(found.as_ref().map(|found| found.source.as_str()), want, "{what}");
+            assert!(found.is_none_or(|found| found.content == b"secret" && !found.is_base64), "{what}");
+        }
+        let both = machine("both", &[(DMI_TABLE, TABLE), (&size, b"1"), (&raw, b"secret")]);
+        assert_eq!(Evidence::below(&both.0).user_data.unwrap().content, b"s", "no more than it says");
     }
 
     #[test]

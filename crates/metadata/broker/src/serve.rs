@@ -10,6 +10,7 @@ mod network;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use orlop_broker::confine::{Confined, confine, in_a_loop};
@@ -17,7 +18,9 @@ use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
 use orlop_machine::Instant;
-use orlop_metadata_contract::{Counters, Finding, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect};
+use orlop_metadata_contract::{
+    Counters, Document, Finding, Location, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect,
+};
 use orlop_metadata_profiles::{BROKER, DAEMON};
 use orlop_sandbox::broker::Broker;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
@@ -51,25 +54,35 @@ pub fn run(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
 async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
     let mut broker = Broker::start(&DAEMON, &BROKER)?;
     let ready = Ready::of(&mut broker);
-    let Evidence { signs, is_masked } = Evidence::below(Path::new("/"));
+    let Evidence { signs, is_masked, user_data } = Evidence::below(Path::new("/"));
     let findings = detect(&signs);
     let mut outputs = Outputs::open(run, birth, Report::new(&findings, is_masked));
     let opened = run.file.as_deref().map(document).transpose().and_then(|document| Ok((document, Gear::open(run)?)));
     let (document, gear) = opened.inspect_err(|_| outputs.fail())?;
-    let Gear { tree, hostname, routes, devices, disks, named, deadline, pause } = gear;
-    let keep = gear::Kept::of(run);
+    let Gear { tree, hostname, routes, devices, disks, netfacts, named, deadline, pause } = gear;
+    let seed = signs.seed().and_then(|seed| {
+        seed.map_err(|(url, why)| warn!(url, "the files that this machine is told of are not asked for: {why}")).ok()
+    });
+    let keep = gear::Kept::of(run, seed.as_ref());
     let Confined { narrow, channel, postures } = confine(broker, keep.keep(), PROTOCOL).await?;
     if run.posture {
         print(&postures.show(run.json))?;
         return Ok(Exit::Done);
     }
-    tell(run, &findings, is_masked);
+    // Who names others means nothing else.
+    let firmware = user_data.filter(|_| run.wishes.providers.is_none());
+    tell(run, &findings, is_masked, firmware.as_ref());
     let until = birth.started.after(run.timeout);
+    let plan = Plan::of(&run.wishes, &findings);
+    let plan = if seed.is_some() { plan.seeded(&run.wishes) } else { plan };
     let mut search = Search {
-        plan: Plan::of(&run.wishes, &findings),
+        plan,
+        seed,
+        netfacts,
         allow_imdsv1: run.allow_imdsv1,
         until,
         document,
+        firmware,
         tree: tree.as_ref(),
         network: channel,
         media: Optional::new(&narrow, PROTOCOL),
@@ -102,11 +115,17 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
 /// A broker at work.
 struct Search<'t> {
     plan: Plan,
+    /// Where NoCloud's files are to be had, if somebody says so.
+    seed: Option<Location>,
+    /// The folder of what the DHCP client says.
+    netfacts: Option<OwnedFd>,
     allow_imdsv1: bool,
     /// When the time is up.
     until: Instant,
-    /// User data in a file that the user has named, and its path.
-    document: Option<(String, Vec<u8>)>,
+    /// User data in a file that the user has named.
+    document: Option<Document>,
+    /// User data in the firmware.
+    firmware: Option<Document>,
     /// Where it is written; nothing for a run that only says what would be.
     tree: Option<&'t Tree>,
     network: BrokerChannel<Notice, Request>,
@@ -134,8 +153,13 @@ struct Found<'t> {
 }
 
 impl<'t> Search<'t> {
-    /// Disks first, which need nobody; then who is to be asked; then the file.
+    /// What is in the firmware, which was put there for this; disks, which need nobody; then who is to be asked; then the file.
     async fn everywhere(&mut self) -> Result<Option<Found<'t>>, Fatal> {
+        if let Some(document) = self.firmware.take()
+            && let Some(found) = self.read_document(document).await?
+        {
+            return Ok(Some(found));
+        }
         if let Some(found) = self.on_disks().await? {
             return Ok(Some(found));
         }
@@ -150,7 +174,10 @@ impl<'t> Search<'t> {
                 return Ok(Some(found));
             }
         }
-        self.in_the_document().await
+        match self.document.take() {
+            Some(document) => self.read_document(document).await,
+            None => Ok(None),
+        }
     }
 
     /// Takes down that a source gave nothing.
@@ -162,7 +189,7 @@ impl<'t> Search<'t> {
 }
 
 /// Says what is known before anybody is asked.
-fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
+fn tell(run: &Run, findings: &[Finding], is_masked: bool, firmware: Option<&Document>) {
     for (name, why) in &run.refused {
         warn!(provider = %name, "not asked: {why}");
     }
@@ -172,7 +199,9 @@ fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
     if is_masked {
         info!("some of what firmware says could not be read: a container runtime covers /sys/firmware");
     }
-    if findings.is_empty() && run.wishes.providers.is_none() && !run.wishes.probe {
+    if let Some(Document { source, .. }) = firmware {
+        info!(%source, "user data in the firmware");
+    } else if findings.is_empty() && run.wishes.providers.is_none() && !run.wishes.probe {
         info!(
             "this machine does not say where it runs, so nobody is asked; in an OpenStack that hides itself, say --probe"
         );
@@ -180,7 +209,7 @@ fn tell(run: &Run, findings: &[Finding], is_masked: bool) {
 }
 
 /// Reads the file that a user has named.
-fn document(path: &Path) -> Result<(String, Vec<u8>), Fatal> {
+fn document(path: &Path) -> Result<Document, Fatal> {
     let failed = |cause: io::Error| {
         Fatal::new(Exit::Config, format!("cannot read {}", path.display()))
             .cause(cause)
@@ -191,7 +220,7 @@ fn document(path: &Path) -> Result<(String, Vec<u8>), Fatal> {
     if read.map_err(failed)? > MAX_RESPONSE {
         return Err(failed(io::Error::other("it is longer than 1 MiB")));
     }
-    Ok((path.display().to_string(), content))
+    Ok(Document { source: path.display().to_string(), content, is_base64: false })
 }
 
 /// The supervisor starts both anew.

@@ -24,7 +24,7 @@ use crate::{CONFIG_FOLDER, OWN_FOLDER};
 /// # Errors
 /// Standard output cannot be written to.
 pub fn detect(detect: &Detect) -> Result<Exit, Fatal> {
-    let Evidence { signs, is_masked } = Evidence::below(&detect.root);
+    let Evidence { signs, is_masked, user_data: _ } = Evidence::below(&detect.root);
     let findings = findings_of(&signs);
     let mut text = String::new();
     // Writing to a String cannot fail.

@@ -9,7 +9,7 @@ use core::fmt;
 pub use command_line::CommandLine;
 pub use smbios::oem_strings;
 
-use crate::Provider;
+use crate::{Location, NotAsked, Provider};
 use rules::RULES;
 
 /// What firmware and kernel say of the machine: texts of a line each.
@@ -70,6 +70,18 @@ impl Signs {
         if !text.is_empty() {
             self.0.push((sign, text.to_owned()));
         }
+    }
+
+    /// Where NoCloud's files are to be had by HTTP, as the command line says, or else the firmware.
+    ///
+    /// # Errors
+    /// What was said, and why it is not asked.
+    pub fn seed(&self) -> Option<Result<Location, (&str, NotAsked)>> {
+        let said = |is_word: bool| {
+            let mut said = self.iter().filter(move |(sign, _)| (*sign == Sign::Word) == is_word);
+            said.find_map(|(sign, text)| CommandLine::seed_of(sign, text))
+        };
+        said(true).or_else(|| said(false)).map(|url| Location::parse(url).map_err(|why| (url, why)))
     }
 
     /// Each text, in the order in which they were added.

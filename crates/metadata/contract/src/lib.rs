@@ -9,22 +9,26 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod credential;
 mod detect;
 mod discard;
 mod endpoint;
 mod entry;
 mod hostname;
+mod location;
 mod notice;
 mod plan;
 mod policy;
 mod provider;
 mod request;
 
+pub use credential::{CREDENTIAL, Credential, Document};
 pub use detect::{CommandLine, Finding, Platform, Sign, Signs, detect, oem_strings};
 pub use discard::{Counters, Discard};
 pub use endpoint::{Endpoint, PORT, Service, endpoints};
 pub use entry::{Entry, EntryPath, Kind, Mode, PathError};
 pub use hostname::{Hostname, NotAHostname};
+pub use location::{Location, NotAsked};
 pub use notice::Notice;
 pub use plan::{Plan, Wishes};
 pub use policy::{Denied, Errand, PROVIDER, Permitted, Policy, STAGING};

@@ -2,7 +2,7 @@ use orlop_machine::Instant;
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
-use crate::{Chunk, DiskId, Place, Provider, Seed};
+use crate::{Chunk, DiskId, Location, Place, Provider, Seed};
 
 /// Everything that a broker tells a metadata worker. Of errands (`Fetch`, `Read`, `Document`) one is open at a time, and ends
 /// with the worker's `Done` or `Failed`.
@@ -12,9 +12,11 @@ pub enum Notice {
     Fetch {
         /// Who.
         provider: Provider,
+        /// Where it is, as far as that has to be location.
+        location: Option<Location>,
         /// Whether AWS may be asked without a token, where it has none to give.
         allow_imdsv1: bool,
-        /// Whether the provider is told that the machine is ready, where it wants to be told.
+        /// Whether the provider is location that the machine is ready, where it wants to be location.
         reports: bool,
         /// When to give up.
         until: Instant,
@@ -27,6 +29,8 @@ pub enum Notice {
     Document {
         /// How many.
         length: u32,
+        /// Whether they are base64.
+        is_base64: bool,
     },
     /// The next bytes of the document; as many as fit, but for its last ones.
     Piece(Chunk),

@@ -55,6 +55,19 @@ impl Plan {
         let waits_for_disks = providers.is_empty() && Provider::ALL.iter().any(is_due);
         Self { seeds, waits_for_disks, providers }
     }
+
+    /// The same where whoever started the machine says where NoCloud's files are to be had by HTTP: they are asked for instead of
+    /// a disk that is not there, and before anybody else.
+    #[must_use]
+    pub fn seeded(mut self, wishes: &Wishes) -> Self {
+        match &wishes.providers {
+            None => self.providers = vec![Provider::NoCloud],
+            Some(named) if named.contains(&Provider::NoCloud) => self.providers.insert(0, Provider::NoCloud),
+            Some(_) => return self,
+        }
+        self.waits_for_disks = false;
+        self
+    }
 }
 
 impl Seed {
@@ -121,6 +134,25 @@ mod tests {
         assert!(seeded.waits_for_disks && seeded.providers.is_empty());
         let both = plan(&[], &[Provider::NoCloud, Provider::Aws]);
         assert!(!both.waits_for_disks && both.providers == [Provider::Aws]);
+    }
+
+    #[test]
+    fn a_seed_by_http_is_asked_for_where_nobody_was_named_or_no_cloud_was() {
+        use Provider::{Aws, NoCloud, OpenStack};
+        for (what, named, is, want) in [
+            ("as the machine says", None, &[NoCloud][..], &[NoCloud][..]),
+            ("whatever else it says", None, &[NoCloud, Aws], &[NoCloud]),
+            ("named with another", Some(vec![OpenStack, NoCloud]), &[], &[NoCloud, OpenStack]),
+            ("not named", Some(vec![Aws]), &[NoCloud], &[Aws]),
+        ] {
+            let wishes = Wishes { providers: named, ..Wishes::default() };
+            let is: Vec<Platform> = is.iter().copied().map(Platform::Of).collect();
+            let plan = Plan::of(&wishes, &found(&is)).seeded(&wishes);
+            assert_eq!((&plan.providers[..], plan.waits_for_disks), (want, false), "{what}");
+        }
+        let wishes = Wishes { providers: Some(vec![Provider::Cdrom]), ..Wishes::default() };
+        let disk = Plan::of(&wishes, &[]);
+        assert!(disk.waits_for_disks && disk.clone().seeded(&wishes) == disk);
     }
 
     #[test]

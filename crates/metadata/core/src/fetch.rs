@@ -10,7 +10,7 @@ mod ways;
 use core::time::Duration;
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
-use orlop_metadata_contract::{Place, Service};
+use orlop_metadata_contract::{Endpoint, Location, Place, Service, endpoints};
 
 use crate::http::{HttpError, Progress, Reader, Response};
 use crate::provider::{Answers, Ask, Failure, Halt, Options, Source, Talk};
@@ -86,6 +86,9 @@ pub enum Report {
 #[derive(Debug)]
 pub struct Fetch {
     source: &'static Source,
+    endpoints: Vec<Endpoint>,
+    /// Below this is what the source says, where that has to be told.
+    path: String,
     options: Options,
     chance: Chance,
     /// When to give up.
@@ -131,6 +134,8 @@ impl Fetch {
     pub fn new(source: &'static Source, options: Options, until: Instant, seed: Seed) -> Self {
         Self {
             source,
+            endpoints: endpoints(source.provider, None),
+            path: "/".to_owned(),
             options,
             chance: Chance::new(seed),
             until,
@@ -144,9 +149,17 @@ impl Fetch {
         }
     }
 
+    /// The same where the source is, as far as that has to be told.
+    #[must_use]
+    pub fn at(mut self, location: &Location) -> Self {
+        self.endpoints = endpoints(self.source.provider, Some(location));
+        self.path = location.path().to_owned();
+        self
+    }
+
     /// Goes on with the provider, as far as the answers lead.
     fn proceed(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let talk = Talk::new(&self.answers, self.options);
+        let talk = Talk::new(&self.answers, self.options).below(&self.path);
         let halt = if self.is_reporting {
             self.source.report.map_or(Ok(()), |report| report(&talk)).err()
         } else {
@@ -181,7 +194,7 @@ impl Fetch {
     }
 
     fn way(&self, service: Service) -> Way {
-        Way::nth(self.source.provider, service, self.failed_ways)
+        Way::nth(&self.endpoints, service, self.failed_ways)
     }
 
     fn send(&mut self, now: Instant, ask: Ask, is_reused: bool, actions: &mut Vec<Action>) {

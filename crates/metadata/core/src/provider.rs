@@ -20,6 +20,7 @@ mod gcp;
 mod hetzner;
 mod ibm;
 mod mmds;
+mod no_cloud;
 pub(crate) mod openstack;
 mod oracle;
 mod scaleway;
@@ -67,10 +68,11 @@ pub static SOURCES: &[&Source] = &[
     &akamai::SOURCE,
     &upcloud::SOURCE,
     &mmds::SOURCE,
+    &no_cloud::SOURCE,
 ];
 
 impl Source {
-    /// The one for this provider; none for those that are read from disks.
+    /// The one for this provider; none for those that are only read from disks.
     #[must_use]
     pub fn of(provider: Provider) -> Option<&'static Self> {
         SOURCES.iter().copied().find(|source| source.provider == provider)

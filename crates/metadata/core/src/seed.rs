@@ -15,6 +15,8 @@ mod config_drive;
 mod no_cloud;
 mod ovf_env;
 
+pub(crate) use no_cloud::about;
+
 /// What is to be read from `disk`: what its label says, and what is there; a compact disc may do without a label. `None` when it
 /// is no seed.
 ///

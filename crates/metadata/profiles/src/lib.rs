@@ -32,6 +32,8 @@ pub const DAEMON: Daemon = Daemon {
         Bind::shared("/run/config"),
         Bind::shared("/run/orlop/metadata"),
         Bind::shared("/run/orlop/metrics"),
+        // Where a service is that has no address of its own.
+        Bind::read_only("/run/orlop/netfacts"),
         // Its disks. What firmware says is in the /sys that every container has.
         Bind::read_only("/dev"),
     ],

@@ -8,7 +8,7 @@ use crate::ended::Ended;
 use crate::tell::{Channel, tell};
 
 /// Takes the pieces of a document, and tells what it becomes.
-pub(crate) async fn read(channel: &Channel, length: u32) -> Result<(), Ended> {
+pub(crate) async fn read(channel: &Channel, length: u32, is_base64: bool) -> Result<(), Ended> {
     let length = usize::try_from(length).ok().filter(|length| *length <= MAX_RESPONSE).ok_or(Ended::Nonsense)?;
     let mut user_data = Vec::with_capacity(length);
     while user_data.len() < length {
@@ -18,7 +18,12 @@ pub(crate) async fn read(channel: &Channel, length: u32) -> Result<(), Ended> {
         }
         user_data.extend_from_slice(&piece);
     }
-    let facts = Facts { user_data: Some(user_data), ..Facts::default() };
+    let mut facts = Facts::default();
+    if is_base64 {
+        facts.encoded_user_data(&user_data);
+    } else {
+        facts.user_data = Some(user_data);
+    }
     let left_out = tell(channel, Tree::of(facts)).await?;
     Ok(channel.send(&Request::Done(left_out)).await?)
 }

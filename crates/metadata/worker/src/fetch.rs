@@ -5,10 +5,9 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
-use orlop_machine::{Instant, Machine as _, Seed};
+use orlop_machine::Machine as _;
 use orlop_metadata_contract::{Counters, Notice, Request};
 use orlop_metadata_core::fetch::{Action, Event, Fetch, Report};
-use orlop_metadata_core::provider::{Options, Source};
 use orlop_sandbox::channel::Received;
 use orlop_sandbox::clock;
 use orlop_sandbox::connection::Connection;
@@ -44,8 +43,7 @@ enum Input {
 }
 
 impl Fetching {
-    pub(crate) fn new(source: &'static Source, options: Options, until: Instant, seed: Seed) -> Self {
-        let fetch = Fetch::new(source, options, until, seed);
+    pub(crate) fn new(fetch: Fetch) -> Self {
         Self { fetch, open: None, left_out: Counters::default(), buffer: Box::new([0; ROOM]) }
     }
 

@@ -2,22 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use orlop_netfacts::{Facts, MAX_TEXT};
+use orlop_broker::netfacts;
 use orlop_ntp_contract::ServerAddr;
 use orlop_sandbox::folder_watch::FolderWatch;
-use rustix::fs::{Dir, Mode, OFlags, openat};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::config::PORT;
-
-/// Where the files of all interfaces lie.
-pub const FOLDER: &str = "/run/orlop/netfacts";
-
-/// Files that are looked at, at most: one for each interface that a DHCP client looks after.
-const MAX_FILES: usize = 128;
 
 /// The folder, open, and somebody who says when it changes.
 #[derive(Debug)]
@@ -52,12 +45,7 @@ impl NetworkFacts {
     #[must_use]
     pub fn servers(&self) -> Vec<ServerAddr> {
         let Some((folder, _)) = &self.folder else { return Vec::new() };
-        let mut all = facts(folder).unwrap_or_else(|cause| {
-            warn!(%cause, "cannot look at what the network says");
-            Vec::new()
-        });
-        all.sort_by(|a, b| (a.metric, a.interface.as_str()).cmp(&(b.metric, b.interface.as_str())));
-        let servers = all.into_iter().flat_map(|facts| facts.ntp);
+        let servers = netfacts::read(folder).into_iter().flat_map(|facts| facts.ntp);
         let mut named: Vec<ServerAddr> = Vec::new();
         for server in servers.filter_map(|address| ServerAddr::new(address, PORT)) {
             if !named.contains(&server) {
@@ -66,20 +54,6 @@ impl NetworkFacts {
         }
         named
     }
-}
-
-fn facts(folder: &OwnedFd) -> io::Result<Vec<Facts>> {
-    // A descriptor of its own: the place in a folder is its descriptor's.
-    let again = openat(folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let names = Dir::new(again)?.take(MAX_FILES).filter_map(Result::ok);
-    let read = names.filter_map(|entry| {
-        let name = entry.file_name().to_str().ok()?;
-        let text = orlop_wholefile::read(folder.as_fd(), name, MAX_TEXT).ok()?;
-        let facts = Facts::parse(&text).ok()?.facts;
-        // A draft, or the file of something else.
-        name.strip_suffix(facts.interface.as_str()).is_some_and(|before| before.ends_with('.')).then_some(facts)
-    });
-    Ok(read.collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The sysctl applier beside systemd-sysctl, procps and busybox: the same settings, each of which must be written.
 
-mod memory;
 mod programs;
 mod report;
 mod stage;
@@ -10,13 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::peak::{self, Peak};
 use super::{Summary, millis, stopwatch};
 use crate::build;
 use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
-use memory::Peak;
 use programs::Program;
 use report::{Report, Row, Series};
 use stage::Stage;
@@ -86,7 +85,7 @@ fn measured(stage: &Stage, programs: &[Program], settings: usize, rounds: u32) -
     }
     for _ in 0..MEMORY_ROUNDS {
         for row in &mut rows {
-            row.memory.push(stage.round(settings, || memory::peak(&row.program.command()))?);
+            row.memory.push(stage.round(settings, || peak::peak(&row.program.command(), &[0]))?);
         }
     }
     Ok(Series { settings, rows })

@@ -27,6 +27,11 @@ const PACKAGES: &[UnpackedPackage] = &[
     },
     UnpackedPackage { name: "libfaketime", why: "time servers that are years off", needs: SERVERS },
     UnpackedPackage {
+        name: "cloud-init",
+        why: "rival: its ds-identify; installed, it would take over this machine's boot",
+        needs: &[Need::Bench],
+    },
+    UnpackedPackage {
         name: "openntpd",
         why: "rival: what LinuxKit ships today; installed, it would keep this machine's clock",
         needs: &[Need::Bench],

@@ -47,7 +47,7 @@ impl Kept {
         let seen = self.stage.boot();
         let console = &seen.console;
         assert!(console.contains(&format!("asking source={SERVER} origin=Network")), "{console}");
-        assert!(console.contains("3 of 3 containers ended with 0"), "{console}");
+        assert!(console.contains("4 of 4 containers ended with 0"), "{console}");
         assert_eq!(console.matches(" why=\"one-shot\"").count(), 1, "{console}");
         let [_, clock, _, service, later] = &seen.record[..] else { unreachable!() };
         is_right(clock);

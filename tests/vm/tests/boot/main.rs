@@ -6,4 +6,5 @@ mod circumstances;
 mod clock;
 mod hostile;
 mod ordinary;
+mod seed;
 mod stage;

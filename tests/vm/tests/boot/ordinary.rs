@@ -107,7 +107,7 @@ fn onboot_ends_with_an_address_a_route_and_the_link_up() {
     // The destination 0.0.0.0 by 192.0.2.1, in the byte order of the machine.
     let routes = &found(seen, "routes").out;
     assert!(routes.contains("eth0\t00000000\t010200C0"), "{routes}");
-    assert!(seen.console.contains("onboot is done at") && seen.console.contains("2 of 2 containers ended with 0"));
+    assert!(seen.console.contains("onboot is done at") && seen.console.contains("3 of 3 containers ended with 0"));
 }
 
 #[test]
@@ -264,5 +264,8 @@ fn process_1_is_ours() {
     let processes = &found(seen, "processes").out;
     assert!(processes.starts_with("1 init 0 "), "{processes} of {ROOT}");
     let boot = &found(seen, "boot.json").out;
-    assert!(boot.contains("\"000-sysctl\"") && boot.contains("\"001-dhcpcd\""), "{boot}");
+    assert!(
+        boot.contains("\"000-sysctl\"") && boot.contains("\"001-dhcpcd\"") && boot.contains("\"002-metadata\""),
+        "{boot}"
+    );
 }

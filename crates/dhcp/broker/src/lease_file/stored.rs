@@ -43,13 +43,28 @@ pub(super) struct Stored {
     ntp: Vec<UnicastAddr>,
     #[serde(default)]
     search: Vec<String>,
+    wire_server: Option<UnicastAddr>,
 }
 
 impl From<&Handover> for Stored {
     fn from(handover: &Handover) -> Self {
         let Handover { boot, interface, hardware, lease } = handover;
-        let Lease { addr, prefix, server, term, broadcast, routers, routes, mtu, dns, ntp, hostname, domain, search } =
-            lease;
+        let Lease {
+            addr,
+            prefix,
+            server,
+            term,
+            broadcast,
+            routers,
+            routes,
+            mtu,
+            dns,
+            ntp,
+            hostname,
+            domain,
+            search,
+            wire_server,
+        } = lease;
         let (renew_ns, rebind_ns, expires_ns) = match *term {
             Term::Infinite { acquired: _ } => (None, None, None),
             Term::Finite { acquired: _, renew_at, rebind_at, expires_at } => {
@@ -77,6 +92,7 @@ impl From<&Handover> for Stored {
             dns: dns.to_vec(),
             ntp: ntp.to_vec(),
             search: search.iter().map(text).collect(),
+            wire_server: *wire_server,
         }
     }
 }
@@ -110,6 +126,7 @@ impl TryFrom<Stored> for Handover {
             dns,
             ntp,
             search,
+            wire_server,
         } = stored;
         if version != VERSION {
             return Err(LeaseFileError::Version(version));
@@ -152,6 +169,7 @@ impl TryFrom<Stored> for Handover {
                 hostname: hostname.map(|text| read_name("hostname", &text)).transpose()?,
                 domain: domain.map(|text| read_name("domain", &text)).transpose()?,
                 search: at_most("search", search)?,
+                wire_server,
             },
         })
     }

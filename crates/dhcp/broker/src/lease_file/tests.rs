@@ -232,6 +232,7 @@ fn the_largest_lease_fits() {
         hostname: Some(longest.clone()),
         domain: Some(longest.clone()),
         search: std::iter::repeat_n(longest, 99).collect(),
+        wire_server: Some(far),
     };
     let interface = InterfaceName::new("abcdefghijklmno").unwrap();
     let text = Handover { boot: boot(BOOT), interface, hardware: MAC, lease }.render();
@@ -268,9 +269,13 @@ fn any_lease() -> impl Strategy<Value = Lease> {
         .prop_filter("no host", |(addr, bits)| PrefixLen::new(*bits).is_some_and(|prefix| prefix.has_host(addr.get())));
     let ends = (host, unicast(), any_term());
     let lists = (vec(unicast(), 0..=4), vec(any_route(), 0..=64), vec(unicast(), 0..=8), vec(unicast(), 0..=8));
-    let rest = (of(any::<u32>()), of(576_u16..), of(domain()), of(domain()), vec(domain(), 0..=16));
+    let rest = (of(any::<u32>()), of(576_u16..), of(domain()), of(domain()), vec(domain(), 0..=16), of(unicast()));
     (ends, lists, rest).prop_map(
-        |(((addr, bits), server, term), (routers, routes, dns, ntp), (broadcast, mtu, hostname, domain, search))| {
+        |(
+            ((addr, bits), server, term),
+            (routers, routes, dns, ntp),
+            (broadcast, mtu, hostname, domain, search, wire_server),
+        )| {
             Lease {
                 addr,
                 prefix: PrefixLen::new(bits).unwrap(),
@@ -285,6 +290,7 @@ fn any_lease() -> impl Strategy<Value = Lease> {
                 hostname,
                 domain,
                 search: search.into_iter().collect(),
+                wire_server,
             }
         },
     )

@@ -82,6 +82,8 @@ pub struct LeaseDocument {
     pub hostname: Option<DomainName>,
     /// MTU in bytes.
     pub mtu: Option<Mtu>,
+    /// Azure's wire server.
+    pub wire_server: Option<UnicastAddr>,
 }
 
 impl Body {
@@ -122,8 +124,22 @@ impl InterfaceDocument {
 
 impl LeaseDocument {
     fn new(lease: &Lease, now: Now) -> Self {
-        let Lease { addr, prefix, server, term, broadcast, routers, routes, mtu, dns, ntp, hostname, domain, search } =
-            lease;
+        let Lease {
+            addr,
+            prefix,
+            server,
+            term,
+            broadcast,
+            routers,
+            routes,
+            mtu,
+            dns,
+            ntp,
+            hostname,
+            domain,
+            search,
+            wire_server,
+        } = lease;
         let moment = |at| Some(Moment::new(at, now));
         let (renew, rebind, expires) = match *term {
             Term::Infinite { acquired: _ } => (None, None, None),
@@ -147,6 +163,7 @@ impl LeaseDocument {
             ntp: ntp.to_vec(),
             hostname: hostname.clone(),
             mtu: *mtu,
+            wire_server: *wire_server,
         }
     }
 }

@@ -101,6 +101,7 @@ fn write_lease(text: &mut String, lease: &LeaseDocument, now: Instant) -> fmt::R
         ntp,
         hostname,
         mtu,
+        wire_server,
     } = lease;
     row(text, "address", format_args!("{address} from {server}"))?;
     let times = [("renews", renew), ("rebinds", rebind), ("expires", expires)];
@@ -120,6 +121,7 @@ fn write_lease(text: &mut String, lease: &LeaseDocument, now: Instant) -> fmt::R
         ("ntp", list(ntp)),
         ("host name", list(hostname)),
         ("mtu", list(mtu.map(|mtu| mtu.get()))),
+        ("wire server", list(wire_server)),
     ] {
         if !values.is_empty() {
             row(text, label, values)?;

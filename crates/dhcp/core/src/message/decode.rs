@@ -90,6 +90,13 @@ impl Decoded<'_, '_> {
         self.hosts(addrs)
     }
 
+    /// Azure's, of which no RFC speaks: an address.
+    pub(super) fn wire_server(&mut self) -> Option<UnicastAddr> {
+        let Some(DhcpOption::Unknown(option)) = self.option(245) else { return None };
+        let addr = option.data().first_chunk::<4>().map(|octets| Ipv4Addr::from_octets(*octets));
+        self.sound(addr.and_then(UnicastAddr::new))
+    }
+
     /// Where packets may go: the routers of option 3, or else routes.
     ///
     /// RFC 3442: a list of classless routes (option 121, or 249, which is Microsoft's number for the same) silences options

@@ -10,8 +10,24 @@ use crate::packet::{ACK, OFFER, Packet};
 
 /// A lease as one line, so that a cloud's is readable and compared whole.
 fn line(lease: &Lease) -> String {
-    let Lease { addr, prefix, server, term, broadcast, routers, routes, mtu, dns, ntp, hostname, domain, search } =
-        lease;
+    let Lease {
+        addr,
+        prefix,
+        server,
+        term,
+        broadcast,
+        routers,
+        routes,
+        mtu,
+        dns,
+        ntp,
+        hostname,
+        domain,
+        search,
+        wire_server,
+    } = lease;
+    // Only Azure's has one; what its value is, is looked at where options are.
+    let wire = wire_server.map_or_else(String::new, |addr| format!(" wire server {addr}"));
     let routes: Vec<String> = routes
         .iter()
         .map(|route| match route.gateway() {
@@ -28,7 +44,7 @@ fn line(lease: &Lease) -> String {
     let (hostname, domain) = (hostname.as_ref().map(|n| n.as_str()), domain.as_ref().map(|n| n.as_str()));
     format!(
         "{addr}/{prefix} server {server} {lasts} routers {routers:?} routes {routes:?} mtu {:?} dns {dns:?} ntp {ntp:?} \
-         broadcast {:?} host {hostname:?} domain {domain:?} search {search:?}",
+         broadcast {:?} host {hostname:?} domain {domain:?} search {search:?}{wire}",
         mtu.map(orlop_dhcp_contract::Mtu::get),
         broadcast.map(|broadcast| broadcast.0),
     )
@@ -107,7 +123,8 @@ fn an_azure_lease_lasts_for_ever_and_ignores_what_it_does_not_know() {
         got,
         "10.0.0.4/24 server 168.63.129.16 for ever routers [] \
          routes [\"0.0.0.0/0 via 10.0.0.1\", \"168.63.129.16/32 via 10.0.0.1\", \"169.254.169.254/32 via 10.0.0.1\"] \
-         mtu None dns [168.63.129.16] ntp [] broadcast None host None domain Some(\"reddog.microsoft.com\") search []"
+         mtu None dns [168.63.129.16] ntp [] broadcast None host None domain Some(\"reddog.microsoft.com\") search [] \
+         wire server 168.63.129.16"
     );
 }
 

@@ -197,6 +197,8 @@ pub(crate) fn broken() -> Vec<Broken> {
         ("search list without its last zero", 119, &[2, b'e', b'x']),
         ("pointer forward", 119, &[0xc0, 2, 0]),
         ("shell in the search list", 119, &[5, b'$', b'(', b'i', b'd', b')', 0]),
+        ("wire server of three bytes", 245, &[168, 63, 129]),
+        ("wire server that no host can be", 245, &[255, 255, 255, 255]),
         ("route of 33 bits", 121, &[33, 10, 0, 0, 0, 1, 192, 0, 2, 1]),
         ("route without all of its router (CVE-2016-1503)", 121, &[24, 10, 0, 0, 192, 0]),
     ]

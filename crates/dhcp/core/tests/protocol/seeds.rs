@@ -250,6 +250,7 @@ fn lease() -> Lease {
         hostname: DomainName::new("host").ok(),
         domain: DomainName::new("example.com").ok(),
         search: DomainName::new("corp.example.com").into_iter().collect(),
+        wire_server: Some(host(16)),
     }
 }
 

@@ -10,6 +10,16 @@ use crate::malformed::lease_of;
 use crate::packet::{ACK, OFFER, Packet};
 
 #[test]
+fn azures_wire_server_is_an_address_and_its_first_four_bytes_count() {
+    for bytes in [&[168, 63, 129, 16][..], &[168, 63, 129, 16, 0]] {
+        let (lease, dropped) = lease_of(|p| p.option(245, bytes));
+        assert_eq!(lease.wire_server.map(|addr| addr.get()), Some([168, 63, 129, 16].into()));
+        assert_eq!(dropped.len(), bytes.len() - 4);
+    }
+    assert_eq!(lease_of(|p| p).0.wire_server, None);
+}
+
+#[test]
 fn class_e_is_leased_routed_and_asked_as_any_other() {
     let (lease, dropped) = lease_of(|p| {
         p.option(3, &[240, 0, 0, 1])

@@ -49,6 +49,7 @@ const EXITS: [(Exit, &str); 4] = [
 const FILES: &str = "\
 Files:
   /run/config/                        what the machine is told; `provider` comes last
+  /run/orlop/netfacts/                where some services are, as the DHCP client left it
   /run/orlop/metadata/status.json     what `orlop-metadata status` shows
   /run/orlop/metrics/metadata.prom    metrics for node_exporter's textfile collector
 

@@ -1,11 +1,13 @@
 //! What a broker opens before it narrows itself, and what it can reach afterwards.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use orlop_broker::hostname::Hostname;
-use orlop_broker::metrics;
-use orlop_metadata_contract::PORT;
+use orlop_broker::{metrics, netfacts};
+use orlop_metadata_contract::{Location, PORT};
 use orlop_sandbox::broker::Keep;
 use orlop_sandbox::connection::LOW_PORTS;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -26,6 +28,8 @@ pub(super) struct Gear {
     pub(super) routes: Routes,
     pub(super) devices: Multicast,
     pub(super) disks: Disks,
+    /// What the DHCP client says, if there is one.
+    pub(super) netfacts: Option<OwnedFd>,
     pub(super) named: Option<Disk>,
     pub(super) deadline: BootTimer,
     pub(super) pause: BootTimer,
@@ -48,6 +52,7 @@ impl Gear {
             routes: Routes::open().map_err(os("cannot ask for routes"))?,
             devices: Multicast::devices().map_err(os("cannot hear of disks"))?,
             disks: Disks::below(Path::new("/")),
+            netfacts: File::open(netfacts::FOLDER).ok().map(OwnedFd::from),
             named: named.transpose()?,
             deadline: BootTimer::new().map_err(os("cannot make a timer"))?,
             pause: BootTimer::new().map_err(os("cannot make a timer"))?,
@@ -59,21 +64,23 @@ impl Gear {
 pub(super) struct Kept {
     require_landlock: bool,
     write: [&'static Path; 3],
-    read: [&'static Path; 2],
+    read: [&'static Path; 3],
+    connect: Vec<u16>,
 }
 
 impl Kept {
-    pub(super) fn of(run: &Run) -> Self {
-        let read = ["/dev", "/sys"].map(Path::new);
+    pub(super) fn of(run: &Run, seed: Option<&Location>) -> Self {
+        let read = ["/dev", "/sys", netfacts::FOLDER].map(Path::new);
+        let connect = [PORT].into_iter().chain(seed.map(|seed| seed.port)).collect();
         let write = [CONFIG_FOLDER, OWN_FOLDER, metrics::FOLDER].map(Path::new);
-        Self { require_landlock: run.require_landlock, write, read }
+        Self { require_landlock: run.require_landlock, write, read, connect }
     }
 
     pub(super) fn keep(&self) -> Keep<'_> {
         Keep {
             read: &self.read,
             write: &self.write,
-            connect: &[PORT],
+            connect: &self.connect,
             bind: &LOW_PORTS,
             require_landlock: self.require_landlock,
             ..Keep::default()

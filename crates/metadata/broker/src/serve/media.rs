@@ -22,6 +22,7 @@ impl<'t> Search<'t> {
         // Where each disk is that the worker has, by its number.
         let mut handed: Vec<PathBuf> = Vec::new();
         let mut is_here = false;
+        let mut is_waiting = false;
         loop {
             let named = self.named.take();
             let is_named = named.is_some();
@@ -43,7 +44,12 @@ impl<'t> Search<'t> {
             if is_named || !self.plan.waits_for_disks {
                 return Ok(None);
             }
-            debug!("waiting for another disk");
+            if is_waiting {
+                debug!("waiting for another disk");
+            } else {
+                info!("waiting for a disk: there is to be one, and none yet");
+                is_waiting = true;
+            }
             self.devices.recv(&mut [0; 1]).await.map_err(|cause| Fatal::os("cannot hear of disks", cause))?;
         }
     }

@@ -3,10 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use orlop_broker::netfacts;
 use orlop_machine::Instant;
-use orlop_metadata_contract::{Chunk, Endpoint, Errand, Failure, Notice, PORT, Place, Provider, endpoints};
+use orlop_metadata_contract::{
+    Chunk, Document, Endpoint, Errand, Failure, Location, Notice, Place, Provider, endpoints,
+};
+use orlop_netfacts::Facts;
 use orlop_sandbox::connection::open_connecting_through;
 use orlop_sandbox::fatal::Fatal;
+use orlop_wire::HostAddr;
 use tracing::{debug, info};
 
 use super::haul::{Haul, Step};
@@ -25,22 +30,23 @@ enum Way {
 impl<'t> Search<'t> {
     /// Asks `provider`, for as long as there is time until then.
     pub(super) async fn ask(&mut self, provider: Provider, until: Instant) -> Result<Option<Found<'t>>, Fatal> {
-        let endpoints = endpoints(provider);
+        let location = self.location(provider);
+        let endpoints = endpoints(provider, location.as_ref());
         let Ok(count) = u8::try_from(endpoints.len()) else { return Ok(None) };
         if count == 0 {
-            self.failed(provider.name(), "nobody knows where its service is");
+            self.failed(provider.name(), format_args!("nobody says where its service is in {}", netfacts::FOLDER));
             return Ok(None);
         }
         info!(provider = provider.name(), "asking");
         let mut haul = Haul::new(self.tree, Errand::Fetch { endpoints: count })?;
         // A run that writes nothing leaves the machine as ready as it was.
         let reports = self.tree.is_some();
-        let errand = Notice::Fetch { provider, allow_imdsv1: self.allow_imdsv1, reports, until };
+        let errand = Notice::Fetch { provider, location, allow_imdsv1: self.allow_imdsv1, reports, until };
         self.network.send(&errand).await.map_err(worker_ended)?;
         let mut wanted = None;
         loop {
             if let Some(place) = wanted {
-                match self.way(endpoints, place)? {
+                match self.way(&endpoints, place)? {
                     Way::None(addr) => {
                         if self.no_way.replace(addr) != Some(addr) {
                             info!(%addr, "waiting for a route");
@@ -63,7 +69,9 @@ impl<'t> Search<'t> {
                 Step::More | Step::Disk(..) => {}
                 Step::Connect(place) => wanted = Some(place),
                 Step::Done(left_out) => {
-                    return Ok(Some(Found { provider: provider.said().to_owned(), haul, left_out }));
+                    // What is usually on a disk is not called one where it is not.
+                    let said = if provider.is_on_disk() { provider.name() } else { provider.said() };
+                    return Ok(Some(Found { provider: said.to_owned(), haul, left_out }));
                 }
                 Step::Failed(failure) => {
                     self.is_late |= matches!(failure, Failure::Unreachable | Failure::Silent);
@@ -74,12 +82,41 @@ impl<'t> Search<'t> {
         }
     }
 
+    /// Where it is, as far as that is not in the table: as the machine was started, or as the DHCP client says.
+    fn location(&self, provider: Provider) -> Option<Location> {
+        let told = |fact: fn(&Facts) -> Option<IpAddr>| {
+            let all = self.netfacts.as_ref().map(netfacts::read).unwrap_or_default();
+            all.iter().find_map(fact).and_then(HostAddr::new).map(Location::at)
+        };
+        match provider {
+            Provider::NoCloud => self.seed.clone(),
+            Provider::CloudStack => told(|facts| facts.server),
+            Provider::Azure => told(|facts| facts.wireserver),
+            Provider::Aws
+            | Provider::Gcp
+            | Provider::OpenStack
+            | Provider::DigitalOcean
+            | Provider::Hetzner
+            | Provider::Vultr
+            | Provider::Scaleway
+            | Provider::Oracle
+            | Provider::Ibm
+            | Provider::Alibaba
+            | Provider::Exoscale
+            | Provider::Akamai
+            | Provider::UpCloud
+            | Provider::Mmds
+            | Provider::ConfigDrive
+            | Provider::Cdrom => None,
+        }
+    }
+
     /// Has the worker make files of the user data that the broker has.
-    pub(super) async fn in_the_document(&mut self) -> Result<Option<Found<'t>>, Fatal> {
-        let Some((path, content)) = self.document.take() else { return Ok(None) };
+    pub(super) async fn read_document(&mut self, document: Document) -> Result<Option<Found<'t>>, Fatal> {
+        let Document { source, content, is_base64 } = document;
         let mut haul = Haul::new(self.tree, Errand::Read)?;
         let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-        self.network.send(&Notice::Document { length }).await.map_err(worker_ended)?;
+        self.network.send(&Notice::Document { length, is_base64 }).await.map_err(worker_ended)?;
         for piece in content.chunks(Chunk::MAX) {
             self.network.send(&Notice::Piece(piece.iter().copied().collect())).await.map_err(worker_ended)?;
         }
@@ -87,9 +124,9 @@ impl<'t> Search<'t> {
             let received = self.network.recv().await.map_err(worker_ended)?;
             match haul.take(received.message)? {
                 Step::More | Step::Connect(_) | Step::Disk(..) => {}
-                Step::Done(left_out) => return Ok(Some(Found { provider: path, haul, left_out })),
+                Step::Done(left_out) => return Ok(Some(Found { provider: source, haul, left_out })),
                 Step::Failed(failure) => {
-                    self.failed(path, failure);
+                    self.failed(source, failure);
                     return Ok(None);
                 }
             }
@@ -98,7 +135,7 @@ impl<'t> Search<'t> {
 
     /// Opens a connection to the endpoint in this `place`, on the interface that leads there.
     fn way(&self, endpoints: &[Endpoint], place: Place) -> Result<Way, Fatal> {
-        let Some(Endpoint { addr, from_low_port, service }) = endpoints.get(usize::from(place.0)).copied() else {
+        let Some(Endpoint { addr, port, from_low_port, service }) = endpoints.get(usize::from(place.0)).copied() else {
             return Ok(Way::Closed);
         };
         let to = |addr| self.routes.to(addr).map_err(|cause| Fatal::os("cannot ask for a route", cause));
@@ -110,7 +147,7 @@ impl<'t> Search<'t> {
             }
             return Ok(Way::None(addr));
         };
-        Ok(match open_connecting_through(interface, SocketAddr::new(addr, PORT), from_low_port) {
+        Ok(match open_connecting_through(interface, SocketAddr::new(addr, port), from_low_port) {
             Ok(socket) => Way::Open(socket),
             Err(cause) => {
                 debug!(%addr, %cause, "no connection");

@@ -59,6 +59,19 @@ impl CommandLine {
     }
 }
 
+/// By which NoCloud's word says where its files are.
+const SEED_KEYS: [&str; 2] = ["s=", "seedfrom="];
+
+impl CommandLine {
+    /// Where NoCloud's files are to be had, in a word that names NoCloud: `ds=nocloud;s=http://192.0.2.1/`. An empty one is none.
+    pub(super) fn seed_of(sign: Sign, text: &str) -> Option<&str> {
+        let platform = Self::platform_of(sign, text)?;
+        let mut parts = text.split(';').skip(1);
+        let seed = parts.find_map(|part| SEED_KEYS.iter().find_map(|key| part.strip_prefix(key)));
+        seed.filter(|seed| !seed.is_empty() && platform == Platform::Of(Provider::NoCloud))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +80,23 @@ mod tests {
     fn words_end_at_white_space_that_is_not_quoted() {
         let words: Vec<String> = CommandLine::words("quiet  ds=nocloud;h=a \"dyndbg=a b\" x=\"c d\"\n").collect();
         assert_eq!(words, ["quiet", "ds=nocloud;h=a", "dyndbg=a b", "x=c d"]);
+    }
+
+    #[test]
+    fn only_the_word_of_no_cloud_says_where_its_files_are() {
+        for (sign, text, want) in [
+            (Sign::Word, "ds=nocloud;s=http://192.0.2.1/", Some("http://192.0.2.1/")),
+            (Sign::Word, "ds=nocloud-net;h=web;seedfrom=http://192.0.2.1/", Some("http://192.0.2.1/")),
+            (Sign::ProductSerial, "ds=nocloud;s=http://192.0.2.1/", Some("http://192.0.2.1/")),
+            (Sign::OemString, "ds=nocloud;s=http://192.0.2.1/", Some("http://192.0.2.1/")),
+            (Sign::ProductName, "ds=nocloud;s=http://192.0.2.1/", None),
+            (Sign::Word, "ds=openstack;s=http://192.0.2.1/", None),
+            (Sign::Word, "ds=nocloud;s=", None),
+            (Sign::Word, "ds=nocloud;h=s=x", None),
+            (Sign::Word, "ds=nocloud", None),
+        ] {
+            assert_eq!(CommandLine::seed_of(sign, text), want, "{text}");
+        }
     }
 
     #[test]

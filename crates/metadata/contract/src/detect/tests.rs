@@ -115,3 +115,18 @@ fn what_whoever_started_it_says_comes_before_what_the_firmware_says_and_nothing_
     let [finding] = &detect(&all)[..] else { panic!("one finding") };
     assert_eq!((finding.sign.name(), finding.text.as_str()), ("sys_vendor", "Amazon EC2"));
 }
+
+#[test]
+fn where_a_seed_is_the_command_line_says_before_the_firmware_and_a_name_is_never_looked_up() {
+    let seed = |all: &[(Sign, &str)]| {
+        let mut signs = Signs::default();
+        all.iter().for_each(|(sign, text)| signs.add(*sign, text));
+        signs.seed().map(|seed| seed.map(|at| at.addr.get().to_string()).map_err(|(url, why)| (url.to_owned(), why)))
+    };
+    let (serial, word) = ("ds=nocloud;s=http://192.0.2.1/", "ds=nocloud;s=http://192.0.2.2/");
+    assert_eq!(seed(&[(ProductSerial, serial), (Word, word)]), Some(Ok("192.0.2.2".to_owned())));
+    assert_eq!(seed(&[(ProductSerial, serial), (Word, "ds=nocloud")]), Some(Ok("192.0.2.1".to_owned())));
+    assert_eq!(seed(&[(Word, "ds=nocloud")]), None);
+    let named = seed(&[(Word, "ds=nocloud;s=http://seed.example.com/")]);
+    assert_eq!(named, Some(Err(("http://seed.example.com/".to_owned(), NotAsked::NoAddress))));
+}

@@ -3,8 +3,8 @@
 use orlop_harness::seeds::{self, Seed, Target};
 use orlop_machine::Instant;
 use orlop_metadata_contract::{
-    Chunk, Counters, Discard, DiskId, EntryPath, Failure, Hostname, Mode, Notice, PROVIDER, Place, Provider, Request,
-    Seed as Media,
+    Chunk, Counters, Discard, DiskId, EntryPath, Failure, Hostname, Location, Mode, Notice, PROVIDER, Place, Provider,
+    Request, Seed as Media,
 };
 use orlop_wire::{MaxSize, encode, max_size};
 use serde::Serialize;
@@ -108,10 +108,23 @@ fn errands() -> Vec<(&'static str, u8, Vec<Request>, usize)> {
 fn notices() -> Vec<(&'static str, Notice)> {
     let until = Instant::from_nanos(30_000_000_000);
     vec![
-        ("fetch", Notice::Fetch { provider: Provider::Scaleway, allow_imdsv1: false, reports: true, until }),
+        (
+            "fetch",
+            Notice::Fetch { provider: Provider::Scaleway, location: None, allow_imdsv1: false, reports: true, until },
+        ),
+        (
+            "fetch at a place that was told",
+            Notice::Fetch {
+                provider: Provider::NoCloud,
+                location: Location::parse("http://[2001:db8::1]:8080/seeds/web-1/").ok(),
+                allow_imdsv1: true,
+                reports: false,
+                until,
+            },
+        ),
         ("connected", Notice::Connected(Place(1))),
         ("unconnected", Notice::Unconnected(Place(0))),
-        ("document", Notice::Document { length: 70_000 }),
+        ("document", Notice::Document { length: 70_000, is_base64: true }),
         ("piece", Notice::Piece(b"#cloud-config".iter().copied().collect())),
         ("disk", Notice::Disk { id: DiskId(3), size: 1 << 40, is_cdrom: true }),
         ("read", Notice::Read(DiskId(3), Media::ConfigDrive)),

@@ -1,11 +1,11 @@
 use core::net::IpAddr;
 
-use orlop_metadata_contract::{Endpoint, Place, Provider, Service, endpoints};
+use orlop_metadata_contract::{Endpoint, PORT, Place, Service};
 
 /// One of the ways to a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Way {
-    /// Which endpoint of the provider.
+    /// Which of the endpoints.
     pub(super) place: Place,
     /// What stands in the `Host` header.
     pub(super) host: String,
@@ -13,25 +13,27 @@ pub(super) struct Way {
 
 impl Way {
     /// The way that is taken after so many others have failed, in turn.
-    pub(super) fn nth(provider: Provider, service: Service, failed: usize) -> Self {
-        let ways: Vec<Self> =
-            (0..).zip(endpoints(provider)).filter_map(|(at, way)| Self::of(at, way, service)).collect();
+    pub(super) fn nth(endpoints: &[Endpoint], service: Service, failed: usize) -> Self {
+        let ways: Vec<Self> = (0..).zip(endpoints).filter_map(|(at, way)| Self::of(at, way, service)).collect();
         let at = failed.checked_rem(ways.len()).unwrap_or_default();
-        // CloudStack's virtual router has the address of the DHCP server, which is the broker's business, and this name.
-        ways.into_iter().nth(at).unwrap_or_else(|| Self { place: Place(0), host: "data-server".to_owned() })
+        // The broker has nobody asked who is nowhere.
+        ways.into_iter().nth(at).unwrap_or_else(|| Self { place: Place(0), host: String::new() })
     }
 
     fn of(at: u8, endpoint: &Endpoint, service: Service) -> Option<Self> {
-        let host = match endpoint.addr {
+        let addr = match endpoint.addr {
             IpAddr::V4(addr) => addr.to_string(),
             IpAddr::V6(addr) => format!("[{addr}]"),
         };
+        let host = if endpoint.port == PORT { addr } else { format!("{addr}:{}", endpoint.port) };
         (endpoint.service == service).then_some(Self { place: Place(at), host })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use orlop_metadata_contract::{Location, Provider, endpoints};
+
     use super::*;
 
     #[test]
@@ -43,9 +45,11 @@ mod tests {
             ("the only one", Provider::Vultr, Service::Metadata, 3, 0, "169.254.169.254"),
             ("no other service", Provider::Azure, Service::Metadata, 1, 0, "169.254.169.254"),
             ("another service", Provider::Azure, Service::WireServer, 1, 1, "168.63.129.16"),
-            ("the broker knows", Provider::CloudStack, Service::Metadata, 5, 0, "data-server"),
+            ("the broker was location", Provider::CloudStack, Service::Metadata, 5, 0, "[2001:db8::1]:8080"),
         ] {
-            let way = Way::nth(provider, service, failed);
+            let location =
+                (provider == Provider::CloudStack).then(|| Location::parse("http://[2001:db8::1]:8080/").unwrap());
+            let way = Way::nth(&endpoints(provider, location.as_ref()), service, failed);
             assert_eq!((way.place, way.host.as_str()), (Place(place), host), "{what}");
         }
     }

@@ -160,13 +160,21 @@ pub struct Talk<'t> {
     answers: &'t Answers,
     /// What the user allows and wants.
     pub options: Options,
+    /// Below this is what the provider says, where that has to be told; begins and ends with `/`.
+    pub path: &'t str,
 }
 
 impl<'t> Talk<'t> {
     /// A conversation with these answers so far.
     #[must_use]
     pub const fn new(answers: &'t Answers, options: Options) -> Self {
-        Self { answers, options }
+        Self { answers, options, path: "/" }
+    }
+
+    /// The same with somebody who says it all below this path.
+    #[must_use]
+    pub const fn below(self, path: &'t str) -> Self {
+        Self { path, ..self }
     }
 
     /// The answer to this question.

@@ -1,6 +1,8 @@
 //! Disks labelled `cidata`, and LinuxKit's disks without a label.
 
 use super::Reading;
+use crate::facts::Facts;
+use crate::json::Json;
 use crate::{ssh_key, yaml};
 
 /// The files of cloud-init's NoCloud.
@@ -8,11 +10,17 @@ pub(super) fn read(from: &mut Reading<'_>) {
     from.facts.user_data = from.file("user-data");
     from.facts.vendor_data = from.file("vendor-data");
     from.facts.network_config = from.file("network-config");
-    let Some(about) = from.document("meta-data", yaml::parse) else { return };
-    from.facts.hostname = about.first(&[&["local-hostname"], &["hostname"]]).map(str::to_owned);
-    from.facts.ssh_keys = ssh_key::lines_at(&about, &["public-keys"]);
-    from.facts.attributes_of(
-        &about,
+    if let Some(meta_data) = from.document("meta-data", yaml::parse) {
+        about(&meta_data, &mut from.facts);
+    }
+}
+
+/// What `meta-data` say.
+pub(crate) fn about(meta_data: &Json, facts: &mut Facts) {
+    facts.hostname = meta_data.first(&[&["local-hostname"], &["hostname"]]).map(str::to_owned);
+    facts.ssh_keys = ssh_key::lines_at(meta_data, &["public-keys"]);
+    facts.attributes_of(
+        meta_data,
         &[
             (&["instance-id"], "instance_id"),
             (&["instance-type"], "instance_type"),

@@ -1,7 +1,8 @@
 //! Runs the conversations in `tests/conversations`: what is asked of each provider, what it answers, and what is written then.
 //! The answers are written from the vendors' documentation, with addresses and names of documentation.
 //!
-//! A line is a sign and words. `provider` and `allow` stand at the start. `>` is a request that must be the next one, with its
+//! A line is a sign and words. `provider`, `allow` and `at` (where
+//! the provider is) stand at the start. `>` is a request that must be the next one, with its
 //! headers and body (`>|`) in the lines after it; `<` is the answer, of which the body (`|`) follows; `<silence` is none. `=` is
 //! what must come of it, in order: a file, a folder, the hostname, what was left out, the end. Time passes as it must.
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use orlop_harness::traces;
 use orlop_machine::{Instant, Machine as _, Seed};
-use orlop_metadata_contract::{Errand, Policy, Provider, Request};
+use orlop_metadata_contract::{Errand, Location, Policy, Provider, Request};
 use orlop_metadata_core::fetch::{Action, Event, Fetch};
 use orlop_metadata_core::provider::{Options, SOURCES, Source};
 
@@ -131,6 +132,11 @@ impl Stage {
             "allow" if words == "imds-v1" && !self.has_begun => {
                 self.options.imds_v1 = true;
                 self.fetch = fetch(self.source, self.options);
+                Ok(())
+            }
+            "at" if !self.has_begun => {
+                let location = Location::parse(words).map_err(|why| why.to_string())?;
+                self.fetch = fetch(self.source, self.options).at(&location);
                 Ok(())
             }
             ">" if words.contains(": ") => self

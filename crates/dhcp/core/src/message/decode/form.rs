@@ -40,6 +40,7 @@ const FORMS: &[(u8, Form)] = &[
     // RFC 3397.
     (119, Form::Names(MAX_NAMES)),
     (121, Form::Routes),
+    (245, Form::Fixed(4)),
     (249, Form::Routes),
 ];
 

@@ -93,8 +93,22 @@ fn message(ask: &Ask) -> (&'static str, String) {
 }
 
 fn configuration(lease: &Lease, start: Instant) -> String {
-    let Lease { addr, prefix, server, term, broadcast, routers, routes, mtu, dns, ntp, hostname, domain, search } =
-        lease;
+    let Lease {
+        addr,
+        prefix,
+        server,
+        term,
+        broadcast,
+        routers,
+        routes,
+        mtu,
+        dns,
+        ntp,
+        hostname,
+        domain,
+        search,
+        wire_server,
+    } = lease;
     let times = match term {
         Term::Infinite { acquired } => format!("for-ever asked={}", seconds(acquired.since(start))),
         Term::Finite { acquired, renew_at, rebind_at, expires_at } => format!(
@@ -114,7 +128,7 @@ fn configuration(lease: &Lease, start: Instant) -> String {
     }
     // What no trace sends must not appear; other tests look at it.
     assert!(routes.is_empty() && search.is_empty() && broadcast.is_none() && mtu.is_none());
-    assert!(hostname.is_none() && domain.is_none());
+    assert!(hostname.is_none() && domain.is_none() && wire_server.is_none());
     line
 }
 
