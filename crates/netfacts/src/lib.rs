@@ -16,7 +16,7 @@
 //! | `search` | where to look for short names | up to [`MAX_SEARCH`] |
 //! | `ntp` | address of a time server, most preferred first | up to [`MAX_SERVERS`] |
 //!
-//! Start at [`Facts::parse`]. Pure: no file is opened here. It promises that whatever [`Facts::parse`] accepts can be
+//! What several interfaces know together is a [`Union`]. Start at [`Facts::parse`]. Pure: no file is opened here. It promises that whatever [`Facts::parse`] accepts can be
 //! put into resolv.conf or a log line without quoting, and that [`Facts::render`] and it are each other's inverse.
 //!
 //! ```
@@ -34,6 +34,8 @@
 
 mod facts;
 mod name;
+mod union;
 
 pub use facts::{Facts, MAX_LINE, MAX_LINES, MAX_SEARCH, MAX_SERVERS, MAX_TEXT, ParseError, Parsed};
 pub use name::Domain;
+pub use union::{MAX_SEARCH_READ, Union};

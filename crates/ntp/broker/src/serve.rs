@@ -12,6 +12,7 @@ mod server;
 use std::path::Path;
 
 use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::network_facts;
 use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
@@ -29,7 +30,6 @@ use tracing::warn;
 
 use crate::clock::folder_of;
 use crate::config::{Config, Loaded};
-use crate::facts;
 use crate::settings::{Mode, Run, Settings};
 use crate::{OWN_FOLDER, state_file};
 use equipment::Equipment;
@@ -85,7 +85,7 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let own = Path::new(OWN_FOLDER);
     let mock = settings.overrides.mock_clock.as_deref().map_or(own, folder_of);
     let [named, real] = &places_of(settings.path());
-    let mut read = [facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
+    let mut read = [network_facts::FOLDER, names::FOLDER, "/etc/resolv.conf"].map(Path::new).to_vec();
     read.extend([named.as_path(), real]);
     let [ca, real_ca] = &places_of(&config.nts_ca);
     if config.key_ports().next().is_some() {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use orlop_broker::folder::Output;
 use orlop_broker::metrics;
+use orlop_broker::network_facts::{self, NetworkFacts};
 use orlop_ntp_contract::BootId;
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -16,7 +17,6 @@ use tracing::{info, warn};
 
 use crate::clock::{Clock, Mock};
 use crate::config::{Config, Place};
-use crate::facts::{self, NetworkFacts};
 use crate::hardware::Hardware;
 use crate::interruption::Interruption;
 use crate::network::Network;
@@ -70,7 +70,7 @@ impl Equipment {
             is_virtual: is_virtual(),
             clock,
             network: Network::open().map_err(os("cannot watch this machine's addresses (rtnetlink)"))?,
-            facts: NetworkFacts::open(Path::new(facts::FOLDER)),
+            facts: NetworkFacts::open(Path::new(network_facts::FOLDER)),
             interruption: Interruption::watch(),
             timer: BootTimer::new().map_err(os("cannot make a timer"))?,
             signals: Signals::open().map_err(os("cannot listen to signals"))?,

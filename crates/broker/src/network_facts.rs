@@ -1,0 +1,94 @@
+//! What the networks told this host, per interface, as the DHCP client leaves it in `/run/orlop/netfacts`.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use orlop_netfacts::{Facts, MAX_TEXT};
+use orlop_sandbox::folder_watch::FolderWatch;
+use rustix::fs::{Dir, Mode, OFlags, openat};
+use tracing::{debug, warn};
+
+/// Where the files of all interfaces lie.
+pub const FOLDER: &str = "/run/orlop/netfacts";
+
+/// Files that are looked at, at most: one for each interface that a DHCP client looks after.
+const MAX_FILES: usize = 128;
+
+/// The folder, open, and somebody who says when it changes.
+#[derive(Debug)]
+pub struct NetworkFacts {
+    folder: Option<(OwnedFd, FolderWatch)>,
+}
+
+impl NetworkFacts {
+    /// Opens the folder; without one the networks say nothing. To be done before the sandbox narrows, inside a tokio runtime.
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
+        let opened = File::open(path).and_then(|folder| Ok((folder.into(), FolderWatch::new(path)?)));
+        if let Err(cause) = &opened {
+            debug!(folder = %path.display(), %cause, "the networks say nothing");
+        }
+        Self { folder: opened.ok() }
+    }
+
+    /// Waits until something has changed there; for ever where there is no folder.
+    ///
+    /// # Errors
+    /// None on a kernel that works.
+    pub async fn changed(&self) -> io::Result<()> {
+        match &self.folder {
+            Some((_, watch)) => watch.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What is there now, of the interface with the lowest metric first.
+    #[must_use]
+    pub fn read(&self) -> Vec<Facts> {
+        let Some((folder, _)) = &self.folder else { return Vec::new() };
+        let mut all = facts(folder).unwrap_or_else(|cause| {
+            warn!(%cause, "cannot look at what the networks say");
+            Vec::new()
+        });
+        all.sort_by(|a, b| (a.metric, a.interface.as_str()).cmp(&(b.metric, b.interface.as_str())));
+        all
+    }
+}
+
+fn facts(folder: &OwnedFd) -> io::Result<Vec<Facts>> {
+    // A descriptor of its own: the place in a folder is its descriptor's.
+    let again = openat(folder, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let names = Dir::new(again)?.take(MAX_FILES).filter_map(Result::ok);
+    let read = names.filter_map(|entry| {
+        let name = entry.file_name().to_str().ok()?;
+        let text = orlop_wholefile::read(folder.as_fd(), name, MAX_TEXT).ok()?;
+        let facts = Facts::parse(&text).ok()?.facts;
+        // A draft, or the file of something else.
+        name.strip_suffix(facts.interface.as_str()).is_some_and(|before| before.ends_with('.')).then_some(facts)
+    });
+    Ok(read.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use orlop_testbed::Folder;
+
+    use super::*;
+
+    #[test]
+    fn the_best_interface_comes_first_and_what_is_no_facts_is_passed_over() {
+        let folder = Folder::new("network-facts");
+        let write = |name: &str, text: &str| std::fs::write(folder.0.join(name), text).unwrap();
+        write("dhcp.eth1", "netfacts 1\ninterface eth1\nmetric 9\nntp 192.0.2.9\n");
+        write("dhcp.eth0", "netfacts 1\ninterface eth0\nmetric 3\ndns 192.0.2.1\n");
+        write("dhcp.eth2:new", "netfacts 1\ninterface eth2\nntp 192.0.2.66\n");
+        write("noise", "nothing\n");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let facts = runtime.block_on(async { NetworkFacts::open(&folder.0).read() });
+        let found: Vec<_> = facts.iter().map(|facts| (facts.interface.as_str(), facts.metric)).collect();
+        assert_eq!(found, [("eth0", 3), ("eth1", 9)]);
+        assert!(runtime.block_on(async { NetworkFacts::open(Path::new("/nonexistent")).read() }).is_empty());
+    }
+}
