@@ -1,0 +1,9 @@
+//! The core from outside: what clients send, what upstreams answer, and what becomes of it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
+
+mod clients;
+mod failover;
+mod forgery;
+mod keeping;
+mod message;
+mod world;
