@@ -1,5 +1,7 @@
 //! Names where they stand in a message (RFC 1035 section 4.1.4): checked once, compared and copied without being unpacked.
 
+use core::ops::Range;
+
 use crate::header::HEADER;
 
 /// Bytes of a name on the wire, with its lengths and the final zero (RFC 1035 section 2.3.4).
@@ -72,6 +74,13 @@ impl<'m> Name<'m> {
     /// Bytes of it without pointers.
     pub(crate) fn length(self) -> usize {
         self.labels().fold(1, |length, label| length.saturating_add(label.len()).saturating_add(1))
+    }
+
+    /// Where it stands, when it is in one piece.
+    pub(crate) fn written_at(self) -> Option<Range<usize>> {
+        let end = self.at.checked_add(self.length())?;
+        let (_, after) = Self::read(self.message, self.at)?;
+        (after == end).then_some(self.at..end)
     }
 
     /// Writes it without pointers.

@@ -178,7 +178,9 @@ impl Reply {
                     let mut wire = Vec::new();
                     target.write(&mut wire);
                     wire.make_ascii_lowercase();
-                    return Ok(Self::Alias { message: message.into(), target: wire.into() });
+                    let mut message: Box<[u8]> = message.into();
+                    fold_question(&mut message, sections.question_end);
+                    return Ok(Self::Alias { message, target: wire.into() });
                 }
                 // Whoever says whom else to ask, and asks nobody, is no upstream; what is not about the name is no answer to it.
                 if chain.is_beside || is_referral && sections.header.flags & AA == 0 {
@@ -226,7 +228,12 @@ impl Stored {
     ) -> Option<Self> {
         let mut bytes = message.to_vec();
         let (mut least, mut places) = (most, Vec::new());
+        let (asked, _) = Name::read(message, HEADER)?;
         for record in sections.records() {
+            // A server that writes the name of the question out writes it in the case that was only for it.
+            if let Some(owner) = record.owner.written_at().filter(|_| record.owner == asked) {
+                bytes.get_mut(owner)?.make_ascii_lowercase();
+            }
             let ttl = lifetime(record.ttl).min(most);
             least = least.min(ttl);
             places.push(u16::try_from(record.ttl_at).ok()?);

@@ -1,7 +1,10 @@
 //! Facts §1.5: one server is bad, the other good after 100 ms. Every fresh name is answered.
 
-use crate::message::{A, Message};
-use crate::world::{Upstream, World, absent, answering, failing, scripted, silent};
+use orlop_resolver_contract::{Discard, UpstreamState};
+use orlop_resolver_core::resolver::Event;
+
+use crate::message::{A, Message, decode};
+use crate::world::{Said, Upstream, World, absent, answering, failing, scripted, silent};
 
 fn fresh(at: usize) -> Message {
     Message::query(&format!("fresh{at}.example"), A)
@@ -46,4 +49,134 @@ fn a_black_hole_costs_nothing_when_questions_follow_each_other_at_once() {
         .collect();
     assert!(after[0] < 300, "{after:?}");
     assert!(after[1..].iter().all(|after| *after <= 6), "{after:?}");
+}
+
+#[test]
+fn a_server_that_dies_costs_one_question_little_and_the_next_nothing() {
+    let mut world = World::new(vec![answering(10), answering(40)]);
+    for at in 0..30 {
+        assert!(world.answer_to(&fresh(at)).after <= 40);
+    }
+    assert_eq!(world.answer_to(&fresh(99)).after, 10, "the fastest is asked");
+    world.replace(0, silent());
+    let after: Vec<u64> = (100..110).map(|at| world.answer_to(&fresh(at)).after).collect();
+    assert!(after[0] < 90 && after[1..].iter().all(|after| *after == 40), "{after:?}");
+    world.replace(0, answering(10));
+    world.run(60_000);
+    world.answer_to(&fresh(200));
+    assert_eq!(world.answer_to(&fresh(201)).after, 10, "it is back");
+}
+
+#[test]
+fn one_slow_server_is_not_asked_twice_for_nothing() {
+    let mut world = World::new(vec![answering(200)]);
+    for at in 0..3 {
+        assert_eq!(world.answer_to(&fresh(at)).after, 200);
+    }
+    assert_eq!(world.questions(0), 3);
+}
+
+#[test]
+fn what_the_network_loses_is_sent_again() {
+    let mut count = 0;
+    let lossy: Upstream = Box::new(move |asked| {
+        count += 1;
+        if count % 2 == 0 { vec![(10, Said::Message(Message::reply(asked).a(60, 1).bytes()))] } else { vec![] }
+    });
+    let mut world = World::new(vec![lossy]);
+    for at in 0..3 {
+        let answer = world.answer_to(&fresh(at));
+        assert!(answer.code() == 0 && answer.after <= 410, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_server_that_fails_for_one_name_alone_stays_good() {
+    let picky = |asked: &[u8]| {
+        let reply = Message::reply(asked);
+        if asked[18] == b'7' { reply.flags(2) } else { reply.a(60, 1) }
+    };
+    let mut world = World::new(vec![scripted(10, picky), answering(40)]);
+    for at in 0..20 {
+        assert_eq!(world.answer_to(&fresh(at)).code(), 0);
+    }
+    assert_eq!(world.resolver.status().upstreams[0].state, UpstreamState::Good);
+    assert_eq!(world.resolver.status().discards.of(Discard::ServerFailure), 1);
+}
+
+#[test]
+fn the_best_of_all_failures_is_given_out() {
+    for (codes, want) in [([5, 2], 2), ([2, 5], 2), ([1, 4], 4), ([4, 5], 5), ([5, 5], 5)] {
+        let mut world = World::new(codes.map(|code| failing(5, code)).into_iter().collect());
+        assert_eq!(u16::from(world.answer_to(&fresh(0)).code()), want, "{codes:?}");
+    }
+}
+
+#[test]
+fn a_server_that_knows_no_edns_is_asked_without() {
+    let old: fn(&[u8]) -> Message = |asked| match asked[11] {
+        0 => Message::reply(asked).a(60, 1),
+        _ => Message { question: vec![], ..Message::reply(asked) }.flags(1),
+    };
+    let mut world = World::new(vec![scripted(5, old)]);
+    assert_eq!(world.answer_to(&fresh(0)).code(), 0);
+    assert_eq!(world.answer_to(&fresh(1)).code(), 0);
+    assert_eq!(world.questions(0), 3, "the second time it is known");
+}
+
+#[test]
+fn without_sockets_the_next_server_is_asked_and_nothing_is_kept() {
+    let mut world = World::new(vec![answering(5)]);
+    world.has_pool = false;
+    world.announce();
+    world.run(5);
+    let query = fresh(0).opt(1232, 0, &[]);
+    let answer = world.answer_to(&query);
+    assert_eq!((answer.code(), answer.ede()), (2, Some(23)));
+    world.has_pool = true;
+    assert_eq!(world.answer_to(&query).code(), 0);
+}
+
+#[test]
+fn a_socket_that_is_spoiled_is_replaced_by_another_one_of_the_same_server() {
+    let mut world = World::new(vec![silent()]);
+    let client = world.ask(&fresh(0));
+    let socket = world.busy();
+    world.replace(0, answering(5));
+    world.forget(socket);
+    world.happens(Event::Spoiled { socket });
+    world.run(10);
+    assert_eq!(world.answer(client).code(), 0);
+}
+
+#[test]
+fn more_questions_than_sockets_wait_for_sockets() {
+    let mut world = World::new(vec![answering(20)]);
+    let clients: Vec<_> = (0..500).map(|at| world.ask(&fresh(at))).collect();
+    world.run(200);
+    assert!(clients.iter().all(|client| world.answer(*client).code() == 0));
+    assert_eq!(world.questions(0), 500);
+}
+
+#[test]
+fn a_client_that_floods_leaves_room_for_others_and_they_come_first() {
+    let mut world = World::new(vec![answering(20)]);
+    let flood: Vec<_> = (0..2000).map(|at| world.ask_from(1000, &fresh(at))).collect();
+    let other = world.ask_from(2000, &fresh(5000));
+    world.run(25);
+    assert!(world.answer(other).after <= 24, "{:?}", world.answer(other).after);
+    world.run(6000);
+    let answered = flood.iter().filter(|client| world.answers.contains_key(client)).count();
+    assert_eq!(answered, 512);
+    assert_eq!(u32::try_from(2000 - answered).unwrap(), world.resolver.status().discards.of(Discard::Overload));
+    assert_eq!(world.resolver.status().in_flight, 0);
+}
+
+#[test]
+fn the_order_of_servers_is_kept_while_nothing_is_known_of_them() {
+    let first = |world: &World| world.sent.first().map(|(_, to, _)| *to);
+    let mut world = World::new(vec![answering(5), answering(5)]);
+    world.answer_to(&fresh(0));
+    assert_eq!(first(&world), Some(0));
+    assert!(decode(&world.sent[0].2).metadata.recursion_desired);
 }

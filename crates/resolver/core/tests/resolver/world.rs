@@ -162,6 +162,21 @@ impl World {
         self.sent.iter().filter(|(_, to, _)| *to == upstream).count()
     }
 
+    /// A socket that nothing was sent through.
+    pub(crate) fn idle(&self) -> SocketId {
+        *self.sockets.keys().find(|socket| !self.spent.contains(socket)).unwrap()
+    }
+
+    /// One through which something was sent, and nothing has come.
+    pub(crate) fn busy(&self) -> SocketId {
+        *self.sockets.keys().find(|socket| self.spent.contains(socket)).unwrap()
+    }
+
+    /// The worker has closed it.
+    pub(crate) fn forget(&mut self, socket: SocketId) {
+        self.sockets.remove(&socket).unwrap();
+    }
+
     fn come(&mut self, coming: Coming) {
         match coming {
             Coming::Said(socket, Said::Message(message)) if self.sockets.contains_key(&socket) => {
