@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use orlop_resolver_contract::Host;
 
 use crate::header::{Code, Header};
-use crate::query::{Query, wire};
+use crate::query::{Key, Query, wire};
 use crate::record::{CLASS_IN, QUESTION_NAME, kind};
 use crate::stored::{Stored, local_flags};
 
@@ -56,12 +56,12 @@ impl Names {
     }
 
     /// Whether a question can be answered here. `has_private`: there are upstreams in private networks.
-    pub(crate) fn look(&self, query: &Query<'_>, has_private: bool) -> Local {
+    pub(crate) fn look(&self, query: &Query<'_>, key: &Key, has_private: bool) -> Local {
         let answer = Draft { question: query.asked.question };
         if query.kind == kind::ANY {
             return answer.any();
         }
-        if let Some(local) = self.look_up(query, answer) {
+        if let Some(local) = self.look_up(query.kind, key.name(), answer) {
             return local;
         }
         let labels: Vec<Vec<u8>> = query.name.labels().map(<[u8]>::to_ascii_lowercase).collect();
@@ -69,19 +69,18 @@ impl Names {
         special(&from_the_root, query.kind, has_private, answer)
     }
 
-    fn look_up(&self, query: &Query<'_>, answer: Draft<'_>) -> Option<Local> {
-        let name = query.key.name();
-        match query.kind {
+    fn look_up(&self, kind: u16, name: &[u8], answer: Draft<'_>) -> Option<Local> {
+        match kind {
             // The last two have addresses in them, too, which would not be those of this machine's choice.
             kind::A | kind::AAAA | kind::SVCB | kind::HTTPS => {
                 let addresses = self.addresses.get(name)?;
-                let wanted = addresses.iter().filter(|address| match query.kind {
+                let wanted = addresses.iter().filter(|address| match kind {
                     kind::A => address.is_ipv4(),
                     kind::AAAA => address.is_ipv6(),
                     _ => false,
                 });
                 let data: Vec<Vec<u8>> = wanted.map(|address| octets(*address)).collect();
-                Some(answer.records(query.kind, TTL, &data))
+                Some(answer.records(kind, TTL, &data))
             }
             kind::PTR => Some(answer.records(kind::PTR, TTL, &[self.names.get(name)?.to_vec()])),
             _ => None,

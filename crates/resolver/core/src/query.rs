@@ -15,8 +15,6 @@ use crate::record::{CLASS_IN, Record, kind};
 pub struct Query<'m> {
     /// What the answer repeats of it.
     pub asked: Asked<'m>,
-    /// What it is looked up by.
-    pub key: Key,
     pub(crate) name: Name<'m>,
     /// The type of the records.
     pub kind: u16,
@@ -109,9 +107,14 @@ impl<'m> Query<'m> {
             _ if class != CLASS_IN => return refused(asked, Code::REFUSED),
             _ => {}
         }
-        let dnssec_ok = asked.edns.is_some_and(|edns| edns.dnssec_ok);
-        let key = Key::new(asked.name(), kind, dnssec_ok, flags & CD != 0);
-        Ok(Self { asked, key, name, kind })
+        Ok(Self { asked, name, kind })
+    }
+
+    /// What it is looked up by.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let dnssec_ok = self.asked.edns.is_some_and(|edns| edns.dnssec_ok);
+        Key::new(self.asked.name(), self.kind, dnssec_ok, self.asked.flags & CD != 0)
     }
 }
 
@@ -192,15 +195,16 @@ impl Key {
     /// Of a name in one piece.
     pub(crate) fn new(name: &[u8], kind: u16, dnssec_ok: bool, checking_disabled: bool) -> Self {
         let mut bytes = [0; Self::MAX];
-        let [high, low] = kind.to_be_bytes();
-        let rest = [high, low, u8::from(dnssec_ok) | u8::from(checking_disabled) << 1];
+        let name = name.get(..MAX_NAME).unwrap_or(name);
+        let (folded, rest) = bytes.split_at_mut(name.len());
+        folded.copy_from_slice(name);
         // No length of a label is a letter.
-        let folded = name.iter().map(u8::to_ascii_lowercase).take(MAX_NAME);
-        let mut length = 0_u16;
-        for (to, from) in bytes.iter_mut().zip(folded.chain(rest)) {
-            *to = from;
-            length = length.saturating_add(1);
+        folded.make_ascii_lowercase();
+        let [high, low] = kind.to_be_bytes();
+        if let Some(rest) = rest.first_chunk_mut() {
+            *rest = [high, low, u8::from(dnssec_ok) | u8::from(checking_disabled) << 1];
         }
+        let length = u16::try_from(name.len().saturating_add(3)).unwrap_or(0);
         Self { bytes, length }
     }
 

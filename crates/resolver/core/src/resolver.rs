@@ -181,6 +181,14 @@ struct Place {
     attempt: usize,
 }
 
+/// What is known of a question before it is asked.
+struct Opening {
+    /// Only upstreams in private networks know the name.
+    is_private: bool,
+    /// There is an answer that has lived its time.
+    has_stale: bool,
+}
+
 /// How long a client waits before it gets what is stale (RFC 8767 section 5: 1.8 s).
 const STALE_AFTER: Duration = Duration::from_millis(1800);
 
@@ -243,7 +251,8 @@ impl Resolver {
         };
         self.served.queries = self.served.queries.saturating_add(1);
         let limit = limit(asker.udp_limit, &query.asked);
-        let stale = match self.cache.find(now, &query.key) {
+        let key = query.key();
+        let stale = match self.cache.find(now, &key) {
             Found::Fresh(stored, age) => {
                 self.served.hits = self.served.hits.saturating_add(1);
                 stored.write(&query.asked, Delivery { age, ..Delivery::fresh(limit) }, answer);
@@ -258,7 +267,7 @@ impl Resolver {
             Found::Nothing => false,
         };
         let has_private = self.servers.iter().any(|server| server.is_private);
-        let is_private = match self.names.look(&query, has_private) {
+        let is_private = match self.names.look(&query, &key, has_private) {
             Local::Answer(stored) => {
                 self.served.local = self.served.local.saturating_add(1);
                 stored.write(&query.asked, Delivery::fresh(limit), answer);
@@ -272,7 +281,7 @@ impl Resolver {
             write_error(&query.asked, Code::SERVFAIL, Some(ede::NOT_READY), answer);
             return Heard::Answered;
         }
-        self.open(now, asker, &query, is_private, stale)
+        self.open(now, asker, &query.asked, key, Opening { is_private, has_stale: stale })
     }
 
     /// Takes what has come through a socket to an upstream.
@@ -304,13 +313,13 @@ impl Resolver {
     }
 
     /// A question that nobody can answer at once: joins the same one, or is asked.
-    fn open(&mut self, now: Instant, asker: Asker, query: &Query<'_>, is_private: bool, has_stale: bool) -> Heard {
-        let known = self.by_key.get(query.key.bytes()).copied();
+    fn open(&mut self, now: Instant, asker: Asker, asked: &Asked<'_>, key: Key, opening: Opening) -> Heard {
+        let known = self.by_key.get(key.bytes()).copied();
         if known.is_none() && self.flights.len() >= MAX_FLIGHTS || !self.shares.take(asker.port) {
             self.discards.count(Discard::Overload);
             return Heard::Dropped;
         }
-        let waiter = Waiter::new(asker.client, asker.port, limit(asker.udp_limit, &query.asked), &query.asked);
+        let waiter = Waiter::new(asker.client, asker.port, limit(asker.udp_limit, asked), asked);
         if let Some(flight) = known.and_then(|known| self.flights.get_mut(&known)) {
             self.served.joined = self.served.joined.saturating_add(1);
             flight.waiters.push(waiter);
@@ -319,10 +328,10 @@ impl Resolver {
         self.served.misses = self.served.misses.saturating_add(1);
         let id = FlightId(self.next_flight);
         self.next_flight = self.next_flight.saturating_add(1);
-        let mut flight = Box::new(Flight::new(query.key, is_private, now.after(PATIENCE)));
+        self.by_key.insert(key.bytes().into(), id);
+        let mut flight = Box::new(Flight::new(key, opening.is_private, now.after(PATIENCE)));
         flight.waiters.push(waiter);
-        flight.stale_at = has_stale.then(|| now.after(STALE_AFTER));
-        self.by_key.insert(query.key.bytes().into(), id);
+        flight.stale_at = opening.has_stale.then(|| now.after(STALE_AFTER));
         let mut actions = Vec::new();
         self.begin(now, id, &mut flight, &mut actions);
         self.put_back(id, flight);

@@ -3,8 +3,9 @@
 use orlop_resolver_contract::{Conduct, Discard};
 use orlop_resolver_core::resolver::{Asker, ClientId, Heard};
 
+use crate::decoded::{decode, ede};
 use crate::message::{
-    A, AA, AAAA, AD, CD, CNAME, DO, Message, OPT, PTR, QR, QUESTION, RA, RD, TC, TXT, decode, name, option, record,
+    A, AA, AAAA, AD, CD, CNAME, DO, Message, OPT, PTR, QR, QUESTION, RA, RD, TC, TXT, name, option, record,
 };
 use crate::world::{Answered, World, answering, scripted};
 
@@ -158,16 +159,16 @@ fn codes_of_upstreams_reach_the_client() {
 
 #[test]
 fn an_extended_error_is_kept_with_its_answer() {
-    let ede = option(EDE, b"\0\x09key tag 7");
+    let error = option(EDE, b"\0\x09key tag 7");
     for code in [0, 2, 3] {
-        let options = ede.clone();
+        let options = error.clone();
         let reply = move |query: &[u8]| Message::reply(query).flags(code).soa(60, 60).opt(1232, 0, &options);
         let mut world = World::new(vec![scripted(5, reply)]);
         for round in ["from the upstream", "from the cache"] {
             let answer = world.ask(&Message::query("a.example", A).opt(1232, 0, &[]));
             world.run(50);
             let answer = world.answer(answer);
-            assert_eq!((u16::from(answer.code()), answer.ede()), (code, Some(9)), "{round}");
+            assert_eq!((u16::from(answer.code()), ede(&answer.message)), (code, Some(9)), "{round}");
             assert!(answer.message.ends_with(b"key tag 7"), "{round}");
         }
         assert_eq!(world.questions(0), 1);

@@ -3,7 +3,8 @@
 use orlop_resolver_contract::{Discard, UpstreamState};
 use orlop_resolver_core::resolver::Event;
 
-use crate::message::{A, Message, decode};
+use crate::decoded::{decode, ede};
+use crate::message::{A, Message};
 use crate::world::{Said, Upstream, World, absent, answering, failing, scripted, silent};
 
 fn fresh(at: usize) -> Message {
@@ -132,7 +133,7 @@ fn without_sockets_the_next_server_is_asked_and_nothing_is_kept() {
     world.run(5);
     let query = fresh(0).opt(1232, 0, &[]);
     let answer = world.answer_to(&query);
-    assert_eq!((answer.code(), answer.ede()), (2, Some(23)));
+    assert_eq!((answer.code(), ede(&answer.message)), (2, Some(23)));
     world.has_pool = true;
     assert_eq!(world.answer_to(&query).code(), 0);
 }
@@ -141,7 +142,7 @@ fn without_sockets_the_next_server_is_asked_and_nothing_is_kept() {
 fn a_socket_that_is_spoiled_is_replaced_by_another_one_of_the_same_server() {
     let mut world = World::new(vec![silent()]);
     let client = world.ask(&fresh(0));
-    let socket = world.busy();
+    let socket = *world.open.keys().next().unwrap();
     world.replace(0, answering(5));
     world.forget(socket);
     world.happens(Event::Spoiled { socket });

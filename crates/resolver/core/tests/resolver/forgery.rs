@@ -2,7 +2,8 @@
 
 use orlop_resolver_contract::Discard;
 
-use crate::message::{A, CNAME, Message, QUESTION, TC, decode, name};
+use crate::decoded::decode;
+use crate::message::{A, CNAME, Message, QUESTION, TC, name};
 use crate::world::{Said, Upstream, World, answering, scripted, silent};
 
 fn query() -> Message {
@@ -105,7 +106,7 @@ fn what_comes_through_a_socket_that_asked_nothing_spoils_the_socket() {
     let mut world = World::new(vec![answering(1)]);
     let pool = |world: &World| world.resolver.status().upstreams[0].pool;
     let before = pool(&world);
-    let idle = world.idle();
+    let idle = world.idle().unwrap();
     let actions = world.resolver.receive(world.now, idle, &lie(&query().bytes()).bytes());
     assert_eq!(actions, [orlop_resolver_core::resolver::Action::Close { socket: idle }]);
     assert_eq!((pool(&world), world.resolver.status().discards.of(Discard::Unasked)), (before - 1, 1));

@@ -7,7 +7,8 @@ use orlop_resolver_contract::{Conduct, Host};
 use orlop_resolver_core::resolver::Event;
 use orlop_wire::DomainName;
 
-use crate::message::{A, AAAA, Message, PTR, QUESTION, decode, name};
+use crate::decoded::{decode, ede};
+use crate::message::{A, AAAA, Message, PTR, QUESTION, name};
 use crate::world::{World, answering, failing, scripted, silent};
 
 fn query() -> Message {
@@ -112,15 +113,15 @@ fn when_nobody_answers_what_is_stale_is_given_after_1800_ms_and_then_at_once() {
     world.replace(0, silent());
     world.run(301_000);
     let first = world.answer_to(&with_opt());
-    assert_eq!((first.after, ttl(&first.message), first.ede()), (1800, 30, Some(3)));
+    assert_eq!((first.after, ttl(&first.message), ede(&first.message)), (1800, 30, Some(3)));
     let asked = world.questions(0);
     let second = world.answer_to(&with_opt());
-    assert_eq!((second.after, second.ede()), (0, Some(3)));
+    assert_eq!((second.after, ede(&second.message)), (0, Some(3)));
     assert_eq!(world.questions(0), asked, "nobody is asked for half a minute");
     world.run(30_000);
     world.replace(0, answering(5));
     let third = world.answer_to(&with_opt());
-    assert_eq!((third.after, ttl(&third.message), third.ede()), (5, 300, None));
+    assert_eq!((third.after, ttl(&third.message), ede(&third.message)), (5, 300, None));
 }
 
 #[test]
@@ -130,14 +131,14 @@ fn a_failure_takes_no_stale_answer_away_and_a_denial_does() {
     world.run(301_000);
     world.replace(0, failing(5, 2));
     let answer = world.answer_to(&with_opt());
-    assert_eq!((answer.code(), answer.after, answer.ede()), (0, 5, Some(3)), "SERVFAIL");
+    assert_eq!((answer.code(), answer.after, ede(&answer.message)), (0, 5, Some(3)), "SERVFAIL");
     world.run(30_000);
     world.replace(0, scripted(5, |asked| Message::reply(asked).flags(3).soa(60, 60)));
     assert_eq!(world.answer_to(&query()).code(), 3, "NXDOMAIN is never masked");
     world.replace(0, silent());
     world.run(61_000);
     let answer = world.answer_to(&with_opt());
-    assert_eq!((answer.code(), answer.ede()), (3, Some(19)), "and can be stale itself");
+    assert_eq!((answer.code(), ede(&answer.message)), (3, Some(19)), "and can be stale itself");
 }
 
 #[test]
@@ -177,7 +178,7 @@ fn a_failure_is_kept_for_five_seconds() {
 fn silence_is_a_failure_that_says_so() {
     let mut world = World::new(vec![silent(), silent()]);
     let answer = world.answer_to(&with_opt());
-    assert_eq!((answer.code(), answer.ede(), answer.after), (2, Some(22), 4500));
+    assert_eq!((answer.code(), ede(&answer.message), answer.after), (2, Some(22), 4500));
     assert!(world.sent.len() <= 8, "{}", world.sent.len());
     let again = world.ask(&with_opt());
     assert_eq!(world.answer(again).after, 0);
@@ -188,7 +189,7 @@ fn no_network_is_a_state_and_no_error_that_is_kept() {
     let mut world = World::new(vec![answering(5)]);
     world.announce_at(std::iter::empty());
     let answer = world.answer_to(&with_opt());
-    assert_eq!((answer.code(), answer.ede(), answer.after), (2, Some(14), 0));
+    assert_eq!((answer.code(), ede(&answer.message), answer.after), (2, Some(14), 0));
     assert_eq!(world.answer_to(&Message::query("localhost", A)).code(), 0);
     world.announce();
     world.run(5);
@@ -197,7 +198,7 @@ fn no_network_is_a_state_and_no_error_that_is_kept() {
     assert_eq!(world.answer_to(&query()).after, 0, "what is kept stays");
     world.run(301_000);
     let answer = world.answer_to(&with_opt());
-    assert_eq!((answer.ede(), answer.after), (Some(3), 0), "and is given out when it is old");
+    assert_eq!((ede(&answer.message), answer.after), (Some(3), 0), "and is given out when it is old");
     world.announce();
     world.run(31_000);
     assert_eq!(world.answer_to(&query()).after, 5);

@@ -2,8 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
 
 mod clients;
+mod decoded;
 mod failover;
 mod forgery;
 mod keeping;
 mod message;
+mod properties;
+mod script;
+mod seeds;
+mod targets;
 mod world;

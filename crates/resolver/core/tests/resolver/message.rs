@@ -116,8 +116,3 @@ pub(crate) fn name(text: &str) -> Vec<u8> {
 pub(crate) fn option(number: u16, data: &[u8]) -> Vec<u8> {
     [&number.to_be_bytes()[..], &u16::try_from(data.len()).unwrap().to_be_bytes(), data].concat()
 }
-
-/// What a message is, by a decoder that is not ours.
-pub(crate) fn decode(bytes: &[u8]) -> hickory_proto::op::Message {
-    hickory_proto::op::Message::from_vec(bytes).unwrap_or_else(|error| panic!("{error}: {}", bytes.escape_ascii()))
-}

@@ -28,11 +28,16 @@ pub(crate) struct World {
     streams: Vec<Upstream>,
     sockets: BTreeMap<SocketId, UpstreamId>,
     spent: BTreeSet<SocketId>,
+    /// Questions that went out and may still be answered.
+    pub(crate) open: BTreeMap<SocketId, Vec<u8>>,
+    pub(crate) open_streams: BTreeMap<RequestId, Vec<u8>>,
     coming: BTreeMap<(Instant, u64), Coming>,
     count: u32,
     /// Whether the broker has sockets.
     pub(crate) has_pool: bool,
     asked_at: BTreeMap<ClientId, Instant>,
+    /// Clients that nothing was said to, and nothing will be.
+    pub(crate) dropped: BTreeSet<ClientId>,
     pub(crate) answers: BTreeMap<ClientId, Answered>,
     /// What was sent, when, to whom.
     pub(crate) sent: Vec<(u64, usize, Vec<u8>)>,
@@ -68,10 +73,13 @@ impl World {
             streams,
             sockets: BTreeMap::new(),
             spent: BTreeSet::new(),
+            open: BTreeMap::new(),
+            open_streams: BTreeMap::new(),
             coming: BTreeMap::new(),
             count: 0,
             has_pool: true,
             asked_at: BTreeMap::new(),
+            dropped: BTreeSet::new(),
             answers: BTreeMap::new(),
             sent: Vec::new(),
             connected: 0,
@@ -89,6 +97,8 @@ impl World {
 
     pub(crate) fn announce_at(&mut self, addrs: impl Iterator<Item = IpAddr>) {
         self.sockets.clear();
+        self.open.clear();
+        self.open_streams.clear();
         self.coming.clear();
         let servers = addrs.map(|addr| ServerAddr::new(addr, 53).unwrap());
         self.happens(Event::Upstreams(Upstreams::choose(servers, |_| false)));
@@ -115,7 +125,7 @@ impl World {
         let asker = Asker { client, port, udp_limit: Some(4096) };
         match self.resolver.query(self.now, asker, &query.bytes(), &mut answer) {
             Heard::Answered => self.answered(client, answer, None),
-            Heard::Dropped => {}
+            Heard::Dropped => drop(self.dropped.insert(client)),
             Heard::Open(actions) => self.act(actions),
         }
         client
@@ -163,38 +173,50 @@ impl World {
     }
 
     /// A socket that nothing was sent through.
-    pub(crate) fn idle(&self) -> SocketId {
-        *self.sockets.keys().find(|socket| !self.spent.contains(socket)).unwrap()
-    }
-
-    /// One through which something was sent, and nothing has come.
-    pub(crate) fn busy(&self) -> SocketId {
-        *self.sockets.keys().find(|socket| self.spent.contains(socket)).unwrap()
+    pub(crate) fn idle(&self) -> Option<SocketId> {
+        self.sockets.keys().find(|socket| !self.spent.contains(socket)).copied()
     }
 
     /// The worker has closed it.
     pub(crate) fn forget(&mut self, socket: SocketId) {
         self.sockets.remove(&socket).unwrap();
+        self.open.remove(&socket);
     }
 
     fn come(&mut self, coming: Coming) {
         match coming {
-            Coming::Said(socket, Said::Message(message)) if self.sockets.contains_key(&socket) => {
-                let actions = self.resolver.receive(self.now, socket, &message);
-                self.act(actions);
-            }
-            Coming::Said(socket, Said::Unreachable) if self.sockets.remove(&socket).is_some() => {
-                self.happens(Event::Unreachable { socket });
-            }
-            Coming::Said(..) => {}
+            Coming::Said(socket, said) => self.say(socket, said),
             Coming::Pool(upstream, _) if !self.has_pool => self.happens(Event::NoPool { upstream }),
             Coming::Pool(upstream, count) => {
                 let sockets: Vec<_> = (0..count).map(|_| self.new_socket(upstream)).collect();
                 self.happens(Event::Pool { upstream, sockets });
             }
-            Coming::Stream(request, Some(message)) => self.happens(Event::StreamReply { request, message }),
-            Coming::Stream(request, None) => self.happens(Event::StreamFailed { request }),
+            Coming::Stream(request, message) => self.say_by_stream(request, message),
         }
+    }
+
+    /// This comes through a socket, if it is still open.
+    pub(crate) fn say(&mut self, socket: SocketId, said: Said) {
+        match said {
+            Said::Message(message) if self.sockets.contains_key(&socket) => {
+                let actions = self.resolver.receive(self.now, socket, &message);
+                self.act(actions);
+            }
+            Said::Unreachable if self.sockets.contains_key(&socket) => {
+                self.forget(socket);
+                self.happens(Event::Unreachable { socket });
+            }
+            Said::Message(_) | Said::Unreachable => {}
+        }
+    }
+
+    /// This comes through a stream, or it ends.
+    pub(crate) fn say_by_stream(&mut self, request: RequestId, message: Option<Vec<u8>>) {
+        self.open_streams.remove(&request);
+        self.happens(match message {
+            Some(message) => Event::StreamReply { request, message },
+            None => Event::StreamFailed { request },
+        });
     }
 
     fn new_socket(&mut self, upstream: UpstreamId) -> SocketId {
@@ -213,16 +235,19 @@ impl World {
                     assert!(self.spent.insert(socket), "{socket:?} is used twice");
                     let at = self.millis();
                     self.sent.push((at, upstream.index(), message.clone()));
+                    self.open.insert(socket, message.clone());
                     for (after, said) in (self.upstreams[upstream.index()])(&message) {
                         self.later(after, Coming::Said(socket, said));
                     }
                 }
                 Action::Close { socket } => {
                     self.sockets.remove(&socket).unwrap_or_else(|| panic!("{socket:?} is not open"));
+                    self.open.remove(&socket);
                 }
                 Action::Refill { upstream, count } => self.later(1, Coming::Pool(upstream, count)),
                 Action::Connect { upstream, request, message } => {
                     self.connected += 1;
+                    self.open_streams.insert(request, message.clone());
                     for (after, said) in (self.streams[upstream.index()])(&message) {
                         let message = match said {
                             Said::Message(message) => Some(message),
@@ -232,6 +257,7 @@ impl World {
                     }
                 }
                 Action::HangUp { request } => {
+                    self.open_streams.remove(&request).unwrap_or_else(|| panic!("{request:?} is not open"));
                     self.coming.retain(|_, coming| !matches!(coming, Coming::Stream(of, _) if *of == request));
                 }
             }
@@ -241,6 +267,11 @@ impl World {
     fn later(&mut self, after: u64, coming: Coming) {
         self.count += 1;
         self.coming.insert((self.now.after(Duration::from_millis(after)), u64::from(self.count)), coming);
+    }
+
+    /// Clients that wait for their answer.
+    pub(crate) fn waiting(&self) -> usize {
+        self.asked_at.len() - self.answers.len() - self.dropped.len()
     }
 
     fn answered(&mut self, client: ClientId, message: Vec<u8>, upstream: Option<UpstreamId>) {
@@ -261,16 +292,6 @@ impl Answered {
 
     pub(crate) fn flags(&self) -> u16 {
         u16::from_be_bytes([self.message[2], self.message[3]])
-    }
-
-    /// The number of its extended error.
-    pub(crate) fn ede(&self) -> Option<u16> {
-        use hickory_proto::rr::rdata::opt::EdnsOption;
-        let edns = crate::message::decode(&self.message).edns?;
-        edns.options().as_ref().iter().find_map(|(_, option)| match option {
-            EdnsOption::Unknown(15, data) => Some(u16::from_be_bytes([data[0], data[1]])),
-            _ => None,
-        })
     }
 }
 
