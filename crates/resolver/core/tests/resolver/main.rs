@@ -8,6 +8,7 @@ mod forgery;
 mod keeping;
 mod message;
 mod properties;
+mod replies;
 mod script;
 mod seeds;
 mod targets;

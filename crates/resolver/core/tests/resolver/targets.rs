@@ -41,7 +41,8 @@ fn check_answer(query: &[u8], answer: &[u8], limit: usize) {
     assert_eq!(answer[2] & 0xf9, query[2] & 0x79 | 0x80, "QR, OPCODE, RD");
     let question = Query::read(query).map(|query| query.asked.question).unwrap_or_default();
     assert_eq!(&answer[12..12 + question.len()], question, "the question");
-    if !question.is_empty() {
+    // An answer to a question for any type is of a type of our choice.
+    if !question.is_empty() && !question.ends_with(&[0, 255, 0, 1]) {
         let id = u16::from_be_bytes([query[0], query[1]]);
         let read = Reply::read(answer, Expected { id, question }, &Conduct::default());
         assert!(read.is_ok(), "{read:?}: {}", answer.escape_ascii());
@@ -171,7 +172,8 @@ fn stored(key: &Key, about: u8, how: u8) -> Stored {
     let message = Message { question, ..Message::query("", kind) }.flags(0x8000);
     let text = [&[255][..], &[how; 255]].concat().repeat(usize::from(about) % 200);
     let data = vec![how; if kind == A { 4 } else { 16 }];
-    let message = message.answer(&[0xc0, 12], kind, u32::from(how) * 100, &data).answer(&[0xc0, 12], TXT, 86_400, &text);
+    let message =
+        message.answer(&[0xc0, 12], kind, u32::from(how) * 100, &data).answer(&[0xc0, 12], TXT, 86_400, &text);
     let expected = Expected { id: message.id, question: &message.question };
     match Reply::read(&message.bytes(), expected, &Conduct::default()) {
         Ok(Reply::Answer(stored)) => stored,
