@@ -148,11 +148,10 @@ impl Cache {
         (self.hand, self.bytes) = (0, 0);
     }
 
-    /// Forgets what is kept of a name, on the wire in lower case, whatever its type.
-    pub fn flush(&mut self, name: &[u8]) {
-        let is_of = |entry: &Entry| entry.stored.question(name.len()) == name;
-        let hashes: Vec<u64> =
-            self.slots.iter().flatten().filter(|entry| is_of(entry)).map(|entry| entry.hash).collect();
+    /// Forgets what is kept of these names, which are on the wire in lower case, whatever its type.
+    pub fn flush(&mut self, is_flushed: impl Fn(&[u8]) -> bool) {
+        let flushed = self.slots.iter().flatten().filter(|entry| is_flushed(entry.stored.name()));
+        let hashes: Vec<u64> = flushed.map(|entry| entry.hash).collect();
         hashes.into_iter().for_each(|hash| self.remove(hash));
     }
 

@@ -107,6 +107,15 @@ impl Flight {
         self.attempts.iter().any(|attempt| attempt.server == server && attempt.round == self.round)
     }
 
+    /// An upstream is to be asked as soon as there is a socket.
+    pub(crate) fn waits_for(&self, server: UpstreamId) -> bool {
+        self.attempts.iter().any(|attempt| attempt.server == server && attempt.via == Via::Nothing)
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.via == Via::Nothing)
+    }
+
     /// Somebody may still answer.
     pub(crate) fn is_out(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.via != Via::Over)

@@ -50,9 +50,19 @@ impl Names {
         known
     }
 
-    /// Every name that is known, and every name of an address.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &[u8]> {
-        self.addresses.keys().chain(self.names.keys()).map(|name| &**name)
+    /// Whether a name is known, or is the one of a known address.
+    pub(crate) fn has_name(&self, name: &[u8]) -> bool {
+        self.addresses.contains_key(name) || self.names.contains_key(name)
+    }
+
+    /// Whether a question is answered here.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        match key.kind() {
+            // The last two have addresses in them, too, which would not be those of this machine's choice.
+            kind::A | kind::AAAA | kind::SVCB | kind::HTTPS => self.addresses.contains_key(key.name()),
+            kind::PTR => self.names.contains_key(key.name()),
+            _ => false,
+        }
     }
 
     /// Whether a question can be answered here. `has_private`: there are upstreams in private networks.
@@ -61,30 +71,26 @@ impl Names {
         if query.kind == kind::ANY {
             return answer.any();
         }
-        if let Some(local) = self.look_up(query.kind, key.name(), answer) {
-            return local;
+        if self.has(key) {
+            return self.known(query.kind, key.name(), answer);
         }
-        let labels: Vec<Vec<u8>> = query.name.labels().map(<[u8]>::to_ascii_lowercase).collect();
-        let from_the_root: Vec<&[u8]> = labels.iter().rev().map(|label| &**label).collect();
-        special(&from_the_root, query.kind, has_private, answer)
+        let mut labels: Vec<&[u8]> = key.labels().collect();
+        labels.reverse();
+        special(&labels, query.kind, has_private, answer)
     }
 
-    fn look_up(&self, kind: u16, name: &[u8], answer: Draft<'_>) -> Option<Local> {
-        match kind {
-            // The last two have addresses in them, too, which would not be those of this machine's choice.
-            kind::A | kind::AAAA | kind::SVCB | kind::HTTPS => {
-                let addresses = self.addresses.get(name)?;
-                let wanted = addresses.iter().filter(|address| match kind {
-                    kind::A => address.is_ipv4(),
-                    kind::AAAA => address.is_ipv6(),
-                    _ => false,
-                });
-                let data: Vec<Vec<u8>> = wanted.map(|address| octets(*address)).collect();
-                Some(answer.records(kind, TTL, &data))
-            }
-            kind::PTR => Some(answer.records(kind::PTR, TTL, &[self.names.get(name)?.to_vec()])),
-            _ => None,
+    fn known(&self, kind: u16, name: &[u8], answer: Draft<'_>) -> Local {
+        if kind == kind::PTR {
+            let called: Vec<Vec<u8>> = self.names.get(name).map(|called| called.to_vec()).into_iter().collect();
+            return answer.records(kind, TTL, &called);
         }
+        let wanted = self.addresses.get(name).into_iter().flatten().filter(|address| match kind {
+            kind::A => address.is_ipv4(),
+            kind::AAAA => address.is_ipv6(),
+            _ => false,
+        });
+        let data: Vec<Vec<u8>> = wanted.map(|address| octets(*address)).collect();
+        answer.records(kind, TTL, &data)
     }
 }
 
@@ -236,6 +242,3 @@ fn octets(address: IpAddr) -> Vec<u8> {
 
 const LOCALHOST: &[u8] = b"\x09localhost\0";
 const IPV6_LOOPBACK: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-
-#[cfg(test)]
-mod tests;

@@ -15,7 +15,6 @@ use crate::record::{CLASS_IN, Record, kind};
 pub struct Query<'m> {
     /// What the answer repeats of it.
     pub asked: Asked<'m>,
-    pub(crate) name: Name<'m>,
     /// The type of the records.
     pub kind: u16,
 }
@@ -76,7 +75,7 @@ impl<'m> Query<'m> {
         if flags & OPCODE != 0 {
             return refused(asked, Code::NOTIMP);
         }
-        let Some((name, fields)) = Name::read_whole(message, HEADER).filter(|_| questions == 1) else {
+        let Some((_, fields)) = Name::read_whole(message, HEADER).filter(|_| questions == 1) else {
             return refused(asked, Code::FORMERR);
         };
         let Some([k0, k1, c0, c1]) = message.get(fields..).and_then(|rest| rest.first_chunk::<4>()).copied() else {
@@ -107,7 +106,7 @@ impl<'m> Query<'m> {
             _ if class != CLASS_IN => return refused(asked, Code::REFUSED),
             _ => {}
         }
-        Ok(Self { asked, name, kind })
+        Ok(Self { asked, kind })
     }
 
     /// What it is looked up by.
@@ -208,11 +207,6 @@ impl Key {
         Self { bytes, length }
     }
 
-    /// Of a name in text, and no type.
-    pub(crate) fn of_name(name: &DomainName) -> Self {
-        Self::new(&wire(name), 0, false, false)
-    }
-
     /// All of it: a hash of these bytes finds it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -223,6 +217,17 @@ impl Key {
     #[must_use]
     pub fn name(&self) -> &[u8] {
         self.parts().0
+    }
+
+    /// The labels of the name, in lower case, without the root's.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.name();
+        core::iter::from_fn(move || {
+            let (length, after) = rest.split_first().filter(|(length, _)| **length != 0)?;
+            let (label, after) = after.split_at_checked(usize::from(*length))?;
+            rest = after;
+            Some(label)
+        })
     }
 
     pub(crate) fn kind(&self) -> u16 {
@@ -271,6 +276,3 @@ impl core::fmt::Debug for Key {
         write!(f, "Key({})", self.bytes().escape_ascii())
     }
 }
-
-#[cfg(test)]
-mod tests;

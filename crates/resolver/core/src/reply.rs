@@ -7,13 +7,19 @@ use orlop_resolver_contract::{Conduct, Discard};
 
 use crate::chain::Chain;
 use crate::header::{AA, AD, Code, HEADER, Header, OPCODE, QR, TC};
-use crate::name::Name;
+use crate::name::{MAX_NAME, Name};
 use crate::query::Options;
 use crate::record::{Record, kind};
 use crate::stored::{EDE, MAX_MESSAGE, Stored, own_flags};
 
 /// How long an answer is kept that is a failure, or has a code that says nothing of a life (RFC 9520 section 3.2: 1 s to 5 minutes).
 pub(crate) const FAILURE_LIFETIME: u32 = 5;
+
+/// A name, a type and a class.
+const MAX_QUESTION: usize = MAX_NAME + 4;
+
+/// The longest message that is kept while the name that it leads to is asked for: it has a few aliases, and there may be many such.
+const MAX_ALIAS_MESSAGE: usize = 1232;
 
 /// What an upstream was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +136,7 @@ impl Reply {
         let failed = is_failure(code);
         // Who did not understand us may not repeat the question (RFC 1035 section 4.1.1, FORMERR).
         if header.counts[0] == 0 && failed {
-            return Ok(Self::Failure { best: Stored::failure(expected.question, code, &[])?, plain: true });
+            return Ok(Self::Failure { best: Stored::failure(expected.question, code, &[]), plain: true });
         }
         let question = message.get(HEADER..).and_then(|rest| rest.get(..expected.question.len()));
         match question {
@@ -146,7 +152,7 @@ impl Reply {
         let Some(sections) = Sections::read(message) else {
             // Of a failure the code is enough.
             return if failed {
-                Ok(Self::Failure { best: Stored::failure(expected.question, code, &[])?, plain: true })
+                Ok(Self::Failure { best: Stored::failure(expected.question, code, &[]), plain: true })
             } else {
                 Err(Discard::Malformed)
             };
@@ -155,7 +161,7 @@ impl Reply {
         let plain = sections.opt.is_none();
         if is_failure(code) {
             let shown = if code.extended() == 0 { code } else { Code::SERVFAIL };
-            let best = Stored::failure(expected.question, shown, sections.ede())?;
+            let best = Stored::failure(expected.question, shown, sections.ede());
             return Ok(Self::Failure { best, plain });
         }
         Self::of(message, &sections, code, conduct)
@@ -174,7 +180,9 @@ impl Reply {
             let known = sections.negative_lifetime(conduct);
             if code == Code::NOERROR && known.is_none() {
                 let is_referral = sections.authorities.iter().any(|record| record.kind == NS);
-                if let Some(target) = chain.target.filter(|_| !is_referral || sections.header.flags & AA != 0) {
+                let can_be_kept =
+                    message.len() <= MAX_ALIAS_MESSAGE && (!is_referral || sections.header.flags & AA != 0);
+                if let Some(target) = chain.target.filter(|_| can_be_kept) {
                     let mut wire = Vec::new();
                     target.write(&mut wire);
                     wire.make_ascii_lowercase();
@@ -246,16 +254,14 @@ impl Stored {
         Self::new(&bytes, &places, ede, least)
     }
 
-    /// A question and how it failed.
-    ///
-    /// # Errors
-    /// It is none that was ever asked.
-    pub(crate) fn failure(question: &[u8], code: Code, ede: &[u8]) -> Result<Self, Discard> {
+    /// A question, which is none of a client's that is longer than a name, and how it failed.
+    pub(crate) fn failure(question: &[u8], code: Code, ede: &[u8]) -> Self {
+        let question = question.get(..MAX_QUESTION).unwrap_or(question);
         let header = Header { id: 0, flags: own_flags(code, false), counts: [1, 0, 0, 0] };
         let mut bytes = [&header.bytes()[..], question].concat();
         let end = bytes.len();
         fold_question(&mut bytes, end);
-        Self::new(&bytes, &[], ede, FAILURE_LIFETIME).ok_or(Discard::Malformed)
+        Self::short(bytes, ede, FAILURE_LIFETIME)
     }
 }
 
@@ -318,6 +324,3 @@ fn is_other_case(one: &[u8], other: &[u8]) -> bool {
 
 /// Servers of a zone.
 const NS: u16 = 2;
-
-#[cfg(test)]
-mod tests;

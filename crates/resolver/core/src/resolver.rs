@@ -1,151 +1,26 @@
 //! The machine: what clients ask, what upstreams answer, and whom to ask when.
 
 mod asking;
+mod event;
+mod hearing;
 mod settling;
+
+pub use event::{Action, Asker, ClientId, Event, Heard, RequestId, SocketId};
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use orlop_machine::{Chance, Instant, Machine, Seed};
 use orlop_resolver_contract::{Conduct, Counters, Discard, Host, Served, ServerAddr, Status, UpstreamId, Upstreams};
-use orlop_wire::DomainName;
 
 use crate::cache::{AskFirst, Cache, Found};
 use crate::flight::{Flight, Waiter};
 use crate::header::Code;
 use crate::local::{Local, Names};
-use crate::query::{Asked, Key, Query, Refused};
+use crate::query::{Asked, Key, Query, Refused, wire};
 use crate::shares::Shares;
 use crate::stored::{Delivery, MAX_MESSAGE, PLAIN_UDP_SIZE, Stored, write_error};
 use crate::upstream::Server;
-
-/// A client's question, as the worker calls it: who waits for the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub u32);
-
-/// A socket that is connected to an upstream, as the worker calls it. A number is not used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SocketId(pub u32);
-
-/// A stream to an upstream, as the machine calls it. A number is not used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u32);
-
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asker {
-    /// By this it is answered, if not at once.
-    pub client: ClientId,
-    /// The port it asks from: those of one port share their room.
-    pub port: u16,
-    /// How long a datagram may be, whatever the client says. `None` for a stream.
-    pub udp_limit: Option<u16>,
-}
-
-/// What becomes of a client's message.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// The answer has been written.
-    Answered,
-    /// There is none, and will be none.
-    Dropped,
-    /// The client is answered later, or now, by one [`Action::Answer`].
-    Open(Vec<Action>),
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// These are the upstreams from now on. The worker has closed every socket and stream of before.
-    Upstreams(Upstreams),
-    /// Sockets have come, through which nothing was sent.
-    Pool {
-        /// To whom they are connected.
-        upstream: UpstreamId,
-        /// By what they are called.
-        sockets: Vec<SocketId>,
-    },
-    /// None can be had.
-    NoPool {
-        /// For whom.
-        upstream: UpstreamId,
-    },
-    /// The kernel says that nobody is there. The worker has closed the socket.
-    Unreachable {
-        /// Through which it was heard.
-        socket: SocketId,
-    },
-    /// Nothing was sent through a socket, because it had received something before, or cannot send. The worker has closed it.
-    Spoiled {
-        /// Through which nothing was sent.
-        socket: SocketId,
-    },
-    /// A message has come through a stream, which the worker has closed then.
-    StreamReply {
-        /// Through which.
-        request: RequestId,
-        /// Without its length.
-        message: Vec<u8>,
-    },
-    /// A stream could not be had, or has ended. The worker has closed it.
-    StreamFailed {
-        /// Which.
-        request: RequestId,
-    },
-    /// Names that this machine knows itself, in the place of those of before.
-    Hosts(Vec<Host>),
-    /// Forget what is kept of a name, or everything.
-    Flush(Option<DomainName>),
-    /// The instant of [`Machine::deadline`] has come.
-    Deadline,
-}
-
-/// What should be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Give a client its answer.
-    Answer {
-        /// Who has asked.
-        client: ClientId,
-        /// The message.
-        message: Vec<u8>,
-        /// Who has answered; `None` when it was nobody, or long ago.
-        upstream: Option<UpstreamId>,
-    },
-    /// Send this through a socket.
-    Send {
-        /// Through which.
-        socket: SocketId,
-        /// The message.
-        message: Vec<u8>,
-    },
-    /// A socket is not needed any more.
-    Close {
-        /// Which.
-        socket: SocketId,
-    },
-    /// Ask the broker for sockets.
-    Refill {
-        /// Connected to whom.
-        upstream: UpstreamId,
-        /// How many.
-        count: usize,
-    },
-    /// Get a stream, and send this through it, with its length before it.
-    Connect {
-        /// To whom.
-        upstream: UpstreamId,
-        /// By what it is called.
-        request: RequestId,
-        /// The message.
-        message: Vec<u8>,
-    },
-    /// A stream is not needed any more, or not wanted any more before it was there.
-    HangUp {
-        /// Which.
-        request: RequestId,
-    },
-}
 
 /// The machine.
 #[derive(Debug)]
@@ -196,7 +71,7 @@ const STALE_AFTER: Duration = Duration::from_millis(1800);
 const PATIENCE: Duration = Duration::from_millis(4500);
 
 /// Questions under way, at most, with those whose clients have their answer.
-const MAX_FLIGHTS: usize = 2048;
+pub const MAX_FLIGHTS: usize = 2048;
 
 /// Extended errors (RFC 8914 section 4).
 mod ede {
@@ -401,9 +276,7 @@ impl Resolver {
     fn change_hosts(&mut self, hosts: Vec<Host>) {
         // What was asked about them before they were known is not what is to be said now.
         self.names = Names::new(hosts);
-        for name in self.names.all() {
-            self.cache.flush(name);
-        }
+        self.cache.flush(|name| self.names.has_name(name));
     }
 }
 
@@ -437,7 +310,10 @@ impl Machine for Resolver {
             }
             Event::Hosts(hosts) => self.change_hosts(hosts),
             Event::Flush(None) => self.cache.clear(),
-            Event::Flush(Some(name)) => self.cache.flush(Key::of_name(&name).name()),
+            Event::Flush(Some(name)) => {
+                let flushed = wire(&name);
+                self.cache.flush(|name| *name == *flushed);
+            }
             Event::Deadline => self.advance(now, &mut actions),
         }
         self.refill(now, &mut actions);

@@ -4,6 +4,7 @@
 //! record, which is between neighbours. Of that record the extended error (RFC 8914) is kept, and goes out again.
 
 use crate::header::{AA, AD, CD, Code, HEADER, Header, QR, RA, RD, TC};
+use crate::name::Name;
 use crate::query::{Asked, DO};
 use crate::record::{TTL_TO_DATA, kind};
 
@@ -69,7 +70,15 @@ impl Stored {
         let ede = kept_ede(ede);
         let places = ttls.iter().flat_map(|place| place.to_be_bytes());
         let bytes: Box<[u8]> = message.iter().chain(ede).copied().chain(places).collect();
-        Some(Self { bytes, message: length, ede: u8::try_from(ede.len()).ok()?, lifetime })
+        Some(Self { bytes, message: length, ede: ede_length(ede), lifetime })
+    }
+
+    /// Of a message that has no records, and is never long.
+    pub(crate) fn short(mut message: Vec<u8>, ede: &[u8], lifetime: u32) -> Self {
+        let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
+        let ede = kept_ede(ede);
+        message.extend_from_slice(ede);
+        Self { bytes: message.into(), message: length, ede: ede_length(ede), lifetime }
     }
 
     /// Seconds that it may be given out. Zero: only to those who wait for it.
@@ -91,6 +100,12 @@ impl Stored {
     /// The name and the type of its question: the name in lower case.
     pub(crate) fn question(&self, length: usize) -> &[u8] {
         self.message().get(HEADER..).and_then(|rest| rest.get(..length)).unwrap_or_default()
+    }
+
+    /// The name of its question, on the wire in lower case.
+    pub(crate) fn name(&self) -> &[u8] {
+        let end = Name::read_whole(self.message(), HEADER).map_or(HEADER, |(_, end)| end);
+        self.question(end.saturating_sub(HEADER))
     }
 
     pub(crate) fn message(&self) -> &[u8] {
@@ -223,6 +238,11 @@ fn write_opt(asked: &Asked<'_>, extended: u8, ede: &[u8], to: &mut Vec<u8>) {
         to.extend([e0, e1, l0, l1]);
         to.extend_from_slice(ede);
     }
+}
+
+/// It has 130 bytes at most.
+fn ede_length(ede: &[u8]) -> u8 {
+    u8::try_from(ede.len()).unwrap_or(u8::MAX)
 }
 
 /// A code and its text, as far as they are what clients can show.

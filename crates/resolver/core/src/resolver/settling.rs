@@ -91,7 +91,10 @@ impl Resolver {
         };
         self.give(flight, &Outcome::Now(&stored), upstream, actions);
         self.settle(now, flight, actions);
-        self.cache.insert(now, &flight.key, stored);
+        // It may have become one of this machine's own names meanwhile.
+        if !self.names.has(&flight.key) {
+            self.cache.insert(now, &flight.key, stored);
+        }
     }
 
     /// The name is another's, of which nothing was said: that one is asked for.
@@ -127,7 +130,6 @@ impl Resolver {
         let (code, said) = best.as_ref().map_or((Code::SERVFAIL, &own[..]), |best| (best.code(), best.ede()));
         let failure = Stored::failure(&question(&flight.key), code, said);
         self.settle(now, flight, actions);
-        let Ok(failure) = failure else { return };
         self.served.failed = self.served.failed.saturating_add(u64::try_from(flight.waiters.len()).unwrap_or(u64::MAX));
         self.give(flight, &Outcome::Now(&failure), None, actions);
         // Where nobody could be asked, nothing is known of the name.

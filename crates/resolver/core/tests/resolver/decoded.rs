@@ -11,8 +11,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Message {
 /// The number of its extended error.
 pub(crate) fn ede(bytes: &[u8]) -> Option<u16> {
     let edns = decode(bytes).edns?;
-    edns.options().as_ref().iter().find_map(|(_, option)| match option {
-        EdnsOption::Unknown(15, data) => Some(u16::from_be_bytes([data[0], data[1]])),
-        _ => None,
+    edns.options().as_ref().iter().find_map(|(_, option)| {
+        let EdnsOption::Unknown(15, data) = option else { return None };
+        Some(u16::from_be_bytes([data[0], data[1]]))
     })
 }

@@ -75,7 +75,7 @@ fn to_a_machine(message: &[u8], conduct: Conduct, dnssec_ok: bool) {
     let asker = Asker { client: ClientId(1), port: 1, udp_limit: None };
     let mut answer = Vec::new();
     let Heard::Open(actions) = resolver.query(now, asker, &query, &mut answer) else { panic!("it is not open") };
-    let (socket, sent) = actions.iter().find_map(send).unwrap();
+    let Some(Action::Send { socket, message: sent }) = actions.first() else { panic!("{actions:?}") };
     // As the machine has asked: its number, and the case of its name where the same name comes back.
     let mut message = message.to_vec();
     message.iter_mut().zip(sent).take(2).for_each(|(to, from)| *to = *from);
@@ -85,33 +85,20 @@ fn to_a_machine(message: &[u8], conduct: Conduct, dnssec_ok: bool) {
     }
     let later = now.after(Duration::from_millis(10));
     let actions = resolver.receive(later, *socket, &message);
-    let answers: Vec<_> = actions.iter().filter_map(answered).collect();
-    assert!(answers.len() <= 1, "{actions:?}");
+    let answered = |action: Action| if let Action::Answer { message, .. } = action { Some(message) } else { None };
+    let answers: Vec<Vec<u8>> = actions.into_iter().filter_map(answered).collect();
+    assert!(answers.len() <= 1, "{answers:?}");
     if let Some(answer) = answers.first() {
         check_answer(&query, answer, usize::from(u16::MAX));
         let mut again = Vec::new();
         let heard = resolver.query(later, asker, &query, &mut again);
-        assert!(heard != Heard::Answered || again == **answer, "what is kept is another answer");
+        assert!(heard != Heard::Answered || again == *answer, "what is kept is another answer");
         for limit in [512, 513, 700, 1232] {
             let asker = Asker { udp_limit: Some(limit), ..asker };
             if resolver.query(later, asker, &query, &mut again) == Heard::Answered {
                 check_answer(&query, &again, usize::from(limit));
             }
         }
-    }
-}
-
-fn send(action: &Action) -> Option<(&SocketId, &[u8])> {
-    match action {
-        Action::Send { socket, message } => Some((socket, message)),
-        _ => None,
-    }
-}
-
-fn answered(action: &Action) -> Option<&Vec<u8>> {
-    match action {
-        Action::Answer { message, .. } => Some(message),
-        _ => None,
     }
 }
 
@@ -149,7 +136,7 @@ pub(crate) fn cache(data: &[u8]) {
             }
             _ if how & 1 == 0 => cache.hold(now, &key),
             _ => {
-                cache.flush(key.name());
+                cache.flush(|name| name == key.name());
                 model.retain(|kept, _| kept[..kept.len() - 3] != *key.name());
             }
         }
