@@ -156,7 +156,13 @@ impl Resolver {
             write_error(&query.asked, Code::SERVFAIL, Some(ede::NOT_READY), answer);
             return Heard::Answered;
         }
-        self.open(now, asker, &query.asked, key, Opening { is_private, has_stale: stale })
+        let heard = self.open(now, asker, &query.asked, key, Opening { is_private, has_stale: stale });
+        // By a stream nothing is lost, and so nothing is asked again.
+        if heard == Heard::Dropped && asker.udp_limit.is_none() {
+            write_error(&query.asked, Code::SERVFAIL, None, answer);
+            return Heard::Answered;
+        }
+        heard
     }
 
     /// Takes what has come through a socket to an upstream.
