@@ -13,6 +13,7 @@ impl Server<'_> {
         let Call { order, caller } = call;
         info!(%order, "order");
         let reply = match order {
+            Order::Status if !self.is_served() => Reply::Done(Answer::Done),
             Order::Status => {
                 self.callers.status.push(caller);
                 self.ask_report();

@@ -53,6 +53,8 @@ pub(super) struct Server<'n> {
     renewals: u32,
     /// When the worker is told that the way to the servers may be another one.
     rerouted_at: Option<Instant>,
+    /// When the hosts are read again.
+    hosts_at: Option<Instant>,
     report_at: Instant,
     retry_at: Option<Instant>,
 }
@@ -76,6 +78,8 @@ pub(super) struct Begun {
 
 /// Routes come after addresses, and several at once.
 const SETTLE: Duration = Duration::from_millis(20);
+/// A file that is written in its place is whole by then.
+const WRITTEN: Duration = Duration::from_millis(100);
 /// How old counters in the status are at most.
 const REPORT_EVERY: Duration = Duration::from_secs(15);
 /// When to try again to own resolv.conf.
@@ -114,6 +118,7 @@ impl<'n> Server<'n> {
             said: None,
             renewals: 0,
             rerouted_at: None,
+            hosts_at: None,
             report_at: now,
             retry_at: None,
         }
@@ -121,8 +126,10 @@ impl<'n> Server<'n> {
 
     /// Serves until it is told to end. On an orderly end resolv.conf says again what it said before.
     pub(super) async fn serve(mut self) -> Result<Exit, Fatal> {
-        self.choose_servers();
+        // The worker serves from its first moment on: it knows whom to ask by then.
+        self.look();
         self.introduce();
+        self.publish();
         std::mem::take(&mut self.ready).say();
         let ended = self.turns().await;
         let Equipment { ownership, own, .. } = &mut self.equipment;
@@ -152,7 +159,7 @@ impl<'n> Server<'n> {
                 }
                 changed = changed(hosts.as_ref()) => {
                     changed.map_err(|cause| Fatal::os("cannot watch the hosts", cause))?;
-                    self.read_hosts();
+                    self.hosts_at.get_or_insert(clock::now().after(WRITTEN));
                 }
                 told = routes.recv(&mut heard) => {
                     told.map_err(|cause| Fatal::os("cannot hear of routes", cause))?;
@@ -216,8 +223,13 @@ impl<'n> Server<'n> {
             Request::Queried { order, answer } => self.queried(order, answer),
             Request::Report(status) => {
                 self.said = Some(status);
-                self.write_status(now);
-                for caller in std::mem::take(&mut self.callers.status) {
+                let waiting = std::mem::take(&mut self.callers.status);
+                if !waiting.is_empty() {
+                    // A writer that has written nothing yet does not wait.
+                    self.status = Writer::new(&DAEMON);
+                    self.write_status();
+                }
+                for caller in waiting {
                     self.reply(caller, &Reply::Done(Answer::Done));
                 }
             }
@@ -237,12 +249,21 @@ impl<'n> Server<'n> {
 
     /// Asks whom the operator, the networks or a resolv.conf name, as it is now.
     pub(super) fn choose_servers(&mut self) {
+        if self.look() {
+            self.tell_upstreams();
+        }
+        self.publish();
+    }
+
+    /// Looks whom to ask. Whether it is somebody else than before.
+    fn look(&mut self) -> bool {
         self.facts = self.equipment.facts.read();
         let named = static_conf(&self.config).and_then(|path| orlop_config::read(path).ok());
-        let before = self.equipment.ownership.as_ref().map(Ownership::before).unwrap_or_default().to_owned();
+        let before = self.before();
         let text = named.as_ref().unwrap_or(&before);
         let (origin, upstreams) = chosen(&self.config, &self.facts, text.as_bytes());
-        if (origin, &upstreams) != (self.origin, &self.upstreams) || self.upstreams.is_empty() {
+        let is_news = (origin, &upstreams) != (self.origin, &self.upstreams);
+        if is_news || self.upstreams.is_empty() {
             let servers: Vec<String> = upstreams.iter().map(|(_, upstream)| upstream.server.to_string()).collect();
             if upstreams.is_empty() {
                 info!("no name server yet: nobody names one");
@@ -250,8 +271,18 @@ impl<'n> Server<'n> {
                 info!(servers = servers.join(" "), by = origin.name(), "name servers");
             }
             (self.origin, self.upstreams) = (origin, upstreams);
-            self.tell_upstreams();
         }
+        is_news
+    }
+
+    /// What resolv.conf said before.
+    fn before(&self) -> String {
+        self.equipment.ownership.as_ref().map(Ownership::before).unwrap_or_default().to_owned()
+    }
+
+    /// Leaves the servers for others, and resolv.conf.
+    fn publish(&mut self) {
+        let before = self.before();
         leave_upstreams(&mut self.equipment.own, &self.upstreams, &self.facts, &before);
         self.own();
     }
@@ -308,6 +339,9 @@ impl<'n> Server<'n> {
         if self.rerouted_at.take_if(|at| *at <= now).is_some() {
             self.tell_upstreams();
         }
+        if self.hosts_at.take_if(|at| *at <= now).is_some() {
+            self.read_hosts();
+        }
         if self.retry_at.take_if(|at| *at <= now).is_some() {
             self.own();
         }
@@ -326,14 +360,15 @@ impl<'n> Server<'n> {
         }
         let mut wakes = vec![self.report_at];
         wakes.extend(self.rerouted_at);
+        wakes.extend(self.hosts_at);
         wakes.extend(self.retry_at);
         wakes.extend(self.outbox.is_waiting().then(|| now.after(HAND_OVER_AGAIN)));
-        wakes.extend(self.write_status(now));
+        wakes.extend(self.write_status());
         self.equipment.timer.set(wakes.into_iter().min()).map_err(|cause| Fatal::os("cannot set the timer", cause))
     }
 
     /// Gives the moment at which there is more to write.
-    fn write_status(&mut self, _now: Instant) -> Option<Instant> {
+    fn write_status(&mut self) -> Option<Instant> {
         let status = Status {
             started: self.started,
             restarts: self.restarts,
