@@ -91,7 +91,11 @@ impl Resolver {
         };
         self.give(flight, &Outcome::Now(&stored), upstream, actions);
         self.settle(now, flight, actions);
-        // It may have become one of this machine's own names meanwhile.
+        self.keep(now, flight, stored);
+    }
+
+    /// Keeps an answer, unless the name has become one of this machine's own meanwhile.
+    fn keep(&mut self, now: Instant, flight: &Flight, stored: Stored) {
         if !self.names.has(&flight.key) {
             self.cache.insert(now, &flight.key, stored);
         }
@@ -134,7 +138,7 @@ impl Resolver {
         self.give(flight, &Outcome::Now(&failure), None, actions);
         // Where nobody could be asked, nothing is known of the name.
         if flight.was_sent {
-            self.cache.insert(now, &flight.key, failure);
+            self.keep(now, flight, failure);
         }
     }
 

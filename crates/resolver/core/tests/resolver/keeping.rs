@@ -274,6 +274,20 @@ fn hosts_are_answered_here_both_ways() {
 }
 
 #[test]
+fn a_name_that_becomes_this_machine_s_own_while_it_is_asked_for_is_not_kept() {
+    for (what, upstream) in [("answered", answering(50)), ("failed", failing(50, 2))] {
+        let mut world = World::new(vec![upstream]);
+        let client = world.ask(&query());
+        world.run(10);
+        let address = IpAddr::from([192, 0, 2, 9]).into();
+        world.happens(Event::Hosts(vec![Host { address, name: DomainName::new("a.example").unwrap() }]));
+        world.run(100);
+        world.answer(client);
+        assert_eq!(world.answer_to(&query()).message.last(), Some(&9), "{what}");
+    }
+}
+
+#[test]
 fn additional_records_and_an_opt_among_them_come_out_as_they_went_in() {
     let ns = name("ns.example");
     let reply = move |asked: &[u8]| {
