@@ -50,11 +50,29 @@ pub const LOOPBACK_WORKER: usize = 0;
 
 #[cfg(test)]
 mod tests {
+    use orlop_sandbox::profile::{LISTENER_SLOTS, Pin, Value};
+
     use super::*;
 
     #[test]
     fn the_daemon_is_complete() {
         assert_eq!(DAEMON.incomplete(), None);
+    }
+
+    /// What gets the number of a listener could be sent anywhere through.
+    #[test]
+    fn only_listeners_send_to_an_address_and_none_lets_go_of_its_number() {
+        let rule = |name: &str| WORKER.syscalls.iter().find(|rule| rule.syscall.name == name).unwrap();
+        let addressed = rule("sendto").pins.iter().filter(|pins| !pins.contains(&Pin::new(4, Value::Null)));
+        let descriptors: Vec<Vec<Pin>> = addressed.map(|pins| pins.to_vec()).collect();
+        let listeners = LISTENER_SLOTS.map(|slot| Pin::fd(slot.fd));
+        assert_eq!(descriptors.iter().map(|pins| pins[0]).collect::<Vec<_>>(), listeners);
+        let [[closed]] = rule("close").pins else { panic!("close is pinned in one way") };
+        let Value::AtLeast(least) = closed.is else { panic!("close has a least number") };
+        assert!(LISTENER_SLOTS.iter().all(|slot| slot.fd.cast_unsigned() < least));
+        for other in ["dup", "dup2", "dup3", "fcntl", "sendmsg", "sendmmsg"] {
+            assert!(!WORKER.allows(other), "{other}");
+        }
     }
 
     #[test]
