@@ -6,6 +6,7 @@ use orlop_resolver_contract::UpstreamId;
 use crate::query::{Asked, Edns, Key};
 use crate::question::Question;
 use crate::resolver::{ClientId, RequestId, SocketId};
+use crate::scope::Scope;
 use crate::stored::Stored;
 use crate::upstream::SILENCE;
 
@@ -18,8 +19,8 @@ pub(crate) struct Flight {
     pub(crate) wanted: Key,
     /// Messages that say that the name is another's.
     pub(crate) aliases: Vec<Box<[u8]>>,
-    /// Only upstreams in private networks know the name.
-    pub(crate) is_private: bool,
+    /// Who is asked.
+    pub(crate) scope: Scope,
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) attempts: Vec<Attempt>,
     /// Counts from 0. In each, every upstream is asked once.
@@ -84,12 +85,12 @@ pub(crate) enum Via {
 }
 
 impl Flight {
-    pub(crate) fn new(key: Key, is_private: bool, ends_at: Instant) -> Self {
+    pub(crate) fn new(key: Key, scope: Scope, ends_at: Instant) -> Self {
         Self {
             key,
             wanted: key,
             aliases: Vec::new(),
-            is_private,
+            scope,
             waiters: Vec::new(),
             attempts: Vec::new(),
             round: 0,

@@ -58,6 +58,7 @@ mod question;
 mod record;
 pub mod reply;
 pub mod resolver;
+mod scope;
 mod shares;
 pub mod stored;
 mod upstream;

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use orlop_resolver_contract::Host;
 
 use crate::header::{Code, Header};
-use crate::query::{Key, Query, wire};
+use crate::query::{Key, wire};
 use crate::record::{CLASS_IN, QUESTION_NAME, kind};
+use crate::scope::Scope;
 use crate::stored::{Stored, local_flags};
+use crate::upstream::Server;
 
 /// How long an answer of ours lives: hosts and networks change.
 const TTL: u32 = 10;
@@ -16,15 +18,16 @@ const TTL: u32 = 10;
 /// How long the answer to a question for any type lives, which does not change: an hour and a bit, as the RFC has it (RFC 8482 section 4.2).
 const ANY_TTL: u32 = 3789;
 
+/// Addresses of one name that are given out: more than any program tries.
+const MAX_ADDRESSES: usize = 256;
+
 /// What is to be done about a name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Local {
     /// This is known here.
     Answer(Stored),
-    /// It is known in private networks alone.
-    AskPrivate,
-    /// It is a name like any other.
-    Ask,
+    /// Others know it.
+    Ask(Scope),
 }
 
 /// Names that this machine knows itself.
@@ -65,21 +68,32 @@ impl Names {
         }
     }
 
-    /// Whether a question can be answered here. `has_private`: there are upstreams in private networks.
-    pub(crate) fn look(&self, query: &Query<'_>, key: &Key, has_private: bool) -> Local {
-        let answer = Draft { question: query.asked.question };
-        if query.kind == kind::ANY {
-            return answer.any();
+    /// Whether a question can be answered here, or who is asked. The question has name, type and class.
+    pub(crate) fn look(&self, key: &Key, question: &[u8], servers: &[Server]) -> Local {
+        let answer = Draft { question };
+        if key.kind() == kind::ANY {
+            return Local::Answer(answer.any());
         }
         if self.has(key) {
-            return self.known(query.kind, key.name(), answer);
+            return Local::Answer(self.known(key.kind(), key.name(), answer));
         }
         let mut labels: Vec<&[u8]> = key.labels().collect();
         labels.reverse();
-        special(&labels, query.kind, has_private, answer)
+        let routed = Scope::routed(key.name(), servers);
+        match special(&labels, key.kind(), answer) {
+            Special::Always(local) => Local::Answer(local),
+            // A network may have such names of its own, for those who say so.
+            Special::Unrouted(local) => routed.map_or(Local::Answer(local), Local::Ask),
+            Special::Private(local) => match routed {
+                Some(routed) => Local::Ask(routed),
+                None if servers.iter().any(|server| Scope::Private.has(server)) => Local::Ask(Scope::Private),
+                None => Local::Answer(local),
+            },
+            Special::None => Local::Ask(routed.unwrap_or(Scope::General)),
+        }
     }
 
-    fn known(&self, kind: u16, name: &[u8], answer: Draft<'_>) -> Local {
+    fn known(&self, kind: u16, name: &[u8], answer: Draft<'_>) -> Stored {
         if kind == kind::PTR {
             let called: Vec<Vec<u8>> = self.names.get(name).map(|called| called.to_vec()).into_iter().collect();
             return answer.records(kind, TTL, &called);
@@ -89,55 +103,70 @@ impl Names {
             kind::AAAA => address.is_ipv6(),
             _ => false,
         });
-        let data: Vec<Vec<u8>> = wanted.map(|address| octets(*address)).collect();
+        let data: Vec<Vec<u8>> = wanted.take(MAX_ADDRESSES).map(|address| octets(*address)).collect();
         answer.records(kind, TTL, &data)
     }
 }
 
+/// What a name of special use is, and what is said of it where nobody is asked.
+enum Special {
+    /// Nobody else is ever asked.
+    Always(Stored),
+    /// Only who has a route is asked.
+    Unrouted(Stored),
+    /// Only upstreams in private networks are asked, or who has a route.
+    Private(Stored),
+    /// It is a name like any other.
+    None,
+}
+
 /// What is known of names of special use (RFC 6761 and the list that it made). Labels from the root downwards.
-fn special(labels: &[&[u8]], kind: u16, has_private: bool, answer: Draft<'_>) -> Local {
-    let private = || if has_private { Local::AskPrivate } else { answer.nothing(Code::NXDOMAIN) };
+fn special(labels: &[&[u8]], kind: u16, answer: Draft<'_>) -> Special {
+    use Special::{Always, Private, Unrouted};
+    let no_such_name = || answer.nothing(Code::NXDOMAIN);
+    let no_such_record = || answer.nothing(Code::NOERROR);
     match labels {
         // RFC 6761 section 6.3.
-        [b"localhost", ..] => match kind {
+        [b"localhost", ..] => Always(match kind {
             kind::A => answer.records(kind, TTL, &[vec![127, 0, 0, 1]]),
             kind::AAAA => answer.records(kind, TTL, &[IPV6_LOOPBACK.to_vec()]),
-            _ => answer.nothing(Code::NOERROR),
-        },
-        // RFC 6761 sections 6.2 and 6.4, RFC 7686 section 2, RFC 9476 section 2, RFC 6762 section 22.1: whoever knows these is not a
-        // server of DNS.
-        [b"invalid" | b"onion" | b"test" | b"alt" | b"local", ..] => answer.nothing(Code::NXDOMAIN),
+            _ => no_such_record(),
+        }),
+        // RFC 6761 section 6.4, RFC 7686 section 2, RFC 9476 section 2: no server of DNS knows these.
+        [b"invalid" | b"onion" | b"alt", ..] => Always(no_such_name()),
+        // RFC 6761 section 6.2, RFC 6762 section 22.1.
+        [b"test" | b"local", ..] => Unrouted(no_such_name()),
         // RFC 8375 section 4, and what ICANN has set aside for private networks.
-        [b"internal", ..] | [b"arpa", b"home", ..] => private(),
+        [b"internal", ..] | [b"arpa", b"home", ..] => Private(no_such_name()),
         // RFC 9462 section 6.4.
-        [b"arpa", b"resolver", ..] => answer.nothing(Code::NOERROR),
+        [b"arpa", b"resolver", ..] => Always(no_such_record()),
         [b"arpa", b"in-addr", octets @ ..] => match octets {
-            [b"127", b"0", b"0", b"1"] if kind == kind::PTR => answer.records(kind, TTL, &[LOCALHOST.to_vec()]),
-            [b"127", b"0", b"0", b"1"] => answer.nothing(Code::NOERROR),
-            [b"127", ..] => answer.nothing(Code::NXDOMAIN),
-            _ if is_private_v4(octets) => private(),
-            _ if is_nobodys_v4(octets) => answer.nothing(Code::NXDOMAIN),
-            _ => Local::Ask,
+            [b"127", b"0", b"0", b"1"] if kind == kind::PTR => Always(answer.records(kind, TTL, &[LOCALHOST.to_vec()])),
+            [b"127", b"0", b"0", b"1"] => Always(no_such_record()),
+            [b"127", ..] => Always(no_such_name()),
+            _ if is_private_v4(octets) => Private(no_such_name()),
+            _ if is_nobodys_v4(octets) => Unrouted(no_such_name()),
+            _ => Special::None,
         },
         [b"arpa", b"ip6", nibbles @ ..] => match nibbles {
             // ::1 and ::.
             [.., last] if nibbles.len() == 32 && nibbles.iter().rev().skip(1).all(|nibble| *nibble == b"0") => {
                 match *last {
-                    b"1" if kind == kind::PTR => answer.records(kind, TTL, &[LOCALHOST.to_vec()]),
-                    b"1" => answer.nothing(Code::NOERROR),
-                    b"0" => answer.nothing(Code::NXDOMAIN),
-                    _ => Local::Ask,
+                    b"1" if kind == kind::PTR => Always(answer.records(kind, TTL, &[LOCALHOST.to_vec()])),
+                    b"1" => Always(no_such_record()),
+                    b"0" => Always(no_such_name()),
+                    _ => Special::None,
                 }
             }
             // fc00::/7, fe80::/10.
-            [b"f", b"c" | b"d", ..] | [b"f", b"e", b"8" | b"9" | b"a" | b"b", ..] => private(),
+            [b"f", b"c" | b"d", ..] | [b"f", b"e", b"8" | b"9" | b"a" | b"b", ..] => Private(no_such_name()),
             // 2001:db8::/32.
-            [b"2", b"0", b"0", b"1", b"0", b"d", b"b", b"8", ..] => answer.nothing(Code::NXDOMAIN),
-            _ => Local::Ask,
+            [b"2", b"0", b"0", b"1", b"0", b"d", b"b", b"8", ..] => Unrouted(no_such_name()),
+            _ => Special::None,
         },
         // A name without a dot is some network's own, and no domain has an address at the top.
-        [_] if matches!(kind, kind::A | kind::AAAA) => answer.nothing(Code::NXDOMAIN),
-        _ => Local::Ask,
+        [_] if matches!(kind, kind::A | kind::AAAA) => Unrouted(no_such_name()),
+        _ => Special::None,
     }
 }
 
@@ -180,7 +209,7 @@ struct Draft<'q> {
 
 impl Draft<'_> {
     /// These, all of one type; without any, that there are none.
-    fn records(self, kind: u16, ttl: u32, data: &[Vec<u8>]) -> Local {
+    fn records(self, kind: u16, ttl: u32, data: &[Vec<u8>]) -> Stored {
         if data.is_empty() {
             return self.nothing(Code::NOERROR);
         }
@@ -188,18 +217,18 @@ impl Draft<'_> {
     }
 
     /// There are none, or there is no such name; with the record that says how long this is good (RFC 2308 section 3).
-    fn nothing(self, code: Code) -> Local {
+    fn nothing(self, code: Code) -> Stored {
         let numbers = [1, 3600, 1200, 604_800, TTL].map(u32::to_be_bytes).concat();
         let zone = [b"\x09localhost\0\x06nobody\x07invalid\0", &numbers[..]].concat();
         self.write(code, [0, 1], kind::SOA, TTL, &[zone])
     }
 
     /// A question for any type is for whatever we like to say (RFC 8482 section 4.2).
-    fn any(self) -> Local {
+    fn any(self) -> Stored {
         self.write(Code::NOERROR, [1, 0], kind::HINFO, ANY_TTL, &[b"\x07RFC8482\0".to_vec()])
     }
 
-    fn write(self, code: Code, counts: [u16; 2], kind: u16, ttl: u32, data: &[Vec<u8>]) -> Local {
+    fn write(self, code: Code, counts: [u16; 2], kind: u16, ttl: u32, data: &[Vec<u8>]) -> Stored {
         let [answers, authorities] = counts;
         let header = Header { id: 0, flags: local_flags(code), counts: [1, answers, authorities, 0] };
         let mut message = [&header.bytes()[..], self.question].concat();
@@ -213,8 +242,7 @@ impl Draft<'_> {
             message.extend(u16::try_from(data.len()).unwrap_or(0).to_be_bytes());
             message.extend_from_slice(data);
         }
-        // Four thousand addresses of one name fill a message.
-        Stored::new(&message, &ttls, &[], ttl).map_or(Local::Ask, Local::Answer)
+        Stored::own(message, &ttls, &[], ttl)
     }
 }
 

@@ -219,6 +219,11 @@ impl Key {
         self.parts().0
     }
 
+    /// Name, type and class, as a message has them.
+    pub(crate) fn question(&self) -> Vec<u8> {
+        [self.name(), &self.kind().to_be_bytes(), &CLASS_IN.to_be_bytes()].concat()
+    }
+
     /// The labels of the name, in lower case, without the root's.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.name();

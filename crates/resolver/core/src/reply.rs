@@ -261,7 +261,7 @@ impl Stored {
         let mut bytes = [&header.bytes()[..], question].concat();
         let end = bytes.len();
         fold_question(&mut bytes, end);
-        Self::short(bytes, ede, FAILURE_LIFETIME)
+        Self::own(bytes, &[], ede, FAILURE_LIFETIME)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::flight::{Flight, Waiter};
 use crate::header::Code;
 use crate::local::{Local, Names};
 use crate::query::{Asked, Key, Query, Refused, wire};
+use crate::scope::Scope;
 use crate::shares::Shares;
 use crate::stored::{Delivery, MAX_MESSAGE, PLAIN_UDP_SIZE, Stored, write_error};
 use crate::upstream::Server;
@@ -30,8 +31,8 @@ pub struct Resolver {
     cache: Cache,
     names: Names,
     servers: Vec<Server>,
-    /// Of the answers in the cache.
-    known_servers: BTreeSet<ServerAddr>,
+    /// Those that the answers in the cache are from.
+    sources: BTreeSet<Source>,
     flights: BTreeMap<FlightId, Box<Flight>>,
     /// Those that can be joined.
     by_key: BTreeMap<Box<[u8]>, FlightId>,
@@ -44,6 +45,9 @@ pub struct Resolver {
     served: Served,
     discards: Counters,
 }
+
+/// A server, whether it is asked for all names, and the domains that are routed to it.
+type Source = (ServerAddr, bool, BTreeSet<Box<[u8]>>);
 
 /// Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,8 +62,8 @@ struct Place {
 
 /// What is known of a question before it is asked.
 struct Opening {
-    /// Only upstreams in private networks know the name.
-    is_private: bool,
+    /// Who is asked.
+    scope: Scope,
     /// There is an answer that has lived its time.
     has_stale: bool,
 }
@@ -94,7 +98,7 @@ impl Resolver {
             chance,
             names: Names::default(),
             servers: Vec::new(),
-            known_servers: BTreeSet::new(),
+            sources: BTreeSet::new(),
             flights: BTreeMap::new(),
             by_key: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -141,22 +145,20 @@ impl Resolver {
             Found::Stale(_, AskFirst::Yes) => true,
             Found::Nothing => false,
         };
-        let has_private = self.servers.iter().any(|server| server.is_private);
-        let is_private = match self.names.look(&query, &key, has_private) {
+        let scope = match self.names.look(&key, query.asked.question, &self.servers) {
             Local::Answer(stored) => {
                 self.served.local = self.served.local.saturating_add(1);
                 stored.write(&query.asked, Delivery::fresh(limit), answer);
                 return Heard::Answered;
             }
-            Local::AskPrivate => true,
-            Local::Ask => false,
+            Local::Ask(scope) => scope,
         };
         if self.servers.is_empty() && !stale {
             self.served.failed = self.served.failed.saturating_add(1);
             write_error(&query.asked, Code::SERVFAIL, Some(ede::NOT_READY), answer);
             return Heard::Answered;
         }
-        let heard = self.open(now, asker, &query.asked, key, Opening { is_private, has_stale: stale });
+        let heard = self.open(now, asker, &query.asked, key, Opening { scope, has_stale: stale });
         // By a stream nothing is lost, and so nothing is asked again.
         if heard == Heard::Dropped && asker.udp_limit.is_none() {
             write_error(&query.asked, Code::SERVFAIL, None, answer);
@@ -210,7 +212,7 @@ impl Resolver {
         let id = FlightId(self.next_flight);
         self.next_flight = self.next_flight.saturating_add(1);
         self.by_key.insert(key.bytes().into(), id);
-        let mut flight = Box::new(Flight::new(key, opening.is_private, now.after(PATIENCE)));
+        let mut flight = Box::new(Flight::new(key, opening.scope, now.after(PATIENCE)));
         flight.waiters.push(waiter);
         flight.stale_at = opening.has_stale.then(|| now.after(STALE_AFTER));
         let mut actions = Vec::new();
@@ -255,25 +257,30 @@ impl Resolver {
 
     fn change_upstreams(&mut self, now: Instant, upstreams: &Upstreams, actions: &mut Vec<Action>) {
         let mut old = core::mem::take(&mut self.servers);
-        for (_, upstream) in upstreams.iter() {
+        for (id, upstream) in upstreams.iter() {
             let known = old.iter().position(|server| server.addr == upstream.server).map(|at| old.swap_remove(at));
-            let server = known.map_or_else(|| Server::new(upstream.server, now), |server| server.without_sockets(now));
+            let mut server =
+                known.map_or_else(|| Server::new(upstream.server, now), |server| server.without_sockets(now));
+            let routes = upstreams.routes().iter().filter(|route| route.upstream == id);
+            server.domains = routes.map(|route| wire(&route.domain).into()).collect();
+            server.is_general = upstream.is_general;
             self.servers.push(server);
         }
         self.sockets.clear();
         self.streams.clear();
         // Other servers may know other names. Without any, what is kept is all there is.
-        let addrs: BTreeSet<ServerAddr> = self.servers.iter().map(|server| server.addr).collect();
-        if !addrs.is_empty() && addrs != self.known_servers {
+        let source = |server: &Server| (server.addr, server.is_general, server.domains.clone());
+        let sources: BTreeSet<Source> = self.servers.iter().map(source).collect();
+        if !sources.is_empty() && sources != self.sources {
             self.cache.clear();
-            self.known_servers = addrs;
+            self.sources = sources;
         }
         let flights: Vec<FlightId> = self.flights.keys().copied().collect();
         for id in flights {
             let Some(mut flight) = self.take_out(id) else { continue };
             flight.attempts.clear();
             if !flight.is_settled {
-                self.begin(now, id, &mut flight, actions);
+                self.ask_wanted(now, id, &mut flight, actions);
             }
             self.put_back(id, flight);
         }

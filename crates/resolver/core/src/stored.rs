@@ -73,11 +73,12 @@ impl Stored {
         Some(Self { bytes, message: length, ede: ede_length(ede), lifetime })
     }
 
-    /// Of a message that has no records, and is never long.
-    pub(crate) fn short(mut message: Vec<u8>, ede: &[u8], lifetime: u32) -> Self {
+    /// Of a message of ours, which is never long.
+    pub(crate) fn own(mut message: Vec<u8>, ttls: &[u16], ede: &[u8], lifetime: u32) -> Self {
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
         let ede = kept_ede(ede);
         message.extend_from_slice(ede);
+        message.extend(ttls.iter().flat_map(|place| place.to_be_bytes()));
         Self { bytes: message.into(), message: length, ede: ede_length(ede), lifetime }
     }
 

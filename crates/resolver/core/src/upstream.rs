@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use orlop_machine::{Backoff, Instant};
 use orlop_resolver_contract::{MAX_GRANT, MAX_POOL, ServerAddr, UpstreamState, UpstreamStatus};
@@ -35,6 +36,10 @@ pub(crate) struct Server {
     pub(crate) addr: ServerAddr,
     /// It is in a private network, and may know names that are only known there.
     pub(crate) is_private: bool,
+    /// It is asked for names that no route is for.
+    pub(crate) is_general: bool,
+    /// Domains whose names it is asked for, on the wire in lower case.
+    pub(crate) domains: BTreeSet<Box<[u8]>>,
     /// Smoothed time to an answer, and how much it varies (RFC 6298).
     rtt: Option<(Duration, Duration)>,
     strikes: u32,
@@ -61,6 +66,8 @@ impl Server {
         Self {
             addr,
             is_private: is_private(addr.ip()),
+            is_general: true,
+            domains: BTreeSet::new(),
             rtt: None,
             strikes: 0,
             is_failing: false,
@@ -81,6 +88,10 @@ impl Server {
     /// The same server, through other sockets.
     pub(crate) fn without_sockets(self, now: Instant) -> Self {
         Self { idle: Vec::new(), is_refilled: false, overdue: 0, no_pool_until: now, try_at: now, ..self }
+    }
+
+    pub(crate) fn has_route(&self, domain: &[u8]) -> bool {
+        self.domains.contains(domain)
     }
 
     /// Less is better: who answers before who does not, then the fastest. An untried one counts as fast.

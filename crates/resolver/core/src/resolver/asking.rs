@@ -7,6 +7,7 @@ use orlop_resolver_contract::{MAX_STREAMS, UpstreamId};
 
 use super::{Action, FlightId, PATIENCE, Place, RequestId, Resolver, SocketId};
 use crate::flight::{Attempt, Flight, Via};
+use crate::local::Local;
 use crate::question::Question;
 use crate::upstream::Server;
 
@@ -17,7 +18,18 @@ pub(super) const MAX_ATTEMPTS: usize = 8;
 const MOST_REPEAT: Duration = Duration::from_secs(2);
 
 impl Resolver {
-    /// Asks what a flight wants, from the start.
+    /// Asks what a flight wants, which is not known yet to be anybody's to answer.
+    pub(super) fn ask_wanted(&mut self, now: Instant, id: FlightId, flight: &mut Flight, actions: &mut Vec<Action>) {
+        match self.names.look(&flight.wanted, &flight.wanted.question(), &self.servers) {
+            Local::Answer(stored) => self.answer(now, flight, stored, None, actions),
+            Local::Ask(scope) => {
+                flight.scope = scope;
+                self.begin(now, id, flight, actions);
+            }
+        }
+    }
+
+    /// Asks those whom a flight is for, from the start.
     pub(super) fn begin(&mut self, now: Instant, id: FlightId, flight: &mut Flight, actions: &mut Vec<Action>) {
         flight.attempts.clear();
         flight.round = 0;
@@ -73,7 +85,7 @@ impl Resolver {
     /// Servers that may know the name and can be asked now, the best first.
     fn best_first(&self, now: Instant, flight: &Flight) -> Vec<UpstreamId> {
         let mut known: Vec<(UpstreamId, &Server)> = UpstreamId::all().zip(&self.servers).collect();
-        known.retain(|(_, server)| (server.is_private || !flight.is_private) && server.can_have_sockets(now));
+        known.retain(|(_, server)| flight.scope.has(server) && server.can_have_sockets(now));
         known.sort_by_key(|(_, server)| server.rank());
         known.into_iter().map(|(id, _)| id).collect()
     }

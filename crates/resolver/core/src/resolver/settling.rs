@@ -8,7 +8,6 @@ use crate::cache::Found;
 use crate::flight::{Flight, Via};
 use crate::header::Code;
 use crate::query::Key;
-use crate::record::CLASS_IN;
 use crate::reply::join;
 use crate::stored::{Delivery, Stored};
 use crate::upstream::SILENCE;
@@ -84,7 +83,7 @@ impl Resolver {
         let stored = if flight.aliases.is_empty() {
             stored
         } else {
-            match join(&question(&flight.key), &flight.aliases, &stored) {
+            match join(&flight.key.question(), &flight.aliases, &stored) {
                 Some(joined) => joined,
                 None => return self.conclude(now, flight, actions),
             }
@@ -120,8 +119,10 @@ impl Resolver {
         flight.wanted = Key::new(target, flight.key.kind(), flight.key.dnssec_ok(), flight.key.checking_disabled());
         flight.best = None;
         let ends_at = flight.ends_at;
-        self.begin(now, id, flight, actions);
-        flight.ends_at = ends_at;
+        self.ask_wanted(now, id, flight, actions);
+        if !flight.is_settled {
+            flight.ends_at = ends_at;
+        }
     }
 
     /// Nobody had an answer.
@@ -132,7 +133,7 @@ impl Resolver {
         let best = flight.best.take();
         let own = if flight.was_sent { ede::NO_REACHABLE_AUTHORITY } else { ede::NETWORK_ERROR }.to_be_bytes();
         let (code, said) = best.as_ref().map_or((Code::SERVFAIL, &own[..]), |best| (best.code(), best.ede()));
-        let failure = Stored::failure(&question(&flight.key), code, said);
+        let failure = Stored::failure(&flight.key.question(), code, said);
         self.settle(now, flight, actions);
         self.served.failed = self.served.failed.saturating_add(u64::try_from(flight.waiters.len()).unwrap_or(u64::MAX));
         self.give(flight, &Outcome::Now(&failure), None, actions);
@@ -185,11 +186,4 @@ impl Resolver {
             }
         }
     }
-}
-
-/// Name, type and class of what was asked.
-fn question(key: &Key) -> Vec<u8> {
-    let [k0, k1] = key.kind().to_be_bytes();
-    let [c0, c1] = CLASS_IN.to_be_bytes();
-    [key.name(), &[k0, k1, c0, c1]].concat()
 }

@@ -9,6 +9,7 @@ mod keeping;
 mod message;
 mod properties;
 mod replies;
+mod routing;
 mod script;
 mod seeds;
 mod targets;

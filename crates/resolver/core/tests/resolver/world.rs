@@ -96,12 +96,16 @@ impl World {
     }
 
     pub(crate) fn announce_at(&mut self, addrs: impl Iterator<Item = IpAddr>) {
+        let servers = addrs.map(|addr| ServerAddr::new(addr, 53).unwrap());
+        self.announce_these(Upstreams::choose(servers, |_| false));
+    }
+
+    pub(crate) fn announce_these(&mut self, upstreams: Upstreams) {
         self.sockets.clear();
         self.open.clear();
         self.open_streams.clear();
         self.coming.clear();
-        let servers = addrs.map(|addr| ServerAddr::new(addr, 53).unwrap());
-        self.happens(Event::Upstreams(Upstreams::choose(servers, |_| false)));
+        self.happens(Event::Upstreams(upstreams));
     }
 
     pub(crate) fn replace(&mut self, at: usize, upstream: Upstream) {
