@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{RData, RecordType};
 use orlop_testbed::Host;
 
 /// Where programs ask.
 pub const STUB: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)), 53);
+
+/// The code of an extended error among the options (RFC 8914 section 2).
+const EXTENDED_ERROR: u16 = 15;
 
 /// How long a program waits, which is how long glibc does.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -139,10 +143,14 @@ impl Answer {
     /// The addresses in the answer, as text.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        let addresses = self.message.answers.iter().filter_map(|record| match &record.data {
-            RData::A(address) => Some(address.0.to_string()),
-            RData::AAAA(address) => Some(address.0.to_string()),
-            _ => None,
+        let addresses = self.message.answers.iter().filter_map(|record| {
+            if let RData::A(address) = &record.data {
+                Some(address.0.to_string())
+            } else if let RData::AAAA(address) = &record.data {
+                Some(address.0.to_string())
+            } else {
+                None
+            }
         });
         addresses.collect()
     }
@@ -151,11 +159,14 @@ impl Answer {
     #[must_use]
     pub fn extended_error(&self) -> Option<u16> {
         let edns = self.message.edns.as_ref()?;
-        edns.options().as_ref().iter().find_map(|(code, option)| match option {
-            hickory_proto::rr::rdata::opt::EdnsOption::Unknown(_, data) if u16::from(*code) == 15 => {
-                Some(u16::from_be_bytes([*data.first()?, *data.get(1)?]))
+        edns.options().as_ref().iter().find_map(|(code, option)| {
+            if let EdnsOption::Unknown(_, data) = option
+                && u16::from(*code) == EXTENDED_ERROR
+            {
+                data.first_chunk().map(|number| u16::from_be_bytes(*number))
+            } else {
+                None
             }
-            _ => None,
         })
     }
 }

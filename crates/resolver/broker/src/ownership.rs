@@ -153,7 +153,7 @@ fn search(facts: &[Facts], before: &str) -> String {
     if let Some(union) = networks.filter(|union| !union.search.is_empty()) {
         let words: Vec<&str> = union.search.iter().map(|domain| domain.as_str()).collect();
         let _ = writeln!(text, "search {}", words.join(" "));
-    } else if let Some(line) = lines().filter(|line| is(line, "search") || is(line, "domain")).next_back() {
+    } else if let Some(line) = lines().rfind(|line| is(line, "search") || is(line, "domain")) {
         let _ = writeln!(text, "{}", line.trim_end());
     }
     for line in lines().filter(|line| is(line, "options")) {

@@ -207,7 +207,7 @@ impl Serving {
                 let answer = shown::queried(message, upstream, since, now);
                 self.requests.push_back(Request::Queried { order, answer });
             }
-            whence => self.clients.answer(now, whence, message),
+            Whence::Udp(..) | Whence::Tcp(_) => self.clients.answer(now, whence, message),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The operator's own question: as a message, and what the answer says, as text.
 
 use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use orlop_machine::Instant;
 use orlop_resolver_contract::{MAX_RECORDS, Queried, QueryType, Record, UpstreamId};
 use orlop_wire::{DomainName, Str};
@@ -47,11 +48,14 @@ pub(crate) fn queried(message: &[u8], asked: Option<UpstreamId>, since: Instant,
     };
     let code = u16::from(answer.metadata.response_code);
     let error = answer.edns.as_ref().and_then(|edns| {
-        edns.options().as_ref().iter().find_map(|(code, option)| match option {
-            hickory_proto::rr::rdata::opt::EdnsOption::Unknown(_, data) if u16::from(*code) == EXTENDED_ERROR => {
+        edns.options().as_ref().iter().find_map(|(code, option)| {
+            if let EdnsOption::Unknown(_, data) = option
+                && u16::from(*code) == EXTENDED_ERROR
+            {
                 data.first_chunk().map(|number| u16::from_be_bytes(*number))
+            } else {
+                None
             }
-            _ => None,
         })
     });
     let records = answer.answers.iter().take(MAX_RECORDS).map(|record| Record {

@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wholefile", &[]),
     // Only brokers may be linked with these two. Configuration files are apart, because features unify in one build: a broker
     // without such a file has no reader of TOML.
-    ("brokers", &["machine", "wire", "sandbox", "wholefile"]),
+    ("brokers", &["machine", "wire", "netfacts", "sandbox", "wholefile"]),
     ("config", &["sandbox"]),
     ("contract", &["machine", "wire"]),
     ("core", &["contract", "machine", "wire"]),

@@ -104,11 +104,11 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn unheard(local: SocketAddr, error: &io::Error) -> Fatal {
     let fatal = |exit| Fatal::new(exit, format!("cannot listen at {local}")).cause(error);
-    match error.kind() {
-        io::ErrorKind::AddrInUse => fatal(Exit::AlreadyRunning).help("end the other resolver: ss -lnp 'sport = :53'"),
-        io::ErrorKind::PermissionDenied => {
-            fatal(Exit::Permission).help("in the LinuxKit YAML: capabilities: [CAP_NET_BIND_SERVICE]")
-        }
-        _ => fatal(Exit::Os).help("is the loopback device up? ip link set lo up"),
+    if error.kind() == io::ErrorKind::AddrInUse {
+        fatal(Exit::AlreadyRunning).help("end the other resolver: ss -lnp 'sport = :53'")
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        fatal(Exit::Permission).help("in the LinuxKit YAML: capabilities: [CAP_NET_BIND_SERVICE]")
+    } else {
+        fatal(Exit::Os).help("is the loopback device up? ip link set lo up")
     }
 }

@@ -213,7 +213,9 @@ impl<'n> Server<'n> {
             }
             Err(denied) => {
                 debug!(%denied, "a request is denied");
-                unanswered.map(|notice| self.tell(notice));
+                if let Some(notice) = unanswered {
+                    self.tell(notice);
+                }
                 return Ok(());
             }
         };

@@ -97,17 +97,15 @@ fn the_page_explains_every_field() {
     let page = include_str!("../../../STATUS.md");
     let document = serde_json::to_value(status().document(now()).body).unwrap();
     fn fields(value: &serde_json::Value, found: &mut Vec<String>) {
-        match value {
-            serde_json::Value::Object(map) => {
-                for (key, value) in map {
-                    found.push(key.clone());
-                    if key != "discards" {
-                        fields(value, found);
-                    }
+        if let serde_json::Value::Object(map) = value {
+            for (key, value) in map {
+                found.push(key.clone());
+                if key != "discards" {
+                    fields(value, found);
                 }
             }
-            serde_json::Value::Array(list) => list.iter().for_each(|value| fields(value, found)),
-            _ => {}
+        } else if let serde_json::Value::Array(list) = value {
+            list.iter().for_each(|value| fields(value, found));
         }
     }
     let mut found = Vec::new();
