@@ -106,6 +106,20 @@ fn a_server_that_fails_for_one_name_alone_stays_good() {
 }
 
 #[test]
+fn a_server_that_refuses_what_others_answer_is_asked_last_after_three_times() {
+    let mut world = World::new(vec![failing(1, 5), answering(10)]);
+    for at in 0..20 {
+        world.answer_to(&fresh(at));
+    }
+    assert_eq!(world.resolver.status().upstreams[0].state, UpstreamState::Failing);
+    // Six seconds a question: it is tried again when it has rested, beside the good one, which is all that is waited for.
+    let before = world.questions(0);
+    let after: Vec<u64> = (100..110).map(|at| world.answer_to(&fresh(at)).after).collect();
+    assert!(after.iter().all(|after| *after == 10), "{after:?}");
+    assert!(world.questions(0) - before <= 4, "{}", world.questions(0) - before);
+}
+
+#[test]
 fn the_best_of_all_failures_is_given_out() {
     for (codes, want) in [([5, 2], 2), ([2, 5], 2), ([1, 4], 4), ([4, 5], 5), ([5, 5], 5)] {
         let mut world = World::new(codes.map(|code| failing(5, code)).into_iter().collect());
