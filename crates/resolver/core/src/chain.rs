@@ -36,7 +36,7 @@ impl<'m> Chain<'m> {
         while let Some(alias) = aliases.iter().find(|alias| alias.owner == end) {
             owners.push(alias.owner);
             end = alias.target()?;
-            if owners.len() > aliases.len() || owners.contains(&end) {
+            if owners.len() > aliases.len() {
                 return None;
             }
         }

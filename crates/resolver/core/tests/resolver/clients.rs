@@ -198,6 +198,8 @@ fn what_does_not_fit_is_cut_after_the_last_whole_record() {
         ("without EDNS", query.clone(), 30, true),
         ("with a small size, which counts as 512", query.clone().opt(100, 0, &[]), 29, true),
         ("with more", query.clone().opt(600, 0, &[]), 35, true),
+        ("with room for forty to the byte", query.clone().opt(27 + 40 * 16 + 11, 0, &[]), 40, true),
+        ("with a byte less", query.clone().opt(27 + 40 * 16 + 10, 0, &[]), 39, true),
         ("with room for all but what is additional", query.clone().opt(1000, 0, &[]), 60, false),
     ] {
         let answer = through(&query, many);
