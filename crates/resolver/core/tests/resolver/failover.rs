@@ -69,6 +69,17 @@ fn a_server_that_dies_costs_one_question_little_and_the_next_nothing() {
 }
 
 #[test]
+fn a_slow_server_that_dies_costs_no_more_than_a_quarter_of_a_second() {
+    let mut world = World::new(vec![answering(400), answering(600)]);
+    for at in 0..20 {
+        world.answer_to(&fresh(at));
+    }
+    world.replace(0, silent());
+    assert_eq!(world.answer_to(&fresh(100)).after, 250 + 600);
+    assert_eq!(world.answer_to(&fresh(101)).after, 600);
+}
+
+#[test]
 fn one_slow_server_is_not_asked_twice_for_nothing() {
     let mut world = World::new(vec![answering(200)]);
     for at in 0..3 {
