@@ -2,7 +2,7 @@
 
 use orlop_sandbox::broker::{Attested, Broker, Keep, Narrow, take_account};
 use orlop_sandbox::channel::{BrokerChannel, Message};
-use orlop_sandbox::daemon::Daemon;
+use orlop_sandbox::daemon::{Daemon, Service};
 use orlop_sandbox::fatal::Fatal;
 
 use crate::posture::Postures;
@@ -28,6 +28,9 @@ pub async fn confine<Out: Message, In: Message>(
     protocol: u32,
 ) -> Result<Confined<Out, In>, Fatal> {
     let narrow = broker.narrow(keep)?;
+    if narrow.daemon().workers.first().is_some_and(|first| first.service == Service::Renewed) {
+        narrow.ask(0).map_err(|cause| Fatal::os("cannot ask for the worker", cause))?;
+    }
     let Attested { channel, profile, posture, .. } = narrow.worker(protocol).await?;
     let mut postures = Postures::default();
     postures.insert(profile.name, posture);

@@ -6,7 +6,7 @@
 //! A daemon is described by its [`Daemon`] and uses what it needs: [`command_line`] to understand its arguments,
 //! [`supervise`] and [`confine`] to become the processes that it consists of,
 //! [`exit`] for the table of codes in its help, [`instance`] to be the only one, [`folder`] for the places that it writes to, [`hostname`] to name the host, [`status`], [`posture`] and
-//! [`metrics`] for what it says of itself, [`optional`] for workers that it can do without, [`control`] for orders while it runs, and [`ready`] to tell whoever started it
+//! [`metrics`] for what it says of itself, [`netfacts`] for what the DHCP client says of the networks, [`resolv_conf`] for the file and who owns it, [`optional`] for workers that it can do without, [`control`] for orders while it runs, and [`ready`] to tell whoever started it
 //! that it works.
 //!
 //! It promises to write nothing that a reader could see half of, and to add no thread.
@@ -27,6 +27,7 @@ pub mod optional;
 pub mod posture;
 pub mod print;
 pub mod ready;
+pub mod resolv_conf;
 pub mod status;
 pub mod supervise;
 pub mod verbosity;

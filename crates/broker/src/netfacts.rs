@@ -1,17 +1,55 @@
 //! What the network says, as the DHCP client leaves it in `/run/orlop/netfacts`.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 
 use orlop_netfacts::{Facts, MAX_TEXT};
+use orlop_sandbox::folder_watch::FolderWatch;
 use rustix::fs::{Dir, Mode, OFlags, openat};
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// Where the files of all interfaces lie.
 pub const FOLDER: &str = "/run/orlop/netfacts";
 
 /// Files that are looked at, at most: one for each interface that a DHCP client looks after.
 const MAX_FILES: usize = 128;
+
+/// The folder, open, and somebody who says when it changes.
+#[derive(Debug)]
+pub struct NetworkFacts {
+    folder: Option<(OwnedFd, FolderWatch)>,
+}
+
+impl NetworkFacts {
+    /// Opens the folder; without one the networks say nothing. To be done before the sandbox narrows, inside a tokio runtime.
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
+        let opened = File::open(path).and_then(|folder| Ok((folder.into(), FolderWatch::new(path)?)));
+        if let Err(cause) = &opened {
+            debug!(folder = %path.display(), %cause, "the networks say nothing");
+        }
+        Self { folder: opened.ok() }
+    }
+
+    /// Waits until something has changed there; for ever where there is no folder.
+    ///
+    /// # Errors
+    /// None on a kernel that works.
+    pub async fn changed(&self) -> io::Result<()> {
+        match &self.folder {
+            Some((_, watch)) => watch.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What is there now, of the interface with the lowest metric first.
+    #[must_use]
+    pub fn read(&self) -> Vec<Facts> {
+        self.folder.as_ref().map(|(folder, _)| read(folder)).unwrap_or_default()
+    }
+}
 
 /// The facts of every interface, that with the lowest metric first. What cannot be read says nothing.
 #[must_use]
@@ -59,5 +97,9 @@ mod tests {
         }
         let servers: Vec<_> = read(&folder.open()).into_iter().filter_map(|facts| facts.server).collect();
         assert_eq!(servers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["192.0.2.3", "192.0.2.9"]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let watched = |path: &Path| runtime.block_on(async { NetworkFacts::open(path).read() });
+        assert_eq!(watched(&folder.0).len(), 2);
+        assert!(watched(Path::new("/nonexistent")).is_empty());
     }
 }

@@ -102,6 +102,13 @@ impl<'n, Out: Message + 'n, In: Message + 'n> Optional<'n, Out, In> {
         Self { protocol, newborns: Rc::new(Newborns { narrow, next, others: RefCell::default() }), workers }
     }
 
+    /// The worker in place `index` is there already, and this is the way to it.
+    pub fn begin(&mut self, index: usize, channel: BrokerChannel<Out, In>) {
+        if let Some(state) = self.workers.get_mut(index) {
+            *state = State::Here(channel);
+        }
+    }
+
     /// The worker in place `index`, which speaks conversation `protocol` and not that of the others. To be called before anybody
     /// is asked for. Both have to be waited for in one task.
     #[must_use]

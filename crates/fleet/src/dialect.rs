@@ -54,6 +54,13 @@ pub const ALL: &[Dialect] = &[
         accepts: accepts::<orlop_ntp_contract::KeyRequest>,
     },
     Dialect {
+        processes: &["resolver-worker"],
+        // A stream to the first server, which is called 7.
+        good: &[1, 0, 7],
+        not_canonical: &[1, 0, 0x87, 0x00],
+        accepts: accepts::<orlop_resolver_contract::Request>,
+    },
+    Dialect {
         processes: &["sysctl-worker"],
         // Done, and nothing was left unsaid; in front, as of each message that may be longer than a frame, its length.
         good: &[2, 0, 0, 0, 3, 0],

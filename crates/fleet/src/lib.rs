@@ -14,6 +14,7 @@ pub const ALL: &[&Daemon] = &[
     &orlop_dhcp_profiles::DAEMON,
     &orlop_metadata_profiles::DAEMON,
     &orlop_ntp_profiles::DAEMON,
+    &orlop_resolver_profiles::DAEMON,
     &orlop_sysctl_profiles::DAEMON,
 ];
 

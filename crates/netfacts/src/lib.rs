@@ -18,7 +18,7 @@
 //! | `server` | address of the DHCP server | at most once |
 //! | `wireserver` | address of Azure's wire server (DHCP option 245) | at most once |
 //!
-//! Start at [`Facts::parse`]. Pure: no file is opened here. It promises that whatever [`Facts::parse`] accepts can be
+//! What several interfaces know together is a [`Union`]. Start at [`Facts::parse`]. Pure: no file is opened here. It promises that whatever [`Facts::parse`] accepts can be
 //! put into resolv.conf or a log line without quoting, and that [`Facts::render`] and it are each other's inverse.
 //!
 //! ```
@@ -36,6 +36,8 @@
 
 mod facts;
 mod name;
+mod union;
 
 pub use facts::{Facts, MAX_LINE, MAX_LINES, MAX_SEARCH, MAX_SERVERS, MAX_TEXT, ParseError, Parsed};
 pub use name::Domain;
+pub use union::{MAX_SEARCH_READ, Union};

@@ -143,7 +143,7 @@ impl<In: Message, Out: Message> Applier<In, Out> {
     /// [`ChannelError::PeerGone`] when it has ended, [`ChannelError::Silent`] when it takes too long. The conversation
     /// is over after any error.
     pub fn recv(&mut self) -> Result<Out, ChannelError> {
-        let Received { message, fd: _ } = self.socket.recv(false)?;
+        let Received { message, .. } = self.socket.recv(false)?;
         self.under_way = self.under_way.saturating_sub(1);
         Ok(message)
     }

@@ -9,12 +9,13 @@
 //! ```
 
 use crate::profile::{
-    APPLIER_SLOTS, BROKER_SLOTS, Ids, JOINT, Landlock, LandlockSpec, Layers, Limits, Need, Profile, Role, Root, Slot,
-    WORKER_SLOTS, join,
+    APPLIER_SLOTS, BROKER_SLOTS, Ids, JOINT, LISTENER_SLOTS, Landlock, LandlockSpec, Layers, Limits, Need, Profile,
+    Role, Root, Slot, WORKER_SLOTS, join,
 };
 use crate::seccomp::{
-    APPLIER_BASE, APPLIER_DENIED, BROKER_BASE, BROKER_DENIED, JOINED_WORKER_BASE, SPEAKING_WORKER_BASE,
-    TIMELESS_WORKER_BASE, UNGRANTED_WORKER_BASE, WORKER_BASE, WORKER_DENIED,
+    APPLIER_BASE, APPLIER_DENIED, BROKER_BASE, BROKER_DENIED, JOINED_WORKER_BASE, LISTENING_WORKER_BASE,
+    LISTENING_WORKER_DENIED, SPEAKING_WORKER_BASE, TIMELESS_WORKER_BASE, UNGRANTED_WORKER_BASE, WORKER_BASE,
+    WORKER_DENIED,
 };
 
 /// A worker. It lacks a name and a user of its own.
@@ -34,6 +35,15 @@ pub const WORKER: Profile = Profile {
 
 /// A worker that is granted connected sockets, and speaks to their peers. It lacks a name and a user of its own.
 pub const SPEAKING_WORKER: Profile = Profile { syscalls: &SPEAKING_WORKER_BASE, ..WORKER };
+
+/// A worker that programs of this machine ask, through [listeners](crate::listener) of the machine's own device, and that speaks to
+/// the peers of connected sockets. It lacks a name and a user of its own.
+pub const LISTENING_WORKER: Profile = Profile {
+    slots: &LISTENING_WORKER_SLOTS,
+    syscalls: &LISTENING_WORKER_BASE,
+    denied: &LISTENING_WORKER_DENIED,
+    ..WORKER
+};
 
 /// A worker that is granted UDP sockets and has no timer. It lacks a name and a user of its own.
 pub const TIMELESS_WORKER: Profile = Profile { syscalls: &TIMELESS_WORKER_BASE, ..WORKER };
@@ -75,5 +85,8 @@ pub const APPLIER: Profile = Profile {
 };
 
 const JOINED_WORKER_SLOTS: [Slot; WORKER_SLOTS.len() + 1] = join(&[&WORKER_SLOTS, &[JOINT]]);
+
+const LISTENING_WORKER_SLOTS: [Slot; WORKER_SLOTS.len() + LISTENER_SLOTS.len()] =
+    join(&[&WORKER_SLOTS, &LISTENER_SLOTS]);
 
 const ROOT: Ids = Ids { uid: 0, gid: 0 };

@@ -129,7 +129,7 @@ impl Broker {
         let slot = |fd| sys::take_inherited(fd).map_err(os("a descriptor from the supervisor is missing"));
         let roster = slot(ROSTER_SLOT)?;
         let ready = slot(READY_SLOT)?;
-        let requests = daemon.optional().zip(FIRST_REQUEST_SLOT..).map(|(at, fd)| Ok((at, slot(fd)?)));
+        let requests = daemon.asked_for().zip(FIRST_REQUEST_SLOT..).map(|(at, fd)| Ok((at, slot(fd)?)));
         let requests = requests.collect::<Result<_, Fatal>>()?;
         let parent = rustix::process::getppid();
         let timer = || BootTimer::new().map_err(os("cannot make a timer"));
@@ -315,7 +315,7 @@ impl<Out, In> Attested<Out, In> {
 
 async fn hello(socket: &Socket, relay: &Relay, deadline: &BootTimer) -> Result<Hello, Fatal> {
     let failed = |cause: String| Fatal::os("the worker did not lock itself in", cause);
-    match within(deadline, HELLO_WITHIN, socket.recv::<Hello>(false)).await? {
+    match within(deadline, HELLO_WITHIN, socket.recv::<Hello>(0)).await? {
         Some(Ok(Received { message, .. })) => Ok(message),
         Some(Err(cause)) => {
             // It has said why on its stderr, and ends: whoever reads our log should know.

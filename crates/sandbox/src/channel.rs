@@ -27,6 +27,7 @@ mod pieces;
 
 pub(crate) use blocking::Blocking;
 use frames::Frames;
+pub use one_frame::MAX_DESCRIPTORS;
 pub(crate) use one_frame::{Descriptors, receive, transmit};
 pub use pieces::accepts;
 pub(crate) use pieces::message_of;
@@ -58,8 +59,8 @@ pub enum ChannelError {
     /// A frame that is no message.
     #[error("a malformed frame: {0}")]
     Malformed(#[from] DecodeError),
-    /// More descriptors than one with a message, or one where none belongs.
-    #[error("more descriptors than one with a message")]
+    /// More descriptors with a message than belong there: one, or none, or as many as are in a bundle.
+    #[error("more descriptors with a message than belong there")]
     Surplus,
     /// The peer has not answered in time.
     #[error("the peer does not answer")]
@@ -90,14 +91,23 @@ pub struct Received<In> {
     pub message: In,
     /// The descriptor that came with it; never inherited by another program.
     pub fd: Option<OwnedFd>,
+    /// The further ones, where the message came with a [bundle](WorkerChannel::accept_bundles).
+    pub more: Vec<OwnedFd>,
+}
+
+impl<In> Received<In> {
+    fn new(message: In, fds: Vec<OwnedFd>) -> Self {
+        let mut more = fds.into_iter();
+        Self { message, fd: more.next(), more: more.collect() }
+    }
 }
 
 /// A worker's end: sends `Out`, receives `In`, and descriptors from its broker.
 #[derive(Debug)]
 pub struct WorkerChannel<Out, In> {
     end: End<Out, In>,
-    /// Whether what comes may bring a descriptor.
-    is_granted: bool,
+    /// How many descriptors a message may bring.
+    granted: usize,
 }
 
 /// A broker's end, for a worker whose posture is known: sends `Out` and descriptors, receives `In`.
@@ -112,12 +122,12 @@ pub struct BrokerChannel<Out, In> {
 
 impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self { end: End::new(socket), is_granted: true }
+        Self { end: End::new(socket), granted: 1 }
     }
 
     /// Its end of what joins it to another worker. What a broker has granted to one of them stays with that one.
     pub(crate) fn joint(socket: Socket) -> Self {
-        Self { is_granted: false, ..Self::new(socket) }
+        Self { granted: 0, ..Self::new(socket) }
     }
 
     /// The end of a [pair](crate::joint::pair) with another worker that the broker has granted. Both are of one daemon, neither
@@ -129,12 +139,18 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
         Socket::new(end).map(Self::joint)
     }
 
+    /// From now on a message may bring as many descriptors as its broker [grants at once](BrokerChannel::send_bundle), where its
+    /// broker says so. It must have room for them: what the kernel cannot deliver ends the conversation.
+    pub const fn accept_bundles(&mut self) {
+        self.granted = MAX_DESCRIPTORS;
+    }
+
     /// Waits for the next message.
     ///
     /// # Errors
     /// [`ChannelError`]; the conversation is over after any of them.
     pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
-        self.end.recv(self.is_granted).await
+        self.end.recv(self.granted).await
     }
 
     /// As [`WorkerChannel::recv`], for a loop that waits for several things at once.
@@ -142,7 +158,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// As [`WorkerChannel::recv`].
     pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Received<In>, ChannelError>> {
-        self.end.socket.poll_recv(context, self.is_granted)
+        self.end.socket.poll_recv(context, self.granted)
     }
 
     /// Sends a message, waiting while the broker has too many unread.
@@ -158,7 +174,7 @@ impl<Out: Message, In: Message> WorkerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
     pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.end.try_send(message, None)
+        self.end.try_send(message, &[])
     }
 }
 
@@ -172,7 +188,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError`]; the conversation is over after any of them.
     pub async fn recv(&self) -> Result<Received<In>, ChannelError> {
-        self.end.recv(false).await
+        self.end.recv(0).await
     }
 
     /// As [`BrokerChannel::recv`], for a loop that waits for several things at once.
@@ -180,7 +196,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// As [`BrokerChannel::recv`].
     pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Received<In>, ChannelError>> {
-        self.end.socket.poll_recv(context, false)
+        self.end.socket.poll_recv(context, 0)
     }
 
     /// Sends a message, waiting while the worker has too many unread.
@@ -196,7 +212,7 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// [`ChannelError::Full`] when there is no room; nothing was sent then, and the conversation goes on.
     pub fn try_send(&self, message: &Out) -> Result<(), ChannelError> {
-        self.end.try_send(message, None)
+        self.end.try_send(message, &[])
     }
 
     /// Grants a descriptor, with the message that says what it is.
@@ -204,7 +220,16 @@ impl<Out: Message, In: Message> BrokerChannel<Out, In> {
     /// # Errors
     /// As [`BrokerChannel::try_send`].
     pub fn send_with(&self, message: &Out, fd: BorrowedFd<'_>) -> Result<(), ChannelError> {
-        self.end.try_send(message, Some(fd))
+        self.end.try_send(message, &[fd])
+    }
+
+    /// Grants several descriptors with one message, which says what they are: at least one and [`MAX_DESCRIPTORS`] at most. For a
+    /// worker that [accepts them](WorkerChannel::accept_bundles).
+    ///
+    /// # Errors
+    /// As [`BrokerChannel::try_send`].
+    pub fn send_bundle(&self, message: &Out, fds: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
+        self.end.try_send(message, fds)
     }
 }
 
@@ -225,21 +250,20 @@ impl Socket {
         Ok(Self { watched, frames: Frames::default(), pieces: Pieces::default() })
     }
 
-    /// Waits for one message of type `In`, and for a descriptor with it if one is `accepted`.
-    pub(crate) async fn recv<In: Message>(&self, accepted: bool) -> Result<Received<In>, ChannelError> {
+    /// Waits for one message of type `In`, with `accepted` descriptors at most.
+    pub(crate) async fn recv<In: Message>(&self, accepted: usize) -> Result<Received<In>, ChannelError> {
         let mut frame = self.frames.take(frame_size::<In>());
         let received = self.recv_into(frame_of_size::<In>(&mut frame), accepted).await;
         self.frames.give(frame);
         received
     }
 
-    async fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: bool) -> Result<Received<In>, ChannelError> {
+    async fn recv_into<In: Message>(&self, frame: &mut [u8], accepted: usize) -> Result<Received<In>, ChannelError> {
         loop {
-            let receive = |socket: BorrowedFd<'_>| {
-                receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into)
-            };
+            let receive =
+                |socket: BorrowedFd<'_>| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
             let (len, fds) = self.watched.read(receive).await?;
-            if let Some(received) = self.pieces.add(frame, len, fds)? {
+            if let Some(received) = self.pieces.add(frame, len, fds, accepted)? {
                 return Ok(received);
             }
         }
@@ -249,7 +273,7 @@ impl Socket {
     pub(crate) fn poll_recv<In: Message>(
         &self,
         context: &mut Context<'_>,
-        accepted: bool,
+        accepted: usize,
     ) -> Poll<Result<Received<In>, ChannelError>> {
         let mut buffer = self.frames.take(frame_size::<In>());
         let received = self.poll_recv_into(context, frame_of_size::<In>(&mut buffer), accepted);
@@ -261,14 +285,13 @@ impl Socket {
         &self,
         context: &mut Context<'_>,
         frame: &mut [u8],
-        accepted: bool,
+        accepted: usize,
     ) -> Poll<Result<Received<In>, ChannelError>> {
         loop {
-            let receive = |socket: BorrowedFd<'_>| {
-                receive(socket, frame, accepted.into(), RecvFlags::DONTWAIT).map_err(Into::into)
-            };
+            let receive =
+                |socket: BorrowedFd<'_>| receive(socket, frame, accepted, RecvFlags::DONTWAIT).map_err(Into::into);
             let (len, fds) = ready!(self.watched.poll_read(context, receive))?;
-            if let Some(received) = self.pieces.add(frame, len, fds)? {
+            if let Some(received) = self.pieces.add(frame, len, fds, accepted)? {
                 return Poll::Ready(Ok(received));
             }
         }
@@ -298,12 +321,12 @@ impl Socket {
         Ok(())
     }
 
-    fn try_send<Out: Message>(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
+    fn try_send<Out: Message>(&self, message: &Out, fds: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
         const { assert!(fits_a_frame::<Out>(), "of a message of several frames some may be sent and others not") };
         let mut buffer = Vec::new();
         let sent = frames_of(message, &self.frames, &mut buffer).and_then(|mut frames| {
             let frame = frames.next().unwrap_or_default();
-            transmit(self.watched.as_fd(), frame, fd.as_slice(), SendFlags::DONTWAIT)
+            transmit(self.watched.as_fd(), frame, fds, SendFlags::DONTWAIT)
                 .map_err(|errno| io::Error::from(errno).into())
         });
         self.frames.give(buffer);
@@ -322,7 +345,7 @@ impl<Out: Message, In: Message> End<Out, In> {
         Self { socket, types: PhantomData }
     }
 
-    async fn recv(&self, descriptors: bool) -> Result<Received<In>, ChannelError> {
+    async fn recv(&self, descriptors: usize) -> Result<Received<In>, ChannelError> {
         self.socket.recv(descriptors).await
     }
 
@@ -330,8 +353,8 @@ impl<Out: Message, In: Message> End<Out, In> {
         self.socket.send(message).await
     }
 
-    fn try_send(&self, message: &Out, fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
-        self.socket.try_send(message, fd)
+    fn try_send(&self, message: &Out, fds: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
+        self.socket.try_send(message, fds)
     }
 }
 

@@ -4,7 +4,7 @@
 //! and tests go through the list of all daemons instead of naming any.
 
 use crate::capability::{Capability, SUPERVISOR};
-use crate::profile::{FIRST_REQUEST_SLOT, JOINT_SLOT, Kind, Profile, Role};
+use crate::profile::{FIRST_REQUEST_SLOT, Kind, Profile, Role, Slot};
 
 /// One daemon: its programs, what each of its processes may do, and what its container needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Daemon {
     pub broker: &'static Profile,
     /// The workers, at most [`MAX_WORKERS`]. A worker is known by its place in this list.
     pub workers: &'static [Worker],
-    /// Pairs of workers, by their places, that are joined by a socket of their own: [`JOINT_SLOT`] of both. They start and
+    /// Pairs of workers, by their places, that are joined by a socket of their own: [`JOINT_SLOT`](crate::profile::JOINT_SLOT) of both. They start and
     /// end together, because who survived could not be given a new end.
     pub joined: &'static [(usize, usize)],
     /// Processes that the broker may fork for a capability.
@@ -60,6 +60,10 @@ pub enum Grant {
     Listener,
     /// A UDP socket that is only heard.
     Datagram,
+    /// A UDP socket of the machine's own device at which programs ask, and through which they are answered.
+    Answering,
+    /// A TCP socket of the machine's own device at which programs connect.
+    Accepting,
     /// A socket that is connected to a peer, which its worker speaks to.
     Connected,
     /// One end of a [pair](crate::joint::pair) whose other end another worker has.
@@ -78,6 +82,8 @@ pub enum Service {
     /// Started when the broker [asks](crate::broker::Narrow::ask). It is started again alone, and whatever it ends with, it
     /// never ends the daemon.
     Optional,
+    /// The same, for a worker that the daemon is there for: its broker asks for it first of all, and keeps what outlives it.
+    Renewed,
 }
 
 /// A folder that the container shares with the machine and other containers, made when the container is.
@@ -159,12 +165,12 @@ impl Daemon {
     #[must_use]
     pub fn incomplete(&self) -> Option<&'static str> {
         let joints = |at: usize| self.joined.iter().filter(|(a, b)| *a == at || *b == at).count();
-        let is_joint = |worker: &Worker| worker.profile.slots.iter().any(|slot| slot.fd == JOINT_SLOT);
+        let is_joint = |worker: &Worker| worker.profile.slots.iter().any(Slot::is_joint);
         let service = |at: usize| self.workers.get(at).map(|worker| worker.service);
         let missing = [
             (self.workers.is_empty(), "it has no worker"),
             (self.workers.len() > MAX_WORKERS, "it has more workers than a broker looks after"),
-            (!self.workers.iter().any(|worker| worker.service == Service::Vital), "it can do without every worker"),
+            (self.workers.iter().all(|worker| worker.service == Service::Optional), "it can do without every worker"),
             (self.broker.role != Role::Broker, "its broker is none"),
             (self.workers.iter().any(|worker| worker.profile.role != Role::Worker), "a worker is none"),
             (self.appliers.iter().any(|applier| applier.role != Role::Applier), "an applier is none"),
@@ -182,18 +188,18 @@ impl Daemon {
                     .iter()
                     .filter(|slot| slot.fd >= FIRST_REQUEST_SLOT && slot.kind == Kind::Request)
                     .count()
-                    != self.optional().count(),
-                "the broker has not one request slot for each optional worker",
+                    != self.asked_for().count(),
+                "the broker has not one request slot for each worker that it asks for",
             ),
         ];
         let profiles = self.profiles().find_map(Profile::incomplete);
         profiles.or_else(|| missing.into_iter().find_map(|(is, what)| is.then_some(what)))
     }
 
-    /// The places of its optional workers, in the order of the broker's request slots.
-    pub(crate) fn optional(&self) -> impl Iterator<Item = usize> {
+    /// The places of the workers that its broker asks for, in the order of the broker's request slots.
+    pub(crate) fn asked_for(&self) -> impl Iterator<Item = usize> {
         let workers = self.workers.iter().enumerate();
-        workers.filter(|(_, worker)| worker.service == Service::Optional).map(|(at, _)| at)
+        workers.filter(|(_, worker)| worker.service != Service::Vital).map(|(at, _)| at)
     }
 
     /// Who is joined to the worker in this place.

@@ -58,6 +58,15 @@ impl Datagram {
         })
     }
 
+    /// As [`Datagram::recv`], for a loop that waits for several sockets at once: how long the datagram is, also where it does
+    /// not fit.
+    ///
+    /// # Errors
+    /// As [`Datagram::recv`].
+    pub fn poll_recv(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_read(context, |socket| waiting(socket, buffer))
+    }
+
     /// Sends one datagram to the peer, or says that there is no room for it now.
     ///
     /// # Errors
@@ -77,6 +86,25 @@ impl Datagram {
     }
 }
 
+/// What lies in a connected socket now, and how long it is, also where it does not fit.
+///
+/// # Errors
+/// `WouldBlock` where there is nothing; what the kernel reports, such as that the peer is unreachable.
+pub fn waiting(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut none = RecvAncillaryBuffer::default();
+    let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+    Ok(recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut none, flags)?.bytes)
+}
+
+/// Sends one datagram to the peer of a connected socket that no loop watches yet.
+///
+/// # Errors
+/// What the kernel reports.
+pub fn send(socket: BorrowedFd<'_>, datagram: &[u8]) -> io::Result<()> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    Ok(rustix::net::send(socket, datagram, flags).map(|_whole| ())?)
+}
+
 /// What has come through a socket that knows when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamped {
@@ -91,12 +119,26 @@ pub struct Stamped {
 /// # Errors
 /// When no route leads to `peer`, or there is no descriptor left.
 pub fn open_connected(peer: SocketAddr) -> io::Result<OwnedFd> {
-    let family = if peer.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::DGRAM, flags, Some(ipproto::UDP))?;
+    let socket = open(peer)?;
     sys::request_times(socket.as_fd())?;
     rustix::net::connect(&socket, &peer)?;
     Ok(socket)
+}
+
+/// As [`open_connected`], where nobody asks when something came.
+///
+/// # Errors
+/// As [`open_connected`].
+pub fn open_timeless(peer: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = open(peer)?;
+    rustix::net::connect(&socket, &peer)?;
+    Ok(socket)
+}
+
+fn open(peer: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if peer.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::socket_with(family, SocketType::DGRAM, flags, Some(ipproto::UDP))?)
 }
 
 /// With the call that every worker is allowed for its channel, so that a profile needs no rule for its sockets.

@@ -12,7 +12,7 @@
 //! Where one capability is worth as much as root, the broker does without it and forks an [`applier`] for it.
 //!
 //! Start at [`daemon`] and [`profile`], then [`worker`], then [`broker`]. The modules [`channel`], [`packet`], [`datagram`],
-//! [`connection`], [`joint`], [`timer`], [`suspend`], [`multicast`], [`folder_watch`] and [`signals`] wrap descriptors safely for tokio
+//! [`connection`], [`listener`], [`joint`], [`timer`], [`suspend`], [`multicast`], [`folder_watch`] and [`signals`] wrap descriptors safely for tokio
 //! loops; `sys` is the only unsafe code of the daemons.
 //!
 //! Promises: no layer that a profile requires is missing without the process ending with exit code 77, and none
@@ -35,6 +35,7 @@ pub mod hypervisor;
 pub mod joint;
 pub mod landlock;
 mod limits;
+pub mod listener;
 pub mod log;
 pub mod multicast;
 pub mod packet;

@@ -10,10 +10,10 @@ mod slots;
 mod tables;
 
 pub use slots::{
-    APPLIER_SLOTS, BROKER_SLOTS, CHANNEL_SLOT, FIRST_REQUEST_SLOT, JOINT, JOINT_SLOT, READY_SLOT, ROSTER_SLOT,
-    WORKER_SLOTS, request_slot,
+    APPLIER_SLOTS, BROKER_SLOTS, CHANNEL_SLOT, FIRST_LISTENER, FIRST_REQUEST_SLOT, JOINT, JOINT_SLOT, LISTENER_SLOTS,
+    READY_SLOT, ROSTER_SLOT, WORKER_SLOTS, request_slot,
 };
-pub use tables::{join, without};
+pub use tables::{join, spared, without};
 
 /// Everything that one process is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -383,6 +383,11 @@ impl Profile {
     /// The eventfd with which tokio wakes the process's own loop: the second descriptor that is opened.
     pub(crate) fn wake_fd(&self) -> i32 {
         self.last_slot() + 2
+    }
+
+    /// The numbers that are kept for what a worker is granted first.
+    pub(crate) fn kept_numbers(&self) -> impl Iterator<Item = i32> {
+        self.slots.iter().filter(|slot| slot.fd > CHANNEL_SLOT && slot.kind == Kind::Null).map(|slot| slot.fd)
     }
 
     /// The highest descriptor number among its slots.

@@ -174,6 +174,10 @@ impl Worker<Opened> {
         let resources =
             make(&mut Preparation(profile)).map_err(|cause| Fatal::os("cannot prepare the worker", cause))?;
         drop(in_the_loop);
+        // Last of all: nothing that stays open may have these numbers but what is granted.
+        for number in profile.kept_numbers() {
+            drop(sys::take_inherited(number).map_err(|cause| Fatal::os("a number is not kept", cause))?);
+        }
         rungs::warm();
         let kit = Kit { status, filters, runtime, socket, resources };
         Ok(Worker { profile, rung: Prepared { kit, parent } })
@@ -200,7 +204,7 @@ impl Preparation {
     /// There is no such slot, or it was taken before.
     pub fn joint<Out: Message, In: Message>(&mut self) -> io::Result<WorkerChannel<Out, In>> {
         // Without the slot the number is one of the loop's own.
-        if !self.0.slots.iter().any(|slot| slot.fd == JOINT_SLOT) {
+        if !self.0.slots.iter().any(Slot::is_joint) {
             return Err(Errno::BADF.into());
         }
         let joint = sys::take_inherited(JOINT_SLOT)?;

@@ -47,6 +47,13 @@ impl<T, const BYTES: usize> Batch<T, BYTES> {
     }
 }
 
+/// No value.
+impl<T, const BYTES: usize> Default for Batch<T, BYTES> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
 impl<T, const BYTES: usize> Deref for Batch<T, BYTES> {
     type Target = [T];
 

@@ -45,6 +45,7 @@ const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
     RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
+    RootTests { package: "orlop-test-resolver", threads: 2 },
     MACHINES,
     SETTINGS,
 ];

@@ -70,6 +70,8 @@ pub enum Judge {
     Kernel,
     /// The wire: a frame with this run's mark was captured at the far end, or on the loopback, whatever the call returned.
     Wire,
+    /// The same, but only what has left the machine counts.
+    Beyond,
     /// The broker: its decoder accepted the message, or took the descriptor.
     Broker,
     /// The supervisor: it saw a status after which it starts no worker any more.

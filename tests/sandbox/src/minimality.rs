@@ -1,8 +1,8 @@
 //! Each allowed system call removed in turn: a rule without which the worker still does everything right is not needed.
 
-use std::io::IoSlice;
+use std::io::{IoSlice, Write as _};
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::arena::Arena;
 use crate::arena::trial::Trial;
 use crate::listener::Listener;
 use crate::target::Target;
-use crate::workload::{DRAW, ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, READ, RELEASE, TOUCH, WAIT};
+use crate::workload::{ACCEPT, DRAW, ECHO, END, GROW, HEAR, HEAR_DATAGRAM, LOG, Message, READ, RELEASE, TOUCH, WAIT};
 
 /// Why a rule stays that the workload cannot notice here, if it does.
 fn kept(name: &str) -> Option<&'static str> {
@@ -108,6 +108,7 @@ fn script(target: &Target) -> impl Iterator<Item = &'static (&'static str, Messa
     let can = move |order: u8| match order {
         HEAR => target.listens(),
         HEAR_DATAGRAM => target.hears_datagrams(),
+        ACCEPT => target.accepts(),
         WAIT => target.has_a_timer(),
         DRAW => target.draws(),
         TOUCH => target.is_applier(),
@@ -123,13 +124,14 @@ const SCRIPT: &[(&str, Message, u32)] = &[
     ("echo", (ECHO, 41), 42),
     ("hear a packet", (HEAR, 0), PACKET_LEN),
     ("hear a datagram", (HEAR_DATAGRAM, 0), DATAGRAM_LEN),
+    ("take a connection", (ACCEPT, 0), DATAGRAM_LEN),
     ("wait for a timer", (WAIT, 5), 1),
     ("take random bytes", (DRAW, 0), 32),
     ("read and write a file", (TOUCH, 0), 0x61_62),
     ("read a disk", (READ, 0), 0x61),
     ("take and return memory", (GROW, 4 << 20), 12_582_907 + 2048),
     ("log", (LOG, 0), 1),
-    ("let 200 descriptors go", (RELEASE, 200), 200),
+    ("let descriptors go", (RELEASE, 200), 200),
     ("echo after all that", (ECHO, 1), 2),
 ];
 const PACKET_LEN: u32 = 300;
@@ -143,7 +145,7 @@ fn transcript(arena: &mut Arena, target: &'static Target, without: &str) -> Resu
     let channel = end.as_fd();
     let greeted = answer(channel).is_ok_and(|frame| !frame.is_empty());
     for (what, order, _) in script(target) {
-        let went = if greeted { step(arena, channel, *order) } else { Err(anyhow::anyhow!("no hello")) };
+        let went = if greeted { step(arena, target, channel, *order) } else { Err(anyhow::anyhow!("no hello")) };
         steps.push(format!("{what}: {}", went.map_or_else(|error| format!("{error:#}"), |number| number.to_string())));
     }
     if !target.is_applier() {
@@ -169,7 +171,7 @@ fn transcript(arena: &mut Arena, target: &'static Target, without: &str) -> Resu
     Ok(steps)
 }
 
-fn step(arena: &Arena, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
+fn step(arena: &Arena, target: &Target, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
     match order.0 {
         HEAR => {
             let listener = Listener::Granted.open(arena.ifindex())?;
@@ -185,6 +187,14 @@ fn step(arena: &Arena, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
             UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.send_to(&datagram, socket.local_addr()?)?;
             heard(channel)
         }
+        ACCEPT => {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            listener.set_nonblocking(true)?;
+            let mut program = TcpStream::connect(listener.local_addr()?)?;
+            program.write_all(&vec![0; usize::try_from(DATAGRAM_LEN)?])?;
+            say(channel, order, Some(listener.as_fd()))?;
+            heard(channel)
+        }
         TOUCH | READ => {
             let file = rustix::fs::memfd_create(c"setting", rustix::fs::MemfdFlags::CLOEXEC)?;
             rustix::io::write(&file, b"a")?;
@@ -194,11 +204,13 @@ fn step(arena: &Arena, channel: BorrowedFd<'_>, order: Message) -> Result<u32> {
         RELEASE => {
             let file = std::fs::File::open("/dev/null")?;
             let mut released = 0;
-            for _ in 0..order.1 {
+            // So many that one that keeps them comes to its limit.
+            let all = order.1.max(u32::try_from(target.profile.limits.open_files)?);
+            for _ in 0..all {
                 say(channel, (RELEASE, 0), Some(file.as_fd()))?;
                 released += heard(channel)?;
             }
-            Ok(released)
+            Ok(if released == all { order.1 } else { released })
         }
         _ => {
             say(channel, order, None)?;

@@ -41,6 +41,10 @@ pub struct Handle {
 /// The descriptors an attacker holds besides the channel. More than any daemon grants: the attack is to be as strong as can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
+    /// A UDP listener of the machine's own device: the first that is granted, as to a worker that listens.
+    pub answering: i32,
+    /// The same over IPv6: the second.
+    pub answering_6: i32,
     /// The packet listener on the veth.
     pub packet: i32,
     /// A packet listener on the loopback, which needs no address to send to.
@@ -63,13 +67,13 @@ pub struct Grants {
 
 impl Grants {
     /// How many descriptors are handed over.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 11;
 
     /// Names the descriptors in the order they were received.
     #[must_use]
     pub fn received(fds: [i32; Self::COUNT]) -> Self {
-        let [udp, open_udp, file, pipe_out, pipe_in, netns, directory, packet, loopback] = fds;
-        Self { packet, loopback, udp, open_udp, file, pipe_out, pipe_in, netns, directory }
+        let [answering, answering_6, udp, open_udp, file, pipe_out, pipe_in, netns, directory, packet, loopback] = fds;
+        Self { answering, answering_6, packet, loopback, udp, open_udp, file, pipe_out, pipe_in, netns, directory }
     }
 }
 

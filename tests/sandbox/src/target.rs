@@ -53,9 +53,15 @@ fn otherwise(profile: &Profile, grants: &[Grant]) -> Vec<(&'static str, End)> {
     let deaf = (!profile.allows("read")).then_some(("leaked-file", End::Refused(libc::ENOSYS)));
     let speaks =
         grants.contains(&Grant::Connected).then_some(("udp-send-plain", End::Purpose("it speaks to its servers")));
+    let listens = grants.contains(&Grant::Answering);
+    let answers = [
+        ("listener-answer", End::Purpose("it answers the programs of this machine")),
+        ("listener-sendto", End::Contained("it stays on the machine's own device")),
+    ];
+    let answers = answers.into_iter().filter(move |_| listens);
     let disks = grants.contains(&Grant::Disk);
     let looks = disks.then_some(("read-granted-file", End::Purpose("it reads what it is handed")));
-    deaf.into_iter().chain(speaks).chain(looks).collect()
+    deaf.into_iter().chain(speaks).chain(looks).chain(answers).collect()
 }
 
 /// Where appliers differ: they read and write what they are handed, and nobody looks at what they end with.
@@ -115,6 +121,12 @@ impl Target {
     #[must_use]
     pub fn hears_datagrams(&self) -> bool {
         [Grant::Datagram, Grant::Connected].iter().any(|grant| self.grants.contains(grant))
+    }
+
+    /// Whether it takes connections.
+    #[must_use]
+    pub fn accepts(&self) -> bool {
+        self.grants.contains(&Grant::Accepting)
     }
 
     /// Whether disks are among what it is granted.

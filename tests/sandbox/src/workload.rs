@@ -1,6 +1,7 @@
 //! What workers and appliers do, all of it, as a process that can run under a mutant of its profile: talk to the broker, hear a
 //! packet, wait for a timer, read and write a file, take and return memory, log, let go of descriptors, and end.
 
+use std::future::poll_fn;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use orlop_sandbox::applier::Confined;
 use orlop_sandbox::clock;
 use orlop_sandbox::datagram::Datagram;
+use orlop_sandbox::listener::Accepting;
 use orlop_sandbox::packet::PacketSocket;
 use orlop_sandbox::profile::{Profile, Rule};
 use orlop_sandbox::timer::BootTimer;
@@ -38,6 +40,9 @@ pub(crate) const END: u8 = 7;
 pub(crate) const TOUCH: u8 = 8;
 /// Hear one datagram from the UDP socket that comes along; answer with its length, if it is known who has sent it.
 pub(crate) const HEAR_DATAGRAM: u8 = 9;
+
+/// Take the connection that waits at the TCP listener that comes along; answer with how much is heard through it.
+pub(crate) const ACCEPT: u8 = 12;
 
 /// Read a byte of the file that comes along; answer with it.
 pub(crate) const READ: u8 = 10;
@@ -128,6 +133,7 @@ async fn serve(context: Context<Message, Message, BootTimer>) -> Result<u8> {
             ECHO => number + 1,
             HEAR => hear(received.fd.context("no listener")?).await.context("heard nothing")?,
             HEAR_DATAGRAM => hear_datagram(received.fd.context("no socket")?).await.context("heard nothing")?,
+            ACCEPT => accept(received.fd.context("no listener")?).await.context("nobody came")?,
             READ => read(&received.fd.context("no file")?)?,
             WAIT => wait(&timer, number).await.context("no timer")?,
             GROW => grow(number).context("no memory")?,
@@ -152,6 +158,13 @@ async fn hear_datagram(fd: OwnedFd) -> Result<u32> {
     let (len, from) = Datagram::from_fd(fd)?.recv_from(&mut datagram).await?;
     from.context("from nobody")?;
     Ok(u32::try_from(len)?)
+}
+
+async fn accept(fd: OwnedFd) -> Result<u32> {
+    let listener = Accepting::from_fd(fd)?;
+    let (connection, _from) = poll_fn(|context| listener.poll_accept(context)).await?;
+    let mut room = [0; 64];
+    Ok(u32::try_from(poll_fn(|context| connection.poll_recv(context, &mut room)).await?)?)
 }
 
 fn draw() -> Result<u32> {

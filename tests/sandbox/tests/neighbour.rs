@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use orlop_sandbox::daemon::Daemon;
 use orlop_test_dhcp::{ADDRESS, SOON, Scene, dhcp, leased, testbed, unleased};
 use orlop_test_ntp::{Clock, RIGHT, Scene as Clockwork, ntp};
+use orlop_test_resolver::{Scene as Names, Server, address, resolver};
 use orlop_testbed::neighbour::{Access, Deed};
 use orlop_testbed::{Host, Running, binaries, eventually};
 
@@ -86,6 +87,7 @@ fn subject(daemon: &'static Daemon) -> Box<dyn Subject> {
         "dhcp" => Box::new(Dhcp::new()),
         "metadata" => Box::new(Metadata(Host::new(daemon.name).unwrap(), daemon.program)),
         "ntp" => Box::new(Ntp::new()),
+        "resolver" => Box::new(Resolver::new()),
         "sysctl" => Box::new(Sysctl(Host::new(daemon.name).unwrap(), daemon.program)),
         other => panic!("this suite does not know how {other} is seen to work"),
     }
@@ -180,6 +182,50 @@ impl Subject for Ntp {
         assert!(daemon.poll_exit().unwrap().is_none(), "{what}: {}", daemon.text());
         assert!(!daemon.text().contains("have ended"), "{what}: {}", daemon.text());
         assert!(self.is_right(), "{what}");
+    }
+
+    fn end(&mut self, what: &str) {
+        let mut daemon = self.daemon.take().unwrap();
+        daemon.signal(Signal::SIGTERM).unwrap();
+        assert_eq!(daemon.wait_exit(SOON).unwrap().code(), Some(0), "{what}: {}", daemon.text());
+    }
+}
+
+struct Resolver {
+    scene: Names,
+    _server: Server,
+    daemon: Option<Running>,
+}
+
+impl Resolver {
+    fn new() -> Self {
+        let scene = Names::new().unwrap();
+        let server = Server::start(&scene.host, "127.0.1.1", |asked| vec![asked.address(0, [192, 0, 2, 7])]).unwrap();
+        Self { scene, _server: server, daemon: None }
+    }
+}
+
+impl Subject for Resolver {
+    fn host(&self) -> &Host {
+        &self.scene.host
+    }
+
+    fn begin(&mut self, what: &str) {
+        let daemon = resolver().args(["127.0.1.1"]).start(&self.scene.host).unwrap();
+        let found = eventually("an answer", SOON, || Ok(address(&self.scene.host, "www.example").ok()));
+        found.unwrap_or_else(|error| panic!("{what}: {error:#}: {}", daemon.text()));
+        self.daemon = Some(daemon);
+    }
+
+    fn works(&mut self, orders: bool, what: &str) {
+        if orders {
+            let flushed = self.scene.command(&["flush"]).unwrap();
+            assert!(flushed.text().contains("done"), "{what}: {}", flushed.text());
+        }
+        let daemon = self.daemon.as_mut().unwrap();
+        assert!(daemon.poll_exit().unwrap().is_none(), "{what}: {}", daemon.text());
+        assert!(!daemon.text().contains("have ended"), "{what}: {}", daemon.text());
+        assert_eq!(address(&self.scene.host, "www.example").unwrap(), "192.0.2.7", "{what}: {}", daemon.text());
     }
 
     fn end(&mut self, what: &str) {

@@ -28,8 +28,10 @@ use super::{Hearing, Message, Reply, hearing};
 
 /// Callers at a time: the one that matters, and a few that hang.
 const MAX_CALLERS: usize = 4;
-/// How long a caller may take to say what it wants, or we to answer it.
+/// How long a caller may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long we may take to answer it: what has to be asked for elsewhere takes its time. Callers wait longer than this.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How long to leave the socket alone when the kernel gives no descriptor for a caller.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Callers let in before others get their turn, so that a flood of them does not hold up a lease.
@@ -196,7 +198,7 @@ impl<Order: Message, Answer: Message> Server<Order, Answer> {
                 Poll::Pending => true,
                 Poll::Ready(Some(order)) => {
                     caller.has_asked = true;
-                    caller.until = now.after(PATIENCE);
+                    caller.until = now.after(ANSWER_WITHIN);
                     call = Some(Call { order, caller: caller.number });
                     true
                 }

@@ -24,7 +24,7 @@ pub(crate) async fn run(context: worker::Context<Request, Notice, (BootTimer, Ch
 
 async fn one(channel: &WorkerChannel<Request, Notice>, timer: &BootTimer, links: &mut Links) -> Result<(), Ended> {
     let requests = match turn(channel, timer, links.deadline(), |context| links.poll_packets(context)).await? {
-        Turn::Notice(Received { message, fd }) => links.notice(clock::now(), message, fd).map_err(Ended::Grant)?,
+        Turn::Notice(Received { message, fd, .. }) => links.notice(clock::now(), message, fd).map_err(Ended::Grant)?,
         Turn::Heard(requests) => requests,
         Turn::Deadline => links.all(clock::now(), || Event::Deadline),
     };

@@ -40,7 +40,7 @@ impl Asking {
 
     async fn turn(&mut self, channel: &WorkerChannel<Request, Notice>, timer: &BootTimer) -> Result<(), Ended> {
         let requests = match turn(channel, timer, self.deadline(), |context| self.poll_sockets(context)).await? {
-            Turn::Notice(Received { message, fd }) => self.notice(message, fd).map_err(Ended::Grant)?,
+            Turn::Notice(Received { message, fd, .. }) => self.notice(message, fd).map_err(Ended::Grant)?,
             Turn::Heard(requests) => requests,
             Turn::Deadline => self.handle(Event::Deadline),
         };

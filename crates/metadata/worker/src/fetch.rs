@@ -57,7 +57,7 @@ impl Fetching {
             timer.set(self.fetch.deadline()).map_err(Ended::Timer)?;
             event = match poll_fn(|context| self.poll(context, channel, timer)).await? {
                 Input::Event(event) => event,
-                Input::Notice(Received { message: Notice::Connected(_), fd: Some(fd) }) => {
+                Input::Notice(Received { message: Notice::Connected(_), fd: Some(fd), .. }) => {
                     let connection = Connection::from_fd(fd).map_err(Ended::Grant)?;
                     self.open = Some(Open { connection, is_connected: false, unsent: Vec::new() });
                     Event::Granted

@@ -20,7 +20,7 @@ pub(crate) async fn serve(context: Context<Request, Notice, ()>) -> Result<Infal
     let mut disks: BTreeMap<DiskId, Granted> = BTreeMap::new();
     loop {
         match channel.recv().await? {
-            Received { message: Notice::Disk { id, size, is_cdrom }, fd: Some(file) } => {
+            Received { message: Notice::Disk { id, size, is_cdrom }, fd: Some(file), .. } => {
                 let mut disk = Granted { file: file.into(), size };
                 let found = look(&mut disk, is_cdrom);
                 if found.is_some() {

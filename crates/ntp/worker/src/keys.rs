@@ -30,7 +30,7 @@ pub(crate) async fn run(context: Context<KeyRequest, KeyNotice, BootTimer>) -> R
     let Context { channel, resources: timer, posture: _ } = context;
     let (mut joint, mut roots) = (None, None);
     let task = loop {
-        let Received { message, fd } = match channel.recv().await {
+        let Received { message, fd, .. } = match channel.recv().await {
             // Nobody needs it any more.
             Err(ChannelError::PeerGone) => return Ok(()),
             received => received?,

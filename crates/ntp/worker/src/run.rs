@@ -54,7 +54,7 @@ impl Asking {
     fn poll_heard(&mut self, context: &mut Context<'_>) -> Poll<Vec<Action>> {
         let Self { client, peers, wall, joint } = self;
         match joint.as_ref().map(|joint| joint.poll_recv(context)) {
-            Some(Poll::Ready(Ok(Received { message, fd: _ }))) => {
+            Some(Poll::Ready(Ok(Received { message, .. }))) => {
                 return Poll::Ready(client.handle(clock::now(), Event::Keys(message)));
             }
             // It has done its work, or failed at it: the broker knows.
@@ -68,7 +68,7 @@ impl Asking {
     }
 
     fn notice(&mut self, received: Received<Notice>) -> Result<Vec<Action>, Ended> {
-        let Received { message, fd } = received;
+        let Received { message, fd, .. } = received;
         match (&message, fd) {
             (Notice::MockClock(mock), _) => {
                 self.wall.set(*mock);

@@ -83,7 +83,7 @@ impl Confined {
         let Self { socket, posture } = self;
         socket.send(&Hello::Confined(posture))?;
         loop {
-            let Received { message, fd } = match socket.recv(true) {
+            let Received { message, fd, .. } = match socket.recv(true) {
                 Ok(received) => received,
                 Err(ChannelError::PeerGone) => return Ok(()),
                 Err(error) => return Err(error),

@@ -46,7 +46,7 @@ impl Blocking {
                 Err(Errno::AGAIN) => return Err(ChannelError::Silent),
                 result => result.map_err(io::Error::from)?,
             };
-            if let Some(received) = self.pieces.add(frame, len, fds)? {
+            if let Some(received) = self.pieces.add(frame, len, fds, accepted.into())? {
                 return Ok(received);
             }
         }

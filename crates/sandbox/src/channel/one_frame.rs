@@ -34,21 +34,20 @@ impl Descriptors {
         if self.cut { Err(ChannelError::Surplus) } else { Ok(self.fds) }
     }
 
-    /// The one that there may be.
+    /// All of them, where there are `accepted` at most.
     ///
     /// # Errors
     /// There were more.
-    pub(crate) fn single(self) -> Result<Option<OwnedFd>, ChannelError> {
-        let mut fds = self.whole()?;
-        match (fds.pop(), fds.is_empty()) {
-            (fd, true) => Ok(fd),
-            (_, false) => Err(ChannelError::Surplus),
-        }
+    pub(crate) fn at_most(self, accepted: usize) -> Result<Vec<OwnedFd>, ChannelError> {
+        let fds = self.whole()?;
+        if fds.len() > accepted { Err(ChannelError::Surplus) } else { Ok(fds) }
     }
 }
 
-/// More descriptors than this never come with a frame.
-const MAX_DESCRIPTORS: usize = 3;
+/// More descriptors than this never come with a frame: a quarter of what the kernel takes (`SCM_MAX_FD`, 253).
+pub const MAX_DESCRIPTORS: usize = 64;
+/// What all but a bundle has room in.
+const FEW: usize = 3;
 
 /// Receives one frame and returns its real length. Of its descriptors about `accepted` are taken, and at least as many;
 /// without a control buffer the kernel drops them.
@@ -64,6 +63,7 @@ pub(crate) fn receive(
     let room = match accepted {
         0 => 0,
         1 => rustix::cmsg_space!(ScmRights(1)),
+        2..=FEW => rustix::cmsg_space!(ScmRights(FEW)),
         _ => space.len(),
     };
     let mut control = RecvAncillaryBuffer::new(space.split_at_mut(room).0);

@@ -72,48 +72,50 @@ struct Begun {
     total: usize,
     bytes: Vec<u8>,
     /// What came with its first frame.
-    fd: Option<OwnedFd>,
+    fds: Vec<OwnedFd>,
 }
 
 impl Pieces {
-    /// Takes the first `len` bytes of `frame` and the descriptor that came with them. Gives the message, once it is complete.
+    /// Takes the first `len` bytes of `frame` and the descriptors that came with them, `accepted` at most. Gives the message, once
+    /// it is complete.
     pub(super) fn add<In: Message>(
         &self,
         frame: &[u8],
         len: usize,
         fds: Descriptors,
+        accepted: usize,
     ) -> Result<Option<Received<In>>, ChannelError> {
         if fits_a_frame::<In>() {
-            return Ok(Some(Received { message: message_of(frame, len)?, fd: fds.single()? }));
+            return Ok(Some(Received::new(message_of(frame, len)?, fds.at_most(accepted)?)));
         }
         // Poisoned only by a panic, which ends the process.
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let piece = whole(frame, len)?;
-        let fd = fds.single()?;
+        let fds = fds.at_most(accepted)?;
         let (begun, piece) = match pending.take() {
-            Some(begun) if fd.is_none() => (begun, piece),
+            Some(begun) if fds.is_empty() => (begun, piece),
             Some(_) => return Err(ChannelError::Surplus),
             None => {
                 let (total, piece) = begin::<In>(piece)?;
                 if total == piece.len() {
-                    return Ok(Some(Received { message: decode(piece)?, fd }));
+                    return Ok(Some(Received::new(decode(piece)?, fds)));
                 }
-                (Begun { total, bytes: Vec::with_capacity(total), fd }, piece)
+                (Begun { total, bytes: Vec::with_capacity(total), fds }, piece)
             }
         };
-        let Begun { total, mut bytes, fd } = begun;
+        let Begun { total, mut bytes, fds } = begun;
         let missing = total - bytes.len();
         if piece.len() > missing {
             return Err(ChannelError::Oversize { len: piece.len(), max: missing });
         }
         bytes.extend_from_slice(piece);
         if bytes.len() == total {
-            return Ok(Some(Received { message: decode(&bytes)?, fd }));
+            return Ok(Some(Received::new(decode(&bytes)?, fds)));
         }
         if len < frame.len() {
             return Err(ChannelError::Uneven);
         }
-        *pending = Some(Begun { total, bytes, fd });
+        *pending = Some(Begun { total, bytes, fds });
         Ok(None)
     }
 }
@@ -149,7 +151,7 @@ fn whole(frame: &[u8], len: usize) -> Result<&[u8], ChannelError> {
 /// place.
 #[must_use]
 pub fn accepts<In: Message>(frame: &[u8]) -> bool {
-    let received = Pieces::default().add::<In>(frame, frame.len(), Descriptors::none());
+    let received = Pieces::default().add::<In>(frame, frame.len(), Descriptors::none(), 0);
     received.is_ok_and(|message| message.is_some())
 }
 

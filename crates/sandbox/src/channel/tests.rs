@@ -44,7 +44,7 @@ fn messages_arrive_whole_and_in_order() {
         broker.send(&many).await.unwrap();
         broker.try_send(&Word::Number(7)).unwrap();
         for want in [many, Word::Number(7)] {
-            let Received { message, fd } = worker.recv().await.unwrap();
+            let Received { message, fd, more: _ } = worker.recv().await.unwrap();
             assert_eq!(message, want);
             assert!(fd.is_none());
         }
@@ -66,6 +66,32 @@ fn a_descriptor_goes_from_broker_to_worker() {
 }
 
 #[test]
+fn a_bundle_arrives_whole_where_it_is_accepted_and_ends_the_conversation_where_it_is_not() {
+    in_a_loop(async || {
+        let pipes: Vec<_> = (0..MAX_DESCRIPTORS).map(|_| rustix::pipe::pipe().unwrap()).collect();
+        let written: Vec<_> = pipes.iter().map(|(_, write)| write.as_fd()).collect();
+        for accepting in [true, false] {
+            let (broker, mut worker) = channels();
+            if accepting {
+                worker.accept_bundles();
+            }
+            broker.send_bundle(&Word::Number(64), &written).unwrap();
+            let received = worker.recv().await;
+            if !accepting {
+                assert!(matches!(received, Err(ChannelError::Surplus)), "{received:?}");
+                continue;
+            }
+            let Received { message, fd, more } = received.unwrap();
+            assert_eq!((message, 1 + more.len()), (Word::Number(64), MAX_DESCRIPTORS));
+            for (fd, (read, _)) in fd.iter().chain(&more).zip(&pipes) {
+                rustix::io::write(fd, b"x").unwrap();
+                assert_eq!(rustix::io::read(read, &mut [0_u8; 4]).unwrap(), 1, "in their order");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_descriptor_does_not_go_from_worker_to_broker() {
     in_a_loop(async || {
         let (ours, theirs) = sockets();
@@ -80,7 +106,7 @@ fn a_descriptor_does_not_go_from_worker_to_broker() {
             Ok(()) => {}
         }
         drop(read);
-        let Received { message, fd } = broker.recv().await.unwrap();
+        let Received { message, fd, more: _ } = broker.recv().await.unwrap();
         assert_eq!(message, Word::Number(5));
         assert!(fd.is_none());
         assert_eq!(rustix::io::write(&write, b"x"), Err(Errno::PIPE), "the descriptor was received and kept");
@@ -100,7 +126,7 @@ fn a_descriptor_does_not_go_from_worker_to_worker() {
             } else {
                 joint.recv().await
             };
-            let Received { message, fd } = received.unwrap();
+            let Received { message, fd, more: _ } = received.unwrap();
             assert_eq!(message, Word::Number(5));
             assert!(fd.is_none());
         }

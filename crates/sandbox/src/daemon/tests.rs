@@ -1,6 +1,6 @@
 use super::*;
 use crate::base;
-use crate::profile::{BROKER_SLOTS, Ids, JOINT, Slot, join, request_slot};
+use crate::profile::{BROKER_SLOTS, Ids, JOINT, JOINT_SLOT, Slot, join, request_slot};
 
 const BROKER: Profile = Profile { name: "some-broker", ..base::BROKER };
 const ASKS: [Slot; BROKER_SLOTS.len() + 2] = join(&[&BROKER_SLOTS, &[request_slot(0), request_slot(1)]]);
@@ -76,7 +76,7 @@ fn what_cannot_run_is_said_before_it_is_started() {
         (
             "no request slot",
             Daemon { broker: &BROKER, ..JOINED },
-            "the broker has not one request slot for each optional worker",
+            "the broker has not one request slot for each worker that it asks for",
         ),
     ] {
         assert_eq!(daemon.incomplete(), Some(want), "{what}");
@@ -92,7 +92,7 @@ fn a_program_that_two_workers_share_is_named_once() {
 #[test]
 fn who_is_joined_knows_its_partner() {
     assert_eq!([0, 1, 2].map(|at| JOINED.partner(at)), [None, Some(2), Some(1)]);
-    assert_eq!(JOINED.optional().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(JOINED.asked_for().collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]

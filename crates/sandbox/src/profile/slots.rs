@@ -6,12 +6,21 @@ use super::{Kind, Slot, Usage};
 pub const CHANNEL_SLOT: i32 = 3;
 /// What joins a worker to another one, where it is joined to one.
 pub const JOINT_SLOT: i32 = 4;
+/// The first listener of a worker that has some.
+pub const FIRST_LISTENER: i32 = 4;
 /// Where a broker hears of its workers.
 pub const ROSTER_SLOT: i32 = 3;
 /// Where a broker says, once, that it has done what it is there for.
 pub const READY_SLOT: i32 = 4;
 /// The first of the descriptors by which a broker asks for its optional workers, one each, in their order.
 pub const FIRST_REQUEST_SLOT: i32 = 5;
+
+impl Slot {
+    /// Whether it is what joins a worker to another one.
+    pub(crate) fn is_joint(&self) -> bool {
+        (self.fd, self.kind) == (JOINT_SLOT, Kind::Channel)
+    }
+}
 
 /// Of every worker.
 pub const WORKER_SLOTS: [Slot; 4] = [
@@ -28,6 +37,19 @@ pub const JOINT: Slot = Slot {
     usage: Usage::Both,
     why: "what it has to tell the worker that it is joined to",
 };
+
+/// What a worker has besides to which programs listen: the numbers of its [UDP listeners](crate::listener), by which its rules
+/// name them. They become free when the worker locks itself in, so that the first descriptors that it is granted get them, and they
+/// are never free again.
+pub const LISTENER_SLOTS: [Slot; 2] = [
+    Slot { fd: FIRST_LISTENER, kind: Kind::Null, usage: Usage::Placeholder, why: "the number of its first listener" },
+    Slot {
+        fd: FIRST_LISTENER + 1,
+        kind: Kind::Null,
+        usage: Usage::Placeholder,
+        why: "the number of its second listener",
+    },
+];
 
 /// Of every applier.
 pub const APPLIER_SLOTS: [Slot; 4] = [

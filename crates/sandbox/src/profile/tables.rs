@@ -1,6 +1,6 @@
 //! Tables of system calls made of other tables, at compile time.
 
-use super::{Rule, Syscall};
+use super::{Denied, Rule, Syscall};
 
 /// Joins tables at compile time: `const RULES: [Rule; BASE.len() + 2] = join(&[BASE, &[..]])`.
 ///
@@ -44,5 +44,24 @@ pub const fn without<const N: usize>(rules: &[Rule], calls: &[Syscall]) -> [Rule
         from += 1;
     }
     assert!(to == N && N + calls.len() == rules.len(), "a call is not in the table, or twice");
+    rest
+}
+
+/// `denied` without this call, at compile time.
+///
+/// # Panics
+/// When it is not in `denied`: the build stops.
+#[must_use]
+pub const fn spared<const N: usize>(denied: &[Denied], call: Syscall) -> [Denied; N] {
+    let mut rest = [denied[0]; N];
+    let (mut from, mut to) = (0, 0);
+    while from < denied.len() {
+        if denied[from].syscall.number != call.number {
+            rest[to] = denied[from];
+            to += 1;
+        }
+        from += 1;
+    }
+    assert!(to == N && N + 1 == denied.len(), "the call is not in the table");
     rest
 }

@@ -5,7 +5,7 @@
 //! masks) is not here: it fails with `ENOSYS`, softly.
 
 use super::LEGACY;
-use crate::profile::{Denied, Syscall, join};
+use crate::profile::{Denied, Syscall, join, spared};
 use crate::syscall;
 
 const fn deny(syscall: Syscall, why: &'static str) -> Denied {
@@ -40,6 +40,8 @@ const DUPLICATE: &str = "move a descriptor to a number that the rules allow";
 /// What ends a worker.
 pub const WORKER_DENIED: [Denied; EVERYWHERE.len() + IN_WORKERS.len() + LEGACY.len()] =
     join(&[&EVERYWHERE, &IN_WORKERS, &LEGACY]);
+/// What ends a worker that listens: it takes the connections that come to its listeners.
+pub const LISTENING_WORKER_DENIED: [Denied; WORKER_DENIED.len() - 1] = spared(&WORKER_DENIED, syscall!(SYS_accept4));
 /// What ends a broker.
 pub const BROKER_DENIED: [Denied; EVERYWHERE.len() + LEGACY.len()] = join(&[&EVERYWHERE, &LEGACY]);
 /// What ends an applier.

@@ -1,7 +1,7 @@
 //! What every worker may do: wait, talk to its broker, manage its memory, end.
 
 use super::{EPOLL_WAIT, MEMORY, clocks};
-use crate::profile::{CHANNEL_SLOT, JOINT_SLOT, Pin, Rule, Value, join, without};
+use crate::profile::{CHANNEL_SLOT, FIRST_LISTENER, JOINT_SLOT, LISTENER_SLOTS, Pin, Rule, Value, join, without};
 use crate::sys::numbers;
 use crate::syscall;
 
@@ -10,6 +10,9 @@ use crate::syscall;
 pub const WAKE_FD: i32 = CHANNEL_SLOT + 2;
 /// The same in a worker that is joined to another one.
 const JOINED_WAKE_FD: i32 = JOINT_SLOT + 2;
+
+/// The same in a worker that listens.
+const LISTENING_WAKE_FD: i32 = LISTENER_SLOTS[LISTENER_SLOTS.len() - 1].fd + 2;
 
 const STDERR: i32 = 2;
 /// The last exit code before [`Exit::Permission`](crate::fatal::Exit::Permission) in the table.
@@ -28,6 +31,11 @@ pub const JOINED_BASE: [Rule; MEMORY.len() + JOINED_OWN.len()] = join(&[&MEMORY,
 /// [`BASE`] for a worker that is granted connected sockets and speaks to their peers. The flags are pinned as well as the
 /// address: with `MSG_FASTOPEN` a refused TCP socket connects anew.
 pub const SPEAKING_BASE: [Rule; MEMORY.len() + SPEAKING_OWN.len()] = join(&[&MEMORY, SPEAKING_OWN]);
+
+/// [`SPEAKING_BASE`] for a worker that listens besides: it answers whoever asks through the two numbers that are kept for its UDP
+/// listeners, which it cannot close or move, and it takes the connections that come to those of TCP. Its listeners are of the
+/// machine's own device, so that no address leads further.
+pub const LISTENING_BASE: [Rule; MEMORY.len() + LISTENING_OWN.len() + 1] = join(&[&MEMORY, LISTENING_OWN, &[ACCEPT]]);
 
 /// [`BASE`] for a worker that is granted no descriptor and has no timer: none joins its loop, is read or is closed.
 pub const UNGRANTED_BASE: [Rule; BASE.len() - 3] =
@@ -55,6 +63,26 @@ const JOINED_OWN: &[Rule] = &rules(
     &[&[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)], &[Pin::fd(JOINT_SLOT), Pin::new(4, Value::Null)]],
     &[&[Pin::fd(STDERR)], &[Pin::fd(JOINED_WAKE_FD)]],
     &[&[Pin::new(0, Value::AtLeast(JOINED_WAKE_FD.cast_unsigned() + 1))]],
+);
+
+const LISTENING_OWN: &[Rule] = &rules(
+    &[
+        &[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)],
+        &[Pin::new(3, Value::Int(PLAIN)), Pin::new(4, Value::Null)],
+        &[Pin::fd(FIRST_LISTENER), Pin::new(3, Value::Int(PLAIN))],
+        &[Pin::fd(FIRST_LISTENER + 1), Pin::new(3, Value::Int(PLAIN))],
+    ],
+    &[&[Pin::fd(STDERR)], &[Pin::fd(LISTENING_WAKE_FD)]],
+    &[&[Pin::new(0, Value::AtLeast(LISTENING_WAKE_FD.cast_unsigned() + 1))]],
+);
+
+/// As everything is accepted here: without waiting, and not inherited.
+const ACCEPTED: u32 = (numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC).cast_unsigned();
+
+const ACCEPT: Rule = Rule::when(
+    syscall!(SYS_accept4),
+    &[&[Pin::new(3, Value::Int(ACCEPTED))]],
+    "a program of this machine connects to a listener that was granted",
 );
 
 const HONEST: Pins = &[&[Pin::new(0, Value::AtMost(LAST_HONEST_EXIT))]];

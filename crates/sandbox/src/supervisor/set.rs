@@ -71,7 +71,7 @@ impl<'s> Set<'s> {
     ) -> Result<Self, NotStarted> {
         let (announcer, theirs) = roster::pair()?;
         let daemon = supervisor.daemon;
-        let places: Vec<usize> = daemon.optional().collect();
+        let places: Vec<usize> = daemon.asked_for().collect();
         let flags = EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC;
         let requests = places.iter().map(|_| eventfd(0, flags)).collect::<Result<_, _>>().map_err(io::Error::from)?;
         // The later one of two that are joined is in the unit of the first.

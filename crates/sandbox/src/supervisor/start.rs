@@ -99,10 +99,15 @@ impl Supervisor {
         refuse_descriptors(&ours);
         let null = self.null.as_fd();
         let fixed = [(null, 0), (null, 1), (stderr.as_fd(), 2), (theirs.as_fd(), CHANNEL_SLOT)];
+        let kept = worker.profile.kept_numbers().map(|fd| (null, fd));
         let pid = sys::spawn(&Spawn {
             program: program.as_fd(),
             arguments: &[&CString::new(worker.profile.name).map_err(io::Error::from)?],
-            descriptors: &fixed.into_iter().chain(joint.map(|joint| (joint, JOINT_SLOT))).collect::<Vec<_>>(),
+            descriptors: &fixed
+                .into_iter()
+                .chain(joint.map(|joint| (joint, JOINT_SLOT)))
+                .chain(kept)
+                .collect::<Vec<_>>(),
         })?;
         let number = pid.as_raw_nonzero().get();
         let announced = self.status(number).map_err(NotStarted::Refused).and_then(|status| {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{IoSlice, IoSliceMut, PipeReader, Read, Seek, Write};
 use std::mem::MaybeUninit;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
@@ -12,7 +12,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use orlop_sandbox::listener::open_answering;
 use orlop_sandbox::posture::{Posture, Status};
+use orlop_sandbox::profile::LISTENER_SLOTS;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -22,6 +24,7 @@ use rustix::net::{
 };
 
 use super::placed::place;
+use super::wire::Heard;
 use super::{Arena, fixtures};
 use crate::attack::{self, Attack, Judge};
 use crate::broker;
@@ -137,8 +140,13 @@ impl Arena {
         let mut command = Command::new(&self.program);
         command.args(arguments);
         command.env_clear().current_dir(fixtures::HOME).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr_in);
+        let null = File::open("/dev/null")?;
+        let [first, second] = LISTENER_SLOTS;
         let numbers = [
             (theirs.as_raw_fd(), CHANNEL),
+            // Kept for those that listen; the others find them closed when they have begun.
+            (null.as_raw_fd(), first.fd),
+            (null.as_raw_fd(), second.fd),
             (leaks.file.as_raw_fd(), LEAKED_FILE),
             (leaks.socket.as_raw_fd(), LEAKED_SOCKET),
         ];
@@ -149,6 +157,9 @@ impl Arena {
 
     /// Puts the grants into the channel's queue. Returns the end of a pipe that must stay open meanwhile.
     fn grant(&mut self, channel: BorrowedFd<'_>, column: &Column) -> Result<PipeReader> {
+        let local = |address: IpAddr| open_answering(SocketAddr::new(address, 0));
+        let answering = local(Ipv4Addr::LOCALHOST.into())?;
+        let answering_6 = local(Ipv6Addr::LOCALHOST.into())?;
         let udp = UdpSocket::bind("192.0.2.1:0")?;
         udp.connect("192.0.2.2:9")?;
         let open_udp = UdpSocket::bind("0.0.0.0:0")?;
@@ -159,6 +170,8 @@ impl Arena {
         let (packet, loopback) = self.listeners.of(column, self.scene.ifindex)?;
         self.capture.bait(&self.scene)?;
         let grants: [BorrowedFd<'_>; Grants::COUNT] = [
+            answering.as_fd(),
+            answering_6.as_fd(),
             udp.as_fd(),
             open_udp.as_fd(),
             file.as_fd(),
@@ -334,7 +347,7 @@ pub(crate) fn poll_one(fd: BorrowedFd<'_>, patience: Duration) -> Result<bool> {
     Ok(poll(&mut wanted, Some(&patience))? > 0 && wanted.iter().all(|fd| fd.revents().contains(PollFlags::IN)))
 }
 
-fn judge(column: &Column, attack: &Attack, ended: &Ended, heard: bool) -> Outcome {
+fn judge(column: &Column, attack: &Attack, ended: &Ended, heard: Heard) -> Outcome {
     let status = match ended.greeted() {
         Ok(status) => status,
         Err(outcome) => return outcome,
@@ -343,7 +356,8 @@ fn judge(column: &Column, attack: &Attack, ended: &Ended, heard: bool) -> Outcom
     let call = call_end(status);
     let won = match attack.judge {
         Judge::Kernel => call == Outcome::Succeeded,
-        Judge::Wire => heard,
+        Judge::Wire => heard.anywhere,
+        Judge::Beyond => heard.beyond,
         // Nobody looks at what an applier ends with.
         Judge::Supervisor if column.target.is_applier() && column.profile.is_some() => return Outcome::Contained,
         Judge::Supervisor => status.code() == Some(attack::FINAL_STATUS),

@@ -44,6 +44,15 @@ pub struct Capture {
     socket: OwnedFd,
 }
 
+/// Where a frame of a run was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Heard {
+    /// On any device, the machine's own included.
+    pub(super) anywhere: bool,
+    /// On one that leads off the machine.
+    pub(super) beyond: bool,
+}
+
 impl Capture {
     /// Opens a capture in the namespace of the calling thread.
     ///
@@ -65,16 +74,20 @@ impl Capture {
     }
 
     /// Whether a frame of this scene's run was heard. Waits until the wire's own end mark has come through, so that "nothing" means nothing.
-    pub(super) fn heard(&self, scene: &Scene) -> Result<bool> {
+    pub(super) fn heard(&self, scene: &Scene) -> Result<Heard> {
         let end = Scene { nonce: !scene.nonce, ..*scene }.mark();
         self.send_end_mark(scene.ifindex, &end)?;
         let deadline = Instant::now() + END_MARK_WAIT;
-        let (mut heard, mut frame) = (false, [0_u8; 4096]);
+        let (mut heard, mut frame) = (Heard::default(), [0_u8; 4096]);
         loop {
             match recv(&self.socket, &mut frame, RecvFlags::empty()) {
                 Ok((length, _)) => {
                     let frame = frame.get(..length).unwrap_or_default();
-                    heard |= carries(frame, scene.mark());
+                    if carries(frame, scene.mark()) {
+                        heard.anywhere = true;
+                        // On the machine's own device a frame is for nobody.
+                        heard.beyond |= !frame.starts_with(&[0; 6]);
+                    }
                     if carries(frame, end) {
                         return Ok(heard);
                     }

@@ -105,6 +105,49 @@ pub(super) const ATTACKS: &[Attack] = &[
             size_of_val(&address)
         )
     }),
+    attack("listener-sendto", "leave the machine from a listener of its own device", OUTSIDE_PIN, |s| {
+        let address = internet(NEIGHBOUR, 9);
+        call!(
+            libc::SYS_sendto,
+            s.grants.answering,
+            frame(s).as_slice(),
+            FRAME_LEN,
+            PLAIN,
+            &address,
+            size_of_val(&address)
+        )
+    })
+    .judged_by(Judge::Beyond)
+    .note("nothing leads off the machine from its own device, for anybody"),
+    wire("listener-answer", "speak to a program of this machine from a listener", OUTSIDE_PIN, |s| {
+        let address = internet([127, 0, 0, 1], 9);
+        call!(
+            libc::SYS_sendto,
+            s.grants.answering,
+            frame(s).as_slice(),
+            FRAME_LEN,
+            PLAIN,
+            &address,
+            size_of_val(&address)
+        )
+    }),
+    wire("listener-sendmsg", "sendmsg(2) to a program of this machine from a listener", Killed, |s| {
+        sendmsg(s.grants.answering, &frame(s), Some(&mut internet([127, 0, 0, 1], 9)))
+    }),
+    wire("listener-fastopen", "sendto(2) with other flags from a listener", OUTSIDE_PIN, |s| {
+        let address = internet([127, 0, 0, 1], 9);
+        let flags = PLAIN | libc::MSG_MORE;
+        call!(
+            libc::SYS_sendto,
+            s.grants.answering_6,
+            frame(s).as_slice(),
+            FRAME_LEN,
+            flags,
+            &address,
+            size_of_val(&address)
+        )
+    })
+    .note("of the other family: refused to anybody"),
     attack("pipe-vmsplice", "vmsplice(2) own memory into a granted pipe", Killed, |s| {
         let mark = s.mark();
         let part = libc::iovec { iov_base: mark.as_ptr().cast_mut().cast(), iov_len: mark.len() };

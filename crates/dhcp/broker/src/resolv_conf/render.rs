@@ -1,48 +1,21 @@
 //! What resolv.conf says. Pure.
 
 use core::fmt::Write as _;
-use core::net::IpAddr;
 
-use orlop_netfacts::{Domain, Facts};
+use orlop_netfacts::{Facts, MAX_SEARCH_READ, Union};
 
 /// Every text of ours begins with this, so that it can be told from what was there before.
 pub(super) const MARK: &str = "# Written by orlop-dhcp";
 
-/// The text for what all interfaces know together; `None` when nobody knows a name server.
-///
-/// Interfaces count in the order of their metrics, as their routes do, so that the name server and the default route are
-/// of one network. What comes twice is written once. An interface without a search list searches its own domain.
+/// The text for [what all interfaces know together](Union); `None` when nobody knows a name server.
 #[must_use]
 pub fn render(facts: &[Facts]) -> Option<String> {
-    let mut facts: Vec<&Facts> = facts.iter().filter(|facts| !facts.dns.is_empty()).collect();
-    if facts.is_empty() {
-        return None;
-    }
-    facts.sort_by(|a, b| (a.metric, &a.interface).cmp(&(b.metric, &b.interface)));
-
-    let mut servers: Vec<IpAddr> = Vec::new();
-    let mut search: Vec<&Domain> = Vec::new();
-    for facts in &facts {
-        for server in &facts.dns {
-            if servers.len() < MAX_SERVERS && !servers.contains(server) {
-                servers.push(*server);
-            }
-        }
-        let own = facts.domain.as_ref().filter(|_| facts.search.is_empty());
-        for domain in facts.search.iter().chain(own) {
-            if !search.iter().any(|known| known.as_str().eq_ignore_ascii_case(domain.as_str())) {
-                search.push(domain);
-            }
-        }
-    }
-    let domain = facts.iter().find_map(|facts| facts.domain.as_ref());
-    let left_out = shorten(&mut search);
-
-    let from: Vec<&str> = facts.iter().map(|facts| facts.interface.as_str()).collect();
+    let Union { interfaces, servers, domain, search, left_out } = Union::of(facts)?;
+    let from: Vec<&str> = interfaces.iter().map(|interface| interface.as_str()).collect();
     let mut text = format!("{MARK} from {}; the next change overwrites it.\n", from.join(", "));
     // Writing to a string cannot fail.
     if left_out > 0 {
-        let _ = writeln!(text, "# Left out {left_out} search domains: old resolvers take {MAX_SEARCH}.");
+        let _ = writeln!(text, "# Left out {left_out} search domains: old resolvers take {MAX_SEARCH_READ}.");
     }
     // Of `domain` and `search` the later counts, and `search` includes the domain where it should.
     if let Some(domain) = domain {
@@ -64,31 +37,9 @@ pub fn render_nothing() -> String {
     format!("{MARK}: no interface has a name server.\n")
 }
 
-/// Cuts the list to what every libc reads, and says how much was cut.
-fn shorten(search: &mut Vec<&Domain>) -> usize {
-    let before = search.len();
-    let mut length = 0_usize;
-    let fitting = search
-        .iter()
-        .take(MAX_SEARCH)
-        .take_while(|domain| {
-            length = length.saturating_add(domain.as_str().len()).saturating_add(1);
-            length <= MAX_SEARCH_TEXT
-        })
-        .count();
-    search.truncate(fitting);
-    before.saturating_sub(search.len())
-}
-
-/// Name servers written. Every libc reads the first three; a few more are there for other readers.
-const MAX_SERVERS: usize = 8;
-/// Search domains that glibc before 2.26 reads.
-const MAX_SEARCH: usize = 6;
-/// Characters of the search list that musl and glibc before 2.26 read.
-const MAX_SEARCH_TEXT: usize = 255;
-
 #[cfg(test)]
 mod tests {
+    use orlop_netfacts::Domain;
     use orlop_wire::InterfaceName;
 
     use super::*;

@@ -1,9 +1,11 @@
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
+use orlop_broker::resolv_conf::{CLAIM, NAME};
 use orlop_wholefile::BLOCK;
 use orlop_wire::InterfaceName;
+use rustix::fs::{FlockOperation, flock};
 
 use super::*;
 use orlop_testbed::Folder;

@@ -12,7 +12,6 @@ use super::equipment::Equipment;
 use super::link::OurLink;
 use super::server::Server;
 use crate::config::Pattern;
-use crate::resolv_conf;
 use crate::settings::Mode;
 use crate::status::{LinkStatus, Status};
 use crate::verdict::{Achievement, Limits, Standing, Verdict, judge};
@@ -23,14 +22,16 @@ const QUIET_START: Duration = Duration::from_secs(1);
 impl Server {
     /// Brings everything up to date, and gives the exit code when the work is done.
     pub(super) fn catch_up(&mut self, now: Instant) -> Result<Option<Exit>, Fatal> {
-        let mut wakes = vec![now.after(resolv_conf::POLL)];
+        let soon = now.after(self.equipment.resolv_conf.poll_after());
+        self.next_claim_check = self.next_claim_check.min(soon);
         if now >= self.next_claim_check {
-            self.next_claim_check = now.after(resolv_conf::POLL);
             self.poll_resolv_conf();
+            self.next_claim_check = now.after(self.equipment.resolv_conf.poll_after());
             self.retry_outputs();
             self.tell_unanswered(now);
             self.add_left_alone()?;
         }
+        let mut wakes = vec![self.next_claim_check];
         wakes.extend(self.look_after_leases(now));
         let outcome = match self.run.mode {
             Mode::Service => None,

@@ -8,12 +8,14 @@ use tracing::{info, warn};
 use super::names::Whose;
 use super::server::Server;
 use crate::config::Place;
+use crate::facts;
 use crate::sources::{Asked, Change, chosen};
 
 impl Server<'_> {
     /// Asks whom the operator, the network or nobody names, as it is now.
     pub(super) fn choose_sources(&mut self) -> Result<(), Fatal> {
-        let network = if self.config.network_sources { self.equipment.facts.servers() } else { Vec::new() };
+        let said = if self.config.network_sources { self.equipment.facts.read() } else { Vec::new() };
+        let network = facts::servers(said);
         let wanted = chosen(&self.config.sources, &network, &self.config.fallback);
         for change in self.sources.become_these(wanted) {
             match change {

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use orlop_broker::folder::Output;
-use orlop_broker::{metrics, netfacts};
+use orlop_broker::metrics;
+use orlop_broker::netfacts::{self, NetworkFacts};
 use orlop_ntp_contract::BootId;
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -16,7 +17,6 @@ use tracing::{info, warn};
 
 use crate::clock::{Clock, Mock};
 use crate::config::{Config, Place};
-use crate::facts::NetworkFacts;
 use crate::hardware::Hardware;
 use crate::interruption::Interruption;
 use crate::network::Network;

@@ -38,7 +38,7 @@ fn heard(frames: &[Vec<u8>]) -> Result<Option<Tale>, ChannelError> {
     for frame in frames {
         let len = frame.len();
         buffer[..len.min(MAX_FRAME)].copy_from_slice(&frame[..len.min(MAX_FRAME)]);
-        if let Some(received) = pieces.add::<Tale>(&buffer, len, Descriptors::none())? {
+        if let Some(received) = pieces.add::<Tale>(&buffer, len, Descriptors::none(), 0)? {
             return Ok(Some(received.message));
         }
     }

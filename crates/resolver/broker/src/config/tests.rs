@@ -1,0 +1,75 @@
+use super::*;
+
+fn config(text: &str) -> Result<Config, String> {
+    orlop_config::parse::<File>(text, Path::new("resolver.toml")).map(Config::from).map_err(|error| {
+        let ConfigError::Wrong { line, message, .. } = error else { panic!("{error}") };
+        format!("{}: {message}", line.unwrap_or(0))
+    })
+}
+
+#[test]
+fn the_example_is_the_default_and_has_every_key() {
+    assert_eq!(config(EXAMPLE), Ok(Config::default()));
+    for key in [
+        "upstreams",
+        "network-upstreams",
+        "upstream-resolv-conf",
+        "own-resolv-conf",
+        "resolv-conf",
+        "hosts",
+        "cache-size",
+        "max-ttl",
+        "max-negative-ttl",
+        "stale-for",
+        "trust-ad",
+        "require-landlock",
+        "log",
+    ] {
+        assert!(EXAMPLE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} ="))), "{key}");
+    }
+}
+
+/// What is commented out is the default, too.
+#[test]
+fn the_values_of_the_example_are_the_defaults() {
+    let shown = EXAMPLE.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| {
+        line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+    });
+    let text: Vec<&str> = shown.filter(|line| !line.starts_with("upstream-resolv-conf")).collect();
+    assert_eq!(text.len(), 12);
+    assert_eq!(config(&text.join("\n")), Ok(Config::default()));
+}
+
+#[test]
+fn a_server_is_an_address_with_or_without_a_port() {
+    for (text, want) in [
+        ("192.0.2.1", Some("192.0.2.1")),
+        ("192.0.2.1:53", Some("192.0.2.1")),
+        ("192.0.2.1:5353", Some("192.0.2.1:5353")),
+        ("2001:db8::1", Some("2001:db8::1")),
+        ("[2001:db8::1]", Some("2001:db8::1")),
+        ("[2001:db8::1]:5353", Some("[2001:db8::1]:5353")),
+        ("192.0.2.1:0", None),
+        ("224.0.0.1", None),
+        ("ns.example", None),
+        ("", None),
+    ] {
+        assert_eq!(server(text).map(|server| server.to_string()).as_deref(), want, "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_line() {
+    for (text, want) in [
+        ("upstreams = [\"ns.example\"]", "1: ns.example is no address of a server"),
+        ("\nupstream = \"a\"", "2: unknown field `upstream`"),
+        ("trust-ad = 1", "1: invalid type: integer `1`, expected a boolean"),
+        ("cache-size = 1", "1: a number out of range"),
+        ("hosts = \"hosts\"", "1: "),
+    ] {
+        let error = config(text).unwrap_err();
+        assert!(error.starts_with(want), "{error}");
+    }
+    let many = format!("upstreams = [{}]", (1..=17).map(|n| format!("\"192.0.2.{n}\",")).collect::<String>());
+    assert!(config(&many).is_err(), "more than are asked");
+}

@@ -1,0 +1,58 @@
+//! What the operator asks of the running daemon (see [`orlop_broker::control`]).
+
+use std::fmt;
+
+use orlop_broker::control;
+use orlop_resolver_contract::{Queried, QueryType, ServerAddr};
+use orlop_wire::{DomainName, MaxSize};
+use serde::{Deserialize, Serialize};
+
+/// Takes orders, and answers when they are carried out.
+pub type Server = control::Server<Order, Answer>;
+
+/// What is answered.
+pub type Reply = control::Reply<Answer>;
+
+/// What an operator can ask a running daemon for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Order {
+    /// Bring the status up to date.
+    Status,
+    /// Ask for a name, as a program would.
+    Query {
+        /// The name.
+        name: DomainName,
+        /// What of it.
+        kind: QueryType,
+    },
+    /// Forget what is cached of a name, or everything.
+    Flush(Option<DomainName>),
+    /// Read the configuration file and the hosts again.
+    Reload,
+}
+
+/// What comes of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// The answer to a question.
+    Queried {
+        /// What it says.
+        answer: Queried,
+        /// Who was asked for it, if anybody had to be.
+        server: Option<ServerAddr>,
+    },
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status => f.write_str("status"),
+            Self::Query { name, kind } => write!(f, "query {name} {kind}"),
+            Self::Flush(None) => f.write_str("flush"),
+            Self::Flush(Some(name)) => write!(f, "flush {name}"),
+            Self::Reload => f.write_str("reload"),
+        }
+    }
+}

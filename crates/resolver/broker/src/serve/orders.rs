@@ -1,0 +1,93 @@
+//! What an operator asks the running daemon for.
+
+use orlop_broker::control::Call;
+use orlop_resolver_contract::{Notice, OrderId, Queried};
+use tracing::info;
+
+use super::server::Server;
+use crate::control::{Answer, Order, Reply};
+
+impl Server<'_> {
+    /// Does what an operator asked for, or begins to.
+    pub(super) fn order(&mut self, call: Call<Order>) {
+        let Call { order, caller } = call;
+        info!(%order, "order");
+        let reply = match order {
+            Order::Status if !self.is_served() => Reply::Done(Answer::Done),
+            Order::Status => {
+                self.callers.status.push(caller);
+                self.ask_report();
+                return;
+            }
+            Order::Query { name, kind } => {
+                let free = OrderId::all().find(|id| !self.callers.queries.contains_key(id));
+                match free {
+                    Some(id) if self.is_served() => {
+                        self.callers.queries.insert(id, caller);
+                        self.policy.ask(id);
+                        self.tell(Notice::Query { order: id, name, kind });
+                        return;
+                    }
+                    Some(_) => Reply::refused("the worker is not there at the moment"),
+                    None => Reply::refused("too many ask at the same time"),
+                }
+            }
+            Order::Flush(name) => {
+                self.tell(Notice::Flush(name));
+                Reply::Done(Answer::Done)
+            }
+            Order::Reload => self.reload(),
+        };
+        self.reply(caller, &reply);
+    }
+
+    /// Reads the configuration again. A bad one changes nothing, and the cache stays.
+    pub(super) fn reload(&mut self) -> Reply {
+        let config = match self.run.settings.load() {
+            Ok(config) => config,
+            Err(fatal) => return Reply::refused_configuration(&fatal),
+        };
+        let prepared = |config: &crate::config::Config| {
+            let ports: std::collections::BTreeSet<u16> =
+                config.upstreams.iter().map(|server| server.socket_addr().port()).filter(|port| *port != 53).collect();
+            (
+                config.conduct,
+                config.require_landlock,
+                config.own_resolv_conf,
+                config.resolv_conf.clone(),
+                config.hosts.clone(),
+                config.upstream_resolv_conf.clone(),
+                ports,
+            )
+        };
+        if prepared(&config) != prepared(&self.config) {
+            let why = "only upstreams at known ports, network-upstreams and log change while the daemon runs";
+            return Reply::refused(why);
+        }
+        self.config = config;
+        self.choose_servers();
+        self.read_hosts();
+        Reply::Done(Answer::Done)
+    }
+
+    /// The worker has answered a question.
+    pub(super) fn queried(&mut self, order: OrderId, answer: Queried) {
+        let Some(caller) = self.callers.queries.remove(&order) else { return };
+        let server = answer.asked.and_then(|asked| self.upstreams.of(asked)).map(|upstream| upstream.server);
+        self.reply(caller, &Reply::Done(Answer::Queried { answer, server }));
+    }
+
+    /// Whoever waits for the worker's word waits in vain.
+    pub(super) fn refuse_callers(&mut self) {
+        let waiting = std::mem::take(&mut self.callers);
+        for caller in waiting.queries.into_values().chain(waiting.status) {
+            self.reply(caller, &Reply::refused("the worker was started anew in this moment: ask again"));
+        }
+    }
+
+    pub(super) fn reply(&mut self, caller: u64, reply: &Reply) {
+        if let Some(control) = &mut self.equipment.control {
+            control.answer(caller, reply);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use orlop_resolver_contract::{CacheStatus, Counters, Discard, Served, ServerAddr, UpstreamState, UpstreamStatus};
+use std::time::Duration;
+
+use super::*;
+
+fn status() -> Status {
+    let mut discards = Counters::default();
+    discards.count(Discard::WrongId);
+    let upstream = UpstreamStatus {
+        state: UpstreamState::Good,
+        srtt: Some(Duration::from_micros(12_500)),
+        queries: 5,
+        answers: 4,
+        failures: 1,
+        pool: 63,
+    };
+    let failing = UpstreamStatus { state: UpstreamState::Failing, srtt: None, ..upstream };
+    let server = |last| ServerAddr::new([192, 0, 2, last].into(), 53);
+    Status {
+        started: Instant::from_nanos(0),
+        restarts: 0,
+        renewals: 1,
+        origin: Origin::Network,
+        upstreams: Upstreams::choose([server(1), server(2)].into_iter().flatten(), |_| false),
+        owns_resolv_conf: true,
+        worker: Some(contract::Status {
+            served: Served { queries: 9, hits: 3, misses: 4, joined: 1, local: 1, ..Served::default() },
+            cache: CacheStatus { entries: 4, bytes: 2048, evicted: 0 },
+            in_flight: 2,
+            discards,
+            upstreams: [upstream, failing].into_iter().collect(),
+        }),
+        postures: Postures::default(),
+    }
+}
+
+fn now() -> Now {
+    Now { boottime: Instant::from_nanos(60_000_000_000), ..Now::read() }
+}
+
+#[test]
+fn a_person_sees_servers_answers_and_cache() {
+    let document = status().document(now());
+    let text = text::render(&document, Life::Running, false, now().boottime);
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "  resolv.conf names this resolver",
+            "  asks, by the word of the network:",
+            "    192.0.2.1                good         12 ms  5 asked, 4 answered, 1 failed",
+            "    192.0.2.2                failing          -  5 asked, 4 answered, 1 failed",
+            "  9 questions: 3 from the cache, 5 by a server, 1 by this machine; 2 under way",
+            "  4 answers in the cache, 2 kB",
+            "  the worker was started again 1 times",
+            "  dropped: 1 wrong-id",
+        ]
+    );
+}
+
+#[test]
+fn a_document_is_read_back() {
+    let document = status().document(now());
+    let again: Document<Body> = serde_json::from_str(&document.to_json()).unwrap();
+    assert_eq!(again, document);
+}
+
+#[test]
+fn counters_alone_are_no_news() {
+    let (before, mut after) = (status(), status());
+    after.worker = None;
+    assert_eq!(before.uncounted(), after.uncounted());
+    after.owns_resolv_conf = false;
+    assert_ne!(before.uncounted(), after.uncounted());
+}
+
+#[test]
+fn metrics_say_what_the_status_says() {
+    let text = status().to_metrics();
+    for line in [
+        "orlop_resolver_owns_resolv_conf 1",
+        "orlop_resolver_renewals_total 1",
+        "orlop_resolver_queries_total{answered=\"hit\"} 3",
+        "orlop_resolver_server_up{server=\"192.0.2.1\"} 1",
+        "orlop_resolver_server_up{server=\"192.0.2.2\"} 0",
+        "orlop_resolver_server_srtt_seconds{server=\"192.0.2.1\"} 0.0125",
+        "orlop_resolver_server_queries_total{server=\"192.0.2.1\",outcome=\"failure\"} 1",
+        "orlop_resolver_discards_total{reason=\"wrong-id\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+/// Every field of the document is explained.
+#[test]
+fn the_page_explains_every_field() {
+    let page = include_str!("../../../STATUS.md");
+    let document = serde_json::to_value(status().document(now()).body).unwrap();
+    fn fields(value: &serde_json::Value, found: &mut Vec<String>) {
+        if let serde_json::Value::Object(map) = value {
+            for (key, value) in map {
+                found.push(key.clone());
+                if key != "discards" {
+                    fields(value, found);
+                }
+            }
+        } else if let serde_json::Value::Array(list) = value {
+            list.iter().for_each(|value| fields(value, found));
+        }
+    }
+    let mut found = Vec::new();
+    fields(&document, &mut found);
+    assert!(found.len() > 20);
+    for field in found {
+        assert!(page.contains(&format!("`{field}`")), "STATUS.md does not explain {field}");
+    }
+}

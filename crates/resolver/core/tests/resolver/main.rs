@@ -1,0 +1,16 @@
+//! The core from outside: what clients send, what upstreams answer, and what becomes of it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot build its input should stop there")]
+
+mod clients;
+mod decoded;
+mod failover;
+mod forgery;
+mod keeping;
+mod message;
+mod properties;
+mod replies;
+mod routing;
+mod script;
+mod seeds;
+mod targets;
+mod world;
