@@ -150,8 +150,7 @@ pub(crate) fn compile(workspace: &Workspace, target: &str, cargo: impl Fn() -> C
     };
     let released = released_packages(workspace)?;
     let (machines, daemons): (Vec<_>, Vec<_>) = released.iter().partition(is_machines);
-    let _ = &daemons;
-    for packages in [machines].into_iter().filter(|packages| !packages.is_empty()) {
+    for packages in [daemons, machines].into_iter().filter(|packages| !packages.is_empty()) {
         compile_packages(workspace, target, &mut cargo(), packages.iter().map(|(name, _)| name.as_str()))?;
     }
     Ok(())
