@@ -6,7 +6,7 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use orlop_sandbox::applier::Confined;
 use orlop_sandbox::fatal::{Exit, Fatal};
-use orlop_sandbox::profile::{Profile, Role};
+use orlop_sandbox::profile::{Limits, Profile, Role};
 use orlop_sandbox::worker::{self, Worker};
 
 use crate::attack::{self, Attack};
@@ -35,7 +35,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
             .map_err(|errno| anyhow::anyhow!("no channel: {}", errno.name()))?;
         report(strike(attack, &mut scene))
     };
-    lock_up_and(profile, move || report(strike(attack, &mut scene)))
+    lock_up_and(with_room(profile), move || report(strike(attack, &mut scene)))
+}
+
+/// The same with room for all that an attack is granted, which is more than any worker is.
+fn with_room(profile: &Profile) -> &'static Profile {
+    let open_files = profile.limits.open_files.saturating_add(Grants::COUNT as u64);
+    // Once in a process, and needed until it ends.
+    Box::leak(Box::new(Profile { limits: Limits { open_files, ..profile.limits }, ..*profile }))
 }
 
 /// Makes one system call under a whole profile: target, number, and six arguments.

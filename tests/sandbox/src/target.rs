@@ -123,6 +123,12 @@ impl Target {
         [Grant::Datagram, Grant::Connected].iter().any(|grant| self.grants.contains(grant))
     }
 
+    /// Whether programs ask it, through listeners whose numbers are kept.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.grants.contains(&Grant::Answering)
+    }
+
     /// Whether it takes connections.
     #[must_use]
     pub fn accepts(&self) -> bool {

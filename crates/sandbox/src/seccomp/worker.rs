@@ -69,21 +69,15 @@ const LISTENING_OWN: &[Rule] = &rules(
     &[
         &[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)],
         &[Pin::new(3, Value::Int(PLAIN)), Pin::new(4, Value::Null)],
-        &[Pin::fd(FIRST_LISTENER), Pin::new(3, Value::Int(PLAIN))],
-        &[Pin::fd(FIRST_LISTENER + 1), Pin::new(3, Value::Int(PLAIN))],
+        &[Pin::fd(FIRST_LISTENER)],
+        &[Pin::fd(FIRST_LISTENER + 1)],
     ],
     &[&[Pin::fd(STDERR)], &[Pin::fd(LISTENING_WAKE_FD)]],
     &[&[Pin::new(0, Value::AtLeast(LISTENING_WAKE_FD.cast_unsigned() + 1))]],
 );
 
-/// As everything is accepted here: without waiting, and not inherited.
-const ACCEPTED: u32 = (numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC).cast_unsigned();
-
-const ACCEPT: Rule = Rule::when(
-    syscall!(SYS_accept4),
-    &[&[Pin::new(3, Value::Int(ACCEPTED))]],
-    "a program of this machine connects to a listener that was granted",
-);
+const ACCEPT: Rule =
+    Rule::any(syscall!(SYS_accept4), "a program of this machine connects to a listener that was granted");
 
 const HONEST: Pins = &[&[Pin::new(0, Value::AtMost(LAST_HONEST_EXIT))]];
 

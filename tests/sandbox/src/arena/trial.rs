@@ -141,15 +141,15 @@ impl Arena {
         command.args(arguments);
         command.env_clear().current_dir(fixtures::HOME).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr_in);
         let null = File::open("/dev/null")?;
-        let [first, second] = LISTENER_SLOTS;
-        let numbers = [
-            (theirs.as_raw_fd(), CHANNEL),
-            // Kept for those that listen; the others find them closed when they have begun.
-            (null.as_raw_fd(), first.fd),
-            (null.as_raw_fd(), second.fd),
-            (leaks.file.as_raw_fd(), LEAKED_FILE),
-            (leaks.socket.as_raw_fd(), LEAKED_SOCKET),
-        ];
+        let (file, socket) = ((leaks.file.as_raw_fd(), LEAKED_FILE), (leaks.socket.as_raw_fd(), LEAKED_SOCKET));
+        let [first, second] = LISTENER_SLOTS.map(|slot| (null.as_raw_fd(), slot.fd));
+        let channel = (theirs.as_raw_fd(), CHANNEL);
+        // Who listens has numbers that are kept for that; nobody else has anything there.
+        let numbers = if target.answers() {
+            [channel, first, second, file, socket]
+        } else {
+            [channel, file, socket, file, socket]
+        };
         place(&mut command, numbers, own_mounts);
         let child = command.spawn().context("cannot start an attacker")?;
         Ok(Trial { child, channel: ours, stderr })
