@@ -86,6 +86,7 @@ const WITH_MUSL: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
     RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
+    RootTests { package: "orlop-test-resolver", threads: 2 },
     SETTINGS,
     // Images are made of these binaries, and the specs are locked to such images.
     RootTests { package: "orlop-test-images", threads: 1 },
