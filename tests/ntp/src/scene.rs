@@ -191,10 +191,15 @@ impl Scene {
     /// When it says nothing of it.
     #[must_use]
     pub fn server<'s>(status: &'s Value, address: &str) -> &'s Value {
+        Self::known(status, address).unwrap_or_else(|| panic!("{address} is not in {:#}", status["sources"]))
+    }
+
+    /// What the status says of one server, if it says anything of it yet.
+    #[must_use]
+    pub fn known<'s>(status: &'s Value, address: &str) -> Option<&'s Value> {
         let servers =
             status["sources"].as_array().into_iter().flatten().flat_map(|source| source["servers"].as_array());
-        let found = servers.flatten().find(|server| server["address"] == address);
-        found.unwrap_or_else(|| panic!("{address} is not in {:#}", status["sources"]))
+        servers.flatten().find(|server| server["address"] == address)
     }
 }
 

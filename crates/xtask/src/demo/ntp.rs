@@ -95,7 +95,8 @@ impl<'s> Stage<'s> {
         let mut running = machine.spawn("orlop-ntp", &mut self.shown.container(machine, &Self::arguments(false)))?;
         let liar = format!("{}:123", Scene::WIRED[2]);
         let judged = |status: &serde_json::Value| {
-            status["synchronised"] == true && Scene::server(status, &liar)["state"] == "falseticker"
+            let liar = Scene::known(status, &liar);
+            status["synchronised"] == true && liar.is_some_and(|server| server["state"] == "falseticker")
         };
         let service = |status: &serde_json::Value| status["mode"] == "service" && judged(status);
         self.scene.until(&running, "the daemon to know who lies", service)?;
