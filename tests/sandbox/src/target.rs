@@ -57,8 +57,6 @@ fn otherwise(profile: &Profile, grants: &[Grant]) -> Vec<(&'static str, End)> {
     let answers = [
         ("listener-answer", End::Purpose("it answers the programs of this machine")),
         ("listener-sendto", End::Contained("it stays on the machine's own device")),
-        // Its flags are not pinned: none of them leads a datagram anywhere.
-        ("listener-fastopen", End::Refused(libc::ENETUNREACH)),
     ];
     let answers = answers.into_iter().filter(move |_| listens);
     let disks = grants.contains(&Grant::Disk);

@@ -69,8 +69,8 @@ const LISTENING_OWN: &[Rule] = &rules(
     &[
         &[Pin::fd(CHANNEL_SLOT), Pin::new(4, Value::Null)],
         &[Pin::new(3, Value::Int(PLAIN)), Pin::new(4, Value::Null)],
-        &[Pin::fd(FIRST_LISTENER)],
-        &[Pin::fd(FIRST_LISTENER + 1)],
+        &[Pin::fd(FIRST_LISTENER), Pin::new(3, Value::Int(PLAIN))],
+        &[Pin::fd(FIRST_LISTENER + 1), Pin::new(3, Value::Int(PLAIN))],
     ],
     &[&[Pin::fd(STDERR)], &[Pin::fd(LISTENING_WAKE_FD)]],
     &[&[Pin::new(0, Value::AtLeast(LISTENING_WAKE_FD.cast_unsigned() + 1))]],

@@ -90,7 +90,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         call!(libc::SYS_getsockname, scene.grants.udp, room.as_mut_slice(), &mut len)
     }),
     attack("reconnect", "aim a connected socket at somebody else", Killed, |scene| {
-        let address = super::addresses::internet([127, 0, 0, 1], 9);
+        let address = super::addresses::internet(super::addresses::LOCAL, 9);
         call!(libc::SYS_connect, scene.grants.udp, &address, size_of_val(&address))
     }),
     attack("disconnect", "free a connected socket from its peer", Killed, |scene| {

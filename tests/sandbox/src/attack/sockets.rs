@@ -39,10 +39,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         call!(libc::SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, &mut pair)
     }),
     attack("tcp-connect", "open a connection to a service of the machine", Killed, |scene| {
-        connect(AF_INET, SOCK_STREAM, &internet([127, 0, 0, 1], scene.tcp_port))
+        connect(AF_INET, SOCK_STREAM, &internet(super::addresses::LOCAL, scene.tcp_port))
     }),
     attack("tcp-bind", "offer a service", Killed, |_| {
-        let address = internet([127, 0, 0, 1], 0);
+        let address = internet(super::addresses::LOCAL, 0);
         let fd = socket(AF_INET, SOCK_STREAM, 0)?;
         call!(libc::SYS_bind, fd, &address, size_of_val(&address))?;
         call!(libc::SYS_listen, fd, 1)

@@ -2,7 +2,7 @@
 //! (and on the loopback), never by what the call returned.
 
 use super::End::Killed;
-use super::addresses::{NEIGHBOUR, internet, link};
+use super::addresses::{LOCAL, LOCAL_6, NEIGHBOUR, internet, internet_6, link};
 use super::{Attack, End, Judge, UNKNOWN, attack};
 use crate::scene::Scene;
 use crate::syscall::{Attempt, call, empty_message};
@@ -12,6 +12,9 @@ const OUTSIDE_PIN: End = UNKNOWN;
 
 /// The flags with which a worker sends that may.
 const PLAIN: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
+/// Some with which nobody here sends, and the kernel sends all the same.
+const OTHER_FLAGS: i32 = PLAIN | libc::MSG_CONFIRM;
 
 /// The attacks of this topic.
 pub(super) const ATTACKS: &[Attack] = &[
@@ -25,8 +28,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     })
     .note("a socket has no position: refused to anybody"),
     wire("packet-sendto", "sendto(2) to everybody on the packet listener", OUTSIDE_PIN, |s| {
-        let address = link(0x0800, s.ifindex, [0xff; 6]);
-        call!(libc::SYS_sendto, s.grants.packet, frame(s).as_slice(), FRAME_LEN, 0, &address, size_of_val(&address))
+        send_to(s.grants.packet, s, 0, &link(0x0800, s.ifindex, [0xff; 6]))
     }),
     wire("packet-send", "sendto(2) without address on the packet listener", OUTSIDE_PIN, |s| {
         call!(libc::SYS_sendto, s.grants.packet, frame(s).as_slice(), FRAME_LEN, 0, 0, 0)
@@ -67,20 +69,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         |s| call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, PLAIN, 0, 0),
     ),
     wire("udp-sendto", "sendto(2) to a chosen address on an unconnected UDP socket", OUTSIDE_PIN, |s| {
-        let address = internet(NEIGHBOUR, 9);
-        call!(
-            libc::SYS_sendto,
-            s.grants.open_udp,
-            frame(s).as_slice(),
-            FRAME_LEN,
-            PLAIN,
-            &address,
-            size_of_val(&address)
-        )
+        send_to(s.grants.open_udp, s, PLAIN, &internet(NEIGHBOUR, 9))
     }),
     wire("udp-sendto-other", "sendto(2) away from the peer a UDP socket is connected to", OUTSIDE_PIN, |s| {
-        let address = internet(NEIGHBOUR, 9);
-        call!(libc::SYS_sendto, s.grants.udp, frame(s).as_slice(), FRAME_LEN, PLAIN, &address, size_of_val(&address))
+        send_to(s.grants.udp, s, PLAIN, &internet(NEIGHBOUR, 9))
     }),
     wire("udp-sendmsg", "sendmsg(2) to a chosen address on an unconnected UDP socket", Killed, |s| {
         sendmsg(s.grants.open_udp, &frame(s), Some(&mut internet(NEIGHBOUR, 9)))
@@ -94,60 +86,25 @@ pub(super) const ATTACKS: &[Attack] = &[
     wire("udp-sendfile", "sendfile(2) from a granted file into a UDP socket", Killed, |s| sendfile(s.grants.udp, s)),
     wire("udp-splice", "splice(2) from a granted pipe into a UDP socket", Killed, |s| splice(s.grants.udp, s)),
     wire("udp-sendto-loopback", "reach a service on the loopback from an unconnected UDP socket", OUTSIDE_PIN, |s| {
-        let address = internet([127, 0, 0, 1], 9);
-        call!(
-            libc::SYS_sendto,
-            s.grants.open_udp,
-            frame(s).as_slice(),
-            FRAME_LEN,
-            PLAIN,
-            &address,
-            size_of_val(&address)
-        )
+        send_to(s.grants.open_udp, s, PLAIN, &internet(LOCAL, 9))
     }),
     attack("listener-sendto", "leave the machine from a listener of its own device", OUTSIDE_PIN, |s| {
-        let address = internet(NEIGHBOUR, 9);
-        call!(
-            libc::SYS_sendto,
-            s.grants.answering,
-            frame(s).as_slice(),
-            FRAME_LEN,
-            PLAIN,
-            &address,
-            size_of_val(&address)
-        )
+        send_to(s.grants.answering, s, PLAIN, &internet(NEIGHBOUR, 9))
     })
     .judged_by(Judge::Beyond)
     .note("nothing leads off the machine from its own device, for anybody"),
     wire("listener-answer", "speak to a program of this machine from a listener", OUTSIDE_PIN, |s| {
-        let address = internet([127, 0, 0, 1], 9);
-        call!(
-            libc::SYS_sendto,
-            s.grants.answering,
-            frame(s).as_slice(),
-            FRAME_LEN,
-            PLAIN,
-            &address,
-            size_of_val(&address)
-        )
+        send_to(s.grants.answering, s, PLAIN, &internet(LOCAL, 9))
     }),
     wire("listener-sendmsg", "sendmsg(2) to a program of this machine from a listener", Killed, |s| {
-        sendmsg(s.grants.answering, &frame(s), Some(&mut internet([127, 0, 0, 1], 9)))
+        sendmsg(s.grants.answering, &frame(s), Some(&mut internet(LOCAL, 9)))
     }),
-    wire("listener-fastopen", "sendto(2) with other flags from a listener", OUTSIDE_PIN, |s| {
-        let address = internet([127, 0, 0, 1], 9);
-        let flags = PLAIN | libc::MSG_MORE;
-        call!(
-            libc::SYS_sendto,
-            s.grants.answering_6,
-            frame(s).as_slice(),
-            FRAME_LEN,
-            flags,
-            &address,
-            size_of_val(&address)
-        )
-    })
-    .note("of the other family: refused to anybody"),
+    wire("listener-flags", "sendto(2) with other flags from a listener", OUTSIDE_PIN, |s| {
+        send_to(s.grants.answering, s, OTHER_FLAGS, &internet(LOCAL, 9))
+    }),
+    wire("listener-flags-6", "the same over IPv6", OUTSIDE_PIN, |s| {
+        send_to(s.grants.answering_6, s, OTHER_FLAGS, &internet_6(LOCAL_6, 9))
+    }),
     attack("pipe-vmsplice", "vmsplice(2) own memory into a granted pipe", Killed, |s| {
         let mark = s.mark();
         let part = libc::iovec { iov_base: mark.as_ptr().cast_mut().cast(), iov_len: mark.len() };
@@ -176,6 +133,10 @@ const FRAME_LEN: usize = 48;
 
 const fn wire(name: &'static str, means: &'static str, end: End, run: fn(&Scene) -> Attempt) -> Attack {
     attack(name, means, end, run).judged_by(Judge::Wire)
+}
+
+fn send_to<A>(fd: i32, scene: &Scene, flags: i32, address: &A) -> Attempt {
+    call!(libc::SYS_sendto, fd, frame(scene).as_slice(), FRAME_LEN, flags, address, size_of_val(address))
 }
 
 fn write(fd: i32, scene: &Scene) -> Attempt {
