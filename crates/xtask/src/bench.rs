@@ -2,6 +2,7 @@
 
 mod boot;
 mod chart;
+mod contest;
 mod dhcp;
 mod installed;
 mod metadata;

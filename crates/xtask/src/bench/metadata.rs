@@ -6,19 +6,16 @@ mod report;
 mod stage;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use super::peak::{self, Peak};
-use super::{Summary, millis, stopwatch};
+use super::contest::{self, Program, Report, Row};
 use crate::build;
 use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
 use programs::Task;
-use report::{Report, Row};
 use stage::Stage;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -33,12 +30,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FOLDER")]
     before: Option<PathBuf>,
 }
-
-/// Runs to look at memory: it hardly varies.
-const MEMORY_ROUNDS: u32 = 3;
-
-/// None of them needs a second; one that needs this long hangs.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs the benchmark; the musl binaries take part if they are built.
 ///
@@ -55,46 +46,19 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ];
     folders.extend(options.before.iter().map(|folder| ("before", folder.clone())));
     let stage = Stage::new()?;
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows = Vec::new();
     for task in Task::ALL {
         for program in programs::all(&folders, task, &stage)? {
             rows.push(Row::new(task, program)?);
         }
     }
-    // One run each that does not count: files into the page cache.
-    for row in &rows {
-        once(&stage, row).with_context(|| format!("{} (trying it out)", row.program.name))?;
-    }
-    for round in 0..options.rounds {
-        println!("  round {}/{}", round + 1, options.rounds);
-        let count = rows.len();
-        // Each round starts with another one: nobody is always first after the pause.
-        for turn in 0..count {
-            let row = &mut rows[(turn + round as usize) % count];
-            let took = once(&stage, row)?;
-            row.wall.push(took);
-        }
-    }
-    for _ in 0..MEMORY_ROUNDS {
-        for row in &mut rows {
-            let peak = stage.round(row.task, &row.program, |command| peak::peak(command, &row.program.success))?;
-            row.memory.push(peak);
-        }
-    }
+    let time = |task, program: &Program| stage.round(task, program, |command| program.timed(command));
+    let peak = |task, program: &Program| stage.round(task, program, |command| program.peak(command));
+    contest::measure(&mut rows, options.rounds, "", time, peak)?;
     let report = Report::new(rows, options.rounds);
-    println!("\n{}", report.table());
-    println!("{}", report.goals());
+    println!("\n{}", report::table(&report));
+    println!("{}", report::goals(&report));
     // What has another tree in it does not replace the result that the page shows.
     let name = if options.before.is_none() { "metadata" } else { "metadata-partial" };
-    super::keep(workspace, name, &report.json()?, &[(name, report.chart())])
-}
-
-/// Milliseconds of one run, its start included.
-fn once(stage: &Stage, row: &Row) -> Result<f64> {
-    stage.round(row.task, &row.program, |command| {
-        let run = stopwatch::run(command, DEADLINE)?;
-        let code = run.status.code().unwrap_or(-1);
-        ensure!(row.program.success.contains(&code), "{} ended with {}", row.program.name, run.status);
-        Ok(millis(run.ended - run.began))
-    })
+    super::keep(workspace, name, &report.json()?, &[(name, report::chart(&report))])
 }

@@ -28,10 +28,10 @@ impl Peak {
 /// Runs `program` and looks at each of its processes at its end.
 ///
 /// # Errors
-/// When it cannot be run or traced, or does not end with one of `success`.
-pub(crate) fn peak(program: &Command, success: &[i32]) -> Result<Peak> {
+/// When it cannot be run or traced, or does not end with `success`.
+pub(crate) fn peak(program: &Command, success: i32) -> Result<Peak> {
     let (code, processes) = last_look::run(program)?;
-    ensure!(success.contains(&code), "{} ended with {code}", program.get_program().display());
+    ensure!(code == success, "{} ended with {code}", program.get_program().display());
     let kib = processes.iter().map(|process| process.field("VmHWM")?.parse().context("VmHWM is no number"));
     Ok(Peak { rss_kib: kib.collect::<Result<_>>()? })
 }
@@ -44,9 +44,9 @@ mod tests {
     fn a_program_of_two_processes_has_two_peaks() {
         let mut shell = Command::new("sh");
         shell.args(["-c", "sleep 0.01 & wait"]);
-        let peak = peak(&shell, &[0]).unwrap();
+        let peak = peak(&shell, 0).unwrap();
         assert_eq!(peak.rss_kib.len(), 2);
         assert!(peak.largest() > 100 && peak.sum() > peak.largest(), "{peak:?}");
-        assert!(super::peak(&Command::new("false"), &[0]).is_err(), "a run that fails says nothing");
+        assert!(super::peak(&Command::new("false"), 0).is_err(), "a run that fails says nothing");
     }
 }

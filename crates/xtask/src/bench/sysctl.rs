@@ -4,20 +4,18 @@ mod programs;
 mod report;
 mod stage;
 
+use core::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
+use serde::Serialize;
 
-use super::peak::{self, Peak};
-use super::{Summary, millis, stopwatch};
+use super::contest::{self, Program, Report, Row};
 use crate::build;
 use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
-use programs::Program;
-use report::{Report, Row, Series};
 use stage::Stage;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -34,13 +32,19 @@ pub(crate) struct Options {
 }
 
 /// How many settings are written: a hardened machine's, and ten times as many.
-const COUNTS: [usize; 2] = [150, 1500];
+const COUNTS: [Count; 2] = [Count { settings: 150 }, Count { settings: 1500 }];
 
-/// Runs to look at memory: it hardly varies.
-const MEMORY_ROUNDS: u32 = 3;
+/// So many settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Count {
+    settings: usize,
+}
 
-/// None of them needs a second; one that needs this long hangs.
-const DEADLINE: Duration = Duration::from_secs(30);
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.fmt(f)
+    }
+}
 
 /// Runs the benchmark; the musl binaries take part if they are built.
 ///
@@ -58,44 +62,19 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     folders.extend(options.before.iter().map(|folder| ("before", folder.clone())));
     let programs = programs::all(&folders)?;
     let stage = Stage::new()?;
-    let series =
-        COUNTS.iter().map(|count| measured(&stage, &programs, *count, options.rounds)).collect::<Result<_>>()?;
-    let report = Report::new(series, options.rounds);
-    println!("\n{}", report.table());
-    println!("{}", report.goals());
+    let mut all = Vec::new();
+    for count in COUNTS {
+        let mut rows = programs.iter().cloned().map(|program| Row::new(count, program)).collect::<Result<Vec<_>>>()?;
+        let time =
+            |count: Count, program: &Program| stage.round(count.settings, || program.timed(&mut program.command()));
+        let peak = |count: Count, program: &Program| stage.round(count.settings, || program.peak(&program.command()));
+        contest::measure(&mut rows, options.rounds, &format!("{count} settings, "), time, peak)?;
+        all.extend(rows);
+    }
+    let report = Report::new(all, options.rounds);
+    println!("\n{}", report::table(&report));
+    println!("{}", report::goals(&report));
     // What has another tree in it does not replace the result that the page shows.
     let name = if options.before.is_none() { "sysctl" } else { "sysctl-partial" };
-    super::keep(workspace, name, &report.json()?, &[(name, report.chart())])
-}
-
-fn measured(stage: &Stage, programs: &[Program], settings: usize, rounds: u32) -> Result<Series> {
-    let mut rows: Vec<Row> = programs.iter().cloned().map(Row::new).collect::<Result<_>>()?;
-    // One run each that does not count: files into the page cache.
-    for row in &rows {
-        once(stage, &row.program, settings).with_context(|| format!("{} (trying it out)", row.program.name))?;
-    }
-    for round in 0..rounds {
-        println!("  {settings} settings, round {}/{rounds}", round + 1);
-        let count = rows.len();
-        // Each round starts with another one: nobody is always first after the pause.
-        for turn in 0..count {
-            let row = &mut rows[(turn + round as usize) % count];
-            row.wall.push(once(stage, &row.program, settings)?);
-        }
-    }
-    for _ in 0..MEMORY_ROUNDS {
-        for row in &mut rows {
-            row.memory.push(stage.round(settings, || peak::peak(&row.program.command(), &[0]))?);
-        }
-    }
-    Ok(Series { settings, rows })
-}
-
-/// Milliseconds of one run, its start included.
-fn once(stage: &Stage, program: &Program, settings: usize) -> Result<f64> {
-    stage.round(settings, || {
-        let run = stopwatch::run(&mut program.command(), DEADLINE)?;
-        ensure!(run.status.success(), "{} ended with {}", program.name, run.status);
-        Ok(millis(run.ended - run.began))
-    })
+    super::keep(workspace, name, &report.json()?, &[(name, report::chart(&report))])
 }

@@ -1,19 +1,20 @@
 //! The programs as data: how each is told to do a task.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use core::fmt;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use orlop_testbed::unpacked;
 use serde::Serialize;
 
 use super::stage::Stage;
+use crate::bench::contest::Program;
 use crate::bench::installed::{debian_version, program};
 use crate::setup;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "task", rename_all = "kebab-case")]
 pub(super) enum Task {
     /// To say where a machine runs whose firmware says "Amazon EC2".
     Detect,
@@ -28,33 +29,18 @@ pub(super) enum Task {
 impl Task {
     /// Each of them.
     pub(super) const ALL: [Self; 4] = [Self::Detect, Self::Nothing, Self::Cloud, Self::Disk];
+}
 
-    /// As the table calls it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
+/// As the table calls it.
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
             Self::Detect => "detect",
             Self::Nothing => "nothing",
             Self::Cloud => "cloud",
             Self::Disk => "disk",
-        }
+        })
     }
-}
-
-/// A program that does a task.
-#[derive(Debug, Clone)]
-pub(super) struct Program {
-    /// As the table calls it.
-    pub(super) name: &'static str,
-    /// The version of its Debian package; ours has the workspace's.
-    pub(super) version: String,
-    /// What is started, with its arguments.
-    words: Vec<String>,
-    /// The files that hold its code, without shared libraries.
-    binaries: Vec<PathBuf>,
-    /// How it ends when it has done it.
-    pub(super) success: Vec<i32>,
-    /// Whether it is ours.
-    pub(super) ours: bool,
 }
 
 /// How many files ours has.
@@ -90,7 +76,7 @@ fn own(name: &'static str, built: &[PathBuf; 3], task: Task, stage: &Stage) -> P
         Task::Disk => words.extend(["--disk".to_owned(), stage.disk().display().to_string()]),
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Program { name, version, words, binaries: built.to_vec(), success: vec![0], ours: true }
+    Program { name, version, words, binaries: built.to_vec(), success: 0, ours: true }
 }
 
 /// cloud-init's script for the same question. It leaves its answer in a file, and looks there first unless told otherwise.
@@ -103,7 +89,7 @@ fn ds_identify(task: Task) -> Result<Program> {
         words: vec!["sh".to_owned(), path.display().to_string(), "--force".to_owned()],
         binaries: vec![path],
         // With 1 it says that there is no datasource.
-        success: vec![i32::from(task == Task::Nothing)],
+        success: i32::from(task == Task::Nothing),
         ours: false,
     })
 }
@@ -123,27 +109,9 @@ fn curl(questions: &[String]) -> Result<Program> {
         version: debian_version("curl")?,
         words: vec!["sh".to_owned(), "-c".to_owned(), script],
         binaries: vec![program("curl")?],
-        success: vec![0],
+        success: 0,
         ours: false,
     })
-}
-
-impl Program {
-    /// The command, without input and output.
-    pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(self.words.first().map_or("", String::as_str));
-        command.args(self.words.iter().skip(1)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-
-    /// Bytes of each file of its code.
-    ///
-    /// # Errors
-    /// When one is not there.
-    pub(super) fn sizes(&self) -> Result<Vec<u64>> {
-        let size = |path: &PathBuf| Ok(Path::metadata(path).with_context(|| format!("no {}", path.display()))?.len());
-        self.binaries.iter().map(size).collect()
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use orlop_test_metadata::aws::{USER_DATA, aws};
 use orlop_test_metadata::disk::Image;
 use orlop_test_metadata::{Cloud, Scene, metadata};
 
-use super::programs::{Program, Task};
+use super::programs::Task;
+use crate::bench::contest::Program;
 
 /// Two machines, one of them a cloud's.
 pub(super) struct Stage {

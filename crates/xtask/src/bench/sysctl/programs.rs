@@ -1,29 +1,12 @@
 //! The programs as data: how each is told to apply the one file there is.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::stage::FILE;
+use crate::bench::contest::Program;
 use crate::bench::installed::{debian_version, program};
-
-/// A program that applies settings.
-#[derive(Debug, Clone)]
-pub(super) struct Program {
-    /// As the table calls it.
-    pub(super) name: &'static str,
-    /// The version of its Debian package; ours has the workspace's.
-    pub(super) version: String,
-    /// What is started.
-    path: PathBuf,
-    /// Its arguments.
-    arguments: &'static [&'static str],
-    /// The files that hold its code, without shared libraries.
-    binaries: Vec<PathBuf>,
-    /// Whether it is ours.
-    pub(super) ours: bool,
-}
 
 /// Ours, by its name in the table, of each folder that has it, the first of which must; then the others.
 ///
@@ -52,32 +35,15 @@ fn own(name: &'static str, built: [PathBuf; 2]) -> Program {
     Program {
         name,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        path: built[0].clone(),
-        arguments: &[],
+        words: vec![built[0].display().to_string()],
         binaries: built.to_vec(),
+        success: 0,
         ours: true,
     }
 }
 
-fn other(name: &'static str, package: &str, path: PathBuf, arguments: &'static [&'static str]) -> Result<Program> {
+fn other(name: &'static str, package: &str, path: PathBuf, arguments: &[&str]) -> Result<Program> {
     let version = debian_version(package)?;
-    Ok(Program { name, version, binaries: vec![path.clone()], path, arguments, ours: false })
-}
-
-impl Program {
-    /// The command, without input and output.
-    pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
-        command.args(self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-
-    /// Bytes of each file of its code.
-    ///
-    /// # Errors
-    /// When one is not there.
-    pub(super) fn sizes(&self) -> Result<Vec<u64>> {
-        let size = |path: &PathBuf| Ok(path.metadata().with_context(|| format!("no {}", path.display()))?.len());
-        self.binaries.iter().map(size).collect()
-    }
+    let words = [path.display().to_string()].into_iter().chain(arguments.iter().map(|&word| word.to_owned())).collect();
+    Ok(Program { name, version, words, binaries: vec![path], success: 0, ours: false })
 }
