@@ -4,8 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use nix::sys::signal::Signal;
-use orlop_testbed::{Host, Launch, Running, Trio, Wire, eventually};
+use orlop_testbed::{Host, Launch, Running, Trio, Wire};
 use serde_json::Value;
 
 use crate::chrony::Chrony;
@@ -142,13 +141,7 @@ impl Scene {
     /// # Errors
     /// When it does not get so in time; the error has the last status and what the daemon says.
     pub fn until(&self, daemon: &Running, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let look = || {
-            let status = self.status()?;
-            Ok(wanted(&status).then_some(status))
-        };
-        eventually(what, SOON, look).with_context(|| {
-            format!("status: {:#}\nthe daemon says:\n{}", self.status().unwrap_or_default(), daemon.text())
-        })
+        daemon.until(what, SOON, || self.status(), wanted)
     }
 
     /// One value of the state file, as a number.
@@ -207,9 +200,8 @@ impl Scene {
 ///
 /// # Errors
 /// When it has ended already, or does not end in time.
-pub fn end(mut daemon: Running) -> Result<()> {
-    daemon.signal(Signal::SIGTERM)?;
-    daemon.wait_exit(SOON).map(drop)
+pub fn end(daemon: Running) -> Result<()> {
+    daemon.end(SOON)
 }
 
 /// How often a daemon says that it has set the clock.

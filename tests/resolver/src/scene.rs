@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use nix::sys::signal::Signal;
+use anyhow::Result;
 use orlop_testbed::{Host, Launch, Running, Testbed, Trio, Wire, binaries, eventually};
 use serde_json::Value;
 
@@ -116,13 +115,7 @@ impl Scene {
     /// # Errors
     /// When it does not get so in time; the error has the last status and what the daemon says.
     pub fn until(&self, daemon: &Running, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let look = || {
-            let status = self.status()?;
-            Ok(wanted(&status).then_some(status))
-        };
-        eventually(what, SOON, look).with_context(|| {
-            format!("status: {:#}\nthe daemon says:\n{}", self.status().unwrap_or_default(), daemon.text())
-        })
+        daemon.until(what, SOON, || self.status(), wanted)
     }
 
     /// Waits until resolv.conf names exactly these.
@@ -151,7 +144,6 @@ impl Scene {
 ///
 /// # Errors
 /// When it has ended already, or does not end in time.
-pub fn end(mut daemon: Running) -> Result<()> {
-    daemon.signal(Signal::SIGTERM)?;
-    daemon.wait_exit(SOON).map(drop)
+pub fn end(daemon: Running) -> Result<()> {
+    daemon.end(SOON)
 }

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::deadline::eventually;
 
 /// How often an exit is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -95,6 +98,31 @@ impl Running {
         }
         kill(Pid::from_raw(i32::try_from(self.pid())?), signal)
             .with_context(|| format!("cannot send {signal} to {}", self.label))
+    }
+
+    /// Waits until the status of a daemon, which `status` reads, is as it is wanted, and gives it.
+    ///
+    /// # Errors
+    /// When it does not get so in time; the error has the last status and what the daemon says.
+    pub fn until(
+        &self,
+        what: &str,
+        within: Duration,
+        status: impl Fn() -> Result<Value>,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        let look = || status().map(|status| wanted(&status).then_some(status));
+        eventually(what, within, look)
+            .with_context(|| format!("status: {:#}\nthe daemon says:\n{}", status().unwrap_or_default(), self.text()))
+    }
+
+    /// Ends a daemon as its user would, with all its processes: who is only killed still listens for a moment.
+    ///
+    /// # Errors
+    /// When it has ended already, or does not end in time.
+    pub fn end(mut self, within: Duration) -> Result<()> {
+        self.signal(Signal::SIGTERM)?;
+        self.wait_exit(within).map(drop)
     }
 
     /// The exit status, if there is one by now.
