@@ -23,7 +23,7 @@ use crate::moment::{Moment, Now};
 use crate::posture::Postures;
 use orlop_sandbox::daemon::Daemon;
 
-pub use show::{Life, read};
+pub use show::{Life, View, read};
 pub use writer::{Snapshot, Writer};
 
 /// The name of the document in the daemon's folder.

@@ -9,17 +9,16 @@ use rustix::fs::{FileType, Gid, Uid};
 /// Where programs are looked for that are named without a path, if the image does not say: as engines have it.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Gives the container's program a `PATH`, if it has none. Says whether anything has changed.
-pub(crate) fn give_path(spec: &mut Spec) -> bool {
-    let Some(mut process) = spec.process().clone() else { return false };
+/// Gives the container's program a `PATH`, if it has none.
+pub(crate) fn give_path(spec: &mut Spec) {
+    let Some(mut process) = spec.process().clone() else { return };
     let mut environment = process.env().clone().unwrap_or_default();
     if environment.iter().any(|variable| variable.starts_with("PATH=")) {
-        return false;
+        return;
     }
     environment.push(PATH.to_owned());
     process.set_env(Some(environment));
     spec.set_process(Some(process));
-    true
 }
 
 /// Makes the pipes at the container's standard streams its user's: so it can open `/dev/stdout`, which leads there.
@@ -55,7 +54,9 @@ mod tests {
             "process": {"cwd": "/", "args": ["/x"], "user": {"uid": 0, "gid": 0}, "env": of},
         }))
         .unwrap();
-        let has_changed = give_path(&mut spec);
+        let before = spec.clone();
+        give_path(&mut spec);
+        let has_changed = spec != before;
         (has_changed, spec.process().as_ref().unwrap().env().clone().unwrap_or_default())
     }
 

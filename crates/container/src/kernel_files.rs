@@ -17,12 +17,12 @@ const SETTINGS: &str = "sys";
 const NETWORK: &str = "net";
 
 /// Makes them read-only in `spec`, where they are not to be written to. `proc` is one that is mounted: it says which settings this
-/// kernel has. Gives whether anything has changed.
-pub(crate) fn keep(spec: &mut Spec, proc: &Path) -> bool {
+/// kernel has.
+pub(crate) fn keep(spec: &mut Spec, proc: &Path) {
     let has = |capability| bounding(spec).any(|one| one == capability);
     let (all, network) = (has(Capability::SysAdmin), has(Capability::NetAdmin));
     if all || lists(spec.linux().as_ref()).any(|list| !list.is_empty()) {
-        return false;
+        return;
     }
     let mut kept: Vec<String> = Vec::new();
     let settings = if network { settings_of_no_network(proc) } else { vec![PathBuf::from(SETTINGS)] };
@@ -39,7 +39,6 @@ pub(crate) fn keep(spec: &mut Spec, proc: &Path) -> bool {
     let mut linux = spec.linux().clone().unwrap_or_default();
     linux.set_readonly_paths(Some(kept));
     spec.set_linux(Some(linux));
-    true
 }
 
 fn bounding(spec: &Spec) -> impl Iterator<Item = Capability> {
@@ -96,7 +95,9 @@ mod tests {
         for folder in ["sys/kernel", "sys/net", "sys/vm"] {
             fs::create_dir_all(proc.0.join(folder)).unwrap();
         }
-        let changed = keep(&mut spec, &proc.0);
+        let before = spec.clone();
+        keep(&mut spec, &proc.0);
+        let changed = spec != before;
         let mounts = spec.mounts().as_ref().unwrap();
         assert_eq!(mounts[3].options().as_deref(), Some(&["rw".to_owned()][..]), "what is no kernel's stays as it is");
         let sys = mounts[2].options().clone().unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use libcontainer::oci_spec::runtime::{LinuxMemoryBuilder, LinuxPidsBuilder, LinuxResources, Spec};
+use libcontainer::oci_spec::runtime::{LinuxMemoryBuilder, LinuxPidsBuilder, Spec};
 
 use crate::groups::MOUNTED;
 
@@ -12,36 +12,33 @@ use crate::groups::MOUNTED;
 const PROCESSES: i64 = 1;
 const MEMORY: i64 = 6;
 
-/// Bounds the container's processes and memory, unless its configuration has a limit. Gives whether anything has changed.
-pub(crate) fn bound(spec: &mut Spec) -> bool {
-    bound_in(Path::new(MOUNTED), spec)
+/// Bounds the container's processes and memory, unless its configuration has a limit.
+pub(crate) fn bound(spec: &mut Spec) {
+    bound_in(Path::new(MOUNTED), spec);
 }
 
-fn bound_in(all: &Path, spec: &mut Spec) -> bool {
+fn bound_in(all: &Path, spec: &mut Spec) {
     let part = |file: &str, eighths: i64| {
         let most: i64 = fs::read_to_string(all.join(file)).ok()?.trim().parse().ok()?;
         Some((most / 8).saturating_mul(eighths))
     };
     let mut linux = spec.linux().clone().unwrap_or_default();
-    let mut resources: LinuxResources = linux.resources().clone().unwrap_or_default();
-    let mut has_changed = false;
-    if resources.pids().is_none()
+    let given = linux.resources().clone().unwrap_or_default();
+    let mut resources = given.clone();
+    if given.pids().is_none()
         && let Some(most) = part("pids.max", PROCESSES)
-        && let Ok(pids) = LinuxPidsBuilder::default().limit(most).build()
     {
-        resources.set_pids(Some(pids));
-        has_changed = true;
+        resources.set_pids(LinuxPidsBuilder::default().limit(most).build().ok());
     }
-    if resources.memory().is_none()
+    if given.memory().is_none()
         && let Some(most) = part("memory.max", MEMORY)
-        && let Ok(memory) = LinuxMemoryBuilder::default().limit(most).build()
     {
-        resources.set_memory(Some(memory));
-        has_changed = true;
+        resources.set_memory(LinuxMemoryBuilder::default().limit(most).build().ok());
     }
-    linux.set_resources(Some(resources));
-    spec.set_linux(Some(linux));
-    has_changed
+    if resources != given {
+        linux.set_resources(Some(resources));
+        spec.set_linux(Some(linux));
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +57,9 @@ mod tests {
             "ociVersion": "1.0.2", "root": {"path": "rootfs"}, "linux": {"resources": resources},
         }))
         .unwrap();
-        let has_changed = bound_in(&folder.0, &mut spec);
+        let before = spec.clone();
+        bound_in(&folder.0, &mut spec);
+        let has_changed = spec != before;
         let resources = spec.linux().as_ref().unwrap().resources().clone().unwrap_or_default();
         let pids = resources.pids().as_ref().map(|pids| pids.limit());
         (has_changed, pids, resources.memory().as_ref().and_then(|memory| memory.limit()))

@@ -27,8 +27,6 @@ pub(crate) struct Sources(PathBuf);
 pub(crate) struct Taken {
     /// For as long as the container is being made.
     pub(crate) held: Option<Sources>,
-    /// Whether the configuration has changed.
-    pub(crate) has_changed: bool,
     /// What the container is made without, as a line.
     pub(crate) left_out: Option<String>,
 }
@@ -51,7 +49,6 @@ pub(crate) fn take(spec: &mut Spec, root: &Path, id: &str) -> Result<Taken, Stri
             Ok(found) => found,
             Err(error) if mount.destination() == Path::new(RESOLV_CONF) => {
                 taken.left_out = Some(format!("{RESOLV_CONF} is left out: {}", wrong(error)));
-                taken.has_changed = true;
                 continue;
             }
             Err(error) => return Err(wrong(error)),
@@ -65,10 +62,7 @@ pub(crate) fn take(spec: &mut Spec, root: &Path, id: &str) -> Result<Taken, Stri
             let held = taken.held.as_ref().map(|held| held.hold(&found, kept.len(), is_recursive(&mount)));
             held.transpose().map_err(wrong)?.unwrap_or(found.path)
         };
-        if steady != source {
-            mount.set_source(Some(steady));
-            taken.has_changed = true;
-        }
+        mount.set_source(Some(steady));
         kept.push(mount);
     }
     spec.set_mounts(Some(kept));
@@ -137,6 +131,7 @@ impl Drop for Sources {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, symlink};
+    use std::{panic, thread};
 
     use nix::sched::CloneFlags;
     use orlop_testbed::{Folder, Testbed};
@@ -144,24 +139,41 @@ mod tests {
 
     use super::*;
 
-    /// A file system that containers write to, as `/run` is one, in a mount namespace that ends with the test.
-    fn scene(test: &str) -> Option<Folder> {
-        Testbed::with(&[])?;
-        let folder = Folder::new(test);
-        nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
-        fs::create_dir(folder.0.join("run")).unwrap();
-        rustix::mount::mount("tmpfs", folder.0.join("run"), "tmpfs", MountFlags::empty(), c"mode=755").unwrap();
-        for path in ["run/shared/sub", "run/other", "fixed"] {
-            fs::create_dir_all(folder.0.join(path)).unwrap();
+    /// Where the runtime has what it knows.
+    const STATE: &str = "/state";
+
+    /// Whatever `scene` says, with `/run` as the file system that containers write to, and `/fixed` on the root that none does:
+    /// in a mount namespace and a root that end with it, for the machine's own may be of any kind.
+    fn on_a_machine(test: &str, scene: fn()) {
+        if Testbed::with(&[]).is_none() {
+            return;
         }
-        fs::write(folder.0.join("run/shared/resolv.conf"), "nameserver 192.0.2.53\n").unwrap();
-        symlink(folder.0.join("run/shared/resolv.conf"), folder.0.join("fixed/resolv.conf")).unwrap();
-        Some(folder)
+        let folder = Folder::new(test);
+        let enter = || {
+            // The root of this thread becomes its own, too (`CLONE_FS`).
+            nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
+            rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+            let empty = |path: &Path| rustix::mount::mount("tmpfs", path, "tmpfs", MountFlags::empty(), c"mode=755");
+            empty(&folder.0).unwrap();
+            fs::create_dir(folder.0.join("proc")).unwrap();
+            rustix::mount::mount_bind_recursive("/proc", folder.0.join("proc")).unwrap();
+            rustix::process::chroot(&folder.0).unwrap();
+            fs::create_dir("/run").unwrap();
+            empty(Path::new("/run")).unwrap();
+            for path in ["/run/shared/sub", "/run/other", "/fixed"] {
+                fs::create_dir_all(path).unwrap();
+            }
+            fs::write("/run/shared/resolv.conf", "nameserver 192.0.2.53\n").unwrap();
+            symlink("/run/shared/resolv.conf", "/fixed/resolv.conf").unwrap();
+            scene();
+        };
+        if let Err(panic) = thread::scope(|threads| threads.spawn(enter).join()) {
+            panic::resume_unwind(panic);
+        }
     }
 
-    fn spec(folder: &Folder, binds: &[(&str, &str)]) -> Spec {
-        let bind = |(source, destination): &(&str, &str)| json!({"destination": destination, "source": folder.0.join(source), "options": ["rbind", "ro"]});
+    fn spec(binds: &[(&str, &str)]) -> Spec {
+        let bind = |(source, destination): &(&str, &str)| json!({"destination": destination, "source": source, "options": ["rbind", "ro"]});
         let mut mounts = vec![json!({"destination": "/proc", "type": "proc", "source": "proc"})];
         mounts.extend(binds.iter().map(bind));
         serde_json::from_value(json!({"ociVersion": "1.0.2", "root": {"path": "rootfs"}, "mounts": mounts})).unwrap()
@@ -173,54 +185,54 @@ mod tests {
 
     #[test]
     fn what_a_container_can_change_is_held_as_it_was_found() {
-        let Some(folder) = scene("sources-held") else { return };
-        let mut spec =
-            spec(&folder, &[("run/shared", "/a"), ("fixed/resolv.conf", "/etc/resolv.conf"), ("fixed", "/b")]);
-        let taken = take(&mut spec, &folder.0.join("state"), "x").unwrap();
-        assert!(taken.has_changed && taken.left_out.is_none());
-        let [_, shared, resolv_conf, fixed] = &sources(&spec)[..] else { panic!("{spec:?}") };
-        assert_eq!(*fixed, folder.0.join("fixed"), "nobody changes that");
-        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
-        let found = inode(&folder.0.join("run/shared"));
-        assert_eq!(inode(shared), found);
-        // What is put into the place of both afterwards is not what the container gets.
-        fs::rename(folder.0.join("run/shared"), folder.0.join("run/away")).unwrap();
-        symlink("/proc", folder.0.join("run/shared")).unwrap();
-        assert_eq!(inode(shared), found);
-        assert_eq!(fs::read_to_string(resolv_conf).unwrap(), "nameserver 192.0.2.53\n");
-        drop(taken);
-        assert_eq!(fs::read_dir(folder.0.join("state")).unwrap().count(), 0, "nothing stays");
-        rustix::mount::unmount(folder.0.join("run"), UnmountFlags::DETACH).unwrap();
+        on_a_machine("sources-held", || {
+            let mut spec = spec(&[("/run/shared", "/a"), ("/fixed/resolv.conf", "/etc/resolv.conf"), ("/fixed", "/b")]);
+            let before = spec.clone();
+            let taken = take(&mut spec, Path::new(STATE), "x").unwrap();
+            assert!(spec != before && taken.left_out.is_none());
+            let [_, shared, resolv_conf, fixed] = &sources(&spec)[..] else { panic!("{spec:?}") };
+            assert_eq!(fixed, Path::new("/fixed"), "nobody changes that");
+            let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+            let found = inode(Path::new("/run/shared"));
+            assert_eq!(inode(shared), found);
+            // What is put into the place of both afterwards is not what the container gets.
+            fs::rename("/run/shared", "/run/away").unwrap();
+            symlink("/proc", "/run/shared").unwrap();
+            assert_eq!(inode(shared), found);
+            assert_eq!(fs::read_to_string(resolv_conf).unwrap(), "nameserver 192.0.2.53\n");
+            drop(taken);
+            assert_eq!(fs::read_dir(STATE).unwrap().count(), 0, "nothing stays");
+        });
     }
 
     #[test]
     fn a_link_that_a_container_may_have_made_is_not_followed_and_costs_resolv_conf_alone() {
-        let Some(folder) = scene("sources-links") else { return };
-        fs::remove_file(folder.0.join("run/shared/resolv.conf")).unwrap();
-        for (what, plant) in [
-            ("a link to a file of the kernel's", "/proc/sys/kernel/core_pattern"),
-            ("a link to a folder", "/proc"),
-            ("a link to nothing", "/nothing"),
-        ] {
-            symlink(plant, folder.0.join("run/shared/resolv.conf")).unwrap();
-            let mut own = spec(&folder, &[("run/shared/resolv.conf", "/x")]);
-            let error = take(&mut own, &folder.0.join("state"), "x").unwrap_err();
-            assert!(error.contains("is a link"), "{what}: {error}");
-            assert_left_out(&folder, what);
-            fs::remove_file(folder.0.join("run/shared/resolv.conf")).unwrap();
-        }
-        assert_left_out(&folder, "nothing");
-        fs::create_dir(folder.0.join("run/shared/resolv.conf")).unwrap();
-        assert_left_out(&folder, "a folder");
-        symlink("/proc", folder.0.join("run/link")).unwrap();
-        let mut below = spec(&folder, &[("run/link/sys", "/y")]);
-        assert!(take(&mut below, &folder.0.join("state"), "x").is_err(), "on the way");
-        rustix::mount::unmount(folder.0.join("run"), UnmountFlags::DETACH).unwrap();
+        on_a_machine("sources-links", || {
+            fs::remove_file("/run/shared/resolv.conf").unwrap();
+            for (what, plant) in [
+                ("a link to a file of the kernel's", "/proc/sys/kernel/core_pattern"),
+                ("a link to a folder", "/proc"),
+                ("a link to nothing", "/nothing"),
+            ] {
+                symlink(plant, "/run/shared/resolv.conf").unwrap();
+                let mut own = spec(&[("/run/shared/resolv.conf", "/x")]);
+                let error = take(&mut own, Path::new(STATE), "x").unwrap_err();
+                assert!(error.contains("is a link"), "{what}: {error}");
+                assert_left_out(what);
+                fs::remove_file("/run/shared/resolv.conf").unwrap();
+            }
+            assert_left_out("nothing");
+            fs::create_dir("/run/shared/resolv.conf").unwrap();
+            assert_left_out("a folder");
+            symlink("/proc", "/run/link").unwrap();
+            let mut below = spec(&[("/run/link/sys", "/y")]);
+            assert!(take(&mut below, Path::new(STATE), "x").is_err(), "on the way");
+        });
     }
 
-    fn assert_left_out(folder: &Folder, what: &str) {
-        let mut every = spec(folder, &[("fixed/resolv.conf", "/etc/resolv.conf"), ("run/other", "/z")]);
-        let taken = take(&mut every, &folder.0.join("state"), "x").unwrap();
+    fn assert_left_out(what: &str) {
+        let mut every = spec(&[("/fixed/resolv.conf", "/etc/resolv.conf"), ("/run/other", "/z")]);
+        let taken = take(&mut every, Path::new(STATE), "x").unwrap();
         assert!(
             taken.left_out.as_ref().is_some_and(|line| line.contains("resolv.conf is left out")),
             "{what}: {taken:?}"
@@ -230,10 +242,10 @@ mod tests {
 
     #[test]
     fn a_bind_of_what_is_not_there_is_an_error() {
-        let Some(folder) = scene("sources-missing") else { return };
-        let mut none = spec(&folder, &[("run/none", "/x")]);
-        let error = take(&mut none, &folder.0.join("state"), "x").unwrap_err();
-        assert!(error.contains("cannot bind") && error.contains("No such file"), "{error}");
-        rustix::mount::unmount(folder.0.join("run"), UnmountFlags::DETACH).unwrap();
+        on_a_machine("sources-missing", || {
+            let mut none = spec(&[("/run/none", "/x")]);
+            let error = take(&mut none, Path::new(STATE), "x").unwrap_err();
+            assert!(error.contains("cannot bind") && error.contains("No such file"), "{error}");
+        });
     }
 }

@@ -35,26 +35,25 @@ pub(crate) fn perform(command: &Command) -> Result<(), Fatal> {
 fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     let New { id, bundle, pid_file } = new;
     let problem = || format!("cannot create {id} from {}", bundle.display());
-    let mut spec = accepted(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    let asked = accepted(bundle).map_err(|fatal| Fatal { problem: problem(), ..fatal })?;
+    let mut spec = asked.clone();
     let allowed = devices::allowed(&spec).map_err(|cause| {
         Fatal::new(Exit::Config, problem()).cause(cause).help("correct linux.resources.devices in config.json")
     })?;
     let dev = whole_dev::take(&mut spec).map_err(|cause| {
         Fatal::new(Exit::Config, problem()).cause(cause).help("bind the files that it needs of /dev, one by one")
     })?;
-    let kept = kernel_files::keep(&mut spec, Path::new("/proc"));
-    let has_path = as_runc::give_path(&mut spec);
+    kernel_files::keep(&mut spec, Path::new("/proc"));
+    as_runc::give_path(&mut spec);
     as_runc::give_streams(&spec);
-    let bounded = shares::bound(&mut spec);
+    shares::bound(&mut spec);
     let sources = sources::take(&mut spec, root, id)
         .map_err(|cause| Fatal::os(problem(), cause).help("name in binds what it leads to, by a path without links"))?;
     if let Some(line) = &sources.left_out {
         // Nobody may read it, and the container is made all the same.
         let _ = writeln!(std::io::stderr(), "warning: {line}");
     }
-    let changed = (kept || has_path || bounded || dev.is_some() || sources.has_changed)
-        .then(|| Changed::write(root, id, spec.clone(), bundle))
-        .transpose();
+    let changed = (spec != asked).then(|| Changed::write(root, id, spec.clone(), bundle)).transpose();
     let changed = changed.map_err(|cause| Fatal::os(problem(), cause))?;
     groups::renew(spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref()));
     let made = || {

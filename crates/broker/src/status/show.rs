@@ -10,6 +10,7 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 use serde::de::DeserializeOwned;
 
 use super::{Document, FILE};
+use crate::control::{Hearing, hearing};
 use orlop_sandbox::daemon::Daemon;
 
 /// Largest document that is read, in bytes: that of 128 interfaces with the longest leases is less than half of it.
@@ -51,6 +52,27 @@ pub enum Life {
     Unknown,
     /// It has said its last word.
     Over,
+}
+
+impl Life {
+    /// That of a daemon which takes orders at this socket for as long as it runs.
+    #[must_use]
+    pub fn of_service(socket: &Path) -> Self {
+        match hearing(socket) {
+            Hearing::Heard => Self::Running,
+            Hearing::Silent => Self::Ended,
+            Hearing::Hidden => Self::Unknown,
+        }
+    }
+}
+
+/// How much of a status is shown, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct View {
+    /// The document as it stands, for a program.
+    pub json: bool,
+    /// What the processes are restricted by, too.
+    pub verbose: bool,
 }
 
 impl<Body> Document<Body> {

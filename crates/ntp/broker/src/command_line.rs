@@ -18,7 +18,7 @@ use crate::config::{EXAMPLE, Place};
 use crate::control::Order;
 use crate::openntpd::{self, Wish};
 use crate::settings::{Mode, Origin, Overrides, Run, Settings};
-use crate::status::View;
+use orlop_broker::status::View;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

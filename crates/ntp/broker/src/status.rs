@@ -6,10 +6,10 @@ mod text;
 
 use std::path::Path;
 
-use orlop_broker::control::{self, Hearing, hearing};
+use orlop_broker::control;
 use orlop_broker::moment::Now;
 use orlop_broker::posture::Postures;
-use orlop_broker::status::{Document, Header, Life, Snapshot, read};
+use orlop_broker::status::{Document, Header, Life, Snapshot, View, read};
 use orlop_machine::Instant;
 use orlop_ntp_contract::{self as contract, Counters, SourceId, StepReason};
 use orlop_ntp_profiles::DAEMON;
@@ -98,15 +98,6 @@ impl Snapshot for Status {
     }
 }
 
-/// How much is shown, and for whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct View {
-    /// The document as it stands.
-    pub json: bool,
-    /// What the processes are restricted by, too.
-    pub verbose: bool,
-}
-
 /// What `orlop-ntp status` prints, and what it ends with.
 ///
 /// # Errors
@@ -116,11 +107,7 @@ pub fn show(view: View, now: Instant) -> Result<(String, Exit), Fatal> {
     let life = match (&document.body.outcome, document.mode == Mode::Service.name()) {
         (Some(_), _) => Life::Over,
         (None, false) => Life::Unknown,
-        (None, true) => match hearing(&control::path(&DAEMON)) {
-            Hearing::Heard => Life::Running,
-            Hearing::Silent => Life::Ended,
-            Hearing::Hidden => Life::Unknown,
-        },
+        (None, true) => Life::of_service(&control::path(&DAEMON)),
     };
     let exit = if document.body.synchronised { Exit::Done } else { Exit::Unconfigured };
     Ok((if view.json { json } else { text::render(&document, life, view.verbose, now) }, exit))

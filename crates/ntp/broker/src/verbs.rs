@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use orlop_broker::control::{self, Reply, send};
 use orlop_broker::print::print;
+use orlop_broker::status::View;
 use orlop_ntp_profiles::DAEMON;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::control::Order;
 use crate::settings::Settings;
-use crate::status::{self, View};
+use crate::status;
 
 /// Reads the configuration and says that it is good.
 ///

@@ -15,7 +15,7 @@ use orlop_wire::DomainName;
 use crate::config::{EXAMPLE, server};
 use crate::control::Order;
 use crate::settings::{Overrides, Run, Settings};
-use crate::status::View;
+use orlop_broker::status::View;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

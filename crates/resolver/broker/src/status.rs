@@ -6,10 +6,10 @@ mod text;
 
 use std::path::Path;
 
-use orlop_broker::control::{self, Hearing, hearing};
+use orlop_broker::control;
 use orlop_broker::moment::Now;
 use orlop_broker::posture::Postures;
-use orlop_broker::status::{Document, Header, Life, Snapshot, read};
+use orlop_broker::status::{Document, Header, Life, Snapshot, View, read};
 use orlop_broker::supervise::Mode;
 use orlop_machine::Instant;
 use orlop_resolver_contract::{self as contract, Upstreams};
@@ -75,26 +75,13 @@ impl Snapshot for Status {
     }
 }
 
-/// How much is shown, and for whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct View {
-    /// The document as it stands.
-    pub json: bool,
-    /// What the processes are restricted by, too.
-    pub verbose: bool,
-}
-
 /// What `orlop-resolver status` prints, and what it ends with.
 ///
 /// # Errors
 /// No daemon has been running here.
 pub fn show(view: View, now: Instant) -> Result<(String, Exit), Fatal> {
     let (json, document) = read::<Body>(&DAEMON, Path::new(OWN_FOLDER))?;
-    let life = match hearing(&control::path(&DAEMON)) {
-        Hearing::Heard => Life::Running,
-        Hearing::Silent => Life::Ended,
-        Hearing::Hidden => Life::Unknown,
-    };
+    let life = Life::of_service(&control::path(&DAEMON));
     let exit = if life == Life::Ended { Exit::Unconfigured } else { Exit::Done };
     Ok((if view.json { json } else { text::render(&document, life, view.verbose, now) }, exit))
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use orlop_broker::control::{self, Reply, send};
 use orlop_broker::print::print;
+use orlop_broker::status::View;
 use orlop_resolver_contract::{Queried, QueryType, Record, ServerAddr};
 use orlop_resolver_profiles::DAEMON;
 use orlop_sandbox::clock;
@@ -12,7 +13,7 @@ use orlop_wire::DomainName;
 
 use crate::control::{Answer, Order};
 use crate::settings::Settings;
-use crate::status::{self, View, took};
+use crate::status::{self, took};
 
 /// Reads the configuration and says that it is good.
 ///

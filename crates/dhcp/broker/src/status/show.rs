@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use orlop_broker::control::{Hearing, hearing};
 use orlop_broker::status::{self, Document, Life};
 use orlop_machine::Instant;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -44,11 +43,7 @@ pub fn show(folder: &Path, socket: &Path, view: &View, now: Instant) -> Result<S
     let life = match &document.body.outcome {
         Some(_) => Life::Over,
         None if !is_service => Life::Unknown,
-        None => match hearing(socket) {
-            Hearing::Heard => Life::Running,
-            Hearing::Silent => Life::Ended,
-            Hearing::Hidden => Life::Unknown,
-        },
+        None => Life::of_service(socket),
     };
     let end = match (&document.body.outcome, life) {
         (Some(outcome), _) => outcome.clone().into_result().map(|_| Exit::Done),
