@@ -9,7 +9,7 @@ use crate::build;
 use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
-use crate::test::{self, ATTACKS, MUTATIONS, SETTINGS};
+use crate::test::{self, ATTACKS, MUTATIONS, SETTINGS, WHOLE};
 use crate::workspace::Workspace;
 
 /// The test that compares random trees of settings; `cargo xtask test` runs it with a thousand, always the same.
@@ -32,7 +32,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let first = options.seed.unwrap_or(clock);
-    let mut steps = Steps::new(4);
+    let mut steps = Steps::new(5);
     steps.run("set-up", || setup::ensure_targets(workspace, &[Need::Tests, Need::Musl]).map(|()| String::new()));
     let built = steps
         .run("release build", || Ok(format!("{} binaries", build::run(workspace, &build::Options::default())?.len())));
@@ -47,6 +47,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     } else {
         steps.not_run(&trees, "no release build");
     }
+    // `test` has them with the binaries of the images.
+    steps.run("the daemons and the machine, with this machine's C library", || {
+        let ran: Vec<_> = WHOLE.iter().map(|tests| test::root_tests(workspace, tests, build::HOST)).collect();
+        Ok(ran.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
+    });
     steps.run("the sandbox with every part removed, with musl", || {
         let mut cargo = test::attacks_command(workspace, NATIVE_MUSL.triple)?;
         cargo.arg(MUTATIONS);

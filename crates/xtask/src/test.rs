@@ -1,5 +1,6 @@
 //! `test`: everything a change must pass, in one command.
 
+use std::iter::once;
 use std::num::NonZeroUsize;
 use std::process::Command;
 use std::time::Instant;
@@ -38,16 +39,25 @@ pub(crate) const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox",
 pub(crate) const SETTINGS: RootTests = RootTests { package: "orlop-test-sysctl", threads: 2 };
 const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 
-const ROOT_TESTS: &[RootTests] = &[
+/// With the binaries for this machine's own C library: the sandbox, whose tables of system calls are about what a library does,
+/// and what every daemon has of the frame.
+const WITH_HOSTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },
     ATTACKS,
     RootTests { package: "orlop-test-frame", threads: 2 },
+];
+
+/// The images, made of musl's binaries; the specs are locked to them.
+const IMAGES: RootTests = RootTests { package: "orlop-test-images", threads: 1 };
+
+/// Each daemon whole, and the machine, with the binaries that images are made of. [`soak`](crate::soak) tries them with the others.
+pub(crate) const WHOLE: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
     RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
     RootTests { package: "orlop-test-resolver", threads: 2 },
-    MACHINES,
     SETTINGS,
+    MACHINES,
 ];
 
 /// Bytes that the target folder has after all tests, and half as much again, without those of [`fresh`]. A disk that fills up in the middle makes tests fail
@@ -81,22 +91,8 @@ pub(crate) struct Options {
 /// What all steps need, installed before the first of them.
 const SET_UP: &[Need] = &[Need::Tests, Need::Musl, Need::Images, Need::Aarch64Musl, Need::Fresh];
 
-/// The tests of the whole daemon, run once more with the binaries of another C library, and those of the images.
-const WITH_MUSL: &[RootTests] = &[
-    RootTests { package: "orlop-test-dhcp", threads: 2 },
-    RootTests { package: "orlop-test-metadata", threads: 2 },
-    RootTests { package: "orlop-test-ntp", threads: 2 },
-    RootTests { package: "orlop-test-resolver", threads: 2 },
-    SETTINGS,
-    // Images are made of these binaries, and the specs are locked to such images.
-    RootTests { package: "orlop-test-images", threads: 1 },
-];
-
 /// The targets of another architecture, and what they need.
 const FOREIGN: &[(&str, Need)] = &[(AARCH64_GNU.triple, Need::Aarch64), (AARCH64_MUSL.triple, Need::Aarch64Musl)];
-
-/// Steps of one target beside the host's: build, look into the binaries, run them.
-const STEPS_PER_TARGET: usize = 3;
 
 /// Runs all tests, goes on after a failure, and ends with a summary.
 ///
@@ -111,7 +107,7 @@ fn quick(workspace: &Workspace) -> Result<()> {
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
     steps.run("unit tests", || cargo_test(&mut unit_tests(workspace), default_threads()));
     let others = ["release build", "symbols", "hardening", "musl", "images", "demo", "fuzz targets", FRESH];
-    for name in ROOT_TESTS.iter().map(|tests| tests.package).chain(others) {
+    for name in all_root_tests().map(|tests| tests.package).chain(others) {
         steps.left_out_by(name, "--quick");
     }
     steps.finish("test --quick")
@@ -119,29 +115,16 @@ fn quick(workspace: &Workspace) -> Result<()> {
 
 fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     room::ensure_room(&workspace.metadata(build::HOST)?.target_directory, MIN_FREE + fresh::MIN_FREE)?;
-    let foreign = if aarch64 { FOREIGN } else { &[] };
-    let targets = STEPS_PER_TARGET * (1 + foreign.len());
-    let left_out = if aarch64 { 0 } else { FOREIGN.len() };
-    let mut steps = Steps::new(9 + ROOT_TESTS.len() + DEMOS.len() + 2 + targets + left_out);
+    let foreign = if aarch64 { 3 * FOREIGN.len() } else { FOREIGN.len() };
+    let mut steps = Steps::new(15 + WITH_HOSTS.len() + WHOLE.len() + foreign + DEMOS.len());
     steps.run("set-up", || setup::ensure_all(SET_UP).map(|()| String::new()));
     // Packages bring files of their own; from here on nothing is installed.
     let start = Seen::now();
-    let built = steps.run("release build", || {
-        let binaries = build::run(workspace, &build::Options::default())?;
-        Ok(format!("{} binaries", binaries.len()))
+    let host = builds(workspace, &mut steps, build::HOST, None);
+    after(host, &mut steps, "no parser in a broker binary", || {
+        symbols::run(workspace, &build::Options::default()).map(|()| String::new())
     });
-    if built {
-        steps.run("no parser in a broker binary", || {
-            symbols::run(workspace, &build::Options::default()).map(|()| String::new())
-        });
-    } else {
-        steps.not_run("no parser in a broker binary", "no release build");
-    }
-    if built {
-        steps.run("hardening of the release binaries", || hardening(workspace, build::HOST));
-    } else {
-        steps.not_run("hardening of the release binaries", "no release build");
-    }
+    let musl = builds(workspace, &mut steps, NATIVE_MUSL.triple, Some(Need::Musl));
     steps.run("checks", || check::run(workspace, &check::Options::default()).map(|()| String::new()));
     // Some of them look at this machine's kernel as root: here none may skip itself.
     steps.run("unit tests", || cargo_test(unit_tests(workspace).env("SYSTEM_TESTS", "require"), default_threads()));
@@ -151,37 +134,25 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
         build::guest(workspace, AARCH64_MUSL.triple)?;
         Ok(format!("{} boots it", MACHINES.package))
     });
-    for tests in ROOT_TESTS {
-        if built {
-            steps.run(tests.package, || root_tests(workspace, tests, build::HOST));
+    for tests in WITH_HOSTS {
+        after(host, &mut steps, tests.package, || root_tests(workspace, tests, build::HOST));
+    }
+    for tests in once(&IMAGES).chain(WHOLE) {
+        after(musl, &mut steps, tests.package, || root_tests(workspace, tests, NATIVE_MUSL.triple));
+    }
+    after(musl, &mut steps, "the sandbox under attack, with musl", || attacks(workspace, NATIVE_MUSL.triple));
+    for (triple, need) in FOREIGN {
+        let at_work = format!("the binaries for {triple} at work");
+        if aarch64 {
+            let built = builds(workspace, &mut steps, triple, Some(*need));
+            after(built, &mut steps, &at_work, || emulate::run(workspace, triple));
         } else {
-            steps.not_run(tests.package, "no release build");
+            steps.left_out_by(&at_work, "without --aarch64");
         }
     }
-    target(workspace, &mut steps, NATIVE_MUSL.triple, Need::Musl, |triple| {
-        let mut ran: Vec<_> = WITH_MUSL.iter().map(|tests| root_tests(workspace, tests, triple)).collect();
-        ran.push(attacks(workspace, triple));
-        Ok(ran.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
-    });
-    for (triple, need) in foreign {
-        target(workspace, &mut steps, triple, *need, |triple| emulate::run(workspace, triple));
-    }
-    if !aarch64 {
-        for (triple, _) in FOREIGN {
-            steps.left_out_by(&format!("the binaries for {triple}"), "without --aarch64");
-        }
-    }
-    if built {
-        steps.run(MACHINE_DEMO, || demo::machine::run(workspace, true).map(|()| String::new()));
-    } else {
-        steps.not_run(MACHINE_DEMO, "no release build");
-    }
+    after(host, &mut steps, MACHINE_DEMO, || demo::machine::run(workspace, true).map(|()| String::new()));
     for (name, daemon, ending) in DEMOS {
-        if built {
-            steps.run(name, || leftovers::none_after(daemon, *ending));
-        } else {
-            steps.not_run(name, "no release build");
-        }
+        after(host, &mut steps, name, || leftovers::none_after(daemon, *ending));
     }
     steps.run("fuzz targets compile", || fuzz::compile(workspace));
     if let Some(why) = fresh::why_not() {
@@ -195,30 +166,25 @@ fn full(workspace: &Workspace, aarch64: bool) -> Result<()> {
     steps.finish("test")
 }
 
-/// Builds for one more target, looks into its binaries, and tries them.
-fn target(
-    workspace: &Workspace,
-    steps: &mut Steps,
-    triple: &str,
-    need: Need,
-    tried: impl FnOnce(&str) -> Result<String>,
-) {
+/// Builds the release binaries of a target and looks into them: two steps. Says whether they are there.
+fn builds(workspace: &Workspace, steps: &mut Steps, triple: &str, need: Option<Need>) -> bool {
     let built = steps.run(&format!("release build for {triple}"), || {
-        setup::ensure_targets(workspace, &[need])?;
+        setup::ensure_targets(workspace, need.as_slice())?;
         Ok(format!("{} binaries", build::run(workspace, &build::Options::of(triple))?.len()))
     });
-    let (hardened, run) = (format!("hardening for {triple}"), format!("the binaries for {triple} at work"));
-    if built {
-        steps.run(&hardened, || hardening(workspace, triple));
-        steps.run(&run, || tried(triple));
-    } else {
-        steps.not_run(&hardened, "no release build");
-        steps.not_run(&run, "no release build");
-    }
+    after(built, steps, &format!("hardening for {triple}"), || {
+        harden::run(workspace, &build::Options::of(triple)).map(|()| String::new())
+    });
+    built
 }
 
-fn hardening(workspace: &Workspace, triple: &str) -> Result<String> {
-    harden::run(workspace, &build::Options::of(triple)).map(|()| String::new())
+/// A step that needs the binaries.
+fn after(built: bool, steps: &mut Steps, name: &str, step: impl FnOnce() -> Result<String>) {
+    if built {
+        steps.run(name, step);
+    } else {
+        steps.not_run(name, "no release build");
+    }
 }
 
 /// The default members: no root needed, under a minute; the fuzz seeds are replayed here too.
@@ -228,7 +194,11 @@ fn unit_tests(workspace: &Workspace) -> Command {
     cargo
 }
 
-fn root_tests(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<String> {
+fn all_root_tests() -> impl Iterator<Item = &'static RootTests> {
+    WITH_HOSTS.iter().chain(once(&IMAGES)).chain(WHOLE)
+}
+
+pub(crate) fn root_tests(workspace: &Workspace, tests: &RootTests, triple: &str) -> Result<String> {
     cargo_test(&mut root_tests_command(workspace, tests, triple)?, tests.threads)
 }
 
@@ -389,7 +359,7 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let metadata = workspace.metadata(build::HOST).unwrap();
         let folders: Vec<_> = metadata.members().filter(|p| p.folder(&workspace.root).starts_with("tests/")).collect();
-        let mut named: Vec<_> = ROOT_TESTS.iter().chain(WITH_MUSL).map(|tests| tests.package).collect();
+        let mut named: Vec<_> = all_root_tests().map(|tests| tests.package).collect();
         let mut present: Vec<_> = folders.iter().map(|package| package.name.as_str()).collect();
         named.sort_unstable();
         named.dedup();
