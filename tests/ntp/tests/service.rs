@@ -119,7 +119,7 @@ fn another_configuration_is_followed_and_a_bad_one_changes_nothing() {
         };
         scene.until(&running, what, right).unwrap();
     }
-    assert_eq!(orlop_test_ntp::steps(&running), 1, "{}", running.text());
+    assert_eq!(orlop_test_ntp::steps(&running, 1), 1, "{}", running.text());
     assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", running.text());
 }
 
