@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use orlop_testbed::{Host, Launch, Running, Trio, Wire};
+use orlop_testbed::{Host, Launch, Running, Trio, Wire, eventually};
 use serde_json::Value;
 
 use crate::chrony::Chrony;
@@ -204,8 +204,12 @@ pub fn end(daemon: Running) -> Result<()> {
     daemon.end(SOON)
 }
 
-/// How often a daemon says that it has set the clock.
+/// How often a daemon says that it has set the clock, once that is `expected` times: its log comes through a pipe, and may be read later
+/// than the clock and its status.
 #[must_use]
-pub fn steps(daemon: &Running) -> usize {
-    daemon.text().matches("clock set").count()
+pub fn steps(daemon: &Running, expected: usize) -> usize {
+    let said = || daemon.text().matches("clock set").count();
+    // Where it does not get there in time, what it got to fails the test.
+    let _in_time = eventually("the clock to be set", SOON, || Ok((said() >= expected).then_some(())));
+    said()
 }

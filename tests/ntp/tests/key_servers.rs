@@ -76,7 +76,7 @@ fn every_bad_server_is_told_as_what_it_is_and_sets_no_clock() {
         assert_eq!(status["sources"][at]["servers"], Value::Array(Vec::new()), "{what}: {status:#}");
     }
     assert_eq!(status["synchronised"], false, "{status:#}");
-    assert_eq!(steps(&daemon), 0, "{}", daemon.text());
+    assert_eq!(steps(&daemon, 0), 0, "{}", daemon.text());
     assert_eq!(status["restarts"], 0, "{}", daemon.text());
 }
 

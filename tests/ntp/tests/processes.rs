@@ -43,7 +43,7 @@ fn a_killed_half_is_back_and_neither_sets_the_clock_again_nor_forgets_what_was_s
         let left = scene.kept("steps-spent").unwrap();
         assert!(left >= spent - passed - 10 * SECOND, "{victim}: {left} of {spent}");
         assert_eq!(status["last_step"], serde_json::Value::Null, "{victim}: {status:#}");
-        assert_eq!(steps(&daemon), 1, "{victim}: {}", daemon.text());
+        assert_eq!(steps(&daemon, 1), 1, "{victim}: {}", daemon.text());
         assert!(scene.clock().unwrap().error().abs() < RIGHT, "{victim}: {}", daemon.text());
     }
 }
@@ -86,7 +86,7 @@ fn after_a_restart_the_clock_is_never_set_backwards() {
         assert_eq!(status["synchronised"], false, "{signal}: a day off: {status:#}");
         let clock = scene.clock().unwrap();
         assert!(clock.error() < -86_390 * SECOND, "{signal}: {} ns\n{}", clock.error(), second.text());
-        assert_eq!(steps(&second), 0, "{signal}: {}", second.text());
+        assert_eq!(steps(&second, 0), 0, "{signal}: {}", second.text());
         let rate = || Ok(Some(scene.clock()?.rate()).filter(|rate| *rate <= -FULL_SLEW + (20 << 16)));
         eventually("the fastest slew backwards", SOON, rate).unwrap_or_else(|error| panic!("{error:#} {clock:?}"));
     }

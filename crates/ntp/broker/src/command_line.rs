@@ -63,7 +63,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fat
                 let log = (verbose > 0).then_some(Level::DEBUG);
                 let settings =
                     Settings { origin: Origin::Openntpd(conf), overrides: Overrides { log, ..Overrides::default() } };
-                Invocation::Run(Run { mode: Mode::Service, json: false, ready: None, settings })
+                Invocation::Run(Run { mode: Mode::Service, optional: false, json: false, ready: None, settings })
             }
         });
     }
@@ -110,6 +110,7 @@ fn finish(mut verb: Invocation, mut arguments: Arguments) -> Result<Invocation, 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Line {
     oneshot: bool,
+    optional: bool,
     config: Option<PathBuf>,
     check: bool,
     example: bool,
@@ -134,6 +135,7 @@ impl Line {
             };
             match option.as_str() {
                 "-1" | "--oneshot" => once("--oneshot", &mut line.oneshot, true)?,
+                "--optional" => once("--optional", &mut line.optional, true)?,
                 "-c" | "--config" => once("--config", &mut line.config, Some(arguments.path("--config")?))?,
                 "--check" => once("--check", &mut line.check, true)?,
                 "--example" => once("--example", &mut line.example, true)?,
@@ -154,7 +156,8 @@ impl Line {
                 Err(mistake("--example goes with nothing else", "orlop-ntp --example"))
             };
         }
-        let Self { oneshot, config, check, example: _, posture, deadline, mock_clock, sources, common } = self;
+        let Self { oneshot, optional, config, check, example: _, posture, deadline, mock_clock, sources, common } =
+            self;
         let Common { log, json, require_landlock, ready } = common;
         if sources.len() > MAX_SOURCES {
             return Err(mistake(
@@ -165,6 +168,10 @@ impl Line {
         if deadline.is_some() && !oneshot {
             let problem = "--deadline has a meaning only with --oneshot";
             return Err(mistake(problem, "add --oneshot, or leave --deadline out"));
+        }
+        if optional && !oneshot {
+            let problem = "--optional has a meaning only with --oneshot";
+            return Err(mistake(problem, "add --oneshot, or leave --optional out"));
         }
         if ready.is_some() && (check || posture) {
             let problem = "--ready-fd has no meaning where no clock is kept right";
@@ -185,7 +192,7 @@ impl Line {
             (false, true) => Invocation::Posture { settings, json },
             (false, false) => {
                 let mode = if oneshot { Mode::OneShot } else { Mode::Service };
-                Invocation::Run(Run { mode, json, ready, settings })
+                Invocation::Run(Run { mode, optional, json, ready, settings })
             }
         })
     }

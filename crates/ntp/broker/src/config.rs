@@ -81,6 +81,14 @@ impl Config {
     pub fn load(path: &Path, must_exist: bool) -> Result<Self, ConfigError> {
         Ok(orlop_config::load::<File>(path, must_exist)?.map_or_else(Self::default, Self::from))
     }
+
+    /// What `text` says; `path` is only for the error.
+    ///
+    /// # Errors
+    /// It says something that cannot be.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        orlop_config::parse::<File>(text, path).map(Self::from)
+    }
 }
 
 /// A configuration, and what its reader should know about it.

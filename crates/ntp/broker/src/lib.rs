@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command_line;
 pub mod config;
 pub mod control;
+pub mod disruption;
 pub mod facts;
 pub mod hardware;
 pub mod interruption;

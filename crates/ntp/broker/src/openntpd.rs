@@ -85,7 +85,11 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     }
 }
 
-fn understand(text: &str, path: &Path) -> Result<Loaded, ConfigError> {
+/// What `text` says in openntpd's language; `path` is only for errors and warnings.
+///
+/// # Errors
+/// A line is none of openntpd's.
+pub fn understand(text: &str, path: &Path) -> Result<Loaded, ConfigError> {
     let mut config = Config::default();
     let mut warnings = Vec::new();
     for (line, number) in text.lines().zip(1_usize..) {

@@ -18,6 +18,8 @@ use crate::openntpd;
 pub struct Run {
     /// Once, or for ever.
     pub mode: Mode,
+    /// A one-shot run is no failure where nobody says in time what time it is.
+    pub optional: bool,
     /// The outcome of a one-shot run goes to standard output as JSON, too.
     pub json: bool,
     /// The descriptor, of the user's process, through which it is told that the clock is right.

@@ -32,7 +32,7 @@ fn a_machine_of_64_bit_arm_gets_its_address_and_its_processes_are_confined() {
     assert!(seen.record.iter().all(|report| report.code == 0), "{:?}\n{}", seen.record, seen.console);
     let [_, addresses, link, watches, status, processes, audit, processor] = &seen.record[..] else { unreachable!() };
     assert!(processor.out.contains("CPU implementer"), "it is no ARM: {}", processor.out);
-    assert!(seen.console.contains("3 of 3 containers ended with 0"), "{}", seen.console);
+    assert!(seen.console.contains("4 of 4 containers ended with 0"), "{}", seen.console);
     assert!(seen.console.contains("goodbye"), "it went off by itself: {}", seen.console);
     assert!(addresses.out.contains("|-- 192.0.2."), "{}", addresses.out);
     assert_eq!((link.out.as_str(), watches.out.as_str()), ("up\n", "524288\n"));

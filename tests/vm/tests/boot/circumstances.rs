@@ -34,7 +34,7 @@ fn without_a_server_the_boot_goes_on_when_the_deadline_has_come() {
     let seen = stage.end(machine).unwrap();
     assert!(done.at - began.at < Duration::from_secs(30), "{:?}", done.at - began.at);
     assert!(seen.console.contains("onboot 001-dhcpcd ended with 69"), "{}", seen.console);
-    assert!(seen.console.contains("2 of 3 containers ended with 0"), "{}", seen.console);
+    assert!(seen.console.contains("3 of 4 containers ended with 0"), "{}", seen.console);
     assert!(seen.console.contains("service dhcpcd runs"), "{}", seen.console);
     assert!(!seen.record[1].out.contains("192.0."), "{}", seen.record[1].out);
 }
@@ -51,7 +51,7 @@ fn landlock(name: &str, line: Line, change: impl FnOnce(Emulator) -> Emulator) -
     let seen = stage.boot();
     assert!(seen.record.iter().all(|report| report.code == 0), "{:?}\n{}", seen.record, seen.console);
     assert!(seen.record[2].out.starts_with(line.name()), "{}", seen.record[2].out);
-    assert!(seen.console.contains("3 of 3 containers ended with 0"), "{}", seen.console);
+    assert!(seen.console.contains("4 of 4 containers ended with 0"), "{}", seen.console);
     Some((seen.record[0].out.clone(), seen.record[1].out.clone()))
 }
 

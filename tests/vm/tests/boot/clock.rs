@@ -11,14 +11,14 @@ use orlop_test_vm::{Line, Network, RIGHT, Report, Step};
 use orlop_testbed::Running;
 use serde_json::Value;
 
-use crate::stage::{Seen, Stage, daemon, status_of};
+use crate::stage::{Seen, Stage, status_of};
 
 const SOON: u32 = 60;
 /// Where the machine's one server is, of addresses and of the time.
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const PORT: u16 = 123;
 
-/// The demo's machine, whose clock is also set right once in onboot, beside the server of [`SERVER`].
+/// The demo's machine, whose clock is set right once in onboot, beside the server of [`SERVER`].
 struct Kept {
     stage: Stage,
     _server: Running,
@@ -27,14 +27,7 @@ struct Kept {
 impl Kept {
     /// With a hardware clock that says this, and a server that lies like that; `None` where there are no means.
     fn new(name: &str, clock: &str, lie: Option<Lie>, steps: &[Step]) -> Option<Self> {
-        let ntp = daemon("ntp");
-        let spec = format!(
-            "onboot:\n  - name: ntp\n    image: orlop.example/{}:{}\n    command: [\"/usr/sbin/{}\", \"--oneshot\"]\n",
-            ntp.name,
-            env!("CARGO_PKG_VERSION"),
-            ntp.program
-        );
-        let mut stage = Stage::with(name, Line::V6_12, steps, |_| (spec, Vec::new()))?.card(0).clock(clock);
+        let mut stage = Stage::new(name, Line::V6_12, steps)?.card(0).clock(clock);
         stage.network.serve(&Network::server(0).option(&format!("option:ntp-server,{SERVER}"))).unwrap();
         let server = Chrony::at(SERVER, PORT);
         let server = lie.map_or(server.clone(), |lie| server.lying(lie));

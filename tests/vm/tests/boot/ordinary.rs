@@ -107,7 +107,14 @@ fn onboot_ends_with_an_address_a_route_and_the_link_up() {
     // The destination 0.0.0.0 by 192.0.2.1, in the byte order of the machine.
     let routes = &found(seen, "routes").out;
     assert!(routes.contains("eth0\t00000000\t010200C0"), "{routes}");
-    assert!(seen.console.contains("onboot is done at") && seen.console.contains("3 of 3 containers ended with 0"));
+    assert!(seen.console.contains("onboot is done at") && seen.console.contains("4 of 4 containers ended with 0"));
+}
+
+#[test]
+fn without_a_server_of_the_time_onboot_says_so_and_goes_on() {
+    let Some(seen) = seen() else { return };
+    let said = "the clock is not right: nobody said in time what time it is; that was optional";
+    assert!(seen.console.contains(said) && seen.console.contains("onboot 003-ntp ended with 0"), "{}", seen.console);
 }
 
 #[test]
@@ -265,7 +272,10 @@ fn process_1_is_ours() {
     assert!(processes.starts_with("1 init 0 "), "{processes} of {ROOT}");
     let boot = &found(seen, "boot.json").out;
     assert!(
-        boot.contains("\"000-sysctl\"") && boot.contains("\"001-dhcpcd\"") && boot.contains("\"002-metadata\""),
+        boot.contains("\"000-sysctl\"")
+            && boot.contains("\"001-dhcpcd\"")
+            && boot.contains("\"002-metadata\"")
+            && boot.contains("\"003-ntp\""),
         "{boot}"
     );
 }

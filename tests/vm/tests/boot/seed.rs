@@ -19,7 +19,7 @@ const MESSAGE: &str = "welcome";
 /// What a disk says besides: the machine's name and its number.
 const NAMED: &[&str] = &["seeded", "iid-7"];
 
-/// The demo's machine, whose last container of onboot reads what the one before it has written.
+/// The demo's machine, whose last container of onboot reads what one before it has written.
 fn machine(name: &str) -> Option<Stage> {
     let steps = [
         Step::wait("/run/orlop/boot.json", "\"onboot_done_ms\": ", SOON),
@@ -67,7 +67,7 @@ fn was_read(seen: &Seen, provider: &str, more: &[&str]) {
         let read = place(&format!(": o {read}\n"));
         assert!(written < read && read < place("onboot is done at"), "{console}");
     }
-    assert!(console.contains("4 of 4 containers ended with 0"), "{console}");
+    assert!(console.contains("5 of 5 containers ended with 0"), "{console}");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn without_a_disk_and_without_a_cloud_the_boot_goes_on_at_once() {
     let status: Value = serde_json::from_str(&record[1].out).unwrap();
     assert_eq!((&status["outcome"], &status["platforms"]), (&"nothing".into(), &Value::Array(vec![])), "{status}");
     assert!(console.contains("no metadata found"), "{console}");
-    assert!(console.contains("4 of 4 containers ended with 0"), "{console}");
+    assert!(console.contains("5 of 5 containers ended with 0"), "{console}");
     let took = status["took_ms"].as_u64().unwrap();
     assert!(took < 5_000, "{took} ms, and there was nobody to wait for");
 }

@@ -30,6 +30,8 @@ Arguments:
 Options, which count more than the configuration:
   -1, --oneshot           Set the clock right, say by how much, and end.
                           Without it: keep it right
+      --optional          With --oneshot: end with 0 and a warning, instead of 69, where nobody
+                          says in time what time it is
   -c, --config FILE       Read this configuration file
                           [default: /etc/orlop/ntp.toml, if there is one]
       --check             Only read the configuration, and say whether it is good

@@ -15,8 +15,11 @@ fn run(line: &str) -> Run {
 fn a_line_without_a_command_is_a_run() {
     let usual = run("orlop-ntp");
     assert_eq!((usual.mode, usual.settings), (Mode::Service, Settings::default()));
-    let all = run("orlop-ntp -1 --config /a --deadline 9 --mock-clock /m --json --ready-fd 5 192.0.2.1 ntp.example");
+    let all = run(
+        "orlop-ntp -1 --optional --config /a --deadline 9 --mock-clock /m --json --ready-fd 5 192.0.2.1 ntp.example",
+    );
     assert_eq!((all.mode, all.json, all.ready), (Mode::OneShot, true, Some(5)));
+    assert_eq!((usual.optional, all.optional), (false, true));
     assert_eq!(all.settings.origin, Origin::Toml("/a".into()));
     let Overrides { sources, deadline, mock_clock, .. } = all.settings.overrides;
     assert_eq!(sources.iter().map(ToString::to_string).collect::<Vec<_>>(), ["192.0.2.1", "ntp.example"]);
@@ -69,6 +72,8 @@ fn what_means_nothing_is_refused_and_never_becomes_a_daemon() {
         ("orlop-ntp --oneshot step", "orlop-ntp step"),
         ("orlop-ntp --deadline 9", "add --oneshot"),
         ("orlop-ntp --oneshot --deadline 1", "2 to 3600"),
+        ("orlop-ntp --optional", "add --oneshot"),
+        ("orlop-ntp --oneshot --optional --optional", "--optional"),
         ("orlop-ntp --oneshot --oneshot", "--oneshot"),
         ("orlop-ntp 224.0.1.1", "192.0.2.1 ntp.example.org"),
         ("orlop-ntp --example --json", "orlop-ntp --example"),

@@ -324,6 +324,10 @@ impl<'n> Server<'n> {
             info!("{}", outcome.said);
             return Ok(exit);
         }
+        if exit == Exit::Unconfigured && self.run.optional {
+            warn!("{}; that was optional", outcome.said);
+            return Ok(Exit::Done);
+        }
         Err(Fatal::new(exit, outcome.said.clone()).help("see who said what with: orlop-ntp status"))
     }
 

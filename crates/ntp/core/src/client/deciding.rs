@@ -208,6 +208,9 @@ impl Client {
 
     /// From now on the clock follows these. `anew` says that the filter has to begin again, with what is known.
     fn follow(&mut self, now: Instant, majority: &Majority, anew: bool, actions: &mut Vec<Action>) {
+        if self.stage.occasion().is_some() {
+            self.decided(now, majority.offset);
+        }
         self.stage = Stage::Following(Following { chosen: majority.chosen.clone(), ..Following::default() });
         self.judge_peers(majority);
         if anew {

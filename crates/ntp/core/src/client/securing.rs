@@ -1,7 +1,7 @@
 //! Sources that are asked with NTS: when keys are exchanged, and what follows from that.
 
 use orlop_machine::Instant;
-use orlop_ntp_contract::{Discard, PeerId, Refusal, Request, ServerAddr, SourceId};
+use orlop_ntp_contract::{Discard, Offset, PeerId, Refusal, Request, ServerAddr, SourceId, Utc};
 
 use super::stage::Stage;
 use super::{Action, Client};
@@ -45,13 +45,10 @@ impl Client {
 
     /// Asks the broker for the key exchanges that are due.
     pub(super) fn exchange_keys(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        // Before anybody has vouched for the clock, what it shows is no reason to refuse a certificate.
-        let clock = match &self.stage {
-            Stage::Stepping(_) => return,
-            Stage::Ballot(ballot) if ballot.occasion.is_some() => None,
-            Stage::Idle => None,
-            Stage::Ballot(_) | Stage::Following(_) => self.wall.at(now),
-        };
+        if matches!(self.stage, Stage::Stepping(_)) {
+            return;
+        }
+        let clock = self.vouched_time(now);
         for (source, session) in &mut self.sessions {
             if session.due().is_some_and(|due| due <= now) {
                 let at = session.order(now).or(clock);
@@ -59,6 +56,16 @@ impl Client {
                 actions.push(Action::Ask(Request::Exchange { source: *source, at }));
             }
         }
+    }
+
+    /// What the clock shows, once somebody has vouched for it. Before, that is no reason to refuse a certificate.
+    fn vouched_time(&self, now: Instant) -> Option<Utc> {
+        let is_vouched = match &self.stage {
+            Stage::Idle | Stage::Stepping(_) => false,
+            Stage::Ballot(ballot) => ballot.occasion.is_none(),
+            Stage::Following(_) => true,
+        };
+        self.wall.at(now).filter(|_| is_vouched)
     }
 
     /// Keys are in use for this server, if there is one.
@@ -70,6 +77,12 @@ impl Client {
         actions: &mut Vec<Action>,
     ) {
         let Some(server) = server else { return };
+        // They were ordered before the time was decided.
+        if let Some(time) = self.vouched_time(now)
+            && self.drops_keys(now, source, time)
+        {
+            return self.decide(now, actions);
+        }
         self.relocated(now, source, &[server], actions);
         for peer in self.peers.values_mut().filter(|peer| peer.source == source) {
             peer.hurry(now);
@@ -81,12 +94,35 @@ impl Client {
     pub(super) fn not_keyed(&mut self, now: Instant, source: SourceId, why: Refusal, actions: &mut Vec<Action>) {
         let Some(session) = self.sessions.get_mut(&source) else { return };
         if session.refused(why) {
-            // What was said under keys that are good no longer was said by nobody in particular.
-            for peer in self.peers.values_mut().filter(|peer| peer.source == source) {
-                peer.forget();
-            }
+            self.forget_source(source);
             self.decide(now, actions);
         }
+    }
+
+    /// What was said under keys that are good no longer was said by nobody in particular.
+    fn forget_source(&mut self, source: SourceId) {
+        for peer in self.peers.values_mut().filter(|peer| peer.source == source) {
+            peer.forget();
+        }
+    }
+
+    /// It is decided what the clock lacks. Whoever was not asked for it, and whoever does not agree, has perhaps shown a certificate
+    /// that is not valid at this time: nobody is asked any more under keys for which that was checked at another one.
+    pub(super) fn decided(&mut self, now: Instant, offset: Offset) {
+        let Some(time) = self.wall.at(now).map(|wall| wall.saturating_shifted(offset)) else { return };
+        let sources: Vec<SourceId> = self.sessions.keys().copied().collect();
+        for source in sources {
+            self.drops_keys(now, source, time);
+        }
+    }
+
+    /// Whether the keys of this source are good no longer, now that the time is decided.
+    fn drops_keys(&mut self, now: Instant, source: SourceId, time: Utc) -> bool {
+        let dropped = self.sessions.get_mut(&source).is_some_and(|session| session.decided(now, time));
+        if dropped {
+            self.forget_source(source);
+        }
+        dropped
     }
 
     /// Whether the certificates of all who agree were checked at the time that they agree on, or near it; otherwise keys are

@@ -62,6 +62,15 @@ pub(super) const DOUBT: Duration = Duration::from_secs(10);
 pub(super) const COMPANY: Duration = Duration::from_secs(3);
 
 impl Stage {
+    /// What has made the time uncertain, until it is decided.
+    pub(super) const fn occasion(&self) -> Option<Occasion> {
+        match self {
+            Self::Idle | Self::Following(_) => None,
+            Self::Ballot(ballot) => ballot.occasion,
+            Self::Stepping(stepping) => stepping.step.why.occasion(),
+        }
+    }
+
     /// When something has to be decided, whoever answers.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {

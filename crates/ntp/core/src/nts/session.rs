@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use orlop_machine::{Chance, Instant};
 use orlop_ntp_contract::{
-    Cookie, Discard, ExchangeId, KeyFailure, Keys, MAX_COOKIES, NtsState, NtsStatus, Refusal, Secret, ServerAddr,
-    SourceId, Utc,
+    Cookie, Discard, ExchangeId, KeyFailure, Keys, MAX_COOKIES, NtsState, NtsStatus, Offset, Refusal, Secret,
+    ServerAddr, SourceId, Utc,
 };
 
 use super::field::{self, Unique};
@@ -153,11 +153,8 @@ impl Session {
         let failure = if let Refusal::KeyExchange(failure) = why { Some(failure) } else { None };
         self.failure = failure.or(Some(KeyFailure::Worker));
         let is_over = matches!(failure, Some(KeyFailure::NotYetValid | KeyFailure::Expired));
-        if is_over {
-            self.in_use = None;
-        }
-        if self.in_use.is_none() && self.shows != NtsState::Intercepted {
-            self.shows = NtsState::NoKeys;
+        if is_over || self.in_use.is_none() {
+            self.drop_keys();
         }
         is_over
     }
@@ -169,19 +166,52 @@ impl Session {
         }
     }
 
-    /// Whether the certificate was checked at a moment near this one. If not, the next exchange checks it there.
+    /// Whether the certificate was checked at a moment near this one, which a majority says it is. If not, the next exchange checks it
+    /// there.
     pub(crate) fn confirmed(&mut self, now: Instant, time: Utc) -> bool {
-        let Some(InUse { checked: (checked, at), .. }) = &self.in_use else { return false };
-        let since = orlop_ntp_contract::Offset::from_span(now.since(*at));
-        let confirmed = time.since(checked.saturating_shifted(since)).size() <= SAME_TIME;
-        if !confirmed && !self.ordered && self.confirm.is_none() {
-            self.confirm = Some(time);
-            // It has yielded keys a moment ago, so this is no failure that is repeated: once, and then as seldom as any other.
-            if self.unproven <= 1 {
-                self.not_before = self.not_before.min(now);
-            }
+        if self.in_use.is_none() {
+            return false;
+        }
+        let confirmed = self.was_checked_near(now, time);
+        if !confirmed && !self.ordered && self.confirm.replace(time).is_none() {
+            self.exchange_again(now);
         }
         confirmed
+    }
+
+    /// It is decided what the time is. Keys whose certificate was checked at another one are good no longer, and exchanged again.
+    /// Whether these were such.
+    pub(crate) fn decided(&mut self, now: Instant, time: Utc) -> bool {
+        // What other majorities said that came to nothing.
+        self.confirm = None;
+        let is_over = self.in_use.is_some() && !self.was_checked_near(now, time);
+        if is_over {
+            self.drop_keys();
+            self.exchange_again(now);
+        }
+        is_over
+    }
+
+    fn was_checked_near(&self, now: Instant, time: Utc) -> bool {
+        self.in_use.as_ref().is_some_and(|keys| {
+            let (checked, at) = keys.checked;
+            let since = Offset::from_span(now.since(at));
+            time.since(checked.saturating_shifted(since)).size() <= SAME_TIME
+        })
+    }
+
+    /// It has yielded keys a moment ago, so this is no failure that is repeated: once, and then as seldom as any other.
+    fn exchange_again(&mut self, now: Instant) {
+        if self.unproven <= 1 {
+            self.not_before = self.not_before.min(now);
+        }
+    }
+
+    fn drop_keys(&mut self) {
+        self.in_use = None;
+        if self.shows != NtsState::Intercepted {
+            self.shows = NtsState::NoKeys;
+        }
     }
 
     /// Protects a question. `None` when there are no keys, or no cookie is left.

@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::place::{BEGIN, FLOOR, address};
 use crate::targets::KEY;
 
-/// A client of one source with NTS, whose clock is [`OFF`] behind.
+/// A client of sources with NTS, whose clock is [`OFF`] behind.
 struct Secured {
     client: Client,
     now: Instant,
@@ -26,8 +26,8 @@ struct Secured {
 /// By how much the server's time is later than what the clock shows.
 const OFF: Duration = Duration::from_secs(10 * 86_400);
 
-fn source() -> SourceId {
-    SourceId::new(0).unwrap()
+fn source(n: usize) -> SourceId {
+    SourceId::new(u8::try_from(n).unwrap()).unwrap()
 }
 
 impl Secured {
@@ -46,9 +46,9 @@ impl Secured {
         it
     }
 
-    fn named(&mut self) -> Vec<Request> {
+    fn named(&mut self, n: usize) -> Vec<Request> {
         let conduct = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL, nts: true };
-        self.tell(Notice::Source { source: source(), conduct })
+        self.tell(Notice::Source { source: source(n), conduct })
     }
 
     fn tell(&mut self, notice: Notice) -> Vec<Request> {
@@ -70,21 +70,65 @@ impl Secured {
     }
 
     /// An exchange is done, whose certificate was valid at this time.
-    fn keys(&mut self, checked: Utc) -> Vec<Request> {
+    fn keys(&mut self, n: usize, checked: Utc) -> Vec<Request> {
         self.number = self.number.next();
-        let (number, server) = (self.number, address(1));
+        let (number, server) = (self.number, address(n));
         let cookies = (0..8).map(|_| Cookie::new(&[1; 100]).unwrap()).collect();
-        let keys = Keys { number, source: source(), checked, c2s: KEY, s2c: KEY, cookies };
+        let keys = Keys { number, source: source(n), checked, c2s: KEY, s2c: KEY, cookies };
         let actions = self.client.handle(self.now, Event::Keys(keys));
         let mut requests = self.requests(actions);
-        requests.extend(self.tell(Notice::Exchanged { source: source(), number, server }));
+        requests.extend(self.tell(Notice::Exchanged { source: source(n), number, server }));
         requests
     }
 
-    /// The socket is there, and the question that follows.
-    fn question(&mut self) -> (PeerId, Vec<u8>) {
-        let peer = PeerId::new(0).unwrap();
-        let actions = self.client.handle(self.now, Event::Notice(Notice::Connected { peer, server: address(1) }));
+    /// An exchange has yielded nothing.
+    fn no_keys(&mut self, n: usize, why: KeyFailure) -> Vec<Request> {
+        self.tell(Notice::Refused { what: Asked::Exchange(source(n)), why: Refusal::KeyExchange(why) })
+    }
+
+    /// What the servers show.
+    fn right(&self) -> Utc {
+        self.wall.saturating_shifted(Offset::from_span(OFF))
+    }
+
+    /// Whether keys are to be exchanged with this source, and its certificate checked at the time that the clock shows.
+    fn exchanges_by_the_clock(&self, n: usize, asked: &[Request]) -> bool {
+        let is_one = |request: &&Request| matches!(request, Request::Exchange { source: of, .. } if *of == source(n));
+        let by_clock = |request: &Request| match request {
+            Request::Exchange { at: Some(at), .. } => at.since(self.wall).size() < Duration::from_secs(1),
+            _ => false,
+        };
+        let mut exchanges = asked.iter().filter(is_one);
+        exchanges.next().is_some_and(by_clock) && exchanges.next().is_none()
+    }
+
+    /// The broker has set the clock.
+    fn stepped(&mut self) -> Vec<Request> {
+        self.wall = self.right();
+        self.tell(Notice::Stepped { by: Offset::from_span(OFF) })
+    }
+
+    /// The socket that was asked for is there, and the question that follows.
+    fn question(&mut self, asked: &[Request]) -> (PeerId, Vec<u8>) {
+        let connect = asked.iter().find_map(|request| match request {
+            Request::Connect { peer, server, .. } => Some((*peer, *server)),
+            _ => None,
+        });
+        let (peer, server) = connect.expect("a socket was asked for");
+        let actions = self.client.handle(self.now, Event::Notice(Notice::Connected { peer, server }));
+        self.sent(actions)
+    }
+
+    /// The question of a few seconds later.
+    fn next_question(&mut self) -> (PeerId, Vec<u8>) {
+        let later = Duration::from_secs(3);
+        self.now = self.now.after(later);
+        self.wall = self.wall.saturating_shifted(Offset::from_span(later));
+        let actions = self.client.handle(self.now, Event::Deadline);
+        self.sent(actions)
+    }
+
+    fn sent(&mut self, actions: Vec<Action>) -> (PeerId, Vec<u8>) {
         let question = actions.into_iter().find_map(|action| match action {
             Action::Send { peer, packet } => Some((peer, packet)),
             Action::Ask(_) | Action::Close { .. } => None,
@@ -119,24 +163,23 @@ fn is_step(requests: &[Request]) -> bool {
 #[test]
 fn nobody_is_asked_for_the_time_before_there_are_keys() {
     let mut it = Secured::new();
-    assert_eq!(it.named(), [Request::Exchange { source: source(), at: None }], "and no time is told to check by");
+    assert_eq!(it.named(0), [Request::Exchange { source: source(0), at: None }], "and no time is told to check by");
     let servers = [address(1)].into_iter().collect();
-    assert_eq!(it.tell(Notice::Addresses { source: source(), servers }), [], "addresses mean nothing without keys");
+    assert_eq!(it.tell(Notice::Addresses { source: source(0), servers }), [], "addresses mean nothing without keys");
     it.now = it.now.after(Duration::from_secs(600));
     let late = it.client.handle(it.now, Event::Deadline);
     assert_eq!(it.requests(late), [], "one exchange at a time");
-    let asked = it.keys(it.wall);
+    let asked = it.keys(0, it.wall);
     assert!(matches!(asked[..], [Request::Connect { .. }]), "{asked:?}");
-    assert_eq!(it.question().1.len(), 228);
+    assert_eq!(it.question(&asked).1.len(), 228);
 }
 
 #[test]
 fn only_a_protected_answer_sets_the_clock() {
     let mut it = Secured::new();
-    let _ = it.named();
-    let right = it.wall.saturating_shifted(Offset::from_span(OFF));
-    let _ = it.keys(right);
-    let (peer, question) = it.question();
+    let _ = it.named(0);
+    let asked = it.keys(0, it.right());
+    let (peer, question) = it.question(&asked);
     assert!(!is_step(&it.answer(peer, &question, false)));
     let status = it.client.status(it.now);
     assert_eq!((status.discards.of(Discard::Unprotected), status.nts[0].state), (1, NtsState::Intercepted));
@@ -148,21 +191,15 @@ fn only_a_protected_answer_sets_the_clock() {
 
 #[test]
 fn a_clock_is_set_only_once_the_certificate_was_checked_at_the_time_that_it_is_set_to() {
-    let right = |it: &Secured| it.wall.saturating_shifted(Offset::from_span(OFF));
     for (what, confirmed) in [("it is valid then", true), ("it is not", false)] {
         let mut it = Secured::new();
-        let _ = it.named();
-        let _ = it.keys(it.wall);
-        let (peer, question) = it.question();
+        let _ = it.named(0);
+        let asked = it.keys(0, it.wall);
+        let (peer, question) = it.question(&asked);
         let asked = it.answer(peer, &question, true);
         let [Request::Exchange { at: Some(at), .. }] = asked[..] else { panic!("{what}: {asked:?}") };
-        assert!(at.since(right(&it)).size() < Duration::from_secs(1), "{what}: at {at}");
-        let asked = if confirmed {
-            it.keys(at)
-        } else {
-            let why = Refusal::KeyExchange(KeyFailure::Expired);
-            it.tell(Notice::Refused { what: Asked::Exchange(source()), why })
-        };
+        assert!(at.since(it.right()).size() < Duration::from_secs(1), "{what}: at {at}");
+        let asked = if confirmed { it.keys(0, at) } else { it.no_keys(0, KeyFailure::Expired) };
         assert_eq!(is_step(&asked), confirmed, "{what}: {asked:?}");
         if !confirmed {
             assert_eq!(it.client.status(it.now).nts[0].state, NtsState::NoKeys);
@@ -176,17 +213,79 @@ fn a_clock_is_set_only_once_the_certificate_was_checked_at_the_time_that_it_is_s
 #[test]
 fn once_somebody_has_vouched_for_the_clock_certificates_are_checked_by_it() {
     let mut it = Secured::new();
-    let _ = it.named();
-    let right = it.wall.saturating_shifted(Offset::from_span(OFF));
-    let _ = it.keys(right);
-    let (peer, question) = it.question();
+    let _ = it.named(0);
+    let asked = it.keys(0, it.right());
+    let (peer, question) = it.question(&asked);
     assert!(is_step(&it.answer(peer, &question, true)));
-    it.wall = it.wall.saturating_shifted(Offset::from_span(OFF));
-    let asked = it.tell(Notice::Stepped { by: Offset::from_span(OFF) });
+    let asked = it.stepped();
     assert!(asked.iter().any(|request| matches!(request, Request::Synchronised { .. })), "{asked:?}");
     // Another source comes.
-    let conduct = SourceConduct { kind: Kind::Server, prefer: false, polls: PollRange::USUAL, nts: true };
-    let asked = it.tell(Notice::Source { source: SourceId::new(1).unwrap(), conduct });
-    let exchange = asked.iter().find_map(|request| if let Request::Exchange { at, .. } = request { *at } else { None });
-    assert!(exchange.is_some_and(|at| at.since(it.wall).size() < Duration::from_secs(1)), "{asked:?}");
+    let asked = it.named(1);
+    assert!(it.exchanges_by_the_clock(1, &asked), "{asked:?}");
+}
+
+/// Three sources, of which the first two agree on the time and set the clock. What the third does meanwhile is `third`.
+fn decided_by_two(third: impl FnOnce(&mut Secured)) -> (Secured, Vec<Request>) {
+    let mut it = Secured::new();
+    for n in 0..3 {
+        let _ = it.named(n);
+    }
+    let asked = [0, 1].map(|n| it.keys(n, it.right()));
+    third(&mut it);
+    let questions = asked.map(|asked| it.question(&asked));
+    let asked = questions.map(|(peer, question)| it.answer(peer, &question, true));
+    assert_eq!(asked.map(|asked| is_step(&asked)), [false, true], "two of three are a majority");
+    let asked = it.stepped();
+    (it, asked)
+}
+
+#[test]
+fn who_was_not_of_the_majority_is_not_asked_before_its_certificate_was_checked_at_the_time_that_it_found() {
+    for (what, why) in
+        [("it is valid then", None), ("it is not", Some(KeyFailure::Expired)), ("nobody knows", Some(KeyFailure::Slow))]
+    {
+        let mut provisional = Vec::new();
+        let (mut it, asked) = decided_by_two(|it| provisional = it.keys(2, it.wall));
+        assert!(it.exchanges_by_the_clock(2, &asked), "{what}: {asked:?}");
+        assert_eq!(it.client.status(it.now).nts[2].cookies, 0, "{what}: none of the keys of before is left");
+        // Nothing is asked under them: this panics where a question is sent.
+        let [Request::Connect { peer, server, .. }] = provisional[..] else { panic!("{what}: {provisional:?}") };
+        assert_eq!(it.tell(Notice::Connected { peer, server }), [], "{what}");
+        let asked = match why {
+            None => it.keys(2, it.wall),
+            Some(why) => it.no_keys(2, why),
+        };
+        assert_eq!(asked, [], "{what}: not again so soon");
+        let state = it.client.status(it.now).nts[2].state;
+        assert_eq!(state, if why.is_none() { NtsState::Keyed } else { NtsState::NoKeys }, "{what}");
+    }
+}
+
+#[test]
+fn keys_that_were_ordered_before_the_clock_was_set_and_come_afterwards_are_exchanged_again() {
+    let (mut it, asked) = decided_by_two(|_| {});
+    assert!(!asked.iter().any(|request| matches!(request, Request::Exchange { .. })), "it is on its way: {asked:?}");
+    let before = it.wall.saturating_shifted(Offset::ZERO.minus(Offset::from_span(OFF)));
+    let asked = it.keys(2, before);
+    assert!(it.exchanges_by_the_clock(2, &asked), "{asked:?}");
+    assert!(!asked.iter().any(|request| matches!(request, Request::Connect { .. })), "{asked:?}");
+    let asked = it.keys(2, it.wall);
+    assert!(matches!(asked[..], [Request::Connect { .. }]), "{asked:?}");
+    assert_eq!(it.question(&asked).1.len(), 228);
+}
+
+#[test]
+fn a_clock_that_fell_behind_makes_no_certificate_doubtful() {
+    let mut it = Secured::new();
+    let _ = it.named(0);
+    let asked = it.keys(0, it.right());
+    let (peer, question) = it.question(&asked);
+    assert!(is_step(&it.answer(peer, &question, true)));
+    let _ = it.stepped();
+    // The machine stood still for days, and nobody has said so.
+    let (peer, question) = it.next_question();
+    assert!(is_step(&it.answer(peer, &question, true)));
+    let asked = it.stepped();
+    assert!(!asked.iter().any(|request| matches!(request, Request::Exchange { .. })), "{asked:?}");
+    assert_eq!(it.client.status(it.now).nts[0].state, NtsState::Protected);
 }

@@ -201,3 +201,44 @@ fn keys_of_a_certificate_that_is_not_valid_then_are_thrown_away() {
         assert_eq!(asked(&mut session, &mut chance()).is_none(), thrown, "{failure}");
     }
 }
+
+#[test]
+fn keys_outlive_a_decision_only_if_their_certificate_was_checked_within_an_hour_of_it() {
+    for (what, decided, kept) in [
+        ("that very time", 1100, true),
+        ("an hour later", 1100 + 3600, true),
+        ("a second more", 1100 + 3601, false),
+        ("most of an hour earlier", 1, true),
+        ("years later", 1_000_000_000, false),
+    ] {
+        // Checked at 1000, a hundred seconds ago.
+        let mut session = keyed(0, 8);
+        assert_eq!(session.decided(at(100), utc(decided)), !kept, "{what}");
+        assert_eq!(session.status().cookies, if kept { 8 } else { 0 }, "{what}");
+        assert_eq!(session.status().state, if kept { NtsState::Keyed } else { NtsState::NoKeys }, "{what}");
+        assert_eq!(session.due(), Some(if kept { at(28 * 86_400) } else { at(10) }), "{what}: or else at once");
+    }
+}
+
+#[test]
+fn keys_that_a_decision_has_ended_are_exchanged_no_more_often_than_after_a_failure() {
+    let mut session = keyed(0, 8);
+    let _ = session.order(at(20));
+    let _ = session.refused(Refusal::KeyExchange(KeyFailure::Slow));
+    assert!(session.decided(at(21), utc(1_000_000)));
+    assert_eq!(session.due(), Some(at(35)), "15 s after the last, as it was");
+}
+
+#[test]
+fn what_another_majority_had_said_is_forgotten_once_the_time_is_decided() {
+    let mut session = keyed(0, 8);
+    assert!(!session.confirmed(at(1), utc(900_000)));
+    assert!(!session.confirmed(at(2), utc(1_000_000)));
+    assert_eq!(session.due(), Some(at(1)), "the next exchange is at once");
+    let mut other = keyed(0, 8);
+    assert!(!other.confirmed(at(1), utc(900_000)));
+    assert!(!other.confirmed(at(2), utc(1_000_000)));
+    assert_eq!(other.order(at(2)), Some(utc(1_000_000)), "at what was said last");
+    assert!(!session.decided(at(3), utc(1003)));
+    assert_eq!(session.due(), Some(at(28 * 86_400)));
+}
