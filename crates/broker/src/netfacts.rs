@@ -33,6 +33,12 @@ impl NetworkFacts {
         Self { folder: opened.ok() }
     }
 
+    /// Whether there is such a folder, and so somebody who could say something.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.folder.is_some()
+    }
+
     /// Waits until something has changed there; for ever where there is no folder.
     ///
     /// # Errors
@@ -52,8 +58,7 @@ impl NetworkFacts {
 }
 
 /// The facts of every interface, that with the lowest metric first. What cannot be read says nothing.
-#[must_use]
-pub fn read(folder: &OwnedFd) -> Vec<Facts> {
+fn read(folder: &OwnedFd) -> Vec<Facts> {
     let mut all = list(folder).unwrap_or_else(|cause| {
         warn!(%cause, "cannot look at what the network says");
         Vec::new()
@@ -101,5 +106,7 @@ mod tests {
         let watched = |path: &Path| runtime.block_on(async { NetworkFacts::open(path).read() });
         assert_eq!(watched(&folder.0).len(), 2);
         assert!(watched(Path::new("/nonexistent")).is_empty());
+        let is_there = |path: &Path| runtime.block_on(async { NetworkFacts::open(path).is_there() });
+        assert!(is_there(&folder.0) && !is_there(Path::new("/nonexistent")));
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use orlop_test_metadata::cloud::Asked;
-use orlop_test_metadata::{Answer, Cloud, Scene, metadata, testbed};
+use orlop_test_metadata::{Answer, Cloud, SOON, Scene, metadata, testbed};
 
 const SERIAL: &str = "product_serial";
 const META: &str = "instance-id: iid-1\nlocal-hostname: seeded\n";
@@ -87,6 +87,44 @@ fn cloudstacks_router_is_the_dhcp_server_as_the_dhcp_client_says() {
     assert_eq!(scene.config("hostname").as_deref(), Some("web-1"));
     assert_eq!(scene.config("userdata").as_deref(), Some("canary-56"));
     assert!(!cloud.lines().is_empty());
+}
+
+#[test]
+fn cloudstacks_router_is_waited_for_where_the_dhcp_client_has_not_said_yet_who_it_is() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    scene.says("product_name", "CloudStack KVM Hypervisor").unwrap();
+    let _cloud = Cloud::start(&scene.cloud, "10.0.0.1", router).unwrap();
+    scene.machine.shell("mkdir -p /run/orlop/netfacts").unwrap();
+    // There is nobody who says it.
+    let late = scene.run(&metadata().args(["--timeout", "1"])).unwrap();
+    assert_eq!(late.code, 69, "{}", late.text);
+    assert!(late.text.contains("/run/orlop/netfacts"), "{}", late.text);
+    // Beside a DHCP client that has no lease yet.
+    let mut running = metadata().start(&scene.machine).unwrap();
+    running.wait_for("waiting for the DHCP client", SOON).unwrap();
+    let facts = scene.machine.path("/run/orlop/netfacts");
+    std::fs::write(facts.join("dhcp.eth0"), "netfacts 1\ninterface eth0\nmetric 9\n").unwrap();
+    std::fs::write(facts.join("draft"), "netfacts 1\ninterface eth0\nserver 10.0.0.1\n").unwrap();
+    std::fs::rename(facts.join("draft"), facts.join("dhcp.eth0")).unwrap();
+    assert_eq!(running.wait_exit(SOON).unwrap().code(), Some(0), "{}", running.text());
+    assert_eq!(scene.config("provider").as_deref(), Some("cloudstack"));
+    assert_eq!(scene.config("userdata").as_deref(), Some("canary-56"));
+}
+
+#[test]
+fn whoever_else_is_named_is_asked_when_nobody_says_where_cloudstacks_router_is() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    scene.machine.shell("mkdir -p /run/orlop/netfacts").unwrap();
+    let cloud = Cloud::start(&scene.cloud, "169.254.169.254", |_| {
+        Answer::ok(r#"{"droplet_id": 7, "hostname": "web-1", "user_data": "x"}"#)
+    });
+    let ran = scene.run(&metadata().args(["--timeout", "8", "cloudstack", "digitalocean"])).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.text);
+    assert_eq!(scene.config("provider").as_deref(), Some("DigitalOcean"));
+    assert!(ran.text.contains("nobody says where its service is"), "{}", ran.text);
+    assert_eq!(cloud.unwrap().lines().len(), 1);
 }
 
 #[test]

@@ -67,3 +67,29 @@ fn what_is_no_base64_is_written_as_it_is_and_told() {
     assert_eq!(scene.config("userdata").as_deref(), Some("no base64!"));
     assert!(ran.text.contains("base64") && ran.text.contains("left out"), "{}", ran.text);
 }
+
+#[test]
+fn user_data_of_fw_cfg_are_written_and_nobody_is_asked() {
+    let Some(_) = testbed(&[]) else { return };
+    let (scene, cloud) = machine(&["io.systemd.credential:orlop.userdata=that of SMBIOS"]);
+    let file = "/sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials/orlop.userdata";
+    scene.machine.shell(&format!("mkdir -p {file}")).unwrap();
+    let user_data = r#"{"motd": {"content": "canary-59"}}"#;
+    for (name, content) in [("size", format!("{}\n", user_data.len())), ("raw", user_data.to_owned())] {
+        std::fs::write(scene.machine.path(format!("{file}/{name}")), content).unwrap();
+    }
+    let ran = scene.run(&metadata().args(["--log", "debug"])).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.text);
+    assert_eq!(scene.config("provider").as_deref(), Some("fw_cfg"), "{}", ran.text);
+    assert_eq!(scene.config("userdata").as_deref(), Some(user_data));
+    assert_eq!(scene.look("userdata").unwrap().0, 0o600);
+    assert_eq!(scene.config("motd").as_deref(), Some("canary-59"));
+    assert_eq!(cloud.lines(), Vec::<String>::new());
+    assert!(!ran.text.contains("canary") && !scene.status().unwrap().to_string().contains("canary"), "{}", ran.text);
+    // Longer than the kernel gives in any reasonable time: told, and what SMBIOS has counts.
+    std::fs::write(scene.machine.path(format!("{file}/size")), "32769\n").unwrap();
+    let long = scene.run(&metadata()).unwrap();
+    assert_eq!(long.code, 0, "{}", long.text);
+    assert_eq!(scene.config("provider").as_deref(), Some("SMBIOS"), "{}", long.text);
+    assert!(long.text.contains("user data in fw_cfg are longer"), "{}", long.text);
+}

@@ -10,10 +10,10 @@ mod network;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::netfacts::NetworkFacts;
 use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
@@ -92,7 +92,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         named,
         pause,
         tried: Vec::new(),
-        no_way: None,
+        awaited: None,
         is_late: false,
     };
     outputs.begin(postures);
@@ -108,8 +108,8 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         }),
         expired = deadline.expired() => expired.map(|()| Ended::Late).map_err(cannot_wait),
     };
-    let Search { tried, no_way, .. } = search;
-    outputs.finish(ended, tried, no_way, tree.as_ref(), hostname.as_ref(), ready)
+    let Search { tried, awaited, .. } = search;
+    outputs.finish(ended, tried, awaited, tree.as_ref(), hostname.as_ref(), ready)
 }
 
 /// A broker at work.
@@ -117,8 +117,8 @@ struct Search<'t> {
     plan: Plan,
     /// Where NoCloud's files are to be had, if somebody says so.
     seed: Option<Location>,
-    /// The folder of what the DHCP client says.
-    netfacts: Option<OwnedFd>,
+    /// What the DHCP client says.
+    netfacts: NetworkFacts,
     allow_imdsv1: bool,
     /// When the time is up.
     until: Instant,
@@ -135,13 +135,22 @@ struct Search<'t> {
     disks: Disks,
     /// The disk that the user has named instead of all others.
     named: Option<Disk>,
-    /// Expires when no more is waited for disks where there is somebody to ask.
+    /// Expires when no more is waited for disks where there is somebody to ask; after that, for what the DHCP client says.
     pause: BootTimer,
     tried: Vec<Tried>,
-    /// Who is to be asked and no route leads to.
-    no_way: Option<IpAddr>,
+    /// What others have to bring about before somebody can be asked.
+    awaited: Option<Awaited>,
     /// Whether somebody was asked for as long as there was time, and was not heard.
     is_late: bool,
+}
+
+/// What others have to bring about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    /// A route to this service.
+    Route(IpAddr),
+    /// A DHCP client that says who its server is: that is where the service is.
+    Server,
 }
 
 /// What was found, ready to be put into place.

@@ -1,11 +1,13 @@
 //! Facts to files below `/run/config`.
 //!
 //! What a provider says of the machine becomes the files that LinuxKit's `metadata` writes, and user data that is JSON becomes
-//! the files it describes, by the rules of LinuxKit's documentation. Nothing of it is executed. Whatever cannot be used is left
+//! the files it describes, by the rules of LinuxKit's documentation; `#cloud-config` names the machine and who may log in, where nobody
+//! else does. Nothing of it is executed. Whatever cannot be used is left
 //! out, and told as [`LeftOut`]; the raw `userdata` is there in any case.
 //!
 //! `provider` is not among the files: the broker writes it, last, as the sign that everything is there.
 
+mod cloud_config;
 mod plot;
 mod user_data;
 
@@ -14,6 +16,7 @@ use orlop_metadata_contract::{Counters, Entry, EntryPath, Hostname, Mode, PROVID
 use crate::facts::Facts;
 use crate::left_out::{LeftOut, MAX_TOLD, Why};
 use crate::{gzip, ssh_key};
+use cloud_config::Named;
 use plot::Plot;
 
 /// What the broker is asked to write.
@@ -76,6 +79,8 @@ struct Growing {
     discards: Counters,
     /// What the provider calls the machine.
     hostname: Option<Hostname>,
+    /// Whether anybody has said who may log in.
+    has_keys: bool,
 }
 
 impl Growing {
@@ -126,6 +131,7 @@ impl Growing {
             }
         }
         if !keys.is_empty() {
+            self.has_keys = true;
             let text: String = keys.iter().flat_map(|key| [key, "\n"]).collect();
             self.file("ssh/authorized_keys", Mode::SECRET, text.into_bytes());
         }
@@ -133,15 +139,35 @@ impl Growing {
 
     fn user_data(&mut self, raw: Vec<u8>) {
         if !gzip::is_gzip(&raw) {
-            return self.json(&raw);
+            return self.readable(&raw);
         }
         match gzip::unpack(&raw) {
             Ok(unpacked) => {
-                self.json(&unpacked);
+                self.readable(&unpacked);
                 self.file(UNPACKED, Mode::SECRET, unpacked);
             }
             Err(gzip::GzipError::Damaged) => self.leave_out("userdata", Why::Gzip),
             Err(gzip::GzipError::TooLarge) => self.leave_out("userdata", Why::GzipTooLarge),
+        }
+    }
+
+    /// User data that are not packed, whatever they are.
+    fn readable(&mut self, user_data: &[u8]) {
+        self.json(user_data);
+        if self.hostname.is_some() && self.has_keys {
+            return;
+        }
+        match cloud_config::read(user_data) {
+            None => {}
+            Some(Ok(Named { hostname, ssh_keys })) => {
+                if let Some(said) = hostname.filter(|_| self.hostname.is_none()) {
+                    self.hostname(&said);
+                }
+                if !self.has_keys {
+                    self.keys(&ssh_keys);
+                }
+            }
+            Some(Err(why)) => self.leave_out("userdata", Why::Unread(why.into())),
         }
     }
 

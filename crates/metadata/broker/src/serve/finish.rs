@@ -1,12 +1,12 @@
 //! The end of a run: what was found is put into place, the machine gets its name, and everybody is told.
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use orlop_broker::folder::Output;
 use orlop_broker::hostname::Hostname;
 use orlop_broker::metrics;
 use orlop_broker::moment::Now;
+use orlop_broker::netfacts;
 use orlop_broker::posture::Postures;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
@@ -18,7 +18,7 @@ use orlop_sandbox::supervisor::Birth;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use super::Found;
+use super::{Awaited, Found};
 use crate::OWN_FOLDER;
 use crate::command_line::Run;
 use crate::status::{Outcome, Report, Status, Tried};
@@ -77,13 +77,13 @@ impl<'r> Outputs<'r> {
         &mut self,
         ended: Result<Ended<'_>, Fatal>,
         tried: Vec<Tried>,
-        no_way: Option<IpAddr>,
+        awaited: Option<Awaited>,
         tree: Option<&Tree>,
         hostname: Option<&Hostname>,
         ready: Ready,
     ) -> Result<Exit, Fatal> {
         self.status.report.tried = tried;
-        let end = ended.and_then(|ended| self.judge(ended, no_way, hostname));
+        let end = ended.and_then(|ended| self.judge(ended, awaited, hostname));
         self.status.report.outcome = match (&end, self.status.report.outcome) {
             (Err(_), Outcome::Running) => Outcome::Failed,
             (_, outcome) => outcome,
@@ -110,7 +110,12 @@ impl<'r> Outputs<'r> {
         end
     }
 
-    fn judge(&mut self, ended: Ended<'_>, no_way: Option<IpAddr>, hostname: Option<&Hostname>) -> Result<Exit, Fatal> {
+    fn judge(
+        &mut self,
+        ended: Ended<'_>,
+        awaited: Option<Awaited>,
+        hostname: Option<&Hostname>,
+    ) -> Result<Exit, Fatal> {
         let Run { timeout, require, .. } = self.run;
         let tried = &self.status.report.tried;
         let reasons =
@@ -120,11 +125,14 @@ impl<'r> Outputs<'r> {
             Ended::Late => {
                 self.status.report.outcome = Outcome::Late;
                 let late = Fatal::new(Exit::Unconfigured, format!("no metadata within {} s", timeout.as_secs()));
-                Err(match no_way {
-                    Some(addr) => late.cause(format_args!("no route to {addr}")).help(
+                Err(match awaited {
+                    Some(Awaited::Route(addr)) => late.cause(format_args!("no route to {addr}")).help(
                         "give the machine an address before this (a DHCP client above it in onboot:), or wait longer: --timeout SECS; on a \
                          network without a router: ip route add 169.254.0.0/16 dev eth0",
                     ),
+                    Some(Awaited::Server) => late
+                        .cause(format_args!("no DHCP client says in {} who its server is", netfacts::FOLDER))
+                        .help("run orlop-dhcp before this or beside it, or wait longer: --timeout SECS"),
                     None if reasons.is_empty() => late.help("--log debug tells what was waited for"),
                     None => late.cause(reasons),
                 })

@@ -1,12 +1,11 @@
 //! What a broker opens before it narrows itself, and what it can reach afterwards.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use orlop_broker::hostname::Hostname;
-use orlop_broker::{metrics, netfacts};
+use orlop_broker::metrics;
+use orlop_broker::netfacts::{self, NetworkFacts};
 use orlop_metadata_contract::{Location, PORT};
 use orlop_sandbox::broker::Keep;
 use orlop_sandbox::connection::LOW_PORTS;
@@ -29,7 +28,7 @@ pub(super) struct Gear {
     pub(super) devices: Multicast,
     pub(super) disks: Disks,
     /// What the DHCP client says, if there is one.
-    pub(super) netfacts: Option<OwnedFd>,
+    pub(super) netfacts: NetworkFacts,
     pub(super) named: Option<Disk>,
     pub(super) deadline: BootTimer,
     pub(super) pause: BootTimer,
@@ -52,7 +51,7 @@ impl Gear {
             routes: Routes::open().map_err(os("cannot ask for routes"))?,
             devices: Multicast::devices().map_err(os("cannot hear of disks"))?,
             disks: Disks::below(Path::new("/")),
-            netfacts: File::open(netfacts::FOLDER).ok().map(OwnedFd::from),
+            netfacts: NetworkFacts::open(Path::new(netfacts::FOLDER)),
             named: named.transpose()?,
             deadline: BootTimer::new().map_err(os("cannot make a timer"))?,
             pause: BootTimer::new().map_err(os("cannot make a timer"))?,

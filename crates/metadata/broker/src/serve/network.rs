@@ -1,5 +1,6 @@
 //! A provider that is asked: the worker speaks, on connections that the broker makes.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -15,7 +16,7 @@ use orlop_wire::HostAddr;
 use tracing::{debug, info};
 
 use super::haul::{Haul, Step};
-use super::{Found, Search, worker_ended};
+use super::{Awaited, Found, Search, worker_ended};
 
 /// What becomes of a connection that a worker asks for.
 enum Way {
@@ -30,8 +31,13 @@ enum Way {
 impl<'t> Search<'t> {
     /// Asks `provider`, for as long as there is time until then.
     pub(super) async fn ask(&mut self, provider: Provider, until: Instant) -> Result<Option<Found<'t>>, Fatal> {
-        let location = self.location(provider);
-        let endpoints = endpoints(provider, location.as_ref());
+        let (location, endpoints) = loop {
+            let location = self.location(provider);
+            let endpoints = endpoints(provider, location.as_ref());
+            if !endpoints.is_empty() || !self.hears_of_networks(provider, until).await? {
+                break (location, endpoints);
+            }
+        };
         let Ok(count) = u8::try_from(endpoints.len()) else { return Ok(None) };
         if count == 0 {
             self.failed(provider.name(), format_args!("nobody says where its service is in {}", netfacts::FOLDER));
@@ -48,12 +54,12 @@ impl<'t> Search<'t> {
             if let Some(place) = wanted {
                 match self.way(&endpoints, place)? {
                     Way::None(addr) => {
-                        if self.no_way.replace(addr) != Some(addr) {
+                        if self.awaited.replace(Awaited::Route(addr)) != Some(Awaited::Route(addr)) {
                             info!(%addr, "waiting for a route");
                         }
                     }
                     way @ (Way::Open(_) | Way::Closed) => {
-                        (wanted, self.no_way) = (None, None);
+                        (wanted, self.awaited) = (None, None);
                         self.connected(place, way)?;
                     }
                 }
@@ -82,11 +88,30 @@ impl<'t> Search<'t> {
         }
     }
 
+    /// Waits until the DHCP client says something else, where it is the one that says where `provider` is. `false` when there is nobody
+    /// who could, or no more time for it.
+    async fn hears_of_networks(&mut self, provider: Provider, until: Instant) -> Result<bool, Fatal> {
+        if provider != Provider::CloudStack || !self.netfacts.is_there() {
+            return Ok(false);
+        }
+        if self.awaited.replace(Awaited::Server) != Some(Awaited::Server) {
+            info!(provider = provider.name(), "waiting for the DHCP client to say who its server is");
+        }
+        let failed = |what: &'static str| move |cause: io::Error| Fatal::os(what, cause);
+        self.pause.set(Some(until)).map_err(failed("cannot set the timer"))?;
+        tokio::select! {
+            changed = self.netfacts.changed() => changed.map(|()| true).map_err(failed("cannot hear of networks")),
+            expired = self.pause.expired() => {
+                self.is_late = true;
+                expired.map(|()| false).map_err(failed("the timer failed"))
+            }
+        }
+    }
+
     /// Where it is, as far as that is not in the table: as the machine was started, or as the DHCP client says.
     fn location(&self, provider: Provider) -> Option<Location> {
         let told = |fact: fn(&Facts) -> Option<IpAddr>| {
-            let all = self.netfacts.as_ref().map(netfacts::read).unwrap_or_default();
-            all.iter().find_map(fact).and_then(HostAddr::new).map(Location::at)
+            self.netfacts.read().iter().find_map(fact).and_then(HostAddr::new).map(Location::at)
         };
         match provider {
             Provider::NoCloud => self.seed.clone(),

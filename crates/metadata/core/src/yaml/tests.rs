@@ -36,6 +36,11 @@ fn documents_of_clouds_are_read() {
             "a: |\n  one\n    two\n\n  # three\n\nb: |-\n  x\n\nc: |+\n  y\n\nd: |2\n    z\ne: |\nf: 1\n",
             json!({"a": "one\n  two\n\n# three\n", "b": "x", "c": "y\n\n", "d": "  z\n", "e": "", "f": "1"}),
         ),
+        (
+            "literal blocks of empty lines",
+            "a: |\n\n\nb: |-\n\nc: |+\n\n\nd: 1\n",
+            json!({"a": "", "b": "", "c": "\n\n", "d": "1"}),
+        ),
         ("a literal block in a list", "- |\n  x\n- k: |\n    y\n", json!(["x\n", {"k": "y\n"}])),
         (
             "quotes",
@@ -96,6 +101,7 @@ fn what_is_not_read_is_an_error_with_its_line() {
         ("a key twice", "a: b\nc: d\na: e\n", 3, Problem::Twice),
         ("a quote without its end", "a: \"b\n", 1, Problem::Quotes),
         ("something behind a quote", "a: 'b' c\n", 1, Problem::Quotes),
+        ("a number sign right behind a quote", "a: 'b'#c\n", 1, Problem::Quotes),
         ("an escape that does not exist", "a: \"\\q\"\n", 1, Problem::Quotes),
         ("half a surrogate", "a: \"\\ud800\"\n", 1, Problem::Quotes),
         ("a signed escape", "a: \"\\x+1\"\n", 1, Problem::Quotes),

@@ -145,6 +145,16 @@ fn fat_cannot_lie() {
         });
         assert_eq!(read, nowhere, "{next}");
     }
+    let read = fat16(|disk, table, entry, first| {
+        let short = |disk: &mut Sparse, at| le32(disk, at) & 0xffff;
+        let data = table / 512 + 2 * short(disk, 22) + short(disk, 17) * 32 / 512;
+        let per_cluster = le32(disk, 13) & 0xff;
+        let clusters = (short(disk, 19) - data) / per_cluster;
+        disk.write(table + 2 * first, &number(2 + clusters));
+        // It is the last one that is needed: what follows it is not looked at.
+        disk.write(entry + 28, &number(2 * per_cluster * 512));
+    });
+    assert_eq!(read, nowhere, "one behind the last");
     let read = fat16(|disk, _, entry, _| disk.write(entry + 26, &[0; 2]));
     assert_eq!(read, nowhere, "no first cluster");
     let read = fat16(|disk, _, entry, _| long(disk, entry));
@@ -344,9 +354,32 @@ fn of_the_descriptors_of_iso_9660_the_first_of_a_kind_counts_and_none_behind_the
 
 #[test]
 fn an_anchor_of_udf_is_where_it_says_that_it_is() {
+    let anchor = 256 * SECTOR;
+    let mut elsewhere = disk("metadata_udf", "without-iso9660");
+    let sum = le32(&mut elsewhere, anchor + 4).to_le_bytes()[0];
+    elsewhere.write(anchor + 12, &[0, 2]);
+    elsewhere.write(anchor + 4, &[sum + 1]);
+    assert_eq!(labels(&mut elsewhere), None, "it says another place");
+    let mut damaged = disk("metadata_udf", "without-iso9660");
+    damaged.write(anchor + 4, &[sum + 1]);
+    assert_eq!(labels(&mut damaged), None, "its checksum is wrong");
+}
+
+#[test]
+fn of_two_logical_volumes_of_udf_the_first_one_counts() {
     let mut disk = disk("metadata_udf", "without-iso9660");
-    disk.write(256 * SECTOR + 12, &[0, 2]);
-    assert_eq!(labels(&mut disk), None);
+    let before = labels(&mut disk);
+    let first = disk.find(b"*OSTA UDF Compliant") - 217;
+    let mut second = [0; 512];
+    disk.read_at(first, &mut second).unwrap();
+    // Its file set is nowhere.
+    second[252..256].fill(0xff);
+    let mut behind = [0; 512];
+    disk.read_at(first + SECTOR, &mut behind).unwrap();
+    disk.write(first + SECTOR, &second);
+    disk.write(first + 2 * SECTOR, &behind);
+    let labels = labels(&mut disk).expect("the first one is whole");
+    assert_eq!(Some(labels), before);
 }
 
 #[test]

@@ -126,3 +126,17 @@ fn a_file_that_was_deleted_is_not_there() {
     disk.write(entry + 18, &[4]);
     assert_eq!(file(&mut disk, "x"), Ok(None));
 }
+
+#[test]
+fn an_extent_may_end_where_its_partition_does_and_not_behind() {
+    let content = [7; 1_024];
+    let with_blocks = |blocks: u8| {
+        let mut disk = written(512, "x", &content, SHORT);
+        let partition = disk.find(b"+NSR0") - 25;
+        disk.write(partition + 192, &[blocks, 0, 0, 0]);
+        file(&mut disk, "x")
+    };
+    let last = CONTENT + 2;
+    assert_eq!(with_blocks(last + 1), Ok(Some(content.to_vec())));
+    assert_eq!(with_blocks(last), Err(MediaError::Broken("UDF: an extent leaves its partition")));
+}

@@ -84,6 +84,11 @@ const GOOD: &[(&str, &str, &str)] = &[
     ("other letters, and nothing said", r#"{"a": {"Content": "x", "PERM": "", "entries": null}}"#, "0644 a \"x\"\n"),
     ("permissions in short", r#"{"a": {"content": "x", "perm": "400"}}"#, "0400 a \"x\"\n"),
     ("the later of two", r#"{"a": {"content": "x"}, "a": {"content": "y"}}"#, "0644 a \"y\"\n"),
+    (
+        "a cloud configuration",
+        "#cloud-config\nhostname: web-1\nusers:\n- default\nssh_authorized_keys:\n- ssh-rsa A\n",
+        "0644 hostname \"web-1\"\n! ssh/authorized_keys: a line is no SSH public key of a known type; left out\n",
+    ),
     ("no object", r#"["a"]"#, ""),
     ("no JSON", "#!/bin/sh\necho {}\n", ""),
     ("nothing", "", ""),
@@ -258,6 +263,42 @@ fn the_users_own_hostname_counts_more_than_the_providers() {
     assert!(files.contains("! hostname: not a hostname"), "{files}");
     let bad = Tree::of(Facts { hostname: Some("..".to_owned()), ..Facts::default() });
     assert_eq!((bad.hostname.clone(), shown(&bad, true).starts_with("! hostname: not a")), (None, true));
+}
+
+#[test]
+fn cloud_config_names_the_machine_and_who_may_log_in_where_nobody_else_does() {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8fDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8P";
+    let config = format!("#cloud-config\nhostname: mine\nssh_authorized_keys:\n  - {key} mine\nruncmd: [x]\n");
+    let tree = |hostname: Option<&str>, key: Option<String>, config: &[u8]| {
+        let tree = Tree::of(Facts {
+            hostname: hostname.map(str::to_owned),
+            ssh_keys: key.into_iter().collect(),
+            user_data: Some(config.to_vec()),
+            ..Facts::default()
+        });
+        targets::check(&tree, orlop_metadata_contract::Provider::NoCloud);
+        (tree.hostname.as_ref().map(|name| name.as_str().to_owned()), shown(&tree, true))
+    };
+    let files = |name: &str, of: &str| {
+        format!("0644 hostname \"{name}\"\n0755 ssh/\n0600 ssh/authorized_keys \"{key} {of}\\n\"\n")
+    };
+    let theirs = Some(format!("{key} theirs"));
+    for (what, hostname, keys, want) in [
+        ("nobody does", None, None, ("mine", "mine")),
+        ("somebody says the name", Some("web-1"), None, ("web-1", "mine")),
+        ("somebody says the keys", None, theirs.clone(), ("mine", "theirs")),
+        ("somebody says both", Some("web-1"), theirs.clone(), ("web-1", "theirs")),
+    ] {
+        let (name, of) = want;
+        assert_eq!(tree(hostname, keys, config.as_bytes()), (Some(name.to_owned()), files(name, of)), "{what}");
+    }
+    let odd = b"#cloud-config\nhostname: &a mine\n";
+    let (name, text) = tree(None, None, odd);
+    assert!(name.is_none() && text.starts_with("! userdata: not read: line 2: anchors"), "{text}");
+    let (_, text) = tree(Some("web-1"), theirs, odd);
+    assert!(!text.contains('!'), "nobody needs it: {text}");
+    let (name, text) = tree(None, None, b"#cloud-config\nhostname: -SECRET-\n");
+    assert!(name.is_none() && text.starts_with("! hostname: not a hostname") && !text.contains("SECRET"), "{text}");
 }
 
 #[test]
