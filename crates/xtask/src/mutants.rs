@@ -122,6 +122,8 @@ fn tried(workspace: &Workspace, folder: &Path, chosen: &[Subject], jobs: NonZero
     cargo.env("TMPDIR", &copies).env_remove("CARGO_TARGET_DIR");
     // Of tests that change bytes at random: what a mutant breaks, a few of them show.
     cargo.env("ORLOP_MUTATIONS", "500");
+    // What broke under one mutant would be tried again first under each one after it.
+    cargo.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "false").env("RUST_BACKTRACE", "0");
     let words = command::shown(&cargo);
     let status = command::ended(&words, &mut cargo);

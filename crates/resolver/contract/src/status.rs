@@ -1,4 +1,3 @@
-use core::fmt;
 use core::time::Duration;
 
 use orlop_wire::{Bounded, MaxSize};
@@ -92,8 +91,13 @@ impl UpstreamState {
     }
 }
 
-impl fmt::Display for UpstreamState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_thought_of_a_server_is_said_in_a_word() {
+        let words = [UpstreamState::Untried, UpstreamState::Good, UpstreamState::Failing].map(UpstreamState::name);
+        assert_eq!(words, ["untried", "good", "failing"]);
     }
 }

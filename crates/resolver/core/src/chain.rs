@@ -40,20 +40,8 @@ impl<'m> Chain<'m> {
                 return None;
             }
         }
-        let is_data = |record: &Record<'_>| record.kind == kind && record.owner == end;
-        let has_data = answers.iter().any(is_data);
-        let rank = |record: &Record<'_>| owners.iter().position(|owner| *owner == record.owner);
-        let (mut in_order, mut next, mut past) = (true, 0, false);
-        for record in answers {
-            if record.kind == kind::CNAME && !owners.is_empty() {
-                if let Some(rank) = rank(record) {
-                    in_order &= !past && rank >= next;
-                    next = rank;
-                }
-            } else if !owners.is_empty() && !past {
-                past = is_data(record);
-            }
-        }
+        let has_data = answers.iter().any(|record| record.kind == kind && record.owner == end);
+        let in_order = are_in_order(&owners, end, kind, answers);
         let is_beside = owners.is_empty() && !has_data && answers.iter().any(|record| !is_around(record.kind));
         Some(Self { target: (!owners.is_empty()).then_some(end), owners, has_data, is_beside, in_order })
     }
@@ -68,7 +56,23 @@ impl<'m> Chain<'m> {
     }
 }
 
+/// Whether each alias is before those that it leads to, and before the records of the name at the end.
+fn are_in_order(owners: &[Name<'_>], end: Name<'_>, kind: u16, answers: &[Record<'_>]) -> bool {
+    if owners.is_empty() {
+        return true;
+    }
+    let places = answers.iter().filter_map(|record| match record.kind {
+        kind::CNAME => owners.iter().position(|owner| *owner == record.owner),
+        its_kind if its_kind == kind && record.owner == end => Some(owners.len()),
+        _ => None,
+    });
+    places.is_sorted()
+}
+
 /// Comes along with an answer and is none by itself.
 const fn is_around(kind: u16) -> bool {
     matches!(kind, kind::CNAME | kind::DNAME | kind::RRSIG)
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,10 +113,6 @@ impl Flight {
         self.attempts.iter().any(|attempt| attempt.server == server && attempt.via == Via::Nothing)
     }
 
-    pub(crate) fn waits(&self) -> bool {
-        self.attempts.iter().any(|attempt| attempt.via == Via::Nothing)
-    }
-
     /// Somebody may still answer.
     pub(crate) fn is_out(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.via != Via::Over)

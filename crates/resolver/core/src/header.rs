@@ -94,3 +94,27 @@ impl Code {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_has_twelve_bits_in_two_places() {
+        for (flags, extended, number) in
+            [(0x8180, 0, 0), (0x8183, 0, 3), (0xfff0, 1, 16), (0, 0x12, 0x120), (0x7, 1, 23), (0xf, 0xff, 4095)]
+        {
+            let code = Code::new(flags, extended);
+            assert_eq!((code.number(), code.in_flags(), code.extended()), (number, flags & 15, extended), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_twelve_bytes() {
+        let bytes = *b"\x01\x02\x83\x84\0\x01\x05\x06\x07\x08\x09\x0a";
+        let want = Header { id: 0x0102, flags: 0x8384, counts: [1, 0x0506, 0x0708, 0x090a] };
+        assert_eq!(Header::read(&bytes), Some(want));
+        assert_eq!(want.bytes(), bytes);
+        assert_eq!(Header::read(&bytes[..11]), None);
+    }
+}

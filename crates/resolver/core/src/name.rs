@@ -7,6 +7,9 @@ use crate::header::HEADER;
 /// Bytes of a name on the wire, with its lengths and the final zero (RFC 1035 section 2.3.4).
 pub(crate) const MAX_NAME: usize = 255;
 
+/// Bytes of a TTL.
+const TTL: usize = 4;
+
 /// Pointers that are followed in one name: a name has 127 labels at most, and who compresses well needs one for each.
 const MAX_POINTERS: usize = 127;
 
@@ -83,6 +86,24 @@ impl<'m> Name<'m> {
         (after == end).then_some(self.at..end)
     }
 
+    /// Whether a pointer has led it through one of these TTLs, which are in order. What they count down would be the name's bytes.
+    pub(crate) fn goes_through(self, ttls: &[usize]) -> bool {
+        let mut position = self.at;
+        while let Some(step) = Step::of(self.message, position) {
+            let end = position.saturating_add(step.length());
+            let next = ttls.partition_point(|ttl| ttl.saturating_add(TTL) <= position);
+            if ttls.get(next).is_some_and(|ttl| *ttl < end) {
+                return true;
+            }
+            position = match step {
+                Step::End => return false,
+                Step::Pointer(to) => to,
+                Step::Label(_) => end,
+            };
+        }
+        false
+    }
+
     /// Writes it without pointers.
     pub(crate) fn write(self, to: &mut Vec<u8>) {
         for label in self.labels() {
@@ -118,6 +139,15 @@ enum Step<'m> {
 }
 
 impl<'m> Step<'m> {
+    /// Bytes that it has where it stands.
+    fn length(&self) -> usize {
+        match self {
+            Self::End => 1,
+            Self::Label(label) => label.len().saturating_add(1),
+            Self::Pointer(_) => 2,
+        }
+    }
+
     fn of(message: &'m [u8], at: usize) -> Option<Self> {
         let (first, rest) = message.get(at..)?.split_first()?;
         match first {

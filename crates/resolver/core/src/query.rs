@@ -41,7 +41,7 @@ pub struct Edns {
 }
 
 /// What a message is looked up by: its name without case, its type, and the bits DO and CD, which change the answer.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Key {
     bytes: [u8; Self::MAX],
     length: u16,
@@ -260,24 +260,4 @@ pub(crate) fn wire(name: &DomainName) -> Vec<u8> {
             .chain(label.bytes().map(|byte| byte.to_ascii_lowercase()))
     });
     labels.chain([0]).collect()
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.bytes() == other.bytes()
-    }
-}
-
-impl Eq for Key {}
-
-impl core::hash::Hash for Key {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        state.write(self.bytes());
-    }
-}
-
-impl core::fmt::Debug for Key {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Key({})", self.bytes().escape_ascii())
-    }
 }

@@ -79,6 +79,17 @@ impl<'m> Record<'m> {
         Some(Name::read(self.message, self.data_at)?.0)
     }
 
+    /// Whether a name in it goes through one of these TTLs, which are in order.
+    pub(crate) fn goes_through(&self, ttls: &[usize]) -> bool {
+        let mut goes = self.owner.goes_through(ttls);
+        let _ = self.read_data(|piece| {
+            if let Piece::Name(name) = piece {
+                goes |= name.goes_through(ttls);
+            }
+        });
+        goes
+    }
+
     /// Writes it without pointers, but for an owner that is the name of the question, which stands behind the header.
     pub(crate) fn write(&self, asked: Name<'_>, to: &mut Vec<u8>) {
         if self.owner == asked && self.owner.length() > 1 {

@@ -92,7 +92,11 @@ impl<'m> Sections<'m> {
         if at != message.len() || misplaced || opts.len() > 1 || opt.is_some_and(|opt| opt.owner.length() != 1) {
             return None;
         }
-        Some(Self { header, question_end, answers, authorities, additionals, opt })
+        let sections = Self { header, question_end, answers, authorities, additionals, opt };
+        // Only names that stood there before are pointed to (RFC 1035 section 4.1.4); what is within a TTL changes while it is kept.
+        let ttls: Vec<usize> = sections.records().map(|record| record.ttl_at).collect();
+        let is_sound = !sections.records().any(|record| record.goes_through(&ttls));
+        is_sound.then_some(sections)
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = &Record<'m>> {

@@ -263,3 +263,6 @@ fn weigh(old: Duration, weight: u32, new: Duration) -> Duration {
     let parts = weight.saturating_add(1);
     old.saturating_mul(weight).saturating_add(new).checked_div(parts).unwrap_or(new)
 }
+
+#[cfg(test)]
+mod tests;

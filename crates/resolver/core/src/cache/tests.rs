@@ -107,3 +107,71 @@ fn an_entry_takes_less_than_four_hundred_bytes() {
     let key = Key::new(name, 1, false, false);
     assert!(cost(&stored(&key, 60, 0)) < 300, "{}", cost(&stored(&key, 60, 0)));
 }
+
+/// Its bytes as an allocator rounds them up and with what that keeps of its own, its slot, and two places of the index.
+#[test]
+fn an_answer_counts_with_what_is_needed_to_find_it() {
+    let answer = stored(&key(1), 60, 0);
+    assert_eq!(answer.size(), 52);
+    assert_eq!(cost(&answer), 64 + 16 + size_of::<Option<Entry>>() + 2 * 16);
+}
+
+#[test]
+fn an_answer_is_fresh_for_its_life_and_stale_for_a_day_after() {
+    let day = 86_400;
+    for (secs, want) in
+        [(0, Some("fresh")), (59, Some("fresh")), (60, Some("stale")), (59 + day, Some("stale")), (60 + day, None)]
+    {
+        let mut cache = small();
+        cache.insert(at(0), &key(1), stored(&key(1), 60, 0));
+        let found = match cache.find(at(secs), &key(1)) {
+            Found::Fresh(_, age) => (u64::from(age) == secs).then_some("fresh"),
+            Found::Stale(_, AskFirst::Yes) => Some("stale"),
+            Found::Stale(_, AskFirst::No) => Some("held"),
+            Found::Nothing => None,
+        };
+        assert_eq!(found, want, "after {secs} s");
+    }
+}
+
+#[test]
+fn after_asking_in_vain_nobody_is_asked_for_half_a_minute() {
+    let mut cache = small();
+    cache.insert(at(0), &key(1), stored(&key(1), 60, 0));
+    cache.hold(at(100), &key(1));
+    for (secs, want) in [(100, AskFirst::No), (129, AskFirst::No), (130, AskFirst::Yes)] {
+        let Found::Stale(_, ask_first) = cache.find(at(secs), &key(1)) else { panic!("it is there for a day") };
+        assert_eq!(ask_first, want, "at {secs} s");
+    }
+}
+
+#[test]
+fn what_has_no_life_is_not_kept() {
+    let mut cache = small();
+    cache.insert(at(0), &key(1), stored(&key(1), 0, 0));
+    assert_eq!(cache.status(), CacheStatus::default());
+    cache.insert(at(0), &key(1), stored(&key(1), 1, 0));
+    assert_eq!(cache.status().entries, 1);
+}
+
+#[test]
+fn it_may_be_full_to_the_byte() {
+    let mut cache = small();
+    let all: Vec<Stored> = (0..3).map(|name| stored(&key(name), 60, 0)).collect();
+    cache.limit = all.iter().map(cost).sum();
+    all.into_iter().zip(0..).for_each(|(stored, name)| cache.insert(at(0), &key(name), stored));
+    assert_eq!((cache.status().entries, cache.status().evicted), (3, 0));
+    cache.insert(at(0), &key(3), stored(&key(3), 60, 0));
+    assert_eq!((cache.status().entries, cache.status().evicted), (3, 1));
+}
+
+#[test]
+fn a_failure_is_over_when_it_is_over() {
+    for (code, want) in [(Code::NXDOMAIN, true), (Code::SERVFAIL, false), (Code::REFUSED, false)] {
+        let mut cache = small();
+        let question = [key(1).name(), &[0, 1, 0, 1]].concat();
+        cache.insert(at(0), &key(1), Stored::failure(&question, code, &[]));
+        assert!(matches!(cache.find(at(4), &key(1)), Found::Fresh(..)), "{code:?}");
+        assert_eq!(matches!(cache.find(at(5), &key(1)), Found::Stale(..)), want, "{code:?}");
+    }
+}

@@ -69,6 +69,29 @@ fn names_are_equal_when_their_labels_are_case_apart() {
 }
 
 #[test]
+fn a_name_goes_through_a_ttl_when_one_of_its_bytes_is_there() {
+    let message = message(b"\x01a\x02bc\0\xc0\x0e");
+    for (what, at, ttls, want) in [
+        ("no TTL", 12, &[][..], false),
+        ("one just before it", 14, &[10], false),
+        ("one that ends in it", 14, &[11], true),
+        ("one at its start", 12, &[12], true),
+        ("one that begins in its last label", 12, &[16], true),
+        ("one at its end", 12, &[17], true),
+        ("one just behind it", 12, &[18], false),
+        ("one that begins in its pointer", 18, &[19], true),
+        ("one just behind its pointer", 18, &[20], false),
+        ("one where its pointer leads", 18, &[14], true),
+        ("one just before where its pointer leads", 18, &[10], false),
+        ("one of several", 18, &[4, 8, 14, 24], true),
+        ("none of several", 18, &[4, 8, 20, 24], false),
+    ] {
+        let (name, _) = Name::read(&message, at).unwrap();
+        assert_eq!(name.goes_through(ttls), want, "{what}");
+    }
+}
+
+#[test]
 fn the_name_of_a_question_is_in_one_piece() {
     let message = message(b"\x01a\0\x01b\xc0\x0c");
     assert!(Name::read_whole(&message, 12).is_some());

@@ -61,7 +61,8 @@ impl Resolver {
         // Who waits for a socket has nothing from waiting for another one.
         candidates.retain(|upstream| !flight.waits_for(*upstream));
         if candidates.is_empty() || flight.attempts.len() >= MAX_ATTEMPTS {
-            flight.next_at = flight.waits().then(|| now.after(MOST_REPEAT));
+            // Sockets may be there by then.
+            flight.next_at = Some(now.after(MOST_REPEAT));
             return false;
         }
         if candidates.iter().all(|upstream| flight.was_asked(*upstream)) {

@@ -40,6 +40,8 @@ fn what_is_not_served_is_refused_with_the_right_code() {
         ("class CH", Message { question: [&name("version.bind")[..], &[0, 16, 0, 3]].concat(), ..query() }, 5),
         ("an answer in a question", query().a(1, 1), 1),
         ("an authority in a question", query().soa(1, 1), 1),
+        ("an answer that is not there", Message { counts: [None, Some(1), None, None], ..query() }, 1),
+        ("an authority that is not there", Message { counts: [None, None, Some(1), None], ..query() }, 1),
         ("bytes after the end", Message { rest: vec![0], ..query() }, 1),
         ("a record that is not there", Message { counts: [None, None, None, Some(1)], ..query() }, 1),
         ("a pointer for a name", Message { question: b"\xc0\x0c\0\x01\0\x01".to_vec(), ..query() }, 1),
@@ -57,6 +59,20 @@ fn what_is_not_served_is_refused_with_the_right_code() {
         assert_eq!(world.questions(0), 0, "{what} is asked");
         assert_eq!(world.resolver.status().discards.of(Discard::Refused), 1, "{what} is counted");
     }
+}
+
+#[test]
+fn who_wants_no_recursion_hears_that_nothing_here_is_ours() {
+    let opt = |query: Message| usual(&query.opt(1232, 0, &[])).message;
+    assert_eq!(ede(&opt(Message { flags: 0, ..Message::query("a.example", A) })), Some(20), "RFC 8914 section 4.21");
+    assert_eq!(ede(&opt(Message::query("a.example", 252))), None, "AXFR");
+}
+
+#[test]
+fn a_query_may_have_four_additional_records() {
+    let query = (0..3).fold(Message::query("a.example", A), |query, _| query.additional(&[0], A, 1, &[1, 2, 3, 4]));
+    let answer = usual(&query.opt(1232, 0, &[]));
+    assert_eq!((answer.code(), decode(&answer.message).answers.len()), (0, 1));
 }
 
 #[test]
@@ -121,6 +137,17 @@ fn what_the_client_wishes_goes_to_the_upstream_and_nothing_else_of_it() {
     assert!(sent.metadata.checking_disabled && sent.metadata.recursion_desired && !sent.metadata.authentic_data);
     let edns = sent.edns.unwrap();
     assert!(edns.flags().dnssec_ok && edns.options().as_ref().is_empty() && edns.max_payload() == 1232);
+}
+
+#[test]
+fn what_the_client_does_not_wish_is_not_asked_for() {
+    for trust_ad in [false, true] {
+        let mut world = World::with(Conduct { trust_ad, ..Conduct::default() }, vec![answering(5)]);
+        world.answer_to(&Message::query("a.example", A));
+        let sent = decode(&world.sent[0].2);
+        assert!(!sent.metadata.checking_disabled && !sent.edns.unwrap().flags().dnssec_ok);
+        assert_eq!(sent.metadata.authentic_data, trust_ad, "who is believed is asked to say it (RFC 6840 section 5.7)");
+    }
 }
 
 #[test]
@@ -257,6 +284,20 @@ fn records_keep_their_order_and_their_case_and_aliases_come_first() {
 }
 
 #[test]
+fn the_case_that_was_only_for_the_upstream_is_not_given_out() {
+    let written_out = |query: &[u8]| {
+        let reply = Message::reply(query);
+        let owner = reply.question[..reply.question.len() - 4].to_vec();
+        assert_ne!(owner, name("a-name-of-some-length.example"));
+        reply.answer(&owner, A, 60, &[1; 4]).additional(&owner, AAAA, 60, &[1; 16])
+    };
+    let answer = through(&Message::query("a-name-of-some-length.example", A), written_out);
+    let message = decode(&answer.message);
+    let owners = message.answers.iter().chain(&message.additionals).map(|record| record.name.to_string());
+    assert_eq!(owners.collect::<Vec<_>>(), ["a-name-of-some-length.example."; 2]);
+}
+
+#[test]
 fn an_alias_without_its_target_is_followed() {
     let upstream = |query: &[u8]| {
         let reply = Message::reply(query);
@@ -302,6 +343,8 @@ fn names_of_special_use_are_answered_here() {
         ("1.0.0.127.in-addr.arpa", A, 0, None),
         ("2.0.0.127.in-addr.arpa", PTR, NX, None),
         ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", PTR, 0, Some("localhost.")),
+        ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", A, 0, None),
+        ("0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", PTR, NX, None),
         ("a.invalid", A, NX, None),
         ("a.onion", A, NX, None),
         ("a.test", A, NX, None),
@@ -342,6 +385,9 @@ fn names_that_only_look_special_are_asked() {
         ("1.1.128.100.in-addr.arpa", PTR),
         ("1.1.8.8.in-addr.arpa", PTR),
         ("0.c.e.f.ip6.arpa", PTR),
+        ("2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", PTR),
+        ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", PTR),
+        ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.2.ip6.arpa", PTR),
         ("1.0.0.2.ip6.arpa", PTR),
         ("com", 2),
         ("", 2),

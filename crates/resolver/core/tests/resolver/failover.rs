@@ -4,7 +4,7 @@ use orlop_resolver_contract::{Discard, UpstreamState};
 use orlop_resolver_core::resolver::{Asker, ClientId, Event, Heard};
 
 use crate::decoded::{decode, ede};
-use crate::message::{A, Message};
+use crate::message::{A, Message, option};
 use crate::world::{Said, Upstream, World, absent, answering, failing, scripted, silent};
 
 fn fresh(at: usize) -> Message {
@@ -136,6 +136,34 @@ fn the_best_of_all_failures_is_given_out() {
         let mut world = World::new(codes.map(|code| failing(5, code)).into_iter().collect());
         assert_eq!(u16::from(world.answer_to(&fresh(0)).code()), want, "{codes:?}");
     }
+}
+
+/// Fails with this code, and says why (RFC 8914).
+fn explaining(after: u64, code: u16, why: u8) -> Upstream {
+    scripted(after, move |asked| Message::reply(asked).flags(code).opt(1232, 0, &option(15, &[0, why])))
+}
+
+#[test]
+fn of_failures_the_first_that_says_why_is_given_out() {
+    for (what, upstreams, want) in [
+        ("the second says it", [failing(5, 2), explaining(10, 5, 18)], (5, 18)),
+        ("the first says it", [explaining(5, 5, 18), failing(10, 2)], (5, 18)),
+        ("both say it", [explaining(5, 2, 9), explaining(10, 2, 10)], (2, 9)),
+    ] {
+        let answer = World::new(upstreams.into()).answer_to(&fresh(0).opt(1232, 0, &[]));
+        assert_eq!((answer.code(), ede(&answer.message)), (want.0, Some(want.1)), "{what}");
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_for_a_second_is_failing() {
+    let mut world = World::new(vec![silent()]);
+    world.ask(&fresh(0));
+    world.run(999);
+    assert_eq!(world.resolver.status().upstreams[0].state, UpstreamState::Good);
+    world.run(1);
+    assert_eq!(world.resolver.status().upstreams[0].state, UpstreamState::Failing);
+    assert_eq!(world.resolver.status().discards.of(Discard::TimeOut), 1);
 }
 
 #[test]

@@ -274,6 +274,15 @@ fn hosts_are_answered_here_both_ways() {
 }
 
 #[test]
+fn what_is_kept_of_other_names_stays_when_the_hosts_change() {
+    let mut world = World::new(vec![answering(5)]);
+    world.answer_to(&query());
+    let address = IpAddr::from([192, 0, 2, 9]).into();
+    world.happens(Event::Hosts(vec![Host { address, name: DomainName::new("db.example").unwrap() }]));
+    assert_eq!(world.answer_to(&query()).after, 0);
+}
+
+#[test]
 fn a_name_that_becomes_this_machine_s_own_while_it_is_asked_for_is_not_kept() {
     for (what, upstream) in [("answered", answering(50)), ("failed", failing(50, 2))] {
         let mut world = World::new(vec![upstream]);

@@ -12,5 +12,6 @@ mod replies;
 mod routing;
 mod script;
 mod seeds;
+mod sockets;
 mod targets;
 mod world;

@@ -58,6 +58,14 @@ fn chain_of_pointers() -> Message {
     reply().answer(&QUESTION, 65280, 60, &links).answer(&last, A, 60, &[1, 2, 3, 4])
 }
 
+/// A record whose TTL ends with a two: a label of two bytes, behind which the root is.
+fn ending_in_a_ttl() -> Message {
+    reply().answer(&QUESTION, 65280, 2, &[0])
+}
+
+/// A pointer to that label: behind header, question, and the rest of the TTL.
+const IN_TTL: [u8; 2] = [0xc0, 12 + 15 + 9];
+
 /// (what, message, fate)
 pub(crate) fn replies() -> Vec<(&'static str, Message, Fate)> {
     let (b, c, z) = (name("b.example"), name("c.example"), name("example"));
@@ -165,6 +173,12 @@ pub(crate) fn replies() -> Vec<(&'static str, Message, Fate)> {
         ),
         ("a pointer to itself (RUSTSEC-2018-0007)", reply().raw(0, record(&[0xc0, 27], A, 1, 60, &[1; 4])), MALFORMED),
         ("a pointer forward", reply().raw(0, record(&[0xc0, 200], A, 1, 60, &[1; 4])), MALFORMED),
+        (
+            "a name that goes through a TTL, which runs down",
+            ending_in_a_ttl().answer(&IN_TTL, A, 60, &[1; 4]),
+            MALFORMED,
+        ),
+        ("data that goes through a TTL", ending_in_a_ttl().a(60, 1).authority(&QUESTION, NS, 60, &IN_TTL), MALFORMED),
         ("a hundred and twenty-two pointers", chain_of_pointers(), Fate::Answer(60)),
         (
             "a name of 256 bytes",
