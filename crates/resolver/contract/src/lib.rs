@@ -34,7 +34,7 @@ pub use policy::{Denied, Permitted, Policy};
 pub use query::{MAX_RECORDS, OrderId, Queried, QueryType, Record};
 pub use request::{Request, SocketCount, StreamId};
 pub use status::{CacheStatus, Served, Status, UpstreamState, UpstreamStatus};
-pub use upstream::{NotUpstreams, Route, ServerAddr, Upstream, UpstreamId, Upstreams};
+pub use upstream::{NEVER_ASKED, NotUpstreams, Route, ServerAddr, Upstream, UpstreamId, Upstreams};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the first message
 /// ends both.
@@ -43,7 +43,7 @@ pub const PROTOCOL: u32 = 1;
 /// Upstream servers, at most: as many as two interfaces can name. More do not make an answer better, and each has a pool.
 pub const MAX_UPSTREAMS: usize = 16;
 
-/// Domains whose names are asked of certain servers, at most, with one for each server of each: those of a handful of networks.
+/// Domains whose names are asked of certain servers, at most: those of a handful of networks.
 pub const MAX_ROUTES: usize = 32;
 
 /// Sockets that come with one message, at most: a quarter of what the kernel takes with one (`SCM_MAX_FD`, 253).

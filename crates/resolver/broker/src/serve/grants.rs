@@ -5,11 +5,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
-use orlop_resolver_contract::{Listener, Notice, SocketCount, StreamId, UpstreamId, Upstreams};
+use orlop_resolver_contract::{Listener, Notice, SocketCount, StreamId, UpstreamId};
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::connection::open_connecting;
 use orlop_sandbox::datagram::open_timeless;
 use tracing::debug;
+
+use crate::servers::Chosen;
 
 /// What is to be handed over, in order. A worker that does not read cannot stop its broker.
 #[derive(Debug, Default)]
@@ -64,7 +66,7 @@ impl Outbox {
         &mut self,
         channel: &BrokerChannel<Notice, orlop_resolver_contract::Request>,
         listeners: &[(Listener, OwnedFd)],
-        upstreams: &Upstreams,
+        chosen: &Chosen,
     ) {
         while let Some(item) = self.0.front() {
             let sent = match item {
@@ -74,7 +76,7 @@ impl Outbox {
                     None => Ok(()),
                 },
                 Item::Pool(upstream, count) => {
-                    let sockets = open(address(upstreams, *upstream), count.get());
+                    let sockets = open(address(chosen, *upstream), count.get());
                     let granted = u8::try_from(sockets.len()).ok().and_then(SocketCount::new);
                     match granted {
                         Some(granted) => {
@@ -86,7 +88,7 @@ impl Outbox {
                 }
                 Item::Stream(upstream, stream) => {
                     let (upstream, stream) = (*upstream, *stream);
-                    let opened = address(upstreams, upstream).ok_or(io::ErrorKind::NotFound.into());
+                    let opened = address(chosen, upstream).ok_or(io::ErrorKind::NotFound.into());
                     match opened.and_then(open_connecting) {
                         Ok(socket) => channel.send_with(&Notice::Stream { upstream, stream }, socket.as_fd()),
                         Err(cause) => {
@@ -109,8 +111,8 @@ impl Outbox {
     }
 }
 
-fn address(upstreams: &Upstreams, id: UpstreamId) -> Option<SocketAddr> {
-    upstreams.of(id).map(|upstream| upstream.server.socket_addr())
+fn address(chosen: &Chosen, id: UpstreamId) -> Option<SocketAddr> {
+    chosen.upstreams.of(id).map(|upstream| upstream.server.socket_addr())
 }
 
 /// As many sockets as can be had, each from a port of its own.

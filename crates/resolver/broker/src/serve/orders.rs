@@ -49,7 +49,7 @@ impl Server<'_> {
         };
         let prepared = |config: &crate::config::Config| {
             let ports: std::collections::BTreeSet<u16> =
-                config.upstreams.iter().map(|server| server.socket_addr().port()).filter(|port| *port != 53).collect();
+                config.servers().map(|server| server.socket_addr().port()).filter(|port| *port != 53).collect();
             (
                 config.conduct,
                 config.require_landlock,
@@ -61,7 +61,8 @@ impl Server<'_> {
             )
         };
         if prepared(&config) != prepared(&self.config) {
-            let why = "only upstreams at known ports, network-upstreams and log change while the daemon runs";
+            let why = "only upstreams and routes at known ports, network-upstreams, network-routes and log change while \
+                       the daemon runs";
             return Reply::refused(why);
         }
         self.config = config;
@@ -73,7 +74,7 @@ impl Server<'_> {
     /// The worker has answered a question.
     pub(super) fn queried(&mut self, order: OrderId, answer: Queried) {
         let Some(caller) = self.callers.queries.remove(&order) else { return };
-        let server = answer.asked.and_then(|asked| self.upstreams.of(asked)).map(|upstream| upstream.server);
+        let server = answer.asked.and_then(|asked| self.chosen.upstreams.of(asked)).map(|upstream| upstream.server);
         self.reply(caller, &Reply::Done(Answer::Queried { answer, server }));
     }
 
