@@ -92,6 +92,49 @@ fn names_that_a_network_searches_are_asked_of_that_network() {
 }
 
 #[test]
+fn an_operator_is_told_why_without_anybody_being_asked() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let [general, corp] = [1, 2].map(|last| numbered(&scene, last));
+    let daemon = scene
+        .start(
+            &resolver()
+                .config("upstreams = [\"127.0.1.1\"]\n[routes]\n\"corp.example\" = [\"127.0.1.2\", \"127.0.1.9\"]\n"),
+        )
+        .unwrap();
+    let why = |name: &str| {
+        let mut told = scene.command(&["why", name]).unwrap();
+        assert_eq!(told.wait_exit(SOON).unwrap().code(), Some(0), "{}", told.text());
+        told.stdout()
+    };
+    let told = why("www.corp.example");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "www.corp.example A",
+            "  cache  nothing is kept",
+            "  rule   the route for corp.example, by the word of the configuration",
+        ],
+        "{told}"
+    );
+    assert!(lines[3].contains("127.0.1.2") && lines[3].contains("untried") && lines.len() == 5, "{told}");
+    assert_eq!((general.asked().len(), corp.asked().len()), (0, 0), "nobody was asked");
+
+    address(&scene.host, "www.corp.example").unwrap();
+    let told = why("WWW.corp.example");
+    assert!(told.contains("  cache  the answer is kept for ") && told.contains("127.0.1.2 "), "{told}");
+    assert!(
+        told.lines().any(|line| line.contains("127.0.1.2 ") && line.contains("good") && line.ends_with(" ms")),
+        "{told}"
+    );
+    assert!(why("localhost").contains("  rule   nobody is asked"), "{}", daemon.text());
+    assert!(why("www.example").contains("  rule   no route is for it"), "{}", daemon.text());
+    assert_eq!(corp.asked().len(), 1);
+    end(daemon).unwrap();
+}
+
+#[test]
 fn nonsense_is_refused_with_its_line() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();

@@ -5,14 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use orlop_lookup_contract::ResolvConf;
 use orlop_netfacts::{Facts, Union};
-use orlop_resolver_contract::{MAX_UPSTREAMS, Route, ServerAddr, Upstreams};
-use orlop_wire::{DomainName, InterfaceName};
+use orlop_resolver_contract::{MAX_UPSTREAMS, Route, ServerAddr, Upstreams, Way};
+use orlop_wire::{DomainName, InterfaceName, MaxSize};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
 /// Who named the servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// The operator.
@@ -100,6 +100,15 @@ impl Chosen {
             only_of(&facts, server).filter(|_| !operators.contains(&server)).cloned()
         });
         Self { origin, interfaces: interfaces.collect(), routed_by, upstreams }
+    }
+
+    /// Who named the servers of this way.
+    #[must_use]
+    pub fn by(&self, way: &Way) -> Origin {
+        let Way::Routed(domain) = way else { return self.origin };
+        let is_it = |route: &Route| route.domain.as_str().eq_ignore_ascii_case(domain.as_str());
+        let routed_by = self.upstreams.routes().iter().zip(&self.routed_by).find(|(route, _)| is_it(route));
+        routed_by.map_or(Origin::Nobody, |(_, by)| *by)
     }
 
     /// Those that are asked for names that no route is for.
@@ -231,6 +240,9 @@ mod tests {
                 "a.corp.example: 198.51.100.2 by the network",
             ]
         );
+        let by = |domain_name| chosen.by(&Way::Routed(domain(domain_name)));
+        assert_eq!((by("corp.example"), by("A.corp.example")), (Origin::Configuration, Origin::Network));
+        assert_eq!((chosen.by(&Way::General), by("other.example")), (Origin::Network, Origin::Nobody));
         assert_eq!(chosen.general().map(|server| server.to_string()).collect::<Vec<_>>(), ["198.51.100.2"]);
         assert_eq!(chosen.interfaces, [None, None], "whom the operator names is reached wherever the way leads");
 

@@ -25,6 +25,7 @@ mod query;
 mod request;
 mod status;
 mod upstream;
+mod why;
 
 pub use conduct::{CacheSize, Conduct};
 pub use discard::{Counters, Discard};
@@ -35,6 +36,7 @@ pub use query::{MAX_RECORDS, OrderId, Queried, QueryType, Record};
 pub use request::{Request, SocketCount, StreamId};
 pub use status::{CacheStatus, Served, Status, UpstreamState, UpstreamStatus};
 pub use upstream::{NEVER_ASKED, NotUpstreams, Route, ServerAddr, Upstream, UpstreamId, Upstreams};
+pub use why::{Candidate, Kept, Way, Why};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the first message
 /// ends both.

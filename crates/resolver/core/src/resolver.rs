@@ -2,6 +2,7 @@
 
 mod asking;
 mod event;
+mod explaining;
 mod hearing;
 mod settling;
 

@@ -201,7 +201,7 @@ impl<'n> Server<'n> {
         let unanswered = match &request {
             Request::Refill { upstream, .. } => Some(Notice::NoPool { upstream: *upstream }),
             Request::Connect { upstream, stream } => Some(Notice::NoStream { upstream: *upstream, stream: *stream }),
-            Request::Queried { .. } | Request::Report(_) => None,
+            Request::Queried { .. } | Request::Explained { .. } | Request::Report(_) => None,
         };
         let request = match self.policy.permit(now, request) {
             Ok(permitted) => permitted.into_request(),
@@ -221,6 +221,7 @@ impl<'n> Server<'n> {
             Request::Refill { upstream, count } => self.outbox.pool(upstream, count),
             Request::Connect { upstream, stream } => self.outbox.stream(upstream, stream),
             Request::Queried { order, answer } => self.queried(order, answer),
+            Request::Explained { order, why } => self.explained(order, why),
             Request::Report(status) => {
                 self.said = Some(status);
                 let waiting = std::mem::take(&mut self.callers.status);
