@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use orlop_lookup_contract::ResolvConf;
 use orlop_netfacts::{Facts, Union};
-use orlop_resolver_contract::{MAX_UPSTREAMS, Route, ServerAddr, Upstreams, Way};
+use orlop_resolver_contract::{MAX_UPSTREAMS, Route, ServerAddr, UpstreamId, Upstreams, Way};
 use orlop_wire::{DomainName, InterfaceName, MaxSize};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,8 @@ pub struct Chosen {
     pub origin: Origin,
     /// The servers, and the routes.
     pub upstreams: Upstreams,
-    /// Of each server, by its number: the interface whose network names it, where exactly one does and no operator.
+    /// Of each server, by its number: the interface whose network names it, where exactly one does and no operator. It is asked
+    /// through that one alone: no other network can then pose as it.
     pub interfaces: Vec<Option<InterfaceName>>,
     /// Of each route, by its place: who named it.
     pub routed_by: Vec<Origin>,
@@ -102,6 +103,12 @@ impl Chosen {
         Self { origin, interfaces: interfaces.collect(), routed_by, upstreams }
     }
 
+    /// The device through which a server is asked, where it is asked through one alone.
+    #[must_use]
+    pub fn device(&self, id: UpstreamId) -> Option<&str> {
+        self.interfaces.get(id.index())?.as_ref().map(InterfaceName::as_str)
+    }
+
     /// Who named the servers of this way.
     #[must_use]
     pub fn by(&self, way: &Way) -> Origin {
@@ -117,8 +124,12 @@ impl Chosen {
     }
 }
 
-/// The one interface whose network names a server. Where several do, each of them can reach it.
+/// The one interface whose network names a server. Where several do, each of them can reach it; and one on the machine's own device
+/// is reached through no other.
 fn only_of(facts: &[Facts], server: ServerAddr) -> Option<&InterfaceName> {
+    if server.ip().is_loopback() {
+        return None;
+    }
     let mut naming = facts.iter().filter(|facts| facts.dns.iter().any(|ip| usual(*ip) == Some(server)));
     naming.next().filter(|_| naming.next().is_none()).map(|facts| &facts.interface)
 }
@@ -195,7 +206,7 @@ mod tests {
                 "wg0",
                 "metric 2\ndns 192.0.2.2\ndns 192.0.2.3\nsearch Corp.example\nsearch onion\nsearch shared.example\n",
             ),
-            network("eth1", "metric 3\ndns 192.0.2.3\nsearch shared.example\n"),
+            network("eth1", "metric 3\ndns 192.0.2.3\ndns 127.0.0.1\nsearch shared.example\n"),
         ];
         let chosen = Chosen::of(&Config::default(), &facts, b"");
         assert_eq!(
@@ -203,12 +214,12 @@ mod tests {
             [
                 "home.example: 192.0.2.1 by the network",
                 "Corp.example: 192.0.2.2 192.0.2.3 by the network",
-                "shared.example: 192.0.2.2 192.0.2.3 by the network",
+                "shared.example: 192.0.2.2 192.0.2.3 127.0.0.1 by the network",
             ]
         );
         let interfaces: Vec<Option<&str>> =
             chosen.interfaces.iter().map(|interface| interface.as_ref().map(InterfaceName::as_str)).collect();
-        assert_eq!(interfaces, [Some("eth0"), Some("wg0"), None], "the last one is of two networks");
+        assert_eq!(interfaces, [Some("eth0"), Some("wg0"), None, None], "one is of two networks, one on this machine");
         assert!(chosen.upstreams.iter().all(|(_, upstream)| upstream.is_general));
 
         for (what, config) in [
