@@ -4,7 +4,7 @@
 //! its broker has chosen, through sockets that its broker has connected. It holds these and the cache, and nothing else. Between
 //! the two pass only the values in this crate: a [`Notice`] to the worker, a [`Request`] to the broker.
 //!
-//! A conversation: [`Notice::Begin`], each [`Notice::Listener`], [`Notice::Upstreams`] → [`Request::Refill`] → [`Notice::Pool`]
+//! A conversation: [`Notice::Begin`], [`Notice::Upstreams`], each [`Notice::Listener`] → [`Request::Refill`] → [`Notice::Pool`]
 //! with up to [`MAX_GRANT`] sockets, of which each is used for one question, and so on. Where an answer did not fit into a
 //! datagram: [`Request::Connect`] → [`Notice::Stream`].
 //!

@@ -238,14 +238,14 @@ impl<'n> Server<'n> {
         Ok(())
     }
 
-    /// What a worker has to know that has just come.
+    /// What a worker has to know that has just come. It hears nobody before it knows whom to ask, and what this machine knows itself.
     fn introduce(&mut self) {
         self.tell(Notice::Begin(self.config.conduct));
+        self.tell_upstreams();
+        self.tell_hosts();
         for at in 0..self.equipment.listeners.len() {
             self.outbox.listener(at);
         }
-        self.tell_upstreams();
-        self.tell_hosts();
     }
 
     /// Asks whom the operator, the networks or a resolv.conf name, as it is now.
