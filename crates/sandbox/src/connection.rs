@@ -57,6 +57,18 @@ pub fn open_connecting(peer: SocketAddr) -> io::Result<OwnedFd> {
     connecting(open(peer)?, peer)
 }
 
+/// As [`open_connecting`], through the device of this name and no other, where one is named.
+///
+/// # Errors
+/// As [`open_connecting`]; there is no such device.
+pub fn open_connecting_on(peer: SocketAddr, device: Option<&str>) -> io::Result<OwnedFd> {
+    let socket = open(peer)?;
+    if let Some(device) = device {
+        SockRef::from(&socket).bind_device(Some(device.as_bytes()))?;
+    }
+    connecting(socket, peer)
+}
+
 /// As [`open_connecting`], through `interface` and no other, whatever becomes of the routes; with `low_port` from one of [`LOW_PORTS`], by
 /// which others know that root asks and which takes `CAP_NET_BIND_SERVICE`.
 ///

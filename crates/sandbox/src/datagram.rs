@@ -125,12 +125,16 @@ pub fn open_connected(peer: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// As [`open_connected`], where nobody asks when something came.
+/// As [`open_connected`], where nobody asks when something came. Through `device` and no other, where one is named, whatever the
+/// routes say: a kernel from Linux 5.7 on lets a process do so that has no capability.
 ///
 /// # Errors
-/// As [`open_connected`].
-pub fn open_timeless(peer: SocketAddr) -> io::Result<OwnedFd> {
+/// As [`open_connected`]; there is no such device.
+pub fn open_timeless(peer: SocketAddr, device: Option<&str>) -> io::Result<OwnedFd> {
     let socket = open(peer)?;
+    if let Some(device) = device {
+        SockRef::from(&socket).bind_device(Some(device.as_bytes()))?;
+    }
     rustix::net::connect(&socket, &peer)?;
     Ok(socket)
 }

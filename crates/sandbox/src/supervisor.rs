@@ -20,6 +20,7 @@ use crate::profile::Layers;
 use crate::{clock, limits, privileges, seccomp, sys};
 
 mod birth;
+mod pause;
 mod ready;
 mod seat;
 mod set;

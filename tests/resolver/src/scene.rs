@@ -72,13 +72,22 @@ impl Scene {
         Ok(server)
     }
 
-    /// What the network names, as the DHCP client leaves it.
+    /// What the network of `eth0` names, as the DHCP client leaves it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn network(&self, lines: &str) -> Result<()> {
-        self.host.write("/run/orlop/netfacts/dhcp.eth0:new", format!("netfacts 1\ninterface eth0\n{lines}"))?;
-        self.host.shell("mv /run/orlop/netfacts/dhcp.eth0:new /run/orlop/netfacts/dhcp.eth0").map(drop)
+        self.network_of("eth0", lines)
+    }
+
+    /// What the network of an interface names.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn network_of(&self, interface: &str, lines: &str) -> Result<()> {
+        let file = format!("/run/orlop/netfacts/dhcp.{interface}");
+        self.host.write(&format!("{file}:new"), format!("netfacts 1\ninterface {interface}\n{lines}"))?;
+        self.host.shell(&format!("mv {file}:new {file}")).map(drop)
     }
 
     /// The daemon, once names can be asked for.

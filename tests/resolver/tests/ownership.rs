@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test says what failed by panicking")]
 
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use orlop_test_resolver::{SOON, Scene, Server, address, end, resolver, testbed};
 
@@ -60,6 +62,66 @@ fn the_worker_is_started_again_alone_and_who_asks_meanwhile_is_answered() {
     assert_ne!(after.worker, trio.worker);
     end(daemon).unwrap();
 }
+
+/// A worker that somebody kills again and again costs a program no more than one question that it has to ask twice.
+#[test]
+fn whoever_asks_is_answered_however_often_the_worker_is_killed() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _upstream = Server::start(&scene.host, "127.0.1.1", |asked| {
+        vec![asked.address(60, [192, 0, 2, 7]).after(Duration::from_millis(5))]
+    })
+    .unwrap();
+    let daemon = scene.start(&resolver().args(["127.0.1.1"])).unwrap();
+    scene.until_named("ours", &["127.0.0.53"]).unwrap();
+    let first = scene.trio(&daemon).unwrap();
+    let over = AtomicBool::new(false);
+    let (kills, asked) = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..4)
+            .map(|who| {
+                let (scene, over, daemon) = (&scene, &over, &daemon);
+                scope.spawn(move || {
+                    let mut asked = 0;
+                    while !over.load(Ordering::Relaxed) {
+                        let name = format!("n{}.w{who}.example", asked % 50);
+                        // What the worker had heard when it was killed is lost: a program asks again after its time-out.
+                        let found = address(&scene.host, &name).or_else(|_| address(&scene.host, &name));
+                        assert_eq!(found.unwrap(), "192.0.2.7", "{name}: {}", daemon.text());
+                        asked += 1;
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                    asked
+                })
+            })
+            .collect();
+        let begun = Instant::now();
+        let mut kills = 0;
+        // From 0.2 s to 1.4 s, in no order.
+        for pause in (0_u64..).map(|n| 200 + n * 7919 % 1200) {
+            if begun.elapsed() > KILLED_FOR {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(pause));
+            orlop_testbed::processes::murder(scene.trio(&daemon).unwrap().worker).unwrap();
+            kills += 1;
+            let text = scene.host.read("/run/resolvconf/resolv.conf").unwrap();
+            assert!(text.contains("nameserver 127.0.0.53\n"), "{text}");
+            let free = scene.host.shell("flock -n /run/orlop/claim/resolv.conf true");
+            assert!(free.is_err(), "nobody else can claim resolv.conf");
+        }
+        over.store(true, Ordering::Relaxed);
+        (kills, asking.into_iter().map(|one| one.join().unwrap()).sum::<u64>())
+    });
+    println!("{kills} kills, {asked} questions");
+    assert!(kills >= 10 && asked > 100, "{kills} kills, {asked} questions: {}", daemon.text());
+    let status = scene.until(&daemon, "a worker", |status| status["renewals"] == kills).unwrap();
+    let last = scene.trio(&daemon).unwrap();
+    assert_eq!((last.broker, &status["restarts"]), (first.broker, &0.into()));
+    end(daemon).unwrap();
+}
+
+/// Long enough for pauses that double at each kill to become longer than any program waits.
+const KILLED_FOR: Duration = Duration::from_secs(20);
 
 #[test]
 fn an_operator_asks_flushes_and_reloads() {

@@ -35,6 +35,8 @@ pub enum Invocation {
     Status(View),
     /// Ask it for a name.
     Query(DomainName, QueryType),
+    /// Ask it what would become of a question.
+    Explain(DomainName, QueryType),
     /// Tell the running daemon to do something.
     Control(Order),
     /// Write this text to standard output.
@@ -42,7 +44,7 @@ pub enum Invocation {
 }
 
 /// The commands to a running daemon.
-const VERBS: [&str; 4] = ["status", "query", "flush", "reload"];
+const VERBS: [&str; 5] = ["status", "query", "why", "flush", "reload"];
 
 /// Understands a command line, the program's own name first.
 ///
@@ -65,7 +67,7 @@ fn finish(verb: &'static str, mut arguments: Arguments) -> Result<Invocation, Fa
     let mut view = View::default();
     let mut words: Vec<OsString> = Vec::new();
     let most = match verb {
-        "query" => 2,
+        "query" | "why" => 2,
         "flush" => 1,
         _ => 0,
     };
@@ -88,10 +90,13 @@ fn finish(verb: &'static str, mut arguments: Arguments) -> Result<Invocation, Fa
         ("reload", _) => Invocation::Control(Order::Reload),
         ("flush", first) => Invocation::Control(Order::Flush(first)),
         (_, Some(name)) => {
-            let kind = words.next().map(|word| kind(&word)).transpose()?;
-            Invocation::Query(name, kind.unwrap_or(ADDRESS))
+            let kind = words.next().map(|word| kind(&word)).transpose()?.unwrap_or(ADDRESS);
+            if verb == "why" { Invocation::Explain(name, kind) } else { Invocation::Query(name, kind) }
         }
-        (_, None) => return Err(mistake("query asks for a name", "orlop-resolver query www.example.org")),
+        (_, None) => {
+            let help = format!("orlop-resolver {verb} www.example.org");
+            return Err(mistake(format!("{verb} asks for a name"), help));
+        }
     })
 }
 

@@ -4,6 +4,7 @@
 //! value out of its range is an error that names the line; what is not written has its default.
 
 mod file;
+mod routes;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tracing::Level;
 
 pub use file::File;
 pub(crate) use file::server;
+pub use routes::{MAX_ROUTE_SERVERS, Routes};
 
 /// Where the configuration is looked for when no `--config` names it. It may be absent: then all is default.
 pub const DEFAULT_PATH: &str = "/etc/orlop/resolver.toml";
@@ -28,6 +30,10 @@ pub struct Config {
     pub upstreams: Vec<ServerAddr>,
     /// Whether servers that the networks name are asked when nobody else is named.
     pub network_upstreams: bool,
+    /// Whether names in the search domains of a network are asked of its own servers alone.
+    pub network_routes: bool,
+    /// Whom to ask for names in certain domains.
+    pub routes: Routes,
     /// Another resolv.conf whose servers are asked when neither names any.
     pub upstream_resolv_conf: Option<PathBuf>,
     /// Whether resolv.conf names this resolver while it runs.
@@ -49,6 +55,8 @@ impl Default for Config {
         Self {
             upstreams: Vec::new(),
             network_upstreams: true,
+            network_routes: true,
+            routes: Routes::default(),
             upstream_resolv_conf: None,
             own_resolv_conf: true,
             resolv_conf: "/run/resolvconf".into(),
@@ -68,6 +76,11 @@ impl Config {
     pub fn load(path: &Path, must_exist: bool) -> Result<Self, ConfigError> {
         Ok(orlop_config::load::<File>(path, must_exist)?.map_or_else(Self::default, Self::from))
     }
+
+    /// Every server that the operator names, for whatever names; one may come several times.
+    pub fn servers(&self) -> impl Iterator<Item = ServerAddr> {
+        self.upstreams.iter().copied().chain(self.routes.servers())
+    }
 }
 
 impl From<File> for Config {
@@ -75,6 +88,7 @@ impl From<File> for Config {
         let File {
             upstreams,
             network_upstreams,
+            network_routes,
             upstream_resolv_conf,
             own_resolv_conf,
             resolv_conf,
@@ -86,6 +100,7 @@ impl From<File> for Config {
             trust_ad,
             require_landlock,
             log,
+            routes,
         } = file;
         let default = Self::default();
         let seconds = |secs: Option<u32>, usual| secs.map_or(usual, |secs| Duration::from_secs(secs.into()));
@@ -93,6 +108,8 @@ impl From<File> for Config {
             upstreams: upstreams
                 .map_or(default.upstreams, |list| list.into_vec().into_iter().map(|written| written.0).collect()),
             network_upstreams: network_upstreams.unwrap_or(default.network_upstreams),
+            network_routes: network_routes.unwrap_or(default.network_routes),
+            routes,
             upstream_resolv_conf: upstream_resolv_conf.map(|path| path.path().to_owned()),
             own_resolv_conf: own_resolv_conf.unwrap_or(default.own_resolv_conf),
             resolv_conf: resolv_conf.map_or(default.resolv_conf, |folder| folder.path().to_owned()),

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use orlop_broker::control;
-use orlop_resolver_contract::{Queried, QueryType, ServerAddr};
-use orlop_wire::{DomainName, MaxSize};
+use orlop_resolver_contract::{MAX_UPSTREAMS, Queried, QueryType, ServerAddr, Why};
+use orlop_wire::{Bounded, DomainName, MaxSize};
 use serde::{Deserialize, Serialize};
+
+use crate::servers::Origin;
 
 /// Takes orders, and answers when they are carried out.
 pub type Server = control::Server<Order, Answer>;
@@ -20,6 +22,13 @@ pub enum Order {
     Status,
     /// Ask for a name, as a program would.
     Query {
+        /// The name.
+        name: DomainName,
+        /// What of it.
+        kind: QueryType,
+    },
+    /// Say what would become of a question, without asking anybody.
+    Explain {
         /// The name.
         name: DomainName,
         /// What of it.
@@ -43,6 +52,15 @@ pub enum Answer {
         /// Who was asked for it, if anybody had to be.
         server: Option<ServerAddr>,
     },
+    /// What would become of a question.
+    Explained {
+        /// What the worker says.
+        why: Why,
+        /// The servers of it, in their order.
+        servers: Bounded<ServerAddr, MAX_UPSTREAMS>,
+        /// Who named them.
+        by: Origin,
+    },
 }
 
 impl fmt::Display for Order {
@@ -50,6 +68,7 @@ impl fmt::Display for Order {
         match self {
             Self::Status => f.write_str("status"),
             Self::Query { name, kind } => write!(f, "query {name} {kind}"),
+            Self::Explain { name, kind } => write!(f, "why {name} {kind}"),
             Self::Flush(None) => f.write_str("flush"),
             Self::Flush(Some(name)) => write!(f, "flush {name}"),
             Self::Reload => f.write_str("reload"),

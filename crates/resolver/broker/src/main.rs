@@ -26,7 +26,8 @@ fn run() -> Result<u8, Fatal> {
         (Invocation::Check(settings), _) => verbs::check(&settings)?,
         (Invocation::Status(view), _) => verbs::status(view)?,
         (Invocation::Query(name, kind), _) => verbs::query(name, kind)?,
-        (Invocation::Control(order), _) => verbs::control(order)?,
+        (Invocation::Explain(name, kind), _) => verbs::explain(name, kind)?,
+        (Invocation::Control(order), _) => verbs::control(&order)?,
         (Invocation::Print(text), _) => print(&text).map(|()| Exit::Done)?,
     };
     Ok(exit.code())

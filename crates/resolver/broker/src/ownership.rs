@@ -9,11 +9,10 @@ use std::path::Path;
 use orlop_broker::folder::Output;
 use orlop_broker::resolv_conf::{CLAIMS, Claim, Claims, ResolvConf, ResolvConfError};
 use orlop_netfacts::{Facts, Union};
-use orlop_resolver_contract::Upstreams;
 use rustix::fs::Mode;
 use tracing::{info, warn};
 
-use crate::servers::OWN;
+use crate::servers::{Chosen, OWN};
 
 /// Every text of ours begins with this, so that it can be told from what was there before.
 const MARK: &str = "# Written by orlop-resolver";
@@ -124,11 +123,11 @@ impl Ownership {
 const READABLE: Mode = Mode::from_raw_mode(0o644);
 
 /// Leaves the real servers for whoever cannot ask this machine.
-pub fn leave_upstreams(own: &mut Output, upstreams: &Upstreams, facts: &[Facts], before: &str) {
+pub fn leave_upstreams(own: &mut Output, chosen: &Chosen, facts: &[Facts], before: &str) {
     let mut text = format!("{MARK}: the servers that it asks.\n{}", search(facts, before));
-    for (_, upstream) in upstreams.iter() {
+    for server in chosen.general() {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "nameserver {}", upstream.server.ip());
+        let _ = writeln!(text, "nameserver {}", server.ip());
     }
     own.attempt(|own| orlop_wholefile::replace(own, UPSTREAM, text.as_bytes(), READABLE));
 }
@@ -167,6 +166,7 @@ const MAX_LINE: usize = 512;
 
 #[cfg(test)]
 mod tests {
+    use orlop_resolver_contract::Upstreams;
     use orlop_testbed::Folder;
 
     use super::*;
@@ -197,9 +197,10 @@ mod tests {
     fn the_real_servers_are_left_for_others() {
         let folder = Folder::new("upstream-conf");
         let mut own = Output::open(&folder.0, "status");
-        let upstreams =
-            Upstreams::choose(orlop_resolver_contract::ServerAddr::new([192, 0, 2, 2].into(), 53), |_| false);
-        leave_upstreams(&mut own, &upstreams, &facts("search a.example\n"), "");
+        let server = |last| orlop_resolver_contract::ServerAddr::new([192, 0, 2, last].into(), 53).unwrap();
+        let upstreams = Upstreams::choose([server(2)], |_| false)
+            .with_route(orlop_wire::DomainName::new("corp.example").unwrap(), server(3));
+        leave_upstreams(&mut own, &Chosen { upstreams, ..Chosen::nobody() }, &facts("search a.example\n"), "");
         let text = std::fs::read_to_string(folder.0.join(UPSTREAM)).unwrap();
         assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), ["search a.example", "nameserver 192.0.2.2"]);
     }

@@ -65,10 +65,8 @@ async fn narrow(broker: Broker, settings: &Settings, config: &Config) -> Result<
     let files: Vec<_> = files.flat_map(places_of).collect();
     let mut read: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
     read.push(Path::new(netfacts::FOLDER));
-    let ports: Vec<u16> = [ServerAddr::PORT]
-        .into_iter()
-        .chain(config.upstreams.iter().map(|server| server.socket_addr().port()))
-        .collect();
+    let ports: Vec<u16> =
+        [ServerAddr::PORT].into_iter().chain(config.servers().map(|server| server.socket_addr().port())).collect();
     let keep = Keep {
         read: &read,
         write: &[

@@ -12,14 +12,14 @@ use orlop_broker::posture::Postures;
 use orlop_broker::status::{Document, Header, Life, Snapshot, View, read};
 use orlop_broker::supervise::Mode;
 use orlop_machine::Instant;
-use orlop_resolver_contract::{self as contract, Upstreams};
+use orlop_resolver_contract as contract;
 use orlop_resolver_profiles::DAEMON;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use crate::OWN_FOLDER;
-use crate::servers::Origin;
+use crate::servers::Chosen;
 
-pub use document::{Body, CacheDocument, ServedDocument, ServerDocument};
+pub use document::{Body, CacheDocument, RouteDocument, ServedDocument, ServerDocument};
 pub(crate) use text::took;
 
 /// What the daemon does right now.
@@ -31,10 +31,8 @@ pub struct Status {
     pub restarts: u32,
     /// How often the worker was started again alone.
     pub renewals: u32,
-    /// Who named the servers.
-    pub origin: Origin,
     /// Whom it asks.
-    pub upstreams: Upstreams,
+    pub chosen: Chosen,
     /// Whether resolv.conf is ours and names us.
     pub owns_resolv_conf: bool,
     /// What the worker last said.

@@ -1,5 +1,7 @@
 //! The verbs that only ask: they need no privilege of their own and start nothing.
 
+mod why;
+
 use std::fmt::Write as _;
 
 use orlop_broker::control::{self, Reply, send};
@@ -44,30 +46,42 @@ pub fn status(view: View) -> Result<Exit, Fatal> {
 /// # Errors
 /// No daemon is running, or it refuses.
 pub fn query(name: DomainName, kind: QueryType) -> Result<Exit, Fatal> {
-    let order = Order::Query { name, kind };
-    match send(&control::path(&DAEMON), &order).map_err(|error| error.fatal(&DAEMON))? {
-        Reply::Done(Answer::Queried { answer, server }) => {
-            print(&shown(&answer, server))?;
-            let found = answer.rcode == 0 && !answer.records.is_empty();
-            Ok(if found { Exit::Done } else { Exit::Unconfigured })
-        }
-        Reply::Done(Answer::Done) => Err(Fatal::new(Exit::Software, "the daemon has answered another question")),
-        Reply::Refused(why) => Err(Fatal::new(Exit::Refused, "the daemon refuses").cause(why)),
-    }
+    let Answer::Queried { answer, server } = ask(&Order::Query { name, kind })? else { return Err(another_answer()) };
+    print(&shown(&answer, server))?;
+    let found = answer.rcode == 0 && !answer.records.is_empty();
+    Ok(if found { Exit::Done } else { Exit::Unconfigured })
+}
+
+/// Asks the running daemon what would become of a question, and shows it.
+///
+/// # Errors
+/// No daemon is running, or it refuses.
+pub fn explain(name: DomainName, kind: QueryType) -> Result<Exit, Fatal> {
+    let order = Order::Explain { name: name.clone(), kind };
+    let Answer::Explained { why, servers, by } = ask(&order)? else { return Err(another_answer()) };
+    print(&why::shown(&name, kind, &why, &servers, by))?;
+    Ok(Exit::Done)
 }
 
 /// Gives the running daemon an order.
 ///
 /// # Errors
 /// No daemon is running, or it refuses.
-pub fn control(order: Order) -> Result<Exit, Fatal> {
-    match send(&control::path(&DAEMON), &order).map_err(|error| error.fatal(&DAEMON))? {
-        Reply::Done(Answer::Done | Answer::Queried { .. }) => {
-            print("done; see: orlop-resolver status\n")?;
-            Ok(Exit::Done)
-        }
+pub fn control(order: &Order) -> Result<Exit, Fatal> {
+    ask(order)?;
+    print("done; see: orlop-resolver status\n")?;
+    Ok(Exit::Done)
+}
+
+fn ask(order: &Order) -> Result<Answer, Fatal> {
+    match send(&control::path(&DAEMON), order).map_err(|error| error.fatal(&DAEMON))? {
+        Reply::Done(answer) => Ok(answer),
         Reply::Refused(why) => Err(Fatal::new(Exit::Refused, "the daemon refuses").cause(why)),
     }
+}
+
+fn another_answer() -> Fatal {
+    Fatal::new(Exit::Software, "the daemon has answered another question")
 }
 
 fn shown(answer: &Queried, server: Option<ServerAddr>) -> String {

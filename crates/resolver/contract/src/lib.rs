@@ -4,7 +4,7 @@
 //! its broker has chosen, through sockets that its broker has connected. It holds these and the cache, and nothing else. Between
 //! the two pass only the values in this crate: a [`Notice`] to the worker, a [`Request`] to the broker.
 //!
-//! A conversation: [`Notice::Begin`], each [`Notice::Listener`], [`Notice::Upstreams`] → [`Request::Refill`] → [`Notice::Pool`]
+//! A conversation: [`Notice::Begin`], [`Notice::Upstreams`], each [`Notice::Listener`] → [`Request::Refill`] → [`Notice::Pool`]
 //! with up to [`MAX_GRANT`] sockets, of which each is used for one question, and so on. Where an answer did not fit into a
 //! datagram: [`Request::Connect`] → [`Notice::Stream`].
 //!
@@ -25,6 +25,7 @@ mod query;
 mod request;
 mod status;
 mod upstream;
+mod why;
 
 pub use conduct::{CacheSize, Conduct};
 pub use discard::{Counters, Discard};
@@ -34,7 +35,8 @@ pub use policy::{Denied, Permitted, Policy};
 pub use query::{MAX_RECORDS, OrderId, Queried, QueryType, Record};
 pub use request::{Request, SocketCount, StreamId};
 pub use status::{CacheStatus, Served, Status, UpstreamState, UpstreamStatus};
-pub use upstream::{NotUpstreams, Route, ServerAddr, Upstream, UpstreamId, Upstreams};
+pub use upstream::{NEVER_ASKED, NotUpstreams, Route, ServerAddr, Upstream, UpstreamId, Upstreams};
+pub use why::{Candidate, Kept, Way, Why};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the first message
 /// ends both.
@@ -43,7 +45,7 @@ pub const PROTOCOL: u32 = 1;
 /// Upstream servers, at most: as many as two interfaces can name. More do not make an answer better, and each has a pool.
 pub const MAX_UPSTREAMS: usize = 16;
 
-/// Domains whose names are asked of certain servers, at most, with one for each server of each: those of a handful of networks.
+/// Domains whose names are asked of certain servers, at most: those of a handful of networks.
 pub const MAX_ROUTES: usize = 32;
 
 /// Sockets that come with one message, at most: a quarter of what the kernel takes with one (`SCM_MAX_FD`, 253).

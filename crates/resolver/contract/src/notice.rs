@@ -56,6 +56,15 @@ pub enum Notice {
         /// What to find of it.
         kind: QueryType,
     },
+    /// The operator wonders what would become of a question. Answered by `Explained`.
+    Explain {
+        /// By this number the answer names the question.
+        order: OrderId,
+        /// The name; it is absolute.
+        name: DomainName,
+        /// What would be found of it.
+        kind: QueryType,
+    },
     /// How do things stand? Answered by `Report`.
     Report,
 }

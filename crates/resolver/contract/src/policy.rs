@@ -108,7 +108,7 @@ impl Policy {
                     Err(Denied::TooOften)
                 }
             }
-            Request::Queried { order, .. } => {
+            Request::Queried { order, .. } | Request::Explained { order, .. } => {
                 if self.orders.remove(order) {
                     Ok(())
                 } else {

@@ -1,7 +1,7 @@
 use orlop_wire::{MaxSize, OutOfRange};
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, Queried, Status, UpstreamId};
+use crate::{OrderId, Queried, Status, UpstreamId, Why};
 
 /// Everything a worker can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -27,6 +27,13 @@ pub enum Request {
         order: OrderId,
         /// The answer.
         answer: Queried,
+    },
+    /// What would become of a question that the operator wonders about.
+    Explained {
+        /// Which question.
+        order: OrderId,
+        /// What would.
+        why: Why,
     },
     /// How things stand, as the broker asked.
     Report(Status),

@@ -61,13 +61,27 @@ pub struct Upstream {
     pub is_general: bool,
 }
 
-/// Names in a domain are asked of a server: of all routes those of the longest domain count, and nobody else is asked.
+/// Names in a domain are asked of certain servers: of all routes the one with the longest domain counts, and nobody else is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 pub struct Route {
     /// The name itself, and all below it.
     pub domain: DomainName,
     /// Whom to ask.
-    pub upstream: UpstreamId,
+    pub servers: Bounded<UpstreamId, MAX_UPSTREAMS>,
+}
+
+/// Domains of special use that nobody is ever asked for, so that no route leads there (RFC 6761, RFC 7686, RFC 9462, RFC 9476).
+pub const NEVER_ASKED: [&str; 6] = ["localhost", "invalid", "onion", "alt", "resolver.arpa", "127.in-addr.arpa"];
+
+impl Route {
+    /// Whether the domain, or one above it, is [never asked for](NEVER_ASKED).
+    #[must_use]
+    pub fn is_in_vain(domain: &DomainName) -> bool {
+        let domain = domain.as_str().to_ascii_lowercase();
+        NEVER_ASKED
+            .into_iter()
+            .any(|never| domain.strip_suffix(never).is_some_and(|before| before.is_empty() || before.ends_with('.')))
+    }
 }
 
 /// The servers that are asked, most preferred first, each of them once; and which of them for which names.
@@ -99,24 +113,21 @@ impl Upstreams {
         chosen
     }
 
-    /// The same, with names in a domain asked of a server. A server that was not chosen has no route, and what is beyond
-    /// [`MAX_ROUTES`] is left out.
+    /// The same, with names in a domain asked of a server, besides those that they are asked of already. One that is not in the
+    /// list yet is asked for nothing else. What is beyond [`MAX_ROUTES`] or [`MAX_UPSTREAMS`] is left out.
     #[must_use]
     pub fn with_route(mut self, domain: DomainName, server: ServerAddr) -> Self {
-        if let Some(upstream) = self.id(server) {
-            let _left_out = self.routes.push(Route { domain, upstream });
+        let mut routes = core::mem::take(&mut self.routes).into_vec();
+        let known = routes.iter().position(|route| route.domain.as_str().eq_ignore_ascii_case(domain.as_str()));
+        let has_room = known.is_some() || routes.len() < MAX_ROUTES;
+        if let Some(upstream) = has_room.then(|| self.id_or_new(server)).flatten() {
+            match known.and_then(|known| routes.get_mut(known)) {
+                Some(route) if route.servers.contains(&upstream) => {}
+                Some(route) => drop(route.servers.push(upstream)),
+                None => routes.push(Route { domain, servers: [upstream].into_iter().collect() }),
+            }
         }
-        self
-    }
-
-    /// The same, with a server that is asked for nothing but what is routed to it.
-    #[must_use]
-    pub fn with_routes_only(self, server: ServerAddr) -> Self {
-        let servers = self.servers.iter().map(|upstream| Upstream {
-            server: upstream.server,
-            is_general: upstream.is_general && upstream.server != server,
-        });
-        Self { servers: servers.collect(), routes: self.routes }
+        Self { routes: routes.into_iter().collect(), ..self }
     }
 
     /// The domains whose names are asked of certain servers.
@@ -125,8 +136,17 @@ impl Upstreams {
         &self.routes
     }
 
-    fn id(&self, server: ServerAddr) -> Option<UpstreamId> {
+    /// The number of a server that is in the list.
+    #[must_use]
+    pub fn id(&self, server: ServerAddr) -> Option<UpstreamId> {
         self.iter().find(|(_, upstream)| upstream.server == server).map(|(id, _)| id)
+    }
+
+    fn id_or_new(&mut self, server: ServerAddr) -> Option<UpstreamId> {
+        self.id(server).or_else(|| {
+            let new = UpstreamId::new(u8::try_from(self.len()).ok()?)?;
+            self.servers.push(Upstream { server, is_general: false }).is_ok().then_some(new)
+        })
     }
 
     /// How many there are.
@@ -168,7 +188,8 @@ impl TryFrom<Unchecked> for Upstreams {
         if once.len() != servers.len() {
             return Err(NotUpstreams::Twice);
         }
-        if routes.iter().any(|route| servers.get(route.upstream.index()).is_none()) {
+        let is_nobody = |id: &UpstreamId| servers.get(id.index()).is_none();
+        if routes.iter().any(|route| route.servers.is_empty() || route.servers.iter().any(is_nobody)) {
             return Err(NotUpstreams::ToNobody);
         }
         Ok(Self { servers, routes })
@@ -182,7 +203,7 @@ pub enum NotUpstreams {
     /// A server is in the list twice.
     #[error("a server is in the list twice")]
     Twice,
-    /// A route leads to a server that is not in the list.
+    /// A route leads to a server that is not in the list, or to none.
     #[error("a route to no server")]
     ToNobody,
 }
@@ -248,25 +269,54 @@ mod tests {
             servers: [0; 2].map(|_| good.servers[0].clone()).into_iter().collect(),
             routes: Bounded::new(),
         };
+        let routed = |servers| Route { domain: DomainName::new("corp.example").unwrap(), servers };
+        let empty = Upstreams { routes: [routed(Bounded::new())].into_iter().collect(), ..good.clone() };
         let to_nobody = Upstreams { servers: good.servers.iter().take(1).cloned().collect(), routes: good.routes };
-        for (what, bad) in [("twice", twice), ("to nobody", to_nobody)] {
+        for (what, bad) in [("twice", twice), ("to nobody", to_nobody), ("to no server", empty)] {
             assert!(decode::<Upstreams>(encode(&bad, &mut buffer).unwrap()).is_err(), "{what}");
         }
     }
 
     #[test]
-    fn a_route_is_for_a_server_that_was_chosen() {
-        let domain = |text| DomainName::new(text).unwrap();
+    fn a_route_has_several_servers_and_those_it_adds_are_asked_for_nothing_else() {
+        let domain = |text: &str| DomainName::new(text).unwrap();
         let [first, second, third] = ["192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53"].map(server);
         let chosen = Upstreams::choose([first, second], |_| false)
             .with_route(domain("corp.example"), second)
-            .with_route(domain("lost.example"), third)
-            .with_routes_only(second);
-        let routes: Vec<String> =
-            chosen.routes().iter().map(|route| format!("{} {}", route.domain, route.upstream)).collect();
-        assert_eq!(routes, ["corp.example 1"]);
-        assert_eq!(chosen.iter().map(|(_, upstream)| upstream.is_general).collect::<Vec<_>>(), [true, false]);
-        let many = (0..40).fold(chosen, |chosen, _| chosen.with_route(domain("corp.example"), first));
+            .with_route(domain("lab.example"), third)
+            .with_route(domain("Corp.Example"), third)
+            .with_route(domain("corp.example"), second);
+        let shown = |chosen: &Upstreams| -> Vec<String> {
+            let servers = |route: &Route| route.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            chosen.routes().iter().map(|route| format!("{} {}", route.domain, servers(route))).collect()
+        };
+        assert_eq!(shown(&chosen), ["corp.example 1 2", "lab.example 2"]);
+        assert_eq!(chosen.iter().map(|(_, upstream)| upstream.is_general).collect::<Vec<_>>(), [true, true, false]);
+
+        let many = (0..40).fold(chosen, |chosen, n| chosen.with_route(domain(&format!("n{n}.example")), first));
         assert_eq!(many.routes().len(), MAX_ROUTES);
+        let late = many.with_route(domain("late.example"), server("192.0.2.4:53"));
+        assert_eq!(late.len(), 3, "who is not asked for anything is not in the list");
+        let crowd = (0..20).map(|last| ServerAddr::new(IpAddr::from([198, 51, 100, last]), 53).unwrap());
+        let crowded = crowd.fold(late, |chosen, server| chosen.with_route(domain("CORP.example"), server));
+        assert_eq!((crowded.len(), crowded.routes()[0].servers.len()), (MAX_UPSTREAMS, MAX_UPSTREAMS - 1));
+    }
+
+    #[test]
+    fn there_is_no_route_to_names_that_nobody_is_asked_for() {
+        for (domain, in_vain) in [
+            ("localhost", true),
+            ("a.LOCALHOST", true),
+            ("hidden.onion", true),
+            ("1.0.0.127.in-addr.arpa", true),
+            ("notlocalhost", false),
+            ("localhost.example", false),
+            ("arpa", false),
+            ("internal", false),
+            ("local", false),
+            ("10.in-addr.arpa", false),
+        ] {
+            assert_eq!(Route::is_in_vain(&DomainName::new(domain).unwrap()), in_vain, "{domain}");
+        }
     }
 }

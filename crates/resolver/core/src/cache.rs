@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 
 use orlop_machine::{Chance, Instant};
-use orlop_resolver_contract::{CacheStatus, Conduct};
+use orlop_resolver_contract::{CacheStatus, Conduct, Kept};
 
 use crate::header::Code;
 use crate::query::Key;
@@ -58,6 +58,15 @@ pub enum Found<'c> {
     Nothing,
 }
 
+/// In which part of its life an answer is.
+enum State {
+    /// Since it came so much time has passed.
+    Fresh(Duration),
+    Stale,
+    /// It is of no use any more.
+    Over,
+}
+
 /// Whether somebody should be asked before a stale answer is given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskFirst {
@@ -97,16 +106,29 @@ impl Cache {
         if !entry.is_of(key) {
             return Found::Nothing;
         }
-        let age = now.since(entry.came);
-        if age < entry.life() {
-            entry.was_used = true;
-            return Found::Fresh(&entry.stored, u32::try_from(age.as_secs()).unwrap_or(u32::MAX));
+        match entry.state(now, self.stale_for) {
+            State::Fresh(age) => {
+                entry.was_used = true;
+                Found::Fresh(&entry.stored, seconds(age))
+            }
+            State::Stale => {
+                entry.was_used = true;
+                Found::Stale(&entry.stored, if now < entry.held_until { AskFirst::No } else { AskFirst::Yes })
+            }
+            State::Over => Found::Nothing,
         }
-        if !entry.is_good_when_stale() || age >= entry.life().saturating_add(self.stale_for) {
-            return Found::Nothing;
-        }
-        entry.was_used = true;
-        Found::Stale(&entry.stored, if now < entry.held_until { AskFirst::No } else { AskFirst::Yes })
+    }
+
+    /// What there is of the answer to this, for somebody who does not use it.
+    #[must_use]
+    pub fn look(&self, now: Instant, key: &Key) -> Kept {
+        let slot = self.index.get(&self.hash(key)).and_then(|slot| usize::try_from(*slot).ok());
+        let entry = slot.and_then(|slot| self.slots.get(slot)?.as_ref()).filter(|entry| entry.is_of(key));
+        entry.map_or(Kept::Nothing, |entry| match entry.state(now, self.stale_for) {
+            State::Fresh(age) => Kept::Fresh(seconds(entry.life().saturating_sub(age))),
+            State::Stale => Kept::Stale(seconds(now.since(entry.came).saturating_sub(entry.life()))),
+            State::Over => Kept::Nothing,
+        })
     }
 
     /// Keeps an answer, in the place of an older one. One without a lifetime is not kept.
@@ -211,10 +233,25 @@ impl Entry {
         Duration::from_secs(u64::from(self.stored.lifetime()))
     }
 
+    fn state(&self, now: Instant, stale_for: Duration) -> State {
+        let age = now.since(self.came);
+        if age < self.life() {
+            State::Fresh(age)
+        } else if self.is_good_when_stale() && age < self.life().saturating_add(stale_for) {
+            State::Stale
+        } else {
+            State::Over
+        }
+    }
+
     /// A failure is over when it is over.
     fn is_good_when_stale(&self) -> bool {
         matches!(self.stored.code(), Code::NOERROR | Code::NXDOMAIN)
     }
+}
+
+fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// What an answer takes: its bytes, as an allocator rounds them up, its slot, and its part of the index, of which up to half is empty.

@@ -2,6 +2,7 @@
 
 mod asking;
 mod event;
+mod explaining;
 mod hearing;
 mod settling;
 
@@ -261,7 +262,7 @@ impl Resolver {
             let known = old.iter().position(|server| server.addr == upstream.server).map(|at| old.swap_remove(at));
             let mut server =
                 known.map_or_else(|| Server::new(upstream.server, now), |server| server.without_sockets(now));
-            let routes = upstreams.routes().iter().filter(|route| route.upstream == id);
+            let routes = upstreams.routes().iter().filter(|route| route.servers.contains(&id));
             server.domains = routes.map(|route| wire(&route.domain).into()).collect();
             server.is_general = upstream.is_general;
             self.servers.push(server);

@@ -26,6 +26,9 @@ const INTERNET_6: u32 = numbers::AF_INET6.cast_unsigned();
 const DATAGRAM: u32 = (numbers::SOCK_DGRAM | numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC).cast_unsigned();
 const STREAM: u32 = (numbers::SOCK_STREAM | numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC).cast_unsigned();
 
+const SOCKET: u32 = numbers::SOL_SOCKET.cast_unsigned();
+const DEVICE: u32 = numbers::SO_BINDTODEVICE.cast_unsigned();
+
 const SYSCALLS: [Rule; BROKER_BASE.len() + BROKER_ORDERS.len() + OWN.len()] =
     join(&[&BROKER_BASE, &BROKER_ORDERS, OWN]);
 
@@ -40,6 +43,11 @@ const OWN: &[Rule] = &[
             &[Pin::new(0, Value::Int(INTERNET_6)), Pin::new(1, Value::Int(STREAM))],
         ],
         "each question to a server goes through a socket of its own",
+    ),
+    Rule::when(
+        syscall!(SYS_setsockopt),
+        &[&[Pin::new(1, Value::Int(SOCKET)), Pin::new(2, Value::Int(DEVICE))]],
+        "through the interface whose network names it",
     ),
     Rule::any(syscall!(SYS_connect), "to that server alone"),
     Rule::any(syscall!(SYS_getdents64), "which interfaces the DHCP client has told of"),

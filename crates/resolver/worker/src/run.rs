@@ -168,6 +168,11 @@ impl Serving {
                 self.ask(now, Whence::Order(order, now), &shown::question(&name, kind));
                 return Ok(());
             }
+            (Notice::Explain { order, name, kind }, _) => {
+                let why = self.resolver.explain(now, &name, kind);
+                self.requests.push_back(Request::Explained { order, why });
+                return Ok(());
+            }
             (Notice::Report, _) => {
                 self.requests.push_back(Request::Report(self.resolver.status()));
                 return Ok(());

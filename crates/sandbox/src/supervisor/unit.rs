@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use orlop_machine::{Backoff, Instant};
+use orlop_machine::Instant;
 
 use super::FIRST_RESTART;
+use super::pause::Pauses;
 use crate::fatal::Exit;
 use crate::roster::End;
 
@@ -18,7 +19,7 @@ pub(super) struct Unit {
     again: bool,
     /// It is to be started because it failed like this, after so long a pause.
     failed: Option<(End, Duration)>,
-    backoff: Backoff,
+    pauses: Pauses,
     /// When it may be started again, whoever asks.
     not_before: Instant,
 }
@@ -40,14 +41,7 @@ enum State {
 impl Unit {
     pub(super) fn new(members: Vec<usize>) -> Self {
         let not_before = Instant::from_nanos(0);
-        Self {
-            members,
-            state: State::Idle,
-            again: false,
-            failed: None,
-            backoff: Backoff::new(FIRST_RESTART),
-            not_before,
-        }
+        Self { members, state: State::Idle, again: false, failed: None, pauses: Pauses::new(), not_before }
     }
 
     /// The broker asks for it.
@@ -78,7 +72,7 @@ impl Unit {
 
     /// One could not be started at `now`.
     pub(super) fn not_started(&mut self, now: Instant) {
-        self.not_before = now.after(self.backoff.after(Duration::ZERO));
+        self.not_before = now.after(self.pauses.after(Duration::ZERO));
     }
 
     /// A member has ended. What became of the unit is the first end that is a failure, also of one that was killed because
@@ -108,7 +102,7 @@ impl Unit {
         let hopeless = [Exit::Permission, Exit::Config].map(|exit| End::Exit(exit.code()));
         // Who asks at once for what is done at once could otherwise have the machine do nothing but start processes.
         let next = since.after(FIRST_RESTART);
-        let wait = if how == DONE { next.since(now) } else { self.backoff.after(now.since(since)) };
+        let wait = if how == DONE { next.since(now) } else { self.pauses.after(now.since(since)) };
         self.not_before = now.after(wait);
         let again = self.again || (how != DONE && !hopeless.contains(&how));
         self.failed = (how != DONE).then_some((how, wait));
@@ -239,6 +233,16 @@ mod tests {
         assert_eq!(ended(&mut unit, End::Exit(77), at(120)), None);
         unit.asked();
         assert_eq!(unit.start_at(), Some(at(320)));
+    }
+
+    #[test]
+    fn one_that_is_killed_now_and_then_is_there_again_at_once_each_time() {
+        let mut unit = running();
+        for round in 1..40 {
+            let end = round * 1000 - 100;
+            assert_eq!(ended(&mut unit, KILLED, at(end)), Some(100), "{round}");
+            unit.started(at(end + 100));
+        }
     }
 
     #[test]

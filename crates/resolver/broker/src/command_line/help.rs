@@ -21,6 +21,7 @@ Commands, to the daemon that runs:
   status             Show servers, answers and cache; with -v, --verbose also what its
                      processes are restricted to; with --json, print status.json as it is
   query NAME [TYPE]  Ask for a name as a program would, and show the answer and where it is from
+  why NAME [TYPE]    Show who would be asked for a name, and why, and what is cached of it
   flush [NAME]       Forget what is cached of a name, or everything
   reload             Have the configuration file and the hosts read again
 

@@ -22,6 +22,8 @@ fn commands_take_what_is_theirs() {
         ("orlop-resolver status -v", Invocation::Status(View { verbose: true, ..View::default() })),
         ("orlop-resolver query a.example", Invocation::Query(name("a.example"), QueryType(1))),
         ("orlop-resolver query a.example aaaa", Invocation::Query(name("a.example"), QueryType(28))),
+        ("orlop-resolver why a.example", Invocation::Explain(name("a.example"), QueryType(1))),
+        ("orlop-resolver why a.example ptr", Invocation::Explain(name("a.example"), QueryType(12))),
         ("orlop-resolver flush", Invocation::Control(Order::Flush(None))),
         ("orlop-resolver flush a.example", Invocation::Control(Order::Flush(Some(name("a.example"))))),
         ("orlop-resolver reload", Invocation::Control(Order::Reload)),
@@ -37,6 +39,8 @@ fn commands_take_what_is_theirs() {
 fn what_means_nothing_is_refused() {
     for line in [
         "orlop-resolver query",
+        "orlop-resolver why",
+        "orlop-resolver why --json a.example",
         "orlop-resolver query a.example A b",
         "orlop-resolver query a..example",
         "orlop-resolver query a.example NONE",

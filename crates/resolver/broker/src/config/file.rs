@@ -10,6 +10,8 @@ use orlop_wire::Bounded;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use super::routes::Routes;
+
 /// The whole file. `packaging/images/resolver/resolver.toml` explains each key and shows its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -18,6 +20,8 @@ pub struct File {
     pub upstreams: Option<Bounded<Written, MAX_UPSTREAMS>>,
     /// Whether servers that the networks name are asked when nobody is named here.
     pub network_upstreams: Option<bool>,
+    /// Whether names in the search domains of a network are asked of its own servers alone.
+    pub network_routes: Option<bool>,
     /// Another resolv.conf whose servers are asked when neither names any.
     pub upstream_resolv_conf: Option<Folder>,
     /// Whether resolv.conf names this resolver while it runs.
@@ -40,6 +44,8 @@ pub struct File {
     pub require_landlock: Option<bool>,
     /// How much is logged.
     pub log: Option<Verbosity>,
+    /// Who is asked for the names in a domain.
+    pub routes: Routes,
 }
 
 /// A server as it is written: an address, with its port where that is not 53.

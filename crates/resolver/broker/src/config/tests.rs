@@ -1,3 +1,5 @@
+use orlop_resolver_contract::MAX_ROUTES;
+
 use super::*;
 
 fn config(text: &str) -> Result<Config, String> {
@@ -13,6 +15,7 @@ fn the_example_is_the_default_and_has_every_key() {
     for key in [
         "upstreams",
         "network-upstreams",
+        "network-routes",
         "upstream-resolv-conf",
         "own-resolv-conf",
         "resolv-conf",
@@ -36,7 +39,7 @@ fn the_values_of_the_example_are_the_defaults() {
         line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
     });
     let text: Vec<&str> = shown.filter(|line| !line.starts_with("upstream-resolv-conf")).collect();
-    assert_eq!(text.len(), 12);
+    assert_eq!(text.len(), 13);
     assert_eq!(config(&text.join("\n")), Ok(Config::default()));
 }
 
@@ -70,6 +73,41 @@ fn what_cannot_be_is_refused_with_its_line() {
         let error = config(text).unwrap_err();
         assert!(error.starts_with(want), "{error}");
     }
+    for (text, want) in [
+        ("log = \"info\"\n[routes]\n\"-\" = [\"192.0.2.1\"]", "3: - is no domain to route: "),
+        ("[routes]\n\"corp.example\" = [\"ns\"]", "2: ns is no address of a server"),
+        ("[routes]\n\"corp.example\" = []", "2: a route needs the address of one server at least"),
+        ("[routes]\n\"corp.example\" = \"192.0.2.1\"", "2: invalid type"),
+        ("[routes]\n\"corp.example\" = [\"192.0.2.1\", \"[::1]:53\"]", "2: ::1 is this resolver itself"),
+        (
+            "[routes]\na = [\"192.0.2.1\"]\n\"B.onion\" = [\"192.0.2.1\"]",
+            "3: nobody is ever asked for names in B.onion",
+        ),
+        ("[routes]\na = [\"192.0.2.1\"]\na = [\"192.0.2.1\"]", "3: duplicate key"),
+        ("[routes]\na = [\"192.0.2.1\"]\nA = [\"192.0.2.1\"]", "1: "),
+    ] {
+        let error = config(text).unwrap_err();
+        assert!(error.starts_with(want), "{text}\n{error}");
+    }
     let many = format!("upstreams = [{}]", (1..=17).map(|n| format!("\"192.0.2.{n}\",")).collect::<String>());
     assert!(config(&many).is_err(), "more than are asked");
+}
+
+#[test]
+fn a_route_has_a_domain_and_servers() {
+    let routes = |text: &str| config(&format!("[routes]\n{text}")).map(|config| config.routes.0);
+    let shown: Vec<String> = routes("lab = [\"192.0.2.2\"]\n\"Corp.example.\" = [\"192.0.2.2:5353\", \"2001:db8::1\"]")
+        .unwrap()
+        .iter()
+        .map(|(domain, servers)| {
+            format!("{domain} {}", servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        })
+        .collect();
+    assert_eq!(shown, ["Corp.example 192.0.2.2:5353 2001:db8::1", "lab 192.0.2.2"]);
+    let domains = |count: usize| (0..count).map(|n| format!("d{n} = [\"192.0.2.1\"]\n")).collect::<String>();
+    assert_eq!(routes(&domains(MAX_ROUTES)).unwrap().len(), MAX_ROUTES);
+    assert!(routes(&domains(MAX_ROUTES + 1)).unwrap_err().contains("33 domains are routed: at most 32 can be"));
+    let servers = |count: usize| (0..count).map(|n| format!("d{n} = [\"192.0.2.{n}\"]\n")).collect::<String>();
+    assert_eq!(routes(&servers(MAX_ROUTE_SERVERS)).unwrap().len(), MAX_ROUTE_SERVERS);
+    assert!(routes(&servers(MAX_ROUTE_SERVERS + 1)).unwrap_err().contains("9 servers together: at most 8"));
 }

@@ -5,11 +5,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
-use orlop_resolver_contract::{Listener, Notice, SocketCount, StreamId, UpstreamId, Upstreams};
+use orlop_resolver_contract::{Listener, Notice, SocketCount, StreamId, UpstreamId};
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
-use orlop_sandbox::connection::open_connecting;
+use orlop_sandbox::connection::open_connecting_on;
 use orlop_sandbox::datagram::open_timeless;
 use tracing::debug;
+
+use crate::servers::Chosen;
 
 /// What is to be handed over, in order. A worker that does not read cannot stop its broker.
 #[derive(Debug, Default)]
@@ -64,7 +66,7 @@ impl Outbox {
         &mut self,
         channel: &BrokerChannel<Notice, orlop_resolver_contract::Request>,
         listeners: &[(Listener, OwnedFd)],
-        upstreams: &Upstreams,
+        chosen: &Chosen,
     ) {
         while let Some(item) = self.0.front() {
             let sent = match item {
@@ -74,7 +76,7 @@ impl Outbox {
                     None => Ok(()),
                 },
                 Item::Pool(upstream, count) => {
-                    let sockets = open(address(upstreams, *upstream), count.get());
+                    let sockets = open(chosen, *upstream, count.get());
                     let granted = u8::try_from(sockets.len()).ok().and_then(SocketCount::new);
                     match granted {
                         Some(granted) => {
@@ -86,8 +88,8 @@ impl Outbox {
                 }
                 Item::Stream(upstream, stream) => {
                     let (upstream, stream) = (*upstream, *stream);
-                    let opened = address(upstreams, upstream).ok_or(io::ErrorKind::NotFound.into());
-                    match opened.and_then(open_connecting) {
+                    let peer = address(chosen, upstream).ok_or(io::ErrorKind::NotFound.into());
+                    match peer.and_then(|peer| open_connecting_on(peer, chosen.device(upstream))) {
                         Ok(socket) => channel.send_with(&Notice::Stream { upstream, stream }, socket.as_fd()),
                         Err(cause) => {
                             debug!(%cause, "no way to a server");
@@ -109,19 +111,20 @@ impl Outbox {
     }
 }
 
-fn address(upstreams: &Upstreams, id: UpstreamId) -> Option<SocketAddr> {
-    upstreams.of(id).map(|upstream| upstream.server.socket_addr())
+fn address(chosen: &Chosen, id: UpstreamId) -> Option<SocketAddr> {
+    chosen.upstreams.of(id).map(|upstream| upstream.server.socket_addr())
 }
 
 /// As many sockets as can be had, each from a port of its own.
-fn open(addr: Option<SocketAddr>, count: usize) -> Vec<OwnedFd> {
-    let Some(addr) = addr else { return Vec::new() };
+fn open(chosen: &Chosen, upstream: UpstreamId, count: usize) -> Vec<OwnedFd> {
+    let Some(addr) = address(chosen, upstream) else { return Vec::new() };
+    let device = chosen.device(upstream);
     let mut sockets = Vec::with_capacity(count);
     for _ in 0..count {
-        match open_timeless(addr) {
+        match open_timeless(addr, device) {
             Ok(socket) => sockets.push(socket),
             Err(cause) => {
-                debug!(%addr, %cause, "no way to a server");
+                debug!(%addr, device, %cause, "no way to a server");
                 break;
             }
         }

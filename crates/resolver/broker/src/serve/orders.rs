@@ -1,7 +1,7 @@
 //! What an operator asks the running daemon for.
 
 use orlop_broker::control::Call;
-use orlop_resolver_contract::{Notice, OrderId, Queried};
+use orlop_resolver_contract::{Candidate, Notice, OrderId, Queried, ServerAddr, Why};
 use tracing::info;
 
 use super::server::Server;
@@ -19,18 +19,9 @@ impl Server<'_> {
                 self.ask_report();
                 return;
             }
-            Order::Query { name, kind } => {
-                let free = OrderId::all().find(|id| !self.callers.queries.contains_key(id));
-                match free {
-                    Some(id) if self.is_served() => {
-                        self.callers.queries.insert(id, caller);
-                        self.policy.ask(id);
-                        self.tell(Notice::Query { order: id, name, kind });
-                        return;
-                    }
-                    Some(_) => Reply::refused("the worker is not there at the moment"),
-                    None => Reply::refused("too many ask at the same time"),
-                }
+            Order::Query { name, kind } => return self.pass_on(caller, |order| Notice::Query { order, name, kind }),
+            Order::Explain { name, kind } => {
+                return self.pass_on(caller, |order| Notice::Explain { order, name, kind });
             }
             Order::Flush(name) => {
                 self.tell(Notice::Flush(name));
@@ -41,6 +32,21 @@ impl Server<'_> {
         self.reply(caller, &reply);
     }
 
+    /// Has the worker answer.
+    fn pass_on(&mut self, caller: u64, notice: impl FnOnce(OrderId) -> Notice) {
+        let free = OrderId::all().find(|id| !self.callers.queries.contains_key(id));
+        let refused = match free {
+            Some(id) if self.is_served() => {
+                self.callers.queries.insert(id, caller);
+                self.policy.ask(id);
+                return self.tell(notice(id));
+            }
+            Some(_) => Reply::refused("the worker is not there at the moment"),
+            None => Reply::refused("too many ask at the same time"),
+        };
+        self.reply(caller, &refused);
+    }
+
     /// Reads the configuration again. A bad one changes nothing, and the cache stays.
     pub(super) fn reload(&mut self) -> Reply {
         let config = match self.run.settings.load() {
@@ -49,7 +55,7 @@ impl Server<'_> {
         };
         let prepared = |config: &crate::config::Config| {
             let ports: std::collections::BTreeSet<u16> =
-                config.upstreams.iter().map(|server| server.socket_addr().port()).filter(|port| *port != 53).collect();
+                config.servers().map(|server| server.socket_addr().port()).filter(|port| *port != 53).collect();
             (
                 config.conduct,
                 config.require_landlock,
@@ -61,7 +67,8 @@ impl Server<'_> {
             )
         };
         if prepared(&config) != prepared(&self.config) {
-            let why = "only upstreams at known ports, network-upstreams and log change while the daemon runs";
+            let why = "only upstreams and routes at known ports, network-upstreams, network-routes and log change while \
+                       the daemon runs";
             return Reply::refused(why);
         }
         self.config = config;
@@ -73,8 +80,20 @@ impl Server<'_> {
     /// The worker has answered a question.
     pub(super) fn queried(&mut self, order: OrderId, answer: Queried) {
         let Some(caller) = self.callers.queries.remove(&order) else { return };
-        let server = answer.asked.and_then(|asked| self.upstreams.of(asked)).map(|upstream| upstream.server);
+        let server = answer.asked.and_then(|asked| self.chosen.upstreams.of(asked)).map(|upstream| upstream.server);
         self.reply(caller, &Reply::Done(Answer::Queried { answer, server }));
+    }
+
+    /// The worker has said what would become of a question.
+    pub(super) fn explained(&mut self, order: OrderId, why: Why) {
+        let Some(caller) = self.callers.queries.remove(&order) else { return };
+        let Why { kept, way, servers } = why;
+        let addressed = |candidate: &Candidate| Some(self.chosen.upstreams.of(candidate.upstream)?.server);
+        let (servers, addresses): (Vec<Candidate>, Vec<ServerAddr>) =
+            servers.iter().filter_map(|candidate| Some((*candidate, addressed(candidate)?))).unzip();
+        let by = self.chosen.by(&way);
+        let why = Why { kept, way, servers: servers.into_iter().collect() };
+        self.reply(caller, &Reply::Done(Answer::Explained { why, servers: addresses.into_iter().collect(), by }));
     }
 
     /// Whoever waits for the worker's word waits in vain.

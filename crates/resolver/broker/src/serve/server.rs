@@ -12,7 +12,7 @@ use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_machine::Instant;
 use orlop_netfacts::Facts;
-use orlop_resolver_contract::{self as contract, Denied, Host, HostsPart, Notice, OrderId, Policy, Request, Upstreams};
+use orlop_resolver_contract::{self as contract, Denied, Host, HostsPart, Notice, OrderId, Policy, Request};
 use orlop_resolver_profiles::{DAEMON, LOOPBACK_WORKER};
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::control::{Answer, Reply};
 use crate::hosts;
 use crate::ownership::{Ownership, leave_upstreams};
-use crate::servers::{Origin, chosen};
+use crate::servers::Chosen;
 use crate::settings::Run;
 use crate::status::Status;
 
@@ -40,8 +40,7 @@ pub(super) struct Server<'n> {
     outbox: Outbox,
     facts: Vec<Facts>,
     hosts: Vec<Host>,
-    origin: Origin,
-    pub(super) upstreams: Upstreams,
+    pub(super) chosen: Chosen,
     pub(super) callers: Callers,
     started: Instant,
     restarts: u32,
@@ -107,8 +106,7 @@ impl<'n> Server<'n> {
             facts: Vec::new(),
             hosts: hosts::read(&config.hosts),
             config,
-            origin: Origin::Nobody,
-            upstreams: Upstreams::none(),
+            chosen: Chosen::nobody(),
             callers: Callers::default(),
             started,
             restarts,
@@ -203,7 +201,7 @@ impl<'n> Server<'n> {
         let unanswered = match &request {
             Request::Refill { upstream, .. } => Some(Notice::NoPool { upstream: *upstream }),
             Request::Connect { upstream, stream } => Some(Notice::NoStream { upstream: *upstream, stream: *stream }),
-            Request::Queried { .. } | Request::Report(_) => None,
+            Request::Queried { .. } | Request::Explained { .. } | Request::Report(_) => None,
         };
         let request = match self.policy.permit(now, request) {
             Ok(permitted) => permitted.into_request(),
@@ -223,6 +221,7 @@ impl<'n> Server<'n> {
             Request::Refill { upstream, count } => self.outbox.pool(upstream, count),
             Request::Connect { upstream, stream } => self.outbox.stream(upstream, stream),
             Request::Queried { order, answer } => self.queried(order, answer),
+            Request::Explained { order, why } => self.explained(order, why),
             Request::Report(status) => {
                 self.said = Some(status);
                 let waiting = std::mem::take(&mut self.callers.status);
@@ -239,14 +238,14 @@ impl<'n> Server<'n> {
         Ok(())
     }
 
-    /// What a worker has to know that has just come.
+    /// What a worker has to know that has just come. It hears nobody before it knows whom to ask, and what this machine knows itself.
     fn introduce(&mut self) {
         self.tell(Notice::Begin(self.config.conduct));
+        self.tell_upstreams();
+        self.tell_hosts();
         for at in 0..self.equipment.listeners.len() {
             self.outbox.listener(at);
         }
-        self.tell_upstreams();
-        self.tell_hosts();
     }
 
     /// Asks whom the operator, the networks or a resolv.conf name, as it is now.
@@ -263,16 +262,18 @@ impl<'n> Server<'n> {
         let named = static_conf(&self.config).and_then(|path| orlop_config::read(path).ok());
         let before = self.before();
         let text = named.as_ref().unwrap_or(&before);
-        let (origin, upstreams) = chosen(&self.config, &self.facts, text.as_bytes());
-        let is_news = (origin, &upstreams) != (self.origin, &self.upstreams);
-        if is_news || self.upstreams.is_empty() {
-            let servers: Vec<String> = upstreams.iter().map(|(_, upstream)| upstream.server.to_string()).collect();
-            if upstreams.is_empty() {
+        let chosen = Chosen::of(&self.config, &self.facts, text.as_bytes());
+        let is_news = chosen != self.chosen;
+        if is_news || self.chosen.upstreams.is_empty() {
+            let servers: Vec<String> =
+                chosen.upstreams.iter().map(|(_, upstream)| upstream.server.to_string()).collect();
+            if servers.is_empty() {
                 info!("no name server yet: nobody names one");
             } else {
-                info!(servers = servers.join(" "), by = origin.name(), "name servers");
+                let routes = chosen.upstreams.routes().len();
+                info!(servers = servers.join(" "), by = chosen.origin.name(), routes, "name servers");
             }
-            (self.origin, self.upstreams) = (origin, upstreams);
+            self.chosen = chosen;
         }
         is_news
     }
@@ -285,7 +286,7 @@ impl<'n> Server<'n> {
     /// Leaves the servers for others, and resolv.conf.
     fn publish(&mut self) {
         let before = self.before();
-        leave_upstreams(&mut self.equipment.own, &self.upstreams, &self.facts, &before);
+        leave_upstreams(&mut self.equipment.own, &self.chosen, &self.facts, &before);
         self.own();
     }
 
@@ -297,8 +298,8 @@ impl<'n> Server<'n> {
     }
 
     fn tell_upstreams(&mut self) {
-        self.policy.upstreams(&self.upstreams);
-        self.tell(Notice::Upstreams(self.upstreams.clone()));
+        self.policy.upstreams(&self.chosen.upstreams);
+        self.tell(Notice::Upstreams(self.chosen.upstreams.clone()));
     }
 
     pub(super) fn tell_hosts(&mut self) {
@@ -351,7 +352,7 @@ impl<'n> Server<'n> {
             self.ask_report();
         }
         if let Some(channel) = self.workers.channel(LOOPBACK_WORKER) {
-            self.outbox.flush(channel, &self.equipment.listeners, &self.upstreams);
+            self.outbox.flush(channel, &self.equipment.listeners, &self.chosen);
         }
         if self.outbox.is_full() {
             warn!("the worker does not read: it is started anew");
@@ -375,8 +376,7 @@ impl<'n> Server<'n> {
             started: self.started,
             restarts: self.restarts,
             renewals: self.renewals,
-            origin: self.origin,
-            upstreams: self.upstreams.clone(),
+            chosen: self.chosen.clone(),
             owns_resolv_conf: self.equipment.ownership.as_ref().is_some_and(Ownership::is_ours),
             worker: self.said.clone(),
             postures: self.postures.clone(),

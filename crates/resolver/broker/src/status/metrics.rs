@@ -31,7 +31,7 @@ pub(super) fn render(status: &Status, header: &Header<'_>) -> String {
     metrics.gauge("in_flight", "Questions that wait for a server.").value(&[], &worker.in_flight);
     let servers = || {
         let known = |id: orlop_resolver_contract::UpstreamId| worker.upstreams.get(id.index());
-        status.upstreams.iter().filter_map(move |(id, upstream)| Some((upstream.server.to_string(), known(id)?)))
+        status.chosen.upstreams.iter().filter_map(move |(id, upstream)| Some((upstream.server.to_string(), known(id)?)))
     };
     let mut up =
         metrics.gauge("server_up", "Whether a server answers: 1, or 0 when it did not answer the last questions.");

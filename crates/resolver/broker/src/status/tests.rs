@@ -1,5 +1,11 @@
-use orlop_resolver_contract::{CacheStatus, Counters, Discard, Served, ServerAddr, UpstreamState, UpstreamStatus};
 use std::time::Duration;
+
+use orlop_resolver_contract::{
+    CacheStatus, Counters, Discard, Served, ServerAddr, UpstreamState, UpstreamStatus, Upstreams,
+};
+use orlop_wire::{DomainName, InterfaceName};
+
+use crate::servers::Origin;
 
 use super::*;
 
@@ -20,8 +26,14 @@ fn status() -> Status {
         started: Instant::from_nanos(0),
         restarts: 0,
         renewals: 1,
-        origin: Origin::Network,
-        upstreams: Upstreams::choose([server(1), server(2)].into_iter().flatten(), |_| false),
+        chosen: Chosen {
+            origin: Origin::Network,
+            upstreams: Upstreams::choose([server(1), server(2)].into_iter().flatten(), |_| false)
+                .with_route(DomainName::new("corp.example").unwrap(), server(2).unwrap())
+                .with_route(DomainName::new("corp.example").unwrap(), server(3).unwrap()),
+            interfaces: vec![InterfaceName::new("eth0"), None, None],
+            routed_by: vec![Origin::Configuration],
+        },
         owns_resolv_conf: true,
         worker: Some(contract::Status {
             served: Served { queries: 9, hits: 3, misses: 4, joined: 1, local: 1, ..Served::default() },
@@ -48,8 +60,12 @@ fn a_person_sees_servers_answers_and_cache() {
         [
             "  resolv.conf names this resolver",
             "  asks, by the word of the network:",
-            "    192.0.2.1                good         12 ms  5 asked, 4 answered, 1 failed",
+            "    192.0.2.1                good         12 ms  5 asked, 4 answered, 1 failed, through eth0",
             "    192.0.2.2                failing          -  5 asked, 4 answered, 1 failed",
+            "  asks for routed names alone:",
+            "    192.0.2.3                untried          -  0 asked, 0 answered, 0 failed",
+            "  routes, of which the longest counts:",
+            "    corp.example             192.0.2.2 192.0.2.3, by the word of the configuration",
             "  9 questions: 3 from the cache, 5 by a server, 1 by this machine; 2 under way",
             "  4 answers in the cache, 2 kB",
             "  the worker was started again 1 times",

@@ -3,7 +3,7 @@ use core::net::IpAddr;
 use orlop_wire::Bounded;
 
 use super::*;
-use crate::{Queried, ServerAddr, SocketCount, Status, StreamId, UpstreamId};
+use crate::{Kept, Queried, ServerAddr, SocketCount, Status, StreamId, UpstreamId, Way, Why};
 
 fn at(millis: u64) -> Instant {
     Instant::from_nanos(0).after(Duration::from_millis(millis))
@@ -87,6 +87,19 @@ fn only_what_was_asked_is_answered_and_once() {
     assert!(policy.permit(at(0), queried(1)).is_ok());
     assert_eq!(policy.permit(at(0), report()), Err(Denied::NotAsked), "once more");
     assert_eq!(policy.permit(at(0), queried(1)), Err(Denied::NotAsked), "once more");
+}
+
+#[test]
+fn what_the_operator_wonders_about_is_explained_once() {
+    let mut policy = policy();
+    let explained = || {
+        let why = Why { kept: Kept::Nothing, way: Way::General, servers: Bounded::new() };
+        Request::Explained { order: OrderId::new(3).unwrap(), why }
+    };
+    assert_eq!(policy.permit(at(0), explained()), Err(Denied::NotAsked));
+    policy.ask(OrderId::new(3).unwrap());
+    assert!(policy.permit(at(0), explained()).is_ok());
+    assert_eq!(policy.permit(at(0), explained()), Err(Denied::NotAsked), "once more");
 }
 
 #[test]

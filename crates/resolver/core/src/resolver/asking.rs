@@ -9,6 +9,7 @@ use super::{Action, FlightId, PATIENCE, Place, RequestId, Resolver, SocketId};
 use crate::flight::{Attempt, Flight, Via};
 use crate::local::Local;
 use crate::question::Question;
+use crate::scope::Scope;
 use crate::upstream::Server;
 
 /// How often a question is sent, to whomever, at most (RFC 9520 section 3.1: few).
@@ -40,7 +41,7 @@ impl Resolver {
         // A server of which it is not known, or not any more, how it does, is tried beside the one that is asked, so that nobody waits for it.
         let is_to_be_tried = |server: Option<&Server>| server.is_some_and(|server| server.is_to_be_tried(now));
         let untried = self
-            .best_first(now, flight)
+            .best_first(now, &flight.scope)
             .into_iter()
             .find(|upstream| !flight.was_asked(*upstream) && is_to_be_tried(self.servers.get(upstream.index())));
         if let Some(upstream) = untried {
@@ -57,7 +58,7 @@ impl Resolver {
         actions: &mut Vec<Action>,
     ) -> bool {
         flight.next_at = None;
-        let mut candidates = self.best_first(now, flight);
+        let mut candidates = self.best_first(now, &flight.scope);
         // Who waits for a socket has nothing from waiting for another one.
         candidates.retain(|upstream| !flight.waits_for(*upstream));
         if candidates.is_empty() || flight.attempts.len() >= MAX_ATTEMPTS {
@@ -84,9 +85,9 @@ impl Resolver {
     }
 
     /// Servers that may know the name and can be asked now, the best first.
-    fn best_first(&self, now: Instant, flight: &Flight) -> Vec<UpstreamId> {
+    pub(super) fn best_first(&self, now: Instant, scope: &Scope) -> Vec<UpstreamId> {
         let mut known: Vec<(UpstreamId, &Server)> = UpstreamId::all().zip(&self.servers).collect();
-        known.retain(|(_, server)| flight.scope.has(server) && server.can_have_sockets(now));
+        known.retain(|(_, server)| scope.has(server) && server.can_have_sockets(now));
         known.sort_by_key(|(_, server)| server.rank());
         known.into_iter().map(|(id, _)| id).collect()
     }
@@ -258,7 +259,7 @@ impl Resolver {
         if flight.is_settled {
             return;
         }
-        let is_left = self.best_first(now, flight).into_iter().any(|upstream| !flight.was_asked(upstream));
+        let is_left = self.best_first(now, &flight.scope).into_iter().any(|upstream| !flight.was_asked(upstream));
         if is_left && self.ask_next(now, id, flight, actions) {
             return;
         }

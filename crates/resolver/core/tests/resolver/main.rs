@@ -3,6 +3,7 @@
 
 mod clients;
 mod decoded;
+mod explaining;
 mod failover;
 mod forgery;
 mod keeping;

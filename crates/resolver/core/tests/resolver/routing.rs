@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use orlop_resolver_contract::{Host, ServerAddr, Upstreams};
+use orlop_resolver_contract::{Host, NEVER_ASKED, ServerAddr, Upstreams};
 use orlop_resolver_core::resolver::Event;
 use orlop_wire::DomainName;
 
@@ -23,7 +23,7 @@ fn routed() -> World {
 }
 
 fn routes() -> Upstreams {
-    let mut upstreams = Upstreams::choose([1, 2, 3].map(server), |_| false).with_routes_only(server(3));
+    let mut upstreams = Upstreams::choose([1, 2].map(server), |_| false);
     for (domain, last) in [
         ("Corp.example", 2),
         ("lab.corp.example", 3),
@@ -32,6 +32,8 @@ fn routes() -> Upstreams {
         ("test", 2),
         ("localhost", 2),
         ("onion", 2),
+        ("x", 2),
+        ("b.c", 3),
     ] {
         upstreams = upstreams.with_route(DomainName::new(domain).unwrap(), server(last));
     }
@@ -55,12 +57,44 @@ fn the_longest_route_counts_and_nobody_else_is_asked() {
         ("a.test", A, &[1]),
         ("a.localhost", A, &[]),
         ("a.onion", A, &[]),
+        // The shortest domains there are, on the wire: of three and of five bytes.
+        ("x", A, &[1]),
+        ("a.x", A, &[1]),
+        ("ax", TXT, &[0, 1]),
+        ("b.c", A, &[2]),
+        ("a.b.c", A, &[2]),
+        ("c", TXT, &[0, 1]),
+        ("ab.c", A, &[0, 1]),
     ] {
         let mut world = routed();
         world.answer_to(&Message::query(text, kind));
         let asked: Vec<usize> = (0..3).filter(|upstream| world.questions(*upstream) > 0).collect();
         assert_eq!(asked, want, "{text}");
     }
+}
+
+#[test]
+fn no_route_leads_to_names_that_nobody_is_asked_for() {
+    for domain in NEVER_ASKED {
+        let mut world = World::new(vec![answering(5)]);
+        world.announce_these(
+            Upstreams::choose([server(1)], |_| false).with_route(DomainName::new(domain).unwrap(), server(1)),
+        );
+        world.run(5);
+        world.answer_to(&Message::query(domain, A));
+        world.answer_to(&Message::query(&format!("9.{domain}"), PTR));
+        assert_eq!(world.questions(0), 0, "{domain}");
+    }
+}
+
+#[test]
+fn of_the_servers_of_a_route_the_next_is_asked_when_one_fails() {
+    let mut world = routed();
+    world.announce_these(routes().with_route(DomainName::new("lab.corp.example").unwrap(), server(2)));
+    world.run(5);
+    world.replace(2, failing(5, 2));
+    assert_eq!(world.answer_to(&Message::query("a.lab.corp.example", A)).code(), 0);
+    assert_eq!((world.questions(0), world.questions(1)), (0, 1));
 }
 
 #[test]
@@ -100,7 +134,8 @@ fn what_is_kept_goes_when_the_routes_change() {
     world.run(5);
     world.answer_to(&Message::query("a.example", A));
     assert_eq!(world.sent.len(), sent, "the same routes");
-    world.announce_these(routes().with_routes_only(server(2)));
+    let corp = DomainName::new("corp.example").unwrap();
+    world.announce_these(Upstreams::choose([server(1)], |_| false).with_route(corp, server(2)));
     world.run(5);
     world.answer_to(&Message::query("a.example", A));
     assert_eq!(world.sent.len(), sent + 1);
