@@ -9,6 +9,7 @@ pub(crate) mod machine;
 mod metadata;
 mod ntp;
 mod processes;
+mod resolver;
 mod sysctl;
 
 use std::ffi::OsStr;
@@ -38,8 +39,13 @@ pub(crate) struct Options {
 type Show = fn(&Workspace, &Shown) -> Result<()>;
 
 /// The daemons that have a demo of their own.
-const DAEMONS: &[(&str, Show)] =
-    &[("dhcp", dhcp::run), ("metadata", metadata::run), ("ntp", ntp::run), ("sysctl", sysctl::run)];
+const DAEMONS: &[(&str, Show)] = &[
+    ("dhcp", dhcp::run),
+    ("metadata", metadata::run),
+    ("ntp", ntp::run),
+    ("resolver", resolver::run),
+    ("sysctl", sysctl::run),
+];
 
 /// The daemon that is shown, and where its program is.
 struct Shown {

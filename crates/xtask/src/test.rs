@@ -76,6 +76,7 @@ const DEMOS: &[(&str, &str, Ending)] = &[
     ("demo of dhcp, interrupted: nothing is left", "dhcp", Ending::Interrupted),
     ("demo of metadata, to its end: nothing is left", "metadata", Ending::Complete),
     ("demo of ntp, to its end: nothing is left", "ntp", Ending::Complete),
+    ("demo of resolver, to its end: nothing is left", "resolver", Ending::Complete),
 ];
 
 #[derive(Debug, Clone, clap::Args)]
