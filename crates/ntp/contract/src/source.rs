@@ -67,9 +67,10 @@ impl ServerAddr {
     /// Reads what [`Display`](fmt::Display) writes of a server.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text.parse().ok()? {
+        let addr: SocketAddr = text.parse().ok()?;
+        match addr {
             SocketAddr::V6(v6) if v6.scope_id() != 0 => Self::on_link(*v6.ip(), v6.scope_id(), v6.port()),
-            addr => Self::new(addr.ip(), addr.port()),
+            SocketAddr::V4(_) | SocketAddr::V6(_) => Self::new(addr.ip(), addr.port()),
         }
     }
 
