@@ -4,9 +4,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use orlop_test_ntp::{Chrony, Clock, RIGHT, SOON, Scene, end, ntp, steps, testbed};
+use orlop_test_ntp::{Chrony, Clock, Lie, RIGHT, SOON, Scene, end, ntp, steps, testbed};
 use orlop_testbed::frame::Udp;
-use orlop_testbed::{Capture, Host, eventually};
+use orlop_testbed::{Capture, Host, Wire, eventually};
 use serde_json::Value;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -62,6 +62,33 @@ fn servers_that_the_network_names_are_followed_without_losing_the_clock() {
     scene.host.run("rm", &["/run/orlop/netfacts/dhcp.eth0"]).unwrap();
     scene.until(&daemon, "nobody to ask", |status| names(status).is_empty()).unwrap();
     assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", daemon.text());
+}
+
+#[test]
+fn a_neighbour_is_asked_behind_its_interface_where_there_is_no_network_further_away() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new(Clock::behind(HOUR)).unwrap();
+    let server = Host::new("server").unwrap();
+    // The same address is behind two interfaces, and only one of the two hosts knows what time it is.
+    let other = Host::new("other").unwrap();
+    for (host, interface) in [(&server, "eth0"), (&other, "eth1")] {
+        Wire::veth(&scene.host, interface, host, "eth0").unwrap();
+        host.ip_batch("address add fe80::1/64 dev eth0 nodad\nlink set eth0 up\nlink set lo up\n").unwrap();
+        scene.host.run("sysctl", &["-qw", &format!("net.ipv6.conf.{interface}.accept_dad=0")]).unwrap();
+        scene.host.link_up(interface).unwrap();
+    }
+    let _server = Chrony::on(1121).start(&server).unwrap();
+    let _liar = Chrony::on(1121).lying(Lie::Fake(86_400)).start(&other).unwrap();
+    let daemon = scene.service(&ntp().config("sources = [\"[fe80::1%eth0]:1121\"]\n")).unwrap();
+    assert!(scene.clock().unwrap().error().abs() < RIGHT, "{}", daemon.text());
+    let status = scene.status().unwrap();
+    assert_eq!(names(&status), [("[fe80::1%eth0]:1121", "configuration")]);
+    end(daemon).unwrap();
+
+    let daemon = scene.start(&ntp().args(["[fe80::1%eth7]:1121"])).unwrap();
+    daemon.wait_for("there was no such interface when the daemon started interface=\"eth7\"", SOON).unwrap();
+    scene.until(&daemon, "nobody to ask", |status| status["synchronised"] == false).unwrap();
+    end(daemon).unwrap();
 }
 
 #[test]

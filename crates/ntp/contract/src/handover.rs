@@ -57,7 +57,7 @@ impl Handover {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
-        let server: core::net::SocketAddr = words.next()?.parse().ok()?;
+        let server = ServerAddr::parse(words.next()?)?;
         let mut number = || words.next()?.parse::<i64>().ok();
         let at = Instant::from_nanos(number()?.try_into().ok()?);
         let offset = Offset::from_nanos(number()?);
@@ -70,7 +70,6 @@ impl Handover {
         };
         let mut span = || number()?.try_into().ok().map(Duration::from_nanos);
         let (delay, root_delay, root_dispersion) = (span()?, span()?, span()?);
-        let server = ServerAddr::new(server.ip(), server.port())?;
         let read = Self { server, at, offset, delay, stratum, leap, root_delay, root_dispersion };
         words.next().is_none().then_some(read)?.sound()
     }

@@ -1,8 +1,8 @@
 //! Whom to ask, and how often.
 
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
-use core::num::NonZeroU16;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::num::{NonZeroU16, NonZeroU32};
 use core::time::Duration;
 
 use orlop_wire::{HostAddr, MaxSize, OutOfRange};
@@ -25,7 +25,12 @@ pub struct ServerAddr(Where);
 enum Where {
     Host(HostAddr, NonZeroU16),
     Clock,
+    /// At the link-local address with this interface identifier (RFC 4291 section 2.5.6), by the interface of this index.
+    OnLink(u64, NonZeroU32, NonZeroU16),
 }
+
+/// fe80::/64.
+const LINK: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
 
 impl ServerAddr {
     /// This machine's hardware clock (PHC). It is read by the broker, and no packet goes anywhere.
@@ -46,6 +51,35 @@ impl ServerAddr {
         }
     }
 
+    /// A server at a link-local address, reached by the interface of this index; `None` when it cannot be there: not in fe80::/64, or
+    /// port 0, or index 0.
+    #[must_use]
+    pub const fn on_link(ip: Ipv6Addr, interface: u32, port: u16) -> Option<Self> {
+        let [network, identifier] = halves(ip);
+        match (NonZeroU32::new(interface), NonZeroU16::new(port)) {
+            (Some(interface), Some(port)) if network == halves(LINK)[0] => {
+                Some(Self(Where::OnLink(identifier, interface, port)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes of a server.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let addr: SocketAddr = text.parse().ok()?;
+        match addr {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => Self::on_link(*v6.ip(), v6.scope_id(), v6.port()),
+            SocketAddr::V4(_) | SocketAddr::V6(_) => Self::new(addr.ip(), addr.port()),
+        }
+    }
+
+    /// Whether it is a neighbour on a link: no network that leads further is needed to reach it.
+    #[must_use]
+    pub const fn is_on_link(self) -> bool {
+        matches!(self.0, Where::OnLink(..))
+    }
+
     /// The host's address; `None` for a clock.
     #[must_use]
     pub fn ip(self) -> Option<IpAddr> {
@@ -57,9 +91,19 @@ impl ServerAddr {
     pub const fn socket_addr(self) -> Option<SocketAddr> {
         match self.0 {
             Where::Host(host, port) => Some(SocketAddr::new(host.get(), port.get())),
+            Where::OnLink(identifier, interface, port) => {
+                let ip = Ipv6Addr::from_bits(LINK.to_bits() | identifier as u128);
+                Some(SocketAddr::V6(SocketAddrV6::new(ip, port.get(), 0, interface.get())))
+            }
             Where::Clock => None,
         }
     }
+}
+
+/// Network and interface identifier.
+#[expect(clippy::cast_possible_truncation, reason = "each is one half")]
+const fn halves(ip: Ipv6Addr) -> [u64; 2] {
+    [(ip.to_bits() >> 64) as u64, ip.to_bits() as u64]
 }
 
 impl fmt::Display for ServerAddr {
@@ -226,6 +270,25 @@ mod tests {
             assert_eq!(server.and_then(ServerAddr::socket_addr), want.then_some(addr), "{what}");
             assert_eq!(server.map(|server| server.to_string()), want.then(|| addr.to_string()), "{what}, in words");
         }
+    }
+
+    #[test]
+    fn a_neighbour_is_at_an_address_of_its_link_and_behind_an_interface() {
+        for (what, text, want) in [
+            ("a neighbour", "[fe80::1%2]:123", true),
+            ("one with a long identifier", "[fe80::1234:5678:9abc:def0%4294967295]:1123", true),
+            ("of another network", "[fe80:0:0:1::1%2]:123", false),
+            ("a group of the link", "[ff02::101%2]:123", false),
+            ("a host further away", "[2001:db8::1%2]:123", false),
+            ("behind no interface", "[fe80::1]:123", false),
+            ("no port", "[fe80::1%2]:0", false),
+        ] {
+            let server = ServerAddr::parse(text);
+            assert_eq!(server.map(|server| server.to_string()).as_deref(), want.then_some(text), "{what}");
+            assert_eq!(server.map(ServerAddr::is_on_link), want.then_some(true), "{what}");
+            assert_eq!(server.and_then(ServerAddr::socket_addr), want.then(|| text.parse().unwrap()), "{what}");
+        }
+        assert_eq!(ServerAddr::parse("192.0.2.1:123").map(ServerAddr::is_on_link), Some(false));
     }
 
     #[test]

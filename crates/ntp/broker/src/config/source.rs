@@ -1,7 +1,7 @@
 //! A source as it is written: an address or a name, or a table with more to say.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use orlop_ntp_contract::{Kind, Poll, PollRange, ServerAddr, SourceConduct};
@@ -25,6 +25,15 @@ pub struct Source {
 pub enum Place {
     /// At an address.
     Address(ServerAddr),
+    /// At a link-local address, behind the interface of this name.
+    OnLink {
+        /// The address, in fe80::/64.
+        ip: Ipv6Addr,
+        /// The interface's name.
+        interface: String,
+        /// The port.
+        port: u16,
+    },
     /// Wherever this name leads, at this port.
     Name(String, u16),
     /// In this machine: the hardware clock of this name, or, without one, that of its host.
@@ -61,7 +70,7 @@ impl Source {
 
 /// What is no place of a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no address and no name: 192.0.2.1, [2001:db8::1]:1123, ntp.example.org; or ptp")]
+#[error("'{0}' is no address and no name: 192.0.2.1, [2001:db8::1]:1123, fe80::1%eth0, ntp.example.org; or ptp")]
 pub struct PlaceError(String);
 
 impl Place {
@@ -69,7 +78,7 @@ impl Place {
     const fn polls(&self) -> PollRange {
         match self {
             Self::Clock(_) => PollRange::CLOCK,
-            Self::Address(_) | Self::Name(..) => PollRange::USUAL,
+            Self::Address(_) | Self::OnLink { .. } | Self::Name(..) => PollRange::USUAL,
         }
     }
 
@@ -78,7 +87,7 @@ impl Place {
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Address(address) => address.socket_addr().map(|addr| addr.port()),
-            Self::Name(_, port) => Some(*port),
+            Self::OnLink { port, .. } | Self::Name(_, port) => Some(*port),
             Self::Clock(_) => None,
         }
     }
@@ -86,6 +95,9 @@ impl Place {
     /// An address or a name, at this port where none is written.
     fn parse(text: &str, usual: u16) -> Result<Self, PlaceError> {
         let wrong = || PlaceError(text.chars().take(MAX_NAME).collect());
+        if text.contains('%') {
+            return on_link(text, usual).ok_or_else(wrong);
+        }
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         if let Some(address) = bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, usual)).or(text.parse().ok()) {
             return ServerAddr::new(address.ip(), address.port()).map(Self::Address).ok_or_else(wrong);
@@ -106,6 +118,29 @@ impl FromStr for Place {
     }
 }
 
+/// `fe80::1%eth0` or `[fe80::1%eth0]:1123`, as RFC 4007 section 11 and RFC 3986 write them.
+fn on_link(text: &str, usual: u16) -> Option<Place> {
+    let (place, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']')? {
+            (place, "") => (place, usual),
+            (place, port) => (place, port.strip_prefix(':')?.parse().ok()?),
+        },
+        None => (text, usual),
+    };
+    let (ip, interface) = place.split_once('%')?;
+    let ip = ip.parse().ok()?;
+    // Any index will do: the interface's own is asked for when the daemon starts.
+    ServerAddr::on_link(ip, 1, port)?;
+    is_interface(interface).then(|| Place::OnLink { ip, interface: interface.to_owned(), port })
+}
+
+/// What the kernel takes as an interface's name (`dev_valid_name`), without what a shell or an address would take for its own.
+fn is_interface(name: &str) -> bool {
+    (1..=15).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@' | b'+'))
+}
+
 /// Labels of letters, digits, hyphens and underscores (RFC 1123 section 2.1), the last of which is not all digits.
 fn is_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
@@ -124,6 +159,8 @@ impl fmt::Display for Place {
                 Some(address) if address.port() == PORT => address.ip().fmt(f),
                 _ => address.fmt(f),
             },
+            Self::OnLink { ip, interface, port: PORT } => write!(f, "{ip}%{interface}"),
+            Self::OnLink { ip, interface, port } => write!(f, "[{ip}%{interface}]:{port}"),
             Self::Name(name, PORT) => f.write_str(name),
             Self::Name(name, port) => write!(f, "{name}:{port}"),
             Self::Clock(None) => f.write_str(CLOCK),
@@ -173,6 +210,9 @@ impl Table {
         };
         if nts && matches!(place, Place::Clock(_)) {
             return Err("nts is for a server, and a hardware clock is none".to_owned());
+        }
+        if nts && matches!(place, Place::OnLink { .. }) {
+            return Err("nts is for a server that a certificate can name, and a link-local address is none".to_owned());
         }
         if nts && kind != Kind::Server {
             return Err(

@@ -39,6 +39,13 @@ impl Server<'_> {
                     self.notify(&Notice::Source { source, conduct: self.conduct(conduct) })?;
                     match place {
                         Place::Address(server) => self.found(source, vec![server])?,
+                        Place::OnLink { ip, interface, port } => {
+                            let index = self.equipment.interfaces.get(&interface).copied();
+                            match index.and_then(|index| ServerAddr::on_link(ip, index, port)) {
+                                Some(server) => self.found(source, vec![server])?,
+                                None => warn!(interface, "there was no such interface when the daemon started"),
+                            }
+                        }
                         Place::Clock(_) if self.equipment.hardware.is_none() => {}
                         Place::Clock(_) => self.found(source, vec![ServerAddr::CLOCK])?,
                         Place::Name(name, port) => {
@@ -63,7 +70,8 @@ impl Server<'_> {
     /// Where the servers of a source are.
     pub(super) fn found(&mut self, source: SourceId, servers: Vec<ServerAddr>) -> Result<(), Fatal> {
         let servers: Bounded<ServerAddr, MAX_ADDRESSES> = servers.into_iter().take(MAX_ADDRESSES).collect();
-        let is_here = |server: &ServerAddr| server.ip().is_none_or(|ip| ip.is_loopback());
+        // Nor does a neighbour need a network that leads further.
+        let is_here = |server: &ServerAddr| server.is_on_link() || server.ip().is_none_or(|ip| ip.is_loopback());
         self.asks_this_machine |= servers.iter().any(is_here);
         // Where keys are exchanged, nobody is asked for the time.
         if !self.exchanges.found(source, &servers) {

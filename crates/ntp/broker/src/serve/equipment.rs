@@ -1,5 +1,6 @@
 //! Everything the broker opens before it narrows itself: afterwards it could not.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,6 +14,8 @@ use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::hypervisor;
 use orlop_sandbox::signals::Signals;
 use orlop_sandbox::timer::BootTimer;
+use rustix::net::netdevice::name_to_index;
+use rustix::net::{AddressFamily, SocketType};
 use tracing::{info, warn};
 
 use crate::clock::{Clock, Mock};
@@ -31,6 +34,8 @@ pub(super) struct Equipment {
     pub(super) facts: NetworkFacts,
     /// The hardware clock, where one is a source and there is one.
     pub(super) hardware: Option<Hardware>,
+    /// The indices of the interfaces behind which sources are.
+    pub(super) interfaces: BTreeMap<String, u32>,
     /// Whether this is a virtual machine, which may be stopped without being told.
     pub(super) is_virtual: bool,
     pub(super) interruption: Interruption,
@@ -67,6 +72,7 @@ impl Equipment {
         })?;
         Ok(Self {
             hardware: hardware(config, &clock),
+            interfaces: interfaces(config).map_err(os("cannot tell one interface from another"))?,
             is_virtual: is_virtual(),
             clock,
             network: Network::open().map_err(os("cannot watch this machine's addresses (rtnetlink)"))?,
@@ -90,7 +96,7 @@ impl Equipment {
 fn hardware(config: &Config, kept: &Clock) -> Option<Hardware> {
     let mut named = config.sources.iter().filter_map(|source| match &source.place {
         Place::Clock(name) => Some(name.as_deref()),
-        Place::Address(_) | Place::Name(..) => None,
+        Place::Address(_) | Place::OnLink { .. } | Place::Name(..) => None,
     });
     let first = named.next()?;
     if named.any(|name| name != first) {
@@ -106,6 +112,18 @@ fn hardware(config: &Config, kept: &Clock) -> Option<Hardware> {
             None
         }
     }
+}
+
+/// The interfaces of link-local addresses, as they are called now. One that is not there now is not looked for again.
+fn interfaces(config: &Config) -> io::Result<BTreeMap<String, u32>> {
+    let mut named = config.sources.iter().chain(&config.fallback).filter_map(|source| match &source.place {
+        Place::OnLink { interface, .. } => Some(interface),
+        Place::Address(_) | Place::Name(..) | Place::Clock(_) => None,
+    });
+    let Some(first) = named.next() else { return Ok(BTreeMap::new()) };
+    let any = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+    let index = |name: &String| Some((name.clone(), name_to_index(&any, name).ok()?));
+    Ok(std::iter::once(first).chain(named).filter_map(index).collect())
 }
 
 /// Whether the processor says that it is a virtual one (x86), or the firmware that there is a host (ARM).

@@ -31,7 +31,7 @@ impl Server<'_> {
             Err(fatal) => return Ok(Reply::refused_configuration(&fatal)),
         };
         if prepared(&config) != prepared(&self.config) {
-            let why = "require-landlock, nts-ca, sources with NTS and hardware clocks change only when the daemon is started anew";
+            let why = "require-landlock, nts-ca, sources with NTS or at link-local addresses and hardware clocks change only when the daemon is started anew";
             return Ok(Reply::refused(why));
         }
         for warning in warnings {
@@ -45,6 +45,9 @@ impl Server<'_> {
 
 /// What the broker has opened or permitted itself before it narrowed, and cannot later.
 fn prepared(config: &Config) -> (bool, &Path, Vec<&Place>) {
-    let special = config.sources.iter().filter(|source| source.conduct.nts || matches!(source.place, Place::Clock(_)));
+    let special = config
+        .sources
+        .iter()
+        .filter(|source| source.conduct.nts || matches!(source.place, Place::Clock(_) | Place::OnLink { .. }));
     (config.require_landlock, &config.nts_ca, special.map(|source| &source.place).collect())
 }

@@ -31,7 +31,7 @@ impl Server<'_> {
         let host = match place {
             Place::Address(server) => server.ip().and_then(HostAddr::new).map(Host::Address),
             Place::Name(name, _) => DomainName::new(name).ok().map(Host::Name),
-            Place::Clock(_) => None,
+            Place::OnLink { .. } | Place::Clock(_) => None,
         };
         let Some(host) = host else { return false };
         self.policy.secure(source);

@@ -94,9 +94,9 @@ impl Secured {
     /// Whether keys are to be exchanged with this source, and its certificate checked at the time that the clock shows.
     fn exchanges_by_the_clock(&self, n: usize, asked: &[Request]) -> bool {
         let is_one = |request: &&Request| matches!(request, Request::Exchange { source: of, .. } if *of == source(n));
-        let by_clock = |request: &Request| match request {
-            Request::Exchange { at: Some(at), .. } => at.since(self.wall).size() < Duration::from_secs(1),
-            _ => false,
+        let by_clock = |request: &Request| {
+            let Request::Exchange { at: Some(at), .. } = request else { return false };
+            at.since(self.wall).size() < Duration::from_secs(1)
         };
         let mut exchanges = asked.iter().filter(is_one);
         exchanges.next().is_some_and(by_clock) && exchanges.next().is_none()
@@ -110,9 +110,9 @@ impl Secured {
 
     /// The socket that was asked for is there, and the question that follows.
     fn question(&mut self, asked: &[Request]) -> (PeerId, Vec<u8>) {
-        let connect = asked.iter().find_map(|request| match request {
-            Request::Connect { peer, server, .. } => Some((*peer, *server)),
-            _ => None,
+        let connect = asked.iter().find_map(|request| {
+            let Request::Connect { peer, server, .. } = request else { return None };
+            Some((*peer, *server))
         });
         let (peer, server) = connect.expect("a socket was asked for");
         let actions = self.client.handle(self.now, Event::Notice(Notice::Connected { peer, server }));
