@@ -34,9 +34,26 @@ pub async fn confine<Out: Message, In: Message>(
     let Attested { channel, profile, posture, .. } = narrow.worker(protocol).await?;
     let mut postures = Postures::default();
     postures.insert(profile.name, posture);
+    insert_own(&mut postures, &narrow);
+    Ok(Confined { narrow, channel, postures })
+}
+
+/// Narrows this process to `keep`, and waits for nobody: for a broker that asks for each of its workers when there is something
+/// for it to do.
+///
+/// # Errors
+/// As [`Broker::narrow`].
+pub fn confine_alone(broker: Broker, keep: Keep<'_>) -> Result<(Narrow, Postures), Fatal> {
+    let narrow = broker.narrow(keep)?;
+    let mut postures = Postures::default();
+    insert_own(&mut postures, &narrow);
+    Ok((narrow, postures))
+}
+
+/// What the broker itself is restricted by, and its supervisor.
+fn insert_own(postures: &mut Postures, narrow: &Narrow) {
     postures.insert(narrow.daemon().broker.name, narrow.posture().clone());
     postures.insert_supervisor(narrow.supervisor());
-    Ok(Confined { narrow, channel, postures })
 }
 
 /// Serves as the broker of `daemon`, in a loop of its own, until there is a result. The process ends after it.

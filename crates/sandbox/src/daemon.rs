@@ -82,7 +82,8 @@ pub enum Service {
     /// Started when the broker [asks](crate::broker::Narrow::ask). It is started again alone, and whatever it ends with, it
     /// never ends the daemon.
     Optional,
-    /// The same, for a worker that the daemon is there for: its broker asks for it first of all, and keeps what outlives it.
+    /// The same, for a worker that the daemon is there for: its broker asks for it first of all, or as soon as there is something for
+    /// it to do, and keeps what outlives it.
     Renewed,
 }
 

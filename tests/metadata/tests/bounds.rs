@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use orlop_test_metadata::{Answer, Cloud, Scene, metadata, testbed};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use orlop_test_metadata::disk::Image;
+use orlop_test_metadata::{Answer, Cloud, SOON, Scene, metadata, testbed};
 
 /// A service that has one file for whoever asks as OpenStack's machines do.
 fn openstack(host: &orlop_testbed::Host) -> Cloud {
@@ -41,6 +44,52 @@ fn a_machine_that_does_not_say_where_it_runs_asks_nobody_and_says_how_to_have_it
     assert_eq!(probed.code, 0, "{}", probed.text);
     assert_eq!(scene.config("hostname").as_deref(), Some("stacked"));
     assert_eq!(scene.config("provider").as_deref(), Some("openstack"));
+}
+
+/// Which workers a run has started, by the names of their profiles.
+fn workers(scene: &Scene) -> Vec<String> {
+    let status = scene.status().unwrap();
+    let names = status["posture"].as_object().unwrap().keys();
+    names.filter(|name| ["metadata-network", "metadata-media"].contains(&name.as_str())).cloned().collect()
+}
+
+#[test]
+fn no_process_is_started_that_has_nothing_to_do() {
+    let Some(_) = testbed(&["genisoimage"]) else { return };
+    let scene = Scene::new().unwrap();
+    let _cloud = openstack(&scene.cloud);
+    let image = Image::new("needed-workers");
+    let disk = image.iso("cidata", &[("meta-data", "instance-id: i-1\n"), ("user-data", "x")], &["-rock"]).unwrap();
+    scene.machine.write("/run/userdata", "x").unwrap();
+    for (what, words, want) in [
+        ("nobody is asked", &[][..], &[][..]),
+        ("somebody is asked", &["openstack"], &["metadata-network"]),
+        ("a disk is read", &["--disk", disk.to_str().unwrap(), "nocloud"], &["metadata-media"]),
+        ("a file is read", &["file=/run/userdata"], &["metadata-network"]),
+    ] {
+        let ran = scene.run(&metadata().args(words.iter().copied())).unwrap();
+        assert_eq!(ran.code, 0, "{what}: {}", ran.text);
+        assert_eq!(workers(&scene), *want, "{what}: {}", ran.text);
+    }
+    let shown = scene.run(&metadata().args(["--posture"])).unwrap();
+    for process in ["metadata-network", "metadata-media", "metadata-broker", "supervisor"] {
+        assert!(shown.stdout.contains(process), "{process}: {}", shown.text);
+    }
+}
+
+#[test]
+fn a_process_that_ends_costs_what_it_was_sent_for_and_is_told() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _cloud = Cloud::start(&scene.cloud, "169.254.169.254", |_| Answer::Silence).unwrap();
+    let mut running = metadata().args(["digitalocean"]).start(&scene.machine).unwrap();
+    running.wait_for("asking", SOON).unwrap();
+    let processes = scene.machine.processes().unwrap();
+    let worker = processes.iter().find(|(_, line)| line.starts_with("metadata-network")).expect("it asks");
+    kill(Pid::from_raw(worker.0.cast_signed()), Signal::SIGKILL).unwrap();
+    assert_eq!(running.wait_exit(SOON).unwrap().code(), Some(76), "{}", running.text());
+    assert!(running.text().contains("digitalocean: the process that asks has ended"), "{}", running.text());
+    assert_eq!(scene.status().unwrap()["outcome"], "failed");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The broker: finds out where the machine runs, narrows itself, has its workers read disks or ask a service, and writes what
 //! they found.
 
+mod crew;
 mod finish;
 mod gear;
 mod haul;
@@ -12,18 +13,14 @@ use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
 
-use orlop_broker::confine::{Confined, confine, in_a_loop};
+use orlop_broker::confine::{confine_alone, in_a_loop};
 use orlop_broker::netfacts::NetworkFacts;
-use orlop_broker::optional::Optional;
 use orlop_broker::print::print;
 use orlop_broker::ready::Ready;
 use orlop_machine::Instant;
-use orlop_metadata_contract::{
-    Counters, Document, Finding, Location, MAX_RESPONSE, Notice, PROTOCOL, Plan, Request, detect,
-};
-use orlop_metadata_profiles::{BROKER, DAEMON};
+use orlop_metadata_contract::{Counters, Document, Finding, Location, MAX_RESPONSE, Plan, detect};
+use orlop_metadata_profiles::{BROKER, DAEMON, MEDIA_WORKER, NETWORK_WORKER};
 use orlop_sandbox::broker::Broker;
-use orlop_sandbox::channel::{BrokerChannel, ChannelError};
 use orlop_sandbox::fatal::{Exit, Fatal};
 use orlop_sandbox::multicast::Multicast;
 use orlop_sandbox::supervisor::Birth;
@@ -38,6 +35,7 @@ use crate::evidence::Evidence;
 use crate::route::Routes;
 use crate::status::{Report, Tried};
 use crate::tree::Tree;
+use crew::Crew;
 use finish::{Ended, Outputs};
 use gear::Gear;
 use haul::Haul;
@@ -64,8 +62,13 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         seed.map_err(|(url, why)| warn!(url, "the files that this machine is told of are not asked for: {why}")).ok()
     });
     let keep = gear::Kept::of(run, seed.as_ref());
-    let Confined { narrow, channel, postures } = confine(broker, keep.keep(), PROTOCOL).await?;
+    let (narrow, mut postures) = confine_alone(broker, keep.keep())?;
+    let mut crew = Crew::new(&narrow);
     if run.posture {
+        for place in [NETWORK_WORKER, MEDIA_WORKER] {
+            let _came = crew.start(place).await?;
+        }
+        crew.into_postures().into_iter().for_each(|(name, posture)| postures.insert(name, posture));
         print(&postures.show(run.json))?;
         return Ok(Exit::Done);
     }
@@ -84,8 +87,7 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         document,
         firmware,
         tree: tree.as_ref(),
-        network: channel,
-        media: Optional::new(&narrow, PROTOCOL),
+        crew,
         routes,
         devices,
         disks,
@@ -108,7 +110,8 @@ async fn serve(run: &Run, birth: &Birth) -> Result<Exit, Fatal> {
         }),
         expired = deadline.expired() => expired.map(|()| Ended::Late).map_err(cannot_wait),
     };
-    let Search { tried, awaited, .. } = search;
+    let Search { tried, awaited, crew, .. } = search;
+    outputs.met(crew.into_postures());
     outputs.finish(ended, tried, awaited, tree.as_ref(), hostname.as_ref(), ready)
 }
 
@@ -128,8 +131,7 @@ struct Search<'t> {
     firmware: Option<Document>,
     /// Where it is written; nothing for a run that only says what would be.
     tree: Option<&'t Tree>,
-    network: BrokerChannel<Notice, Request>,
-    media: Optional<'t, Notice, Request>,
+    crew: Crew<'t>,
     routes: Routes,
     devices: Multicast,
     disks: Disks,
@@ -230,9 +232,4 @@ fn document(path: &Path) -> Result<Document, Fatal> {
         return Err(failed(io::Error::other("it is longer than 1 MiB")));
     }
     Ok(Document { source: path.display().to_string(), content, is_base64: false })
-}
-
-/// The supervisor starts both anew.
-fn worker_ended(cause: ChannelError) -> Fatal {
-    Fatal::new(Exit::Software, "the conversation with the worker is over").cause(cause)
 }

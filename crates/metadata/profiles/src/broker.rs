@@ -15,8 +15,8 @@ pub const BROKER: Profile = Profile {
     ..base::BROKER
 };
 
-/// One more, to ask for the worker that reads disks.
-const SLOTS: [Slot; BROKER_SLOTS.len() + 1] = join(&[&BROKER_SLOTS, &[request_slot(0)]]);
+/// Two more, to ask for each of the workers.
+const SLOTS: [Slot; BROKER_SLOTS.len() + 2] = join(&[&BROKER_SLOTS, &[request_slot(0), request_slot(1)]]);
 
 const SYSCALLS: [Rule; BROKER_BASE.len() + OWN.len()] = join(&[&BROKER_BASE, OWN]);
 

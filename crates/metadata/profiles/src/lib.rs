@@ -45,11 +45,14 @@ const WORKERS: [Worker; 2] = [
     Worker {
         program: "orlop-metadata-network",
         profile: &NETWORK,
-        service: Service::Vital,
+        service: Service::Renewed,
         grants: &[Grant::Connected],
     },
     Worker { program: "orlop-metadata-media", profile: &MEDIA, service: Service::Optional, grants: &[Grant::Disk] },
 ];
+
+/// The place of the worker that asks, which is started when there is somebody to ask, or user data to be read that the machine has.
+pub const NETWORK_WORKER: usize = 0;
 
 /// The place of the worker that reads disks, which is started when there are any.
 pub const MEDIA_WORKER: usize = 1;

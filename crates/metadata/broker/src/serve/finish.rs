@@ -14,6 +14,7 @@ use orlop_broker::status::Writer;
 use orlop_metadata_profiles::DAEMON;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::{Exit, Fatal};
+use orlop_sandbox::posture::Posture;
 use orlop_sandbox::supervisor::Birth;
 use serde_json::{Value, json};
 use tracing::{info, warn};
@@ -56,6 +57,11 @@ impl<'r> Outputs<'r> {
     pub(super) fn begin(&mut self, postures: Postures) {
         self.status.postures = postures;
         self.leave();
+    }
+
+    /// These workers came, and are restricted by this.
+    pub(super) fn met(&mut self, postures: Vec<(&'static str, Posture)>) {
+        postures.into_iter().for_each(|(name, posture)| self.status.postures.insert(name, posture));
     }
 
     /// It does not begin.

@@ -3,8 +3,7 @@
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
-use orlop_broker::optional::News;
-use orlop_metadata_contract::{Counters, DiskId, Errand, Notice, Request, Seed};
+use orlop_metadata_contract::{Counters, DiskId, Errand, Notice, Seed};
 use orlop_metadata_profiles::{MAX_DISKS, MEDIA_WORKER};
 use orlop_sandbox::fatal::Fatal;
 use tracing::{debug, info};
@@ -21,7 +20,6 @@ impl<'t> Search<'t> {
         }
         // Where each disk is that the worker has, by its number.
         let mut handed: Vec<PathBuf> = Vec::new();
-        let mut is_here = false;
         let mut is_waiting = false;
         loop {
             let named = self.named.take();
@@ -29,11 +27,7 @@ impl<'t> Search<'t> {
             let mut fresh = if is_named { named.into_iter().collect() } else { self.disks.fresh() };
             fresh.truncate(usize::from(MAX_DISKS).saturating_sub(handed.len()));
             if !fresh.is_empty() {
-                if !is_here {
-                    self.media.ask(MEDIA_WORKER);
-                    is_here = self.has_come().await?;
-                }
-                if !is_here {
+                if !self.crew.start(MEDIA_WORKER).await? {
                     self.failed("disks", "the process that reads them could not be started");
                     return Ok(None);
                 }
@@ -54,17 +48,6 @@ impl<'t> Search<'t> {
         }
     }
 
-    /// Waits until the worker is there. `false` when it will not be.
-    async fn has_come(&mut self) -> Result<bool, Fatal> {
-        loop {
-            match self.media.next().await? {
-                News::Came { .. } => return Ok(true),
-                News::Gone { .. } => return Ok(false),
-                News::Said { .. } => {}
-            }
-        }
-    }
-
     /// Has the worker say what is on `fresh` disks, and read the best of it.
     async fn look(&mut self, fresh: Vec<Disk>, handed: &mut Vec<PathBuf>) -> Result<Option<Found<'t>>, Fatal> {
         let first = handed.len();
@@ -73,7 +56,7 @@ impl<'t> Search<'t> {
             let Disk { path, size, is_cdrom, file } = disk;
             debug!(disk = %path.display(), size, "looking");
             let notice = Notice::Disk { id: DiskId(id), size, is_cdrom };
-            let told = self.media.channel(MEDIA_WORKER).map(|media| media.send_with(&notice, file.as_fd()));
+            let told = self.crew.channel(MEDIA_WORKER).map(|media| media.send_with(&notice, file.as_fd()));
             if !matches!(told, Some(Ok(()))) {
                 self.failed(path.display().to_string(), "the process that reads disks is gone");
                 return Ok(None);
@@ -108,7 +91,8 @@ impl<'t> Search<'t> {
     async fn read(&mut self, seed: Seed, id: DiskId, path: String) -> Result<Option<Found<'t>>, Fatal> {
         info!(disk = %path, provider = seed.provider().name(), "reading");
         let mut haul = Haul::new(self.tree, Errand::Read)?;
-        if self.media.send(MEDIA_WORKER, &Notice::Read(id, seed)).is_err() {
+        let told = self.crew.channel(MEDIA_WORKER).map(|media| media.try_send(&Notice::Read(id, seed)));
+        if !matches!(told, Some(Ok(()))) {
             self.failed(path, "the process that reads disks is gone");
             return Ok(None);
         }
@@ -131,21 +115,17 @@ impl<'t> Search<'t> {
     /// somebody else to ask.
     async fn heard(&mut self, haul: &mut Haul<'t>, source: &str) -> Result<Option<Step>, Fatal> {
         let has_others = !self.plan.providers.is_empty();
-        let news = tokio::select! {
-            news = self.media.next() => news?,
+        let heard = tokio::select! {
+            heard = self.crew.hear(MEDIA_WORKER) => heard?,
             expired = self.pause.expired(), if has_others => {
                 expired.map_err(|cause| Fatal::os("the timer failed", cause))?;
                 self.failed(source, "it takes too long to be read");
                 return Ok(None);
             }
         };
-        let message: Request = match news {
-            News::Said { message, .. } => message,
-            News::Gone { .. } => {
-                self.failed(source, "the process that reads disks has ended");
-                return Ok(None);
-            }
-            News::Came { .. } => return Ok(Some(Step::More)),
+        let Some(message) = heard else {
+            self.failed(source, "the process that reads disks has ended");
+            return Ok(None);
         };
         match haul.take(message)? {
             Step::Failed(failure) => {

@@ -9,6 +9,7 @@ use orlop_machine::Instant;
 use orlop_metadata_contract::{
     Chunk, Document, Endpoint, Errand, Failure, Location, Notice, Place, Provider, endpoints,
 };
+use orlop_metadata_profiles::NETWORK_WORKER;
 use orlop_netfacts::Facts;
 use orlop_sandbox::connection::open_connecting_through;
 use orlop_sandbox::fatal::Fatal;
@@ -16,7 +17,11 @@ use orlop_wire::HostAddr;
 use tracing::{debug, info};
 
 use super::haul::{Haul, Step};
-use super::{Awaited, Found, Search, worker_ended};
+use super::{Awaited, Found, Search};
+
+/// Why a source gives nothing when the worker that asks is not there.
+const NOT_STARTED: &str = "the process that asks could not be started";
+const ENDED: &str = "the process that asks has ended";
 
 /// What becomes of a connection that a worker asks for.
 enum Way {
@@ -43,12 +48,19 @@ impl<'t> Search<'t> {
             self.failed(provider.name(), format_args!("nobody says where its service is in {}", netfacts::FOLDER));
             return Ok(None);
         }
+        if !self.crew.start(NETWORK_WORKER).await? {
+            self.failed(provider.name(), NOT_STARTED);
+            return Ok(None);
+        }
         info!(provider = provider.name(), "asking");
         let mut haul = Haul::new(self.tree, Errand::Fetch { endpoints: count })?;
         // A run that writes nothing leaves the machine as ready as it was.
         let reports = self.tree.is_some();
         let errand = Notice::Fetch { provider, location, allow_imdsv1: self.allow_imdsv1, reports, until };
-        self.network.send(&errand).await.map_err(worker_ended)?;
+        if !self.tell(&errand).await {
+            self.failed(provider.name(), ENDED);
+            return Ok(None);
+        }
         let mut wanted = None;
         loop {
             if let Some(place) = wanted {
@@ -60,12 +72,19 @@ impl<'t> Search<'t> {
                     }
                     way @ (Way::Open(_) | Way::Closed) => {
                         (wanted, self.awaited) = (None, None);
-                        self.connected(place, way)?;
+                        // A worker that is gone is heard of.
+                        self.connected(place, way);
                     }
                 }
             }
             let step = tokio::select! {
-                received = self.network.recv() => haul.take(received.map_err(worker_ended)?.message)?,
+                heard = self.crew.hear(NETWORK_WORKER) => {
+                    let Some(message) = heard? else {
+                        self.failed(provider.name(), ENDED);
+                        return Ok(None);
+                    };
+                    haul.take(message)?
+                }
                 changed = self.routes.changed(), if wanted.is_some() => {
                     changed.map_err(|cause| Fatal::os("cannot hear of routes", cause))?;
                     continue;
@@ -139,15 +158,23 @@ impl<'t> Search<'t> {
     /// Has the worker make files of the user data that the broker has.
     pub(super) async fn read_document(&mut self, document: Document) -> Result<Option<Found<'t>>, Fatal> {
         let Document { source, content, is_base64 } = document;
+        if !self.crew.start(NETWORK_WORKER).await? {
+            self.failed(source, NOT_STARTED);
+            return Ok(None);
+        }
         let mut haul = Haul::new(self.tree, Errand::Read)?;
         let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-        self.network.send(&Notice::Document { length, is_base64 }).await.map_err(worker_ended)?;
+        // A worker that does not take all of it is gone, and heard of.
+        let mut takes = self.tell(&Notice::Document { length, is_base64 }).await;
         for piece in content.chunks(Chunk::MAX) {
-            self.network.send(&Notice::Piece(piece.iter().copied().collect())).await.map_err(worker_ended)?;
+            takes = takes && self.tell(&Notice::Piece(piece.iter().copied().collect())).await;
         }
         loop {
-            let received = self.network.recv().await.map_err(worker_ended)?;
-            match haul.take(received.message)? {
+            let Some(message) = self.crew.hear(NETWORK_WORKER).await? else {
+                self.failed(source, ENDED);
+                return Ok(None);
+            };
+            match haul.take(message)? {
                 Step::More | Step::Connect(_) | Step::Disk(..) => {}
                 Step::Done(left_out) => return Ok(Some(Found { provider: source, haul, left_out })),
                 Step::Failed(failure) => {
@@ -181,11 +208,21 @@ impl<'t> Search<'t> {
         })
     }
 
-    fn connected(&self, place: Place, way: Way) -> Result<(), Fatal> {
-        match way {
-            Way::Open(socket) => self.network.send_with(&Notice::Connected(place), socket.as_fd()),
-            Way::Closed | Way::None(_) => self.network.try_send(&Notice::Unconnected(place)),
+    /// Says something to the worker; whether it takes it.
+    async fn tell(&self, notice: &Notice) -> bool {
+        match self.crew.channel(NETWORK_WORKER) {
+            Some(network) => network.send(notice).await.is_ok(),
+            None => false,
         }
-        .map_err(worker_ended)
+    }
+
+    fn connected(&self, place: Place, way: Way) {
+        let told = self.crew.channel(NETWORK_WORKER).map(|network| match way {
+            Way::Open(socket) => network.send_with(&Notice::Connected(place), socket.as_fd()),
+            Way::Closed | Way::None(_) => network.try_send(&Notice::Unconnected(place)),
+        });
+        if !matches!(told, Some(Ok(()))) {
+            debug!("the process that asks did not take its connection");
+        }
     }
 }

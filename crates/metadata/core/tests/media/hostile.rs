@@ -201,6 +201,14 @@ fn udf_cannot_lie() {
         volume(212, &[0, 2]),
         Err(MediaError::Broken("UDF: the logical blocks have another size than the volume's"))
     );
+    let root = |at: u64, bytes: &'static [u8]| {
+        let change = move |disk: &mut Sparse| {
+            let root = disk.find(&[5, 1, 2, 0]);
+            disk.write(root + at, bytes);
+        };
+        changed(disk("metadata_udf", "without-iso9660"), change, "ovf-env.xml")
+    };
+    assert_eq!(root(27, &[5]), Err(MediaError::Broken("UDF: a folder is no folder")));
     // The entry of the only file.
     let entry = |at: u64, bytes: &'static [u8]| {
         let change = move |disk: &mut Sparse| {
@@ -222,6 +230,14 @@ fn udf_cannot_lie() {
     assert_eq!(entry(180, &[0xff; 3]), Err(MediaError::Broken("UDF: an extent leaves its partition")));
     let few = Err(MediaError::Broken("UDF: a file has fewer extents than bytes"));
     assert_eq!(entry(176, &[0, 0, 0, 0xc0]), few, "an extent of no length is the end");
+}
+
+/// It has no name, and leads from the root to the root.
+#[test]
+fn the_entry_of_udf_for_the_folder_above_is_none_that_is_asked_for() {
+    let mut disk = disk("metadata_udf", "without-iso9660");
+    assert!(matches!(file(&mut disk, "ovf-env.xml"), Ok(Some(_))));
+    assert_eq!(file(&mut disk, "/ovf-env.xml"), Ok(None));
 }
 
 #[test]
