@@ -120,14 +120,15 @@ fn what_a_server_says_comes_back_as_it_was_said() {
 }
 
 #[test]
-fn an_extended_error_comes_back_also_out_of_the_cache() {
+fn extended_errors_come_back_also_out_of_the_cache() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let upstream = Server::start(&scene.host, SERVER, |asked| {
         let reply = asked.address(60, [192, 0, 2, 7]).changed(|bytes| {
             bytes[11] = 1;
-            // OPT with extended error 18, "prohibited".
-            bytes.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 18]);
+            // OPT with extended errors 18, "prohibited", and 22 with a text.
+            bytes.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 14, 0, 15, 0, 2, 0, 18]);
+            bytes.extend(SECOND);
         });
         vec![reply]
     })
@@ -136,6 +137,10 @@ fn an_extended_error_comes_back_also_out_of_the_cache() {
     for what in ["live", "out of the cache"] {
         let answer = Question::of("error.example").ask(&scene.host).unwrap();
         assert_eq!(answer.extended_error(), Some(18), "{what}");
+        assert!(answer.bytes.ends_with(&SECOND), "{what}: {:?}", answer.message);
     }
     assert_eq!(upstream.times("error.example"), 1);
 }
+
+/// An option with extended error 22 and a text.
+const SECOND: [u8; 8] = [0, 15, 0, 4, 0, 22, b'n', b's'];

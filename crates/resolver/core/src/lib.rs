@@ -49,6 +49,7 @@
 
 pub mod cache;
 mod chain;
+mod extended_error;
 mod flight;
 mod header;
 mod local;

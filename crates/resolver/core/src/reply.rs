@@ -6,11 +6,12 @@
 use orlop_resolver_contract::{Conduct, Discard};
 
 use crate::chain::Chain;
+use crate::extended_error;
 use crate::header::{AA, AD, Code, HEADER, Header, OPCODE, QR, TC};
 use crate::name::{MAX_NAME, Name};
 use crate::query::Options;
 use crate::record::{Record, kind};
-use crate::stored::{EDE, MAX_MESSAGE, Stored, own_flags};
+use crate::stored::{MAX_MESSAGE, Stored, own_flags};
 
 /// How long an answer is kept that is a failure, or has a code that says nothing of a life (RFC 9520 section 3.2: 1 s to 5 minutes).
 pub(crate) const FAILURE_LIFETIME: u32 = 5;
@@ -107,10 +108,9 @@ impl<'m> Sections<'m> {
         Code::new(self.header.flags, self.opt.map_or(0, |opt| opt.ttl.to_be_bytes()[0]))
     }
 
-    /// The data of the first extended error.
-    fn ede(&self) -> &'m [u8] {
-        let options = Options(self.opt.as_ref().map_or(&[], Record::data));
-        options.flatten().find(|(number, _)| *number == EDE).map_or(&[], |(_, data)| data)
+    /// Its extended errors, as options.
+    fn ede(&self) -> Vec<u8> {
+        extended_error::kept(Options(self.opt.as_ref().map_or(&[], Record::data)).flatten())
     }
 
     /// Seconds that its record of the zone says that there is nothing (RFC 2308 section 5). `None` without one.
@@ -165,7 +165,7 @@ impl Reply {
         let plain = sections.opt.is_none();
         if is_failure(code) {
             let shown = if code.extended() == 0 { code } else { Code::SERVFAIL };
-            let best = Stored::failure(expected.question, shown, sections.ede());
+            let best = Stored::failure(expected.question, shown, &sections.ede());
             return Ok(Self::Failure { best, plain });
         }
         Self::of(message, &sections, code, conduct)
@@ -220,14 +220,14 @@ impl Stored {
         let opt_is_last = sections.opt.is_none_or(|opt| opt.end() == message.len());
         if opt_is_last && chain.in_order {
             let end = sections.opt.map_or(message.len(), |opt| opt.start);
-            return Self::of_records(message.get(..end)?, sections, sections.ede(), flags, most);
+            return Self::of_records(message.get(..end)?, sections, &sections.ede(), flags, most);
         }
         let mut answers = sections.answers.clone();
         chain.put_in_order(&mut answers);
         let question = message.get(HEADER..sections.question_end)?;
         let parts = [&answers[..], &sections.authorities, &sections.additionals];
         let written = write_sections(question, sections.header, parts)?;
-        Self::of_records(&written, &Sections::read(&written)?, sections.ede(), flags, most)
+        Self::of_records(&written, &Sections::read(&written)?, &sections.ede(), flags, most)
     }
 
     /// Of a message that ends with these records.

@@ -1,8 +1,9 @@
 //! An answer as it is kept, and as it goes out to whoever asks: the bytes of the upstream's message, with where its TTLs are.
 //!
 //! What comes out is what went in, but for the id, the flags that are ours, the case of the question, the TTLs, and the OPT
-//! record, which is between neighbours. Of that record the extended error (RFC 8914) is kept, and goes out again.
+//! record, which is between neighbours. Of that record the extended errors (RFC 8914) are kept, and go out again.
 
+use crate::extended_error;
 use crate::header::{AA, AD, CD, Code, HEADER, Header, QR, RA, RD, TC};
 use crate::name::Name;
 use crate::query::{Asked, DO};
@@ -21,20 +22,13 @@ pub(crate) const UDP_SIZE: u16 = 1232;
 /// The longest message: a stream says its length in two bytes.
 pub(crate) const MAX_MESSAGE: usize = u16::MAX as usize;
 
-/// Bytes of an OPT record without options, and of an option without data.
+/// Bytes of an OPT record without options.
 const OPT: usize = 11;
-const OPTION: usize = 4;
-
-/// The option for an extended error (RFC 8914 section 2).
-pub(crate) const EDE: u16 = 15;
-
-/// Text of an extended error that is kept: longer ones lose it.
-const MAX_EDE_TEXT: usize = 128;
 
 /// An answer that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// The message without its OPT record, the data of the extended error, and the places of the TTLs, two bytes each.
+    /// The message without its OPT record, its extended errors as options, and the places of the TTLs, two bytes each.
     bytes: Box<[u8]>,
     message: u16,
     ede: u8,
@@ -62,12 +56,11 @@ impl Delivery {
 }
 
 impl Stored {
-    /// Of a message without an OPT record, whose TTLs are at these places, in order.
+    /// Of a message without an OPT record, whose TTLs are at these places, in order; with its extended errors as options.
     ///
     /// `None` for one that no stream carries.
     pub(crate) fn new(message: &[u8], ttls: &[u16], ede: &[u8], lifetime: u32) -> Option<Self> {
         let length = u16::try_from(message.len()).ok()?;
-        let ede = kept_ede(ede);
         let places = ttls.iter().flat_map(|place| place.to_be_bytes());
         let bytes: Box<[u8]> = message.iter().chain(ede).copied().chain(places).collect();
         Some(Self { bytes, message: length, ede: ede_length(ede), lifetime })
@@ -76,7 +69,6 @@ impl Stored {
     /// Of a message of ours, which is never long.
     pub(crate) fn own(mut message: Vec<u8>, ttls: &[u16], ede: &[u8], lifetime: u32) -> Self {
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-        let ede = kept_ede(ede);
         message.extend_from_slice(ede);
         message.extend(ttls.iter().flat_map(|place| place.to_be_bytes()));
         Self { bytes: message.into(), message: length, ede: ede_length(ede), lifetime }
@@ -113,7 +105,7 @@ impl Stored {
         self.bytes.get(..usize::from(self.message)).unwrap_or_default()
     }
 
-    /// The data of its extended error; empty when it has none.
+    /// Its extended errors, as options.
     pub(crate) fn ede(&self) -> &[u8] {
         self.bytes
             .get(usize::from(self.message)..)
@@ -132,15 +124,9 @@ impl Stored {
     pub(crate) fn write(&self, asked: &Asked<'_>, delivery: Delivery, to: &mut Vec<u8>) {
         to.clear();
         let Delivery { limit, age, stale, ede } = delivery;
-        let own_ede = ede.map(u16::to_be_bytes);
-        let ede = own_ede.as_ref().map_or_else(|| self.ede(), |code| &code[..]);
-        let opt = if asked.edns.is_none() {
-            0
-        } else if ede.is_empty() {
-            OPT
-        } else {
-            OPT.saturating_add(OPTION).saturating_add(ede.len())
-        };
+        let own_ede = ede.map(extended_error::option);
+        let ede = own_ede.as_ref().map_or_else(|| self.ede(), |option| &option[..]);
+        let opt = if asked.edns.is_none() { 0 } else { OPT.saturating_add(ede.len()) };
         let message = self.message();
         let Some(mut header) = Header::read(message) else { return };
         let room = limit.min(MAX_MESSAGE).saturating_sub(opt);
@@ -206,8 +192,8 @@ pub(crate) fn write_error(asked: &Asked<'_>, code: Code, ede: Option<u16>, to: &
     to.extend(Header { id: asked.id, flags, counts }.bytes());
     to.extend_from_slice(asked.question);
     if asked.edns.is_some() {
-        let ede = ede.map(u16::to_be_bytes);
-        write_opt(asked, code.extended(), ede.as_ref().map_or(&[], |code| &code[..]), to);
+        let ede = ede.map(extended_error::option);
+        write_opt(asked, code.extended(), ede.as_ref().map_or(&[], |option| &option[..]), to);
     }
 }
 
@@ -224,30 +210,17 @@ pub(crate) const fn local_flags(code: Code) -> u16 {
     QR | AA | RA | code.in_flags()
 }
 
-fn write_opt(asked: &Asked<'_>, extended: u8, ede: &[u8], to: &mut Vec<u8>) {
+fn write_opt(asked: &Asked<'_>, extended: u8, options: &[u8], to: &mut Vec<u8>) {
     let dnssec_ok = if asked.edns.is_some_and(|edns| edns.dnssec_ok) { DO } else { 0 };
     let [_, _, high, low] = dnssec_ok.to_be_bytes();
     let [k0, k1] = kind::OPT.to_be_bytes();
     let [s0, s1] = UDP_SIZE.to_be_bytes();
-    let length = u16::try_from(ede.len()).unwrap_or(0);
-    let options = if length == 0 { 0 } else { length.saturating_add(4) };
-    let [l0, l1] = options.to_be_bytes();
+    let [l0, l1] = u16::try_from(options.len()).unwrap_or(0).to_be_bytes();
     to.extend([0, k0, k1, s0, s1, extended, 0, high, low, l0, l1]);
-    if length != 0 {
-        let [e0, e1] = EDE.to_be_bytes();
-        let [l0, l1] = length.to_be_bytes();
-        to.extend([e0, e1, l0, l1]);
-        to.extend_from_slice(ede);
-    }
+    to.extend_from_slice(options);
 }
 
-/// It has 130 bytes at most.
+/// They have 224 bytes at most.
 fn ede_length(ede: &[u8]) -> u8 {
     u8::try_from(ede.len()).unwrap_or(u8::MAX)
-}
-
-/// A code and its text, as far as they are what clients can show.
-fn kept_ede(data: &[u8]) -> &[u8] {
-    let Some((code, text)) = data.split_at_checked(2) else { return &[] };
-    if text.len() <= MAX_EDE_TEXT && core::str::from_utf8(text).is_ok() { data } else { code }
 }

@@ -5,6 +5,7 @@ use orlop_resolver_contract::{Discard, UpstreamId};
 
 use super::{Action, FlightId, Resolver, ede, stale_delivery};
 use crate::cache::Found;
+use crate::extended_error;
 use crate::flight::{Flight, Via};
 use crate::header::Code;
 use crate::query::Key;
@@ -131,7 +132,8 @@ impl Resolver {
             return self.settle(now, flight, actions);
         }
         let best = flight.best.take();
-        let own = if flight.was_sent { ede::NO_REACHABLE_AUTHORITY } else { ede::NETWORK_ERROR }.to_be_bytes();
+        let own = if flight.was_sent { ede::NO_REACHABLE_AUTHORITY } else { ede::NETWORK_ERROR };
+        let own = extended_error::option(own);
         let (code, said) = best.as_ref().map_or((Code::SERVFAIL, &own[..]), |best| (best.code(), best.ede()));
         let failure = Stored::failure(&flight.key.question(), code, said);
         self.settle(now, flight, actions);

@@ -116,6 +116,11 @@ pub(crate) fn replies() -> Vec<(&'static str, Message, Fate)> {
         ("YXDOMAIN", reply().flags(6), Fate::Answer(5)),
         ("SERVFAIL", reply().flags(2), Fate::Failure),
         ("REFUSED with EDE", reply().flags(5).opt(1232, 0, &option(15, b"\0\x12")), Fate::Failure),
+        (
+            "more extended errors than are kept",
+            reply().a(60, 1).opt(1232, 0, &[option(15, &[b'x'; 100]), option(15, b"\0\x12").repeat(60)].concat()),
+            Fate::Answer(60),
+        ),
         ("FORMERR without a question", Message { question: vec![], ..reply() }.flags(1), Fate::Failure),
         ("FORMERR and rubbish", Message { rest: vec![1, 2, 3], ..reply() }.flags(1), Fate::Failure),
         ("SERVFAIL that did not fit", reply().flags(2 | TC), Fate::Failure),
