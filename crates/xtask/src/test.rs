@@ -36,6 +36,8 @@ pub(crate) struct RootTests {
 pub(crate) const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox", threads: 2 };
 /// Random trees of settings beside systemd's program, among others.
 pub(crate) const SETTINGS: RootTests = RootTests { package: "orlop-test-sysctl", threads: 2 };
+/// Random questions beside unbound, among others.
+pub(crate) const NAMES: RootTests = RootTests { package: "orlop-test-resolver", threads: 2 };
 const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 
 const ROOT_TESTS: &[RootTests] = &[
@@ -45,7 +47,7 @@ const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
     RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
-    RootTests { package: "orlop-test-resolver", threads: 2 },
+    NAMES,
     MACHINES,
     SETTINGS,
 ];
@@ -87,7 +89,7 @@ const WITH_MUSL: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
     RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
-    RootTests { package: "orlop-test-resolver", threads: 2 },
+    NAMES,
     SETTINGS,
     // Images are made of these binaries, and the specs are locked to such images.
     RootTests { package: "orlop-test-images", threads: 1 },
