@@ -9,18 +9,24 @@ use crate::build;
 use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
-use crate::test::{self, ATTACKS, MUTATIONS, SETTINGS, WHOLE};
+use crate::test::{self, ATTACKS, MUTATIONS, NAMES, SETTINGS, WHOLE};
 use crate::workspace::Workspace;
 
 /// The test that compares random trees of settings; `cargo xtask test` runs it with a thousand, always the same.
 const TREES: &str = "a_random_tree_comes_to_what_systemd_sysctl_makes_of_it";
+
+/// The test that compares answers to random questions; `cargo xtask test` runs it with ten thousand, always the same.
+const QUESTIONS: &str = "a_random_question_is_answered_as_unbound_answers_it";
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// How many random trees of settings are compared with what systemd makes of them (a thousand take about a minute)
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     trees: u64,
-    /// The number of the first of them; without it, one that goes by the clock
+    /// How many random questions are answered beside unbound (ten thousand take about a quarter of a minute)
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    questions: u64,
+    /// The number of the first of each; without it, one that goes by the clock
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
@@ -32,20 +38,39 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let first = options.seed.unwrap_or(clock);
-    let mut steps = Steps::new(5);
+    let mut steps = Steps::new(6);
     steps.run("set-up", || setup::ensure_targets(workspace, &[Need::Tests, Need::Musl]).map(|()| String::new()));
     let built = steps
         .run("release build", || Ok(format!("{} binaries", build::run(workspace, &build::Options::default())?.len())));
-    let trees = format!("{} random trees of settings from {first}", options.trees);
-    if built {
-        steps.run(&trees, || {
-            let mut cargo = test::root_tests_command(workspace, &SETTINGS, build::HOST)?;
-            cargo.args(["--exact", TREES]);
-            cargo.env("ORLOP_SYSCTL_CASES", options.trees.to_string()).env("ORLOP_SYSCTL_SEED", first.to_string());
-            test::cargo_test(&mut cargo, SETTINGS.threads)
-        });
-    } else {
-        steps.not_run(&trees, "no release build");
+    let random = [
+        (
+            format!("{} random trees of settings from {first}", options.trees),
+            &SETTINGS,
+            TREES,
+            "ORLOP_SYSCTL",
+            options.trees,
+        ),
+        (
+            format!("{} random questions from {first}", options.questions),
+            &NAMES,
+            QUESTIONS,
+            "ORLOP_RESOLVER",
+            options.questions,
+        ),
+    ];
+    for (name, tests, test, variables, count) in random {
+        if built {
+            steps.run(&name, || {
+                let mut cargo = test::root_tests_command(workspace, tests, build::HOST)?;
+                cargo.args(["--exact", test]);
+                cargo
+                    .env(format!("{variables}_CASES"), count.to_string())
+                    .env(format!("{variables}_SEED"), first.to_string());
+                test::cargo_test(&mut cargo, tests.threads)
+            });
+        } else {
+            steps.not_run(&name, "no release build");
+        }
     }
     // `test` has them with the binaries of the images.
     steps.run("the daemons and the machine, with this machine's C library", || {

@@ -37,6 +37,8 @@ pub(crate) struct RootTests {
 pub(crate) const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox", threads: 2 };
 /// Random trees of settings beside systemd's program, among others.
 pub(crate) const SETTINGS: RootTests = RootTests { package: "orlop-test-sysctl", threads: 2 };
+/// Random questions beside unbound, among others.
+pub(crate) const NAMES: RootTests = RootTests { package: "orlop-test-resolver", threads: 2 };
 const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 
 /// With the binaries for this machine's own C library: the sandbox, whose tables of system calls are about what a library does,
@@ -55,7 +57,7 @@ pub(crate) const WHOLE: &[RootTests] = &[
     RootTests { package: "orlop-test-dhcp", threads: 2 },
     RootTests { package: "orlop-test-metadata", threads: 2 },
     RootTests { package: "orlop-test-ntp", threads: 2 },
-    RootTests { package: "orlop-test-resolver", threads: 2 },
+    NAMES,
     SETTINGS,
     MACHINES,
 ];

@@ -15,6 +15,7 @@ use orlop_image::output::Packing;
 use orlop_image::platform::Platform;
 use orlop_image::spec::{Container, Spec, read};
 use orlop_test_ntp::Scripted;
+use orlop_test_resolver::{Asked, Server};
 use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Nic};
 
 use crate::build;
@@ -67,7 +68,7 @@ pub(crate) struct Options {
 pub(crate) enum Net {
     /// QEMU's own network and DHCP server; needs no root
     User,
-    /// Network namespaces that end with this command, with dnsmasq on a tap device and a server of the time; needs root
+    /// Network namespaces that end with this command, with dnsmasq on a tap device, and servers of names and of the time; needs root
     Netns,
     /// Nothing that answers
     Alone,
@@ -206,8 +207,8 @@ fn whole(workshop: &Workshop, spec: &Spec, specs: &[PathBuf]) -> Result<Vec<Path
 pub(crate) struct Wired {
     /// The machine, with its card.
     pub(crate) emulator: Emulator,
-    /// Shows this machine's time.
-    _time: Option<Scripted>,
+    /// Show this machine's time, and say where every name is: where they are.
+    _servers: Option<(Scripted, Server)>,
     /// The namespaces, if there are any; they end with this value.
     pub(crate) network: Option<Network>,
 }
@@ -228,13 +229,16 @@ impl Wired {
             Net::Netns => {
                 let mut network = Network::new()?;
                 let nic = network.tap(0)?;
-                let server = Network::server(0).option("option:dns-server,192.0.2.53");
+                let server = Network::server(0).option(&format!("option:dns-server,{SERVER}"));
                 network.serve(&server.option(&format!("option:ntp-server,{SERVER}")))?;
                 let time = Scripted::honest(network.host(), (SERVER, NTP))?;
-                return Ok(Self { emulator: machine.emulator().nic(nic), _time: Some(time), network: Some(network) });
+                let says = |asked: &Asked| vec![asked.address(60, SERVER.octets())];
+                let names = Server::start(network.host(), &SERVER.to_string(), says)?;
+                let emulator = machine.emulator().nic(nic);
+                return Ok(Self { emulator, _servers: Some((time, names)), network: Some(network) });
             }
         };
-        Ok(Self { emulator: machine.emulator().nic(nic), _time: None, network: None })
+        Ok(Self { emulator: machine.emulator().nic(nic), _servers: None, network: None })
     }
 }
 

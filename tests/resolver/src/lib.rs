@@ -5,9 +5,12 @@
 //! `SYSTEM_TESTS=require`.
 #![forbid(unsafe_code)]
 
+pub mod difference;
 mod program;
 mod scene;
 pub mod server;
+pub mod unbound;
+pub mod zone;
 
 pub use program::{Answer, Question, STUB, address, raw};
 pub use scene::{SOON, Scene, end, resolver, testbed};

@@ -125,6 +125,9 @@ fn while_no_server_answers_what_was_known_is_said_again_and_said_to_be_old() {
     assert_eq!(unknown.code(), ResponseCode::ServFail);
 
     upstream.become_like(|asked| vec![asked.address(60, [192, 0, 2, 8])]);
+    // That the old answer is given for half a minute more before anybody is asked again is a test of the core's, which has no clock;
+    // here the operator does not wait for that.
+    scene.command(&["flush", "old.example"]).unwrap();
     orlop_testbed::eventually("what the server says now", orlop_test_resolver::SOON, || {
         Ok((address(&scene.host, "old.example")? == "192.0.2.8").then_some(()))
     })

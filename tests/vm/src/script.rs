@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 mod announce;
 mod clock;
 mod exhaust;
+mod lookup;
 
 pub use clock::RIGHT;
 pub use exhaust::{BOMB, FULL, bomb};
@@ -79,6 +80,18 @@ pub enum Step {
     /// Ask this time server (a UDP port) until the machine's clock is right by [`RIGHT`], for so many seconds at most; then tell
     /// by how many nanoseconds it is off.
     Clock(String, u32),
+    /// Look a name up, as a program does with the first server of this resolv.conf, until it is at this IPv4 address, for so many
+    /// seconds at most; the address that it is at is told.
+    Lookup {
+        /// Whose first server is asked.
+        resolv_conf: String,
+        /// The name.
+        name: String,
+        /// Where it should be.
+        address: String,
+        /// For how long.
+        seconds: u32,
+    },
     /// Let the kernel tell everybody this event, whose fields are words.
     Announce(String),
     /// Tell of every process: its number, name, user, effective capabilities, `no_new_privs`, and filters of system calls.
@@ -183,6 +196,9 @@ impl Step {
             Self::Signal(name, number) => vec!["signal".to_owned(), name.clone(), number.to_string()],
             Self::Meet(place) => vec!["meet".to_owned(), place.clone()],
             Self::Clock(server, seconds) => vec!["clock".to_owned(), server.clone(), seconds.to_string()],
+            Self::Lookup { resolv_conf, name, address, seconds } => {
+                vec!["lookup".to_owned(), resolv_conf.clone(), name.clone(), address.clone(), seconds.to_string()]
+            }
             Self::Announce(event) => vec!["announce".to_owned(), event.clone()],
             Self::Processes => vec!["processes".to_owned()],
         };
@@ -219,6 +235,7 @@ pub fn perform(line: &str, record: &mut impl Write) -> io::Result<()> {
         ("signal", [name, number]) => signal(name, number),
         ("meet", [place]) => meet(place),
         ("clock", [server, seconds]) => clock::right(server, seconds),
+        ("lookup", [resolv_conf, name, address, seconds]) => lookup::until(resolv_conf, name, address, seconds),
         ("announce", [event]) => announce::announce(event),
         ("processes", []) => processes(),
         ("write", [path, text]) => fs::OpenOptions::new()

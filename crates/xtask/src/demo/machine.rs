@@ -23,8 +23,13 @@ const SERVING: u32 = 60;
 
 /// What the service has written that waits for a lease and a right clock.
 const WAITED: &str = "/proc/1/root/var/log/clock.out.log";
+/// What the service has written that has a name looked up.
+const NAMED: &str = "/proc/1/root/var/log/name.out.log";
 /// What the machine's hardware clock says at power-on: there is no battery.
 const NO_BATTERY: &str = "1970-01-01T00:00:00";
+
+/// What is said where that service has not come to look.
+const NO_NAME: &str = "It still waits for a right clock. As root, the demo brings servers.";
 
 /// How process 1's boot went.
 const BOOT: &str = "/run/orlop/boot.json";
@@ -39,7 +44,8 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     heading("Building: programs, images, a kernel out of Debian's package");
     let workshop = Workshop::open(workspace, Platform::HOST, Line::V6_12, no_build)?;
     let spec = workspace.root.join(SPEC);
-    let (client, applier, timekeeper) = (daemon_named("dhcp")?, daemon_named("sysctl")?, daemon_named("ntp")?);
+    let (client, applier) = (daemon_named("dhcp")?, daemon_named("sysctl")?);
+    let (timekeeper, resolver) = (daemon_named("ntp")?, daemon_named("resolver")?);
 
     heading("The machine: packaging/specs/demo.yml, assembled");
     let folder = &workshop.machines;
@@ -47,13 +53,16 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     print_indented(&packed.table);
     let initrd = fs::metadata(packed.initrd())?.len();
 
-    // Only namespaces have a server of the time; whether one on the Internet can be reached is not ours to promise.
-    let (right, told) = if net == Net::Netns { ("\"synchronised\": true", "source ") } else { ("\"phase\"", "") };
+    // Only namespaces have servers of the time and of names; whether one on the Internet can be reached is not ours to promise.
+    let (right, told, found) =
+        if net == Net::Netns { ("\"synchronised\": true", "source ", "; found") } else { ("\"phase\"", "", "") };
     // What is booted has a probe more, and is not packed: to unpack it takes the emulated processor a second.
     let steps = [
         Step::wait(&client.published("status.json"), "\"mode\": \"service\"", SERVING),
         Step::wait(&timekeeper.published("status.json"), right, SERVING),
         Step::wait(WAITED, told, SERVING),
+        Step::wait(NAMED, found, SERVING),
+        Step::wait(&resolver.published("status.json"), "\"resolver-worker\"", SERVING),
         Step::Processes,
         Step::read(BOOT),
         Step::read(&applier.published("status.json")),
@@ -77,7 +86,8 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     let done = vm::onboot_done(&mut console, PATIENCE)?;
     console.wait_for(|line| line.ends_with("goodbye"), "goodbye", PATIENCE)?;
     let reports = Assembled::record(console.machine(), &record, probe.steps(), PATIENCE)?;
-    let [leased, timed, waited, processes, boot, applied, memory, resolv_conf] = reports.as_slice() else {
+    let [leased, timed, waited, named, resolving, processes, boot, applied, memory, resolv_conf] = reports.as_slice()
+    else {
         anyhow::bail!("the probe has another number of reports");
     };
 
@@ -88,14 +98,17 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
 
     heading("Its processes, as its kernel sees them, and what the daemon's own say of themselves");
     print_indented(&table(&processes.out));
-    let (leased, applied, timed) = (read(leased)?, read(applied)?, read(timed)?);
-    let postures = [(client, &leased), (applier, &applied), (timekeeper, &timed)];
+    let [leased, applied, timed, resolving] = [leased, applied, timed, resolving].map(read);
+    let (leased, applied, timed, resolving) = (leased?, applied?, timed?, resolving?);
+    let postures = [(client, &leased), (applier, &applied), (timekeeper, &timed), (resolver, &resolving)];
     print_indented(&postures.map(|(daemon, status)| posture(daemon.name, status)).concat());
     println!("    settings: {}", applied["outcome"]["results"]);
     heading("Its clock, which began at 1970, as told by the service that waits until it is right");
     print_indented(&its_clock(&waited.out, &timed));
+    heading("A name, as found by the service that has one looked up");
+    print_indented(if named.out.is_empty() { NO_NAME } else { &named.out });
     heading("What it left for others: /etc/resolv.conf");
-    print_indented(&resolv_conf.out);
+    print_indented(resolv_conf.out.trim_end());
 
     heading("Size");
     print_indented(&sizes(initrd, &memory.out));
@@ -187,7 +200,7 @@ fn posture(daemon: &str, status: &Value) -> String {
             .as_u64()
             .map_or_else(|| format!("Landlock {}", of["landlock"]), |abi| format!("Landlock in full (ABI {abi})"));
         format!(
-            "{daemon:>7}  {name:<16} uid {:<6} {landlock}, {root}, {} system calls allowed, {} files open\n",
+            "{daemon:>8}  {name:<16} uid {:<6} {landlock}, {root}, {} system calls allowed, {} files open\n",
             of["status"]["uids"][1], of["allowed"], of["open_files"]
         )
     };

@@ -37,6 +37,21 @@ const PACKAGES: &[UnpackedPackage] = &[
         needs: &[Need::Bench],
     },
     UnpackedPackage {
+        name: "unbound",
+        why: "what the resolver's answers are compared with, and a rival; installed, it would answer at port 53 of this machine",
+        needs: &[Need::Tests, Need::Bench],
+    },
+    UnpackedPackage {
+        name: "knot-resolver",
+        why: "rival: kresd; installed, it would answer at port 53 of this machine",
+        needs: &[Need::Bench],
+    },
+    UnpackedPackage {
+        name: "systemd-resolved",
+        why: "rival; installed, it would take over this machine's resolv.conf",
+        needs: &[Need::Bench],
+    },
+    UnpackedPackage {
         name: "systemd-timesyncd",
         why: "rival; installed, it would keep this machine's clock",
         needs: &[Need::Bench],

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use orlop_test_vm::{Emulator, Line, Nic, Step};
 
-use crate::stage::{Stage, status_of};
+use crate::stage::{Stage, servers, status_of};
 
 const MODULES: &str = "/proc/1/root/sys/kernel/security/lsm";
 const SOON: u32 = 60;
@@ -14,12 +14,13 @@ fn two_cards_get_an_address_each() {
     let steps = [
         Step::wait("/proc/net/fib_trie", "|-- 192.0.2.", SOON),
         Step::wait("/proc/net/fib_trie", "|-- 192.0.3.", SOON),
-        Step::read("/etc/resolv.conf"),
+        Step::wait(&servers(), "192.0.2.53", SOON),
+        Step::wait(&servers(), "192.0.3.53", SOON),
     ];
     let Some(stage) = Stage::new("two", Line::V6_12, &steps) else { return };
     let seen = stage.card(0).card(1).served(0, "192.0.2.53").served(1, "192.0.3.53").boot();
     assert!(seen.record.iter().all(|report| report.code == 0), "{:?}\n{}", seen.record, seen.console);
-    let resolvers = &seen.record[2].out;
+    let resolvers = &seen.record[3].out;
     assert!(resolvers.contains("192.0.2.53") && resolvers.contains("192.0.3.53"), "{resolvers}");
 }
 

@@ -8,13 +8,12 @@ use orlop_image::platform::Platform;
 use orlop_test_vm::{Line, Network, Probe, Report, Step};
 use orlop_testbed::eventually;
 
-use crate::stage::{Seen, Stage, daemon, status_of};
+use crate::stage::{RESOLV_CONF, Seen, Stage, daemon, servers, status_of};
 
 /// Where process 1 has its files.
 const ROOT: &str = "/proc/1/root";
 /// Where the daemon's program lies in the machine; all of its processes are in containers.
 const FOLDER: &str = "/proc/1/root/containers/onboot/001-dhcpcd/rootfs/sbin";
-const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// What services may take to be there.
 const SOON: u32 = 60;
 
@@ -35,8 +34,11 @@ fn script() -> Vec<(&'static str, Step)> {
         ("write to the kernel's log", Step::write("/proc/1/root/dev/kmsg", "x")),
         ("a shell", Step::read("/proc/1/root/bin/sh")),
         ("a user's shell", Step::read("/proc/1/root/etc/passwd")),
-        ("resolv.conf", Step::read(RESOLV_CONF)),
-        ("another server's", Step::until(RESOLV_CONF, "192.0.2.54", SOON, &[&program, "renew"])),
+        ("resolv.conf", Step::wait(RESOLV_CONF, "nameserver 127.0.0.53", SOON)),
+        ("servers", Step::wait(&servers(), "nameserver 192.0.2.53", SOON)),
+        ("another network's", Step::until(RESOLV_CONF, "search later.example", SOON, &[&program, "renew"])),
+        ("another server", Step::wait(&servers(), "nameserver 192.0.2.54", SOON)),
+        ("names", Step::wait(&status_of("resolver"), "\"resolver-worker\"", SOON)),
         // The last of its processes is the one that looks up the name of the pool.
         ("the time", Step::wait(&status_of("ntp"), "\"ntp-lookup\"", SOON)),
         ("processes", Step::Processes),
@@ -83,7 +85,7 @@ fn boot() -> Option<Result<Seen>> {
 fn with_another_answer_later(mut stage: Stage) -> Result<Seen> {
     let machine = stage.start();
     machine.wait_for("service dhcpcd runs", Duration::from_secs(60))?;
-    let others = Network::server(0).option("option:dns-server,192.0.2.54");
+    let others = Network::server(0).option("option:dns-server,192.0.2.54").option("option:domain-search,later.example");
     // The service asks for its lease again when it begins, and is answered before that.
     eventually("the service's answer", Duration::from_secs(60), || {
         Ok((stage.network.servers_said().matches("DHCPACK").count() >= 2).then_some(()))
@@ -156,7 +158,8 @@ fn nothing_runs_but_what_the_spec_names_and_nobody_can_log_in() {
     // The daemons, whose supervisors have LinuxKit's names for them, process 1, and the probe that looks. The service that waits
     // for a right clock is not there: nobody says here what time it is.
     let of_ntp = ["ntp-broker", "ntp-lookup", "ntp-worker", "ntpd"];
-    let want = [&["dhcp-broker", "dhcp-worker", "dhcpcd", "init"][..], &of_ntp, &["probe"]].concat();
+    let of_resolver = [daemon("resolver").program, "probe", "resolver-broker", "resolver-worker"];
+    let want = [&["dhcp-broker", "dhcp-worker", "dhcpcd", "init"][..], &of_ntp, &of_resolver].concat();
     assert_eq!(names, want, "{processes}");
     for place in ["a shell", "a user's shell"] {
         assert_eq!(found(seen, place).code, ENOENT, "{place}");
@@ -166,10 +169,13 @@ fn nothing_runs_but_what_the_spec_names_and_nobody_can_log_in() {
 #[test]
 fn a_container_that_binds_resolv_conf_sees_what_is_in_it_and_every_change() {
     let Some(seen) = seen() else { return };
-    let first = &found(seen, "resolv.conf").out;
-    assert!(first.contains("nameserver 192.0.2.53"), "{first}");
-    let then = found(seen, "another server's");
-    assert!(then.code == 0 && then.out.contains("nameserver 192.0.2.54") && !then.out.contains(".53"), "{then:?}");
+    // Whom programs ask stays the same. What changes is where they look for short names, and whom the resolver asks for them.
+    let (first, then) = (found(seen, "resolv.conf"), found(seen, "another network's"));
+    assert!(first.code == 0 && !first.out.contains("search"), "{first:?}");
+    assert!(then.code == 0 && then.out.contains("nameserver 127.0.0.53") && !then.out.contains(".54"), "{then:?}");
+    let (first, then) = (found(seen, "servers"), found(seen, "another server"));
+    assert!(first.code == 0 && !first.out.contains(".54"), "{first:?}");
+    assert!(then.code == 0 && !then.out.contains(".53"), "{then:?}");
 }
 
 #[test]

@@ -16,6 +16,9 @@ use orlop_testbed::{Folder, Running, Testbed, binaries, needs};
 /// A boot takes six seconds, and what a probe waits for is bounded by itself; emulated on a busy machine, ten times that.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 
+/// What programs go by, where a container has it.
+pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
+
 /// The daemon of that name.
 pub(crate) fn daemon(name: &str) -> &'static Daemon {
     orlop_fleet::named(name).unwrap()
@@ -24,6 +27,11 @@ pub(crate) fn daemon(name: &str) -> &'static Daemon {
 /// What a daemon says of itself, for everybody.
 pub(crate) fn status_of(name: &str) -> String {
     daemon(name).published("status.json")
+}
+
+/// Where the resolver leaves the servers that it asks.
+pub(crate) fn servers() -> String {
+    daemon("resolver").published("resolv.upstream.conf")
 }
 
 /// A machine that is put together.
