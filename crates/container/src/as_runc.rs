@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-use libcontainer::oci_spec::runtime::Spec;
+use libcontainer::oci_spec::runtime::{Process, Spec};
 use rustix::fs::{FileType, Gid, Uid};
 
 /// Where programs are looked for that are named without a path, if the image does not say: as engines have it.
@@ -22,8 +22,8 @@ pub(crate) fn give_path(spec: &mut Spec) {
 }
 
 /// Makes the pipes at the container's standard streams its user's: so it can open `/dev/stdout`, which leads there.
-pub(crate) fn give_streams(spec: &Spec) {
-    let Some(user) = spec.process().as_ref().map(|process| process.user().clone()) else { return };
+pub(crate) fn give_streams(process: &Process) {
+    let user = process.user();
     let (input, output, errors) = (io::stdin(), io::stdout(), io::stderr());
     for stream in [input.as_fd(), output.as_fd(), errors.as_fd()] {
         give(stream, user.uid(), user.gid());

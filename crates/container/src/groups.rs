@@ -21,6 +21,11 @@ pub(crate) fn of(first: i32) -> Result<PathBuf, String> {
     Ok(Path::new(MOUNTED).join(group))
 }
 
+/// The folder of the group with this path from the root's.
+pub(crate) fn folder(path: &Path) -> PathBuf {
+    Path::new(MOUNTED).join(path.strip_prefix("/").unwrap_or(path))
+}
+
 /// The group in version 2's line (`cgroups(7)`).
 fn in_line(text: &str) -> Option<&str> {
     let group = text.lines().find_map(|line| line.strip_prefix("0::"))?;
@@ -45,14 +50,13 @@ fn renew_in(mounted: &Path, configured: Option<&Path>) {
     let _ = fs::remove_dir(mounted.join(group.strip_prefix("/").unwrap_or(group)));
 }
 
-/// Ends everything in the group of the container whose state is in `folder`, and removes groups that it has made in it: the
+/// Ends everything in the group of the container whose state is in `state`, and removes groups that it has made in it: the
 /// kernel removes none that has others in it.
-pub(crate) fn end(folder: &Path) {
-    let Some(group) = YoukiConfig::load(folder).ok().map(|config| config.cgroup_path).filter(|path| is_own(path))
-    else {
+pub(crate) fn end(state: &Path) {
+    let Some(group) = YoukiConfig::load(state).ok().map(|config| config.cgroup_path).filter(|path| is_own(path)) else {
         return;
     };
-    let group = Path::new(MOUNTED).join(group.strip_prefix("/").unwrap_or(&group));
+    let group = folder(&group);
     // What cannot be ended or removed is reported when the group itself is removed.
     let _ = fs::write(group.join("cgroup.kill"), "1");
     remove_below(&group, MAX_DEPTH);

@@ -20,7 +20,7 @@
 //! not a part of process 1, which would end the machine if a library of seventy crates panicked in it.
 //!
 //! # What it leaves out
-//! Terminals, running in the foreground, `exec`, `pause`, checkpoints. Of `config.json`, seccomp is refused (LinuxKit never
+//! Terminals, running in the foreground, `pause`, checkpoints. Of `config.json`, seccomp is refused (LinuxKit never
 //! writes it; our daemons confine themselves).
 //!
 //! The list of allowed devices is enforced by [`devices`] and not by libcontainer, whose filter for control groups of version 2
@@ -28,7 +28,7 @@
 //!
 //! A container that binds the machine's `/dev` gets it from [`whole_dev`]. What of the kernel's files it may not write to is decided by
 //! [`kernel_files`]: that is stricter than `config.json`. What it binds from folders that other containers share is looked up by [`sources`], and what it may
-//! take of the machine is in [`shares`].
+//! take of the machine is in [`shares`]. A program that somebody runs in a container that is there already is in [`exec`].
 //!
 //! Start at [`command_line`], then [`verbs`].
 #![forbid(unsafe_code)]
@@ -36,6 +36,7 @@
 mod as_runc;
 mod command_line;
 mod devices;
+mod exec;
 mod groups;
 mod kernel_files;
 mod shares;
@@ -52,11 +53,11 @@ fn main() -> ExitCode {
     // What libcontainer logs as an error it also returns; it is said once.
     orlop_sandbox::log::init("container", LevelFilter::OFF);
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(fatal) => fatal.report().into(),
     }
 }
 
-fn run() -> Result<(), Fatal> {
+fn run() -> Result<ExitCode, Fatal> {
     verbs::perform(&command_line::parse(lexopt::Parser::from_env())?)
 }

@@ -3,6 +3,7 @@
 use core::error::Error;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::container::{Container, ContainerStatus};
@@ -11,7 +12,8 @@ use libcontainer::syscall::syscall::SyscallType;
 use orlop_sandbox::device_program::Instruction;
 use orlop_sandbox::fatal::{Exit, Fatal};
 
-use crate::command_line::{Command, New, Verb};
+use crate::command_line::{Command, New, ROOT, Verb};
+use crate::exec::exec;
 use crate::whole_dev::{self, Changed, WholeDev};
 use crate::{as_runc, devices, groups, kernel_files, shares, sources};
 
@@ -19,17 +21,20 @@ use crate::{as_runc, devices, groups, kernel_files, shares, sources};
 ///
 /// # Errors
 /// When the bundle is no bundle, or the kernel refuses.
-pub(crate) fn perform(command: &Command) -> Result<(), Fatal> {
-    let Command { root, verb } = command;
-    match verb {
+pub(crate) fn perform(command: &Command) -> Result<ExitCode, Fatal> {
+    let Command { root: said, verb } = command;
+    let root = said.as_deref().unwrap_or(Path::new(ROOT));
+    let done = match verb {
         Verb::Create(new) => create(root, new).map(drop),
         Verb::Run(new) => start(create(root, new)?),
         Verb::Start(id) => start(load(root, id)?),
         Verb::Delete { id, force } => delete(root, id, *force),
+        Verb::Exec(program) => return exec(said.as_deref(), program),
         Verb::Say(text) => {
             std::io::stdout().write_all(text.as_bytes()).map_err(|error| Fatal::os("cannot write", error))
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
@@ -45,7 +50,7 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
     })?;
     kernel_files::keep(&mut spec, Path::new("/proc"));
     as_runc::give_path(&mut spec);
-    as_runc::give_streams(&spec);
+    spec.process().iter().for_each(as_runc::give_streams);
     shares::bound(&mut spec);
     let sources = sources::take(&mut spec, root, id)
         .map_err(|cause| Fatal::os(problem(), cause).help("name in binds what it leads to, by a path without links"))?;
@@ -74,7 +79,14 @@ fn create(root: &Path, new: &New) -> Result<Container, Fatal> {
         let _ = container.delete(true);
         return Err(Fatal { problem: problem(), ..fatal });
     }
+    remember(&mut container, bundle).map_err(|cause| Fatal::os(problem(), cause))?;
     Ok(container)
+}
+
+/// Whoever asks for the container later finds the bundle that it was made from, which stays: ours is gone.
+fn remember(container: &mut Container, bundle: &Path) -> Result<(), String> {
+    container.state.bundle = bundle.canonicalize().map_err(|error| chain(&error))?;
+    container.save().map_err(|error| chain(&error))
 }
 
 /// What libcontainer leaves to us. The container's program waits, so that it never runs with more, or less.
@@ -147,7 +159,7 @@ fn folder(root: &Path, id: &str) -> Result<PathBuf, Fatal> {
     known.map(|_| root.join(id)).map_err(|error| none(id, &error))
 }
 
-fn load(root: &Path, id: &str) -> Result<Container, Fatal> {
+pub(crate) fn load(root: &Path, id: &str) -> Result<Container, Fatal> {
     Container::load(folder(root, id)?).map_err(|error| none(id, &error))
 }
 
@@ -167,7 +179,7 @@ fn start(mut container: Container) -> Result<(), Fatal> {
 }
 
 /// An error and what caused it, on one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -10,6 +10,7 @@ use orlop_image::label::Label;
 use orlop_image::recipe::Recipe;
 use orlop_image::spec::{Spec, read};
 use orlop_image::workspace::Workspace;
+use orlop_sandbox::fatal::Exit;
 
 /// A page's blocks of YAML.
 fn blocks(page: &str) -> Vec<String> {
@@ -70,5 +71,44 @@ fn every_daemons_page_shows_its_label_and_it_is_that_of_the_recipe() {
             seen += 1;
         }
         assert!(seen > 0 || orlop_fleet::named(&name).is_none(), "{page} shows no label");
+    }
+}
+
+/// What the first cells of a table's rows say: rows of tables whose header begins with these cells.
+fn rows(page: &str, header: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(Workspace::find().unwrap().root.join(page)).unwrap();
+    let mut rows = Vec::new();
+    let mut is_inside = false;
+    for line in text.lines() {
+        is_inside = line.starts_with(header) || (is_inside && line.starts_with('|'));
+        if is_inside && !line.starts_with(header) && !line.starts_with("|---") {
+            let cells = line.trim_matches('|').split(" | ");
+            rows.push(cells.map(|cell| cell.trim().to_owned()).collect());
+        }
+    }
+    assert!(!rows.is_empty(), "{page} has no table that begins with {header}");
+    rows
+}
+
+#[test]
+fn the_page_for_trouble_knows_every_exit_code_of_every_daemon_and_no_other() {
+    let numbers = |cell: &str| -> Vec<u8> { cell.split(", ").map(|number| number.parse().unwrap()).collect() };
+    let told = rows("packaging/TROUBLESHOOTING.md", "| code | of |");
+    let told: Vec<(u8, &str)> = told
+        .iter()
+        .flat_map(|row| numbers(&row[0]).into_iter().flat_map(|code| row[1].split(", ").map(move |of| (code, of))))
+        .collect();
+    for daemon in recipes().iter().filter(|name| orlop_fleet::named(name).is_some()) {
+        let own: BTreeSet<u8> = rows(&format!("crates/{daemon}/README.md"), "| code | meaning |")
+            .iter()
+            .flat_map(|row| numbers(&row[0]))
+            .filter(|code| *code != Exit::Done.code())
+            .collect();
+        assert!(own.iter().all(|code| Exit::from_code(*code).is_some()), "{daemon}: {own:?}");
+        let page = fs::read_to_string(Workspace::find().unwrap().root.join("packaging/TROUBLESHOOTING.md")).unwrap();
+        let program = Recipe::load(&Workspace::find().unwrap().recipe(daemon).unwrap()).unwrap().programs[0].path.clone();
+        assert!(page.contains(&format!("`{program}`")), "{daemon}: {program}");
+        let known: BTreeSet<u8> = told.iter().filter(|(_, of)| of == daemon).map(|(code, _)| *code).collect();
+        assert_eq!(known, own, "{daemon}: the page for trouble, and its own");
     }
 }

@@ -6,9 +6,11 @@ use core::time::Duration;
 
 use orlop_machine::{Backoff, Instant, Machine};
 
+mod turns;
 mod waiting;
 mod words;
 
+pub use turns::STARTS_AT_ONCE;
 pub use words::{Action, End, Ending, Event, Id};
 
 use crate::condition::Conditions;
@@ -46,6 +48,8 @@ enum State {
     Waiting,
     /// It waits for what its annotation says, until then at the latest.
     Held(Instant),
+    /// It is started when its turn comes; this is since when it waits for that.
+    Queued(Instant),
     /// The runtime is at work, until then at the latest.
     Starting(Instant),
     /// Its program runs, until then at the latest.
@@ -62,6 +66,8 @@ struct Slot {
     container: Container,
     state: State,
     since: Instant,
+    /// Since when its program runs, in this life.
+    ready: Option<Instant>,
     backoff: Backoff,
     record: Record,
 }
@@ -95,6 +101,7 @@ impl Boot {
             container,
             state: State::Waiting,
             since: Instant::from_nanos(0),
+            ready: None,
             backoff: Backoff::new(FIRST_RESTART),
         };
         Self {
@@ -133,7 +140,7 @@ impl Boot {
     fn start(&mut self, id: Id, now: Instant, actions: &mut Vec<Action>) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         slot.state = State::Starting(now.after(slot.container.deadline.unwrap_or(START_PATIENCE)));
-        slot.since = now;
+        (slot.since, slot.ready) = (now, None);
         let restarts = slot.record.restarts;
         slot.record = Record {
             started_ms: Some(millis(now)),
@@ -151,6 +158,7 @@ impl Boot {
         let Some(slot) = self.slots.get_mut(id) else { return };
         let State::Starting(_) = slot.state else { return };
         slot.state = State::Running(slot.container.deadline.map(|time| slot.since.after(time)));
+        slot.ready = Some(now);
         slot.record.ready_ms = Some(millis(now));
         slot.record.state = Outcome::Running;
         if matches!(self.phase, Phase::Terminating(..)) {
@@ -170,7 +178,7 @@ impl Boot {
             State::Starting(_) | State::Running(_) => slot.record.state = outcome,
             // What we ended has its outcome from us.
             State::Dying(_) => {}
-            State::Waiting | State::Held(_) | State::Resting(_) | State::Over => return,
+            State::Waiting | State::Held(_) | State::Queued(_) | State::Resting(_) | State::Over => return,
         }
         slot.record.ended_ms = Some(millis(now));
         slot.state = State::Over;
@@ -197,7 +205,8 @@ impl Boot {
             Restart::No => false,
         };
         let line = if again {
-            let wait = slot.backoff.after(now.since(slot.since));
+            // What never ran has not run well, however long that took.
+            let wait = slot.backoff.after(slot.ready.map_or(Duration::ZERO, |ready| now.since(ready)));
             slot.state = State::Resting(now.after(wait));
             slot.record.restarts = slot.record.restarts.saturating_add(1);
             format!("service {name} {words}; again in {} ms", wait.as_millis())
@@ -249,9 +258,14 @@ impl Boot {
                 false
             }
             Some(State::Over) | None => true,
-            Some(State::Held(_) | State::Starting(_) | State::Running(_) | State::Dying(_) | State::Resting(_)) => {
-                false
-            }
+            Some(
+                State::Held(_)
+                | State::Queued(_)
+                | State::Starting(_)
+                | State::Running(_)
+                | State::Dying(_)
+                | State::Resting(_),
+            ) => false,
         }
     }
 
@@ -280,13 +294,15 @@ impl Boot {
                 (List::Onboot, State::Starting(_) | State::Running(_)) => {
                     self.kill(id, Outcome::Stopped, now, actions);
                 }
-                (List::Onboot | List::Services, State::Waiting | State::Held(_) | State::Resting(_)) => {
-                    slot.state = State::Over;
-                }
+                (
+                    List::Onboot | List::Services,
+                    State::Waiting | State::Held(_) | State::Queued(_) | State::Resting(_),
+                ) => slot.state = State::Over,
                 (
                     List::Onboot | List::Services | List::Onshutdown,
                     State::Waiting
                     | State::Held(_)
+                    | State::Queued(_)
                     | State::Starting(_)
                     | State::Running(_)
                     | State::Dying(_)
@@ -314,10 +330,11 @@ impl Boot {
                         .push(Action::Say(format!("{name} is killed and does not go; the machine goes on without it")));
                     self.over(id, Outcome::Stopped, now, actions);
                 }
-                State::Resting(until) if now >= until => self.start(id, now, actions),
+                State::Resting(until) if now >= until => self.queue(id, now, actions),
                 State::Held(until) if now >= until => self.hold_no_longer(id, now, actions),
                 State::Waiting
                 | State::Held(_)
+                | State::Queued(_)
                 | State::Starting(_)
                 | State::Running(_)
                 | State::Dying(_)
@@ -351,6 +368,7 @@ impl Machine for Boot {
             Event::Asked(ending) => self.end(ending, now, &mut actions),
             Event::Deadline => self.due(now, &mut actions),
         }
+        self.take_turns(now, &mut actions);
         // The last one says what the others would have said.
         let mut to_come = actions.iter().filter(|action| **action == Action::Publish).count();
         actions.retain(|action| {
@@ -365,7 +383,7 @@ impl Machine for Boot {
         let slots = self.slots.iter().filter_map(|slot| match slot.state {
             State::Running(until) => until,
             State::Held(until) | State::Starting(until) | State::Dying(until) | State::Resting(until) => Some(until),
-            State::Waiting | State::Over => None,
+            State::Waiting | State::Queued(_) | State::Over => None,
         });
         let phase = match self.phase {
             Phase::Terminating(until, _) => Some(until),

@@ -33,6 +33,7 @@
 pub mod boot;
 mod bounds;
 pub mod bundles;
+pub mod button;
 pub mod condition;
 pub mod console;
 pub mod container;

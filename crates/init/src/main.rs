@@ -38,8 +38,8 @@ fn told(words: &[&str]) -> Result<(), Fatal> {
         ["poweroff"] => Ending::PowerOff,
         ["reboot"] => Ending::Restart,
         ["halt"] => Ending::Halt,
-        ["--help"] => return said(HELP),
-        ["--version"] => return said(concat!("orlop-init ", env!("CARGO_PKG_VERSION"), "\n")),
+        ["--help" | "-h"] => return said(HELP),
+        ["--version" | "-V"] => return said(concat!("orlop-init ", env!("CARGO_PKG_VERSION"), "\n")),
         _ => {
             return Err(Fatal::new(Exit::Usage, format!("cannot understand {words:?}")).help("orlop-init --help"));
         }

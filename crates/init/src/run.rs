@@ -14,6 +14,7 @@ use rustix::process::{Pid, WaitOptions};
 
 use crate::boot::{Action, Boot, End, Ending, Event};
 use crate::bundles;
+use crate::button::Buttons;
 use crate::condition;
 use crate::console::Console;
 use crate::early;
@@ -44,6 +45,7 @@ const MAX_SIGNALS: usize = 100;
 struct Init {
     console: Console,
     signals: Option<SignalFd>,
+    buttons: Buttons,
     lives: Lives,
     boot: Boot,
     report: Report,
@@ -83,7 +85,8 @@ pub fn run() -> ! {
     let report = Report { version: 1, kernel, marks, warnings: wrong, onboot_done_ms: None, containers: Vec::new() };
     let lives = Lives::new(&settings, containers.clone(), bundles);
     let folder = rustix::fs::open(RUN, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
-    Init { console, signals: signals.ok(), lives, boot: Boot::new(containers), report, folder, busy: false }.live()
+    let (signals, buttons, boot) = (signals.ok(), Buttons::open(), Boot::new(containers));
+    Init { console, signals, buttons, lives, boot, report, folder, busy: false }.live()
 }
 
 fn mark(name: &str, at: Instant) -> Mark {
@@ -185,10 +188,11 @@ impl Init {
         }
     }
 
-    /// Sleeps until a signal, a line of a container, room at the console, or the deadline.
+    /// Sleeps until a signal, the power button, a line of a container, room at the console, or the deadline.
     fn wait(&self) {
         let mut watched: Vec<PollFd<'_>> = Vec::new();
         watched.extend(self.signals.as_ref().map(|signals| PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)));
+        watched.extend(self.buttons.waits_for().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         watched.extend(self.lives.errands().waits_for().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         watched.extend(self.console.waits_for().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
         let now = clock::now();
@@ -218,6 +222,10 @@ impl Init {
             };
             let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
             events.extend(Signal::try_from(number).ok().and_then(wish).map(Event::Asked));
+        }
+        if self.buttons.pressed() {
+            self.console.say(clock::now(), "the power button was pressed");
+            events.push(Event::Asked(Ending::PowerOff));
         }
         self.busy = true;
         for _ in 0..MAX_ENDS {

@@ -40,6 +40,18 @@ pub struct Container {
     removal: Vec<String>,
     /// containerd itself: it goes after its container.
     daemon: Option<Running>,
+    /// What is in front of a program that is to run in it, where that was asked for.
+    exec: Vec<String>,
+}
+
+impl Container {
+    /// A program in the container while that runs, as LinuxKit's users give one: under containerd.
+    #[must_use]
+    pub fn exec(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.exec[0]);
+        command.args(&self.exec[1..]).args(words).stdin(Stdio::null());
+        command
+    }
 }
 
 impl Engine {
@@ -96,7 +108,7 @@ fn bundled(stage: &Stage, grants: &Grants, program: &[&str]) -> Result<Container
     command.args(&runtime[1..]).args(["run", "--bundle"]).arg(&bundle).arg(ID);
     let running = Running::start(program.last().copied().unwrap_or_default(), &mut command)?;
     let removal = runtime.into_iter().chain(["delete", "--force", ID].map(str::to_owned)).collect();
-    Ok(Container { running, removal, daemon: None })
+    Ok(Container { running, removal, daemon: None, exec: Vec::new() })
 }
 
 fn containerd(stage: &Stage, grants: &Grants) -> Result<Container> {
@@ -143,8 +155,9 @@ fn containerd(stage: &Stage, grants: &Grants) -> Result<Container> {
         command.args(["--with-ns", "pid:/proc/self/ns/pid"]);
     }
     command.args([&reference, ID]).args(&grants.command);
-    let removal = ctr.into_iter().chain(["task", "rm", "--force", ID].map(str::to_owned)).collect();
-    Ok(Container { running: Running::start("ctr", &mut command)?, removal, daemon: Some(daemon) })
+    let with = |words: &[&str]| ctr.iter().cloned().chain(words.iter().map(|&word| word.to_owned())).collect();
+    let (removal, exec) = (with(&["task", "rm", "--force", ID]), with(&["tasks", "exec", "--exec-id", "ask", ID]));
+    Ok(Container { running: Running::start("ctr", &mut command)?, removal, daemon: Some(daemon), exec })
 }
 
 /// What containerd gives every container unless told otherwise.
@@ -218,7 +231,7 @@ fn podman(stage: &Stage, grants: &Grants) -> Result<Container> {
     }
     command.arg(pulled.trim()).args(&grants.command);
     let removal = podman.into_iter().chain(["rm", "--force", "--ignore", "--time=0", ID].map(str::to_owned)).collect();
-    Ok(Container { running: Running::start("podman", &mut command)?, removal, daemon: None })
+    Ok(Container { running: Running::start("podman", &mut command)?, removal, daemon: None, exec: Vec::new() })
 }
 
 /// The cgroup that engines put containers of this process into: they do not remove it.

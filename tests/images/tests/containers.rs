@@ -71,6 +71,26 @@ fn the_service_holds_its_lease_with_only_the_labels_capabilities_and_stops_in_ti
     }
 }
 
+#[test]
+fn an_order_is_given_in_the_container_as_the_page_for_trouble_says() {
+    let Some(_) = Stage::available(Engine::Containerd.programs()) else { return };
+    let stage = Stage::new().unwrap();
+    let container = Engine::Containerd.start(&stage, &stage.grants).unwrap();
+    if let Err(error) = leased(&stage.scene.client) {
+        panic!("{error:#}\n{}", container.running.text());
+    }
+    for (words, code, said) in [
+        (&["status"][..], 0, ADDRESS.to_string()),
+        (&["renew", "--wait"], 0, String::new()),
+        (&["--no-such-option"], 64, "--no-such-option".to_owned()),
+    ] {
+        let output = container.exec(&[&[stage.program()], words].concat()).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {text}");
+        assert!(text.contains(&said), "{words:?}: {text}");
+    }
+}
+
 /// The label's capabilities.
 fn granted(grants: &Grants) -> CapabilitySet {
     let named = |name: &String| Capability::ALL.into_iter().find(|one| one.name() == name).unwrap();

@@ -2,10 +2,13 @@
 //! manager never hears.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
+use orlop_image::platform::Platform;
+
+use crate::build;
 
 /// What apt knows about one architecture.
 #[derive(Debug, Clone)]
@@ -44,6 +47,37 @@ impl Apt {
         Ok(Self { options: settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]).collect() })
     }
 
+    /// What can be done with what this machine's apt knows, or else with lists of its own for a platform: a fresh machine has none, and
+    /// old ones name what the archive does not have any more.
+    ///
+    /// # Errors
+    /// When neither does.
+    pub fn either<T>(platform: Platform, attempt: impl Fn(&Self) -> Result<T>) -> Result<T> {
+        let with_private = || {
+            let architecture = platform.architecture();
+            let apt = Self::private(architecture, &build::cache().join("apt").join(architecture))?;
+            run(apt.command("apt-get").args(["--quiet", "update"]))?;
+            attempt(&apt)
+        };
+        if platform == Platform::HOST { attempt(&Self::native()).or_else(|_| with_private()) } else { with_private() }
+    }
+
+    /// Unpacks these packages, and none that they depend on, into a new folder below `work`.
+    ///
+    /// # Errors
+    /// When one is not known, or cannot be fetched.
+    pub fn unpack(&self, work: &Path, packages: &[&str]) -> Result<PathBuf> {
+        run(self.command("apt-get").current_dir(work).args(["--quiet", "download"]).args(packages))?;
+        let files = fs::read_dir(work)?.flatten().map(|entry| entry.path());
+        let archives: Vec<PathBuf> = files.filter(|path| path.extension() == Some("deb".as_ref())).collect();
+        ensure!(archives.len() == packages.len(), "apt-get left {} packages of {}", archives.len(), packages.len());
+        let folder = work.join("package");
+        for archive in archives {
+            run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&folder))?;
+        }
+        Ok(folder)
+    }
+
     /// `apt-get` or `apt-cache`, without questions and translations.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
@@ -53,6 +87,14 @@ impl Apt {
         command.args(["-o", "APT::Sandbox::User=root"]);
         command
     }
+}
+
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

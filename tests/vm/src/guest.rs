@@ -2,7 +2,7 @@
 //!
 //! As `/init only 6,21 PROGRAM …` it is started by itself: it gives up all capabilities but these, and becomes the program.
 //! As `containers RUNTIME BUNDLE TIMES` it measures what a container runtime takes by itself.
-//! As `bomb FILE` it makes processes without end. As `steps SCRIPT RECORD` it is in a container of a machine that another first process looks after; with `poweroff` at the
+//! As `bomb FILE` it makes processes without end. As `step WORDS` it does one step, and says on its output how that went. As `steps SCRIPT RECORD` it is in a container of a machine that another first process looks after; with `poweroff` at the
 //! end it then tells that one to end the machine.
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 use std::{env, io};
 
-use orlop_test_vm::{BOMB, CONTAINERS, ONLY, POWEROFF, Report, SCRIPT, STEPS, bomb, perform};
+use orlop_test_vm::{BOMB, CONTAINERS, ONLY, POWEROFF, Report, SCRIPT, STEP, STEPS, bomb, perform};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         [ONLY, capabilities, program, arguments @ ..] => only(capabilities, program, arguments),
         [CONTAINERS, runtime, bundle, times] => containers(runtime, bundle, times),
         [BOMB, told] => bomb(told),
+        [STEP, words @ ..] => perform(&words.join("\t"), &mut io::stdout()),
         [STEPS, script, record] => steps(script, record),
         [STEPS, script, record, POWEROFF] => {
             steps(script, record).and_then(|()| Ok(kill_process(Pid::INIT, Signal::TERM)?))

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use orlop_image::platform::Platform;
 
 use crate::apt::Apt;
@@ -49,9 +48,9 @@ const IMAGE: &str = "vmlinuz-";
 /// The same, unpacked.
 const UNPACKED: &str = "vmlinux";
 
-/// Modules that a machine needs for its network, its disks and containers that are not read-only; what is built in is named all
-/// the same.
-pub(crate) const MODULES: &str = "virtio_pci,virtio_net,virtio_blk,overlay";
+/// Modules that a machine needs for its network, its disks, containers that are not read-only, and its power button; what is built
+/// in is named all the same.
+pub(crate) const MODULES: &str = "virtio_pci,virtio_net,virtio_blk,overlay,button,evdev";
 
 /// A kernel that can be booted here.
 #[derive(Debug, Clone)]
@@ -137,26 +136,13 @@ fn obtain(line: Line, platform: Platform) -> Result<PathBuf> {
     // Elsewhere first: what is interrupted must not be taken for a kernel.
     let work = cache.join(format!("work-{}", std::process::id()));
     fs::create_dir_all(&work)?;
-    let from = |apt: &Apt| unpack(apt, &work, &newest(apt, line, platform)?, &known);
-    // A fresh machine has no package lists, and old ones name what the archive does not have any more. Ours need no root.
-    let from_private = || {
-        let apt = Apt::private(platform.architecture(), &build::cache().join("apt").join(platform.architecture()))?;
-        run(apt.command("apt-get").args(["--quiet", "update"]))?;
-        from(&apt)
-    };
-    let unpacked =
-        if platform == Platform::HOST { from(&Apt::native()).or_else(|_| from_private()) } else { from_private() };
+    let unpacked = Apt::either(platform, |apt| unpack(apt, &work, &newest(apt, line, platform)?, &known));
     fs::remove_dir_all(&work)?;
     unpacked.map(|()| known)
 }
 
 fn unpack(apt: &Apt, work: &Path, package: &str, known: &Path) -> Result<()> {
-    run(apt.command("apt-get").current_dir(work).args(["--quiet", "download", package]))?;
-    let archive =
-        fs::read_dir(work)?.flatten().map(|entry| entry.path()).find(|path| path.extension() == Some("deb".as_ref()));
-    let archive = archive.context("apt-get left no package")?;
-    let folder = work.join("package");
-    run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&folder))?;
+    let folder = apt.unpack(work, &[package])?;
     image_in(&folder).with_context(|| format!("{package} has no kernel in it"))?;
     // Another process may have been faster.
     Ok(fs::rename(folder, known).or_else(|error| image_in(known).map(drop).ok_or(error))?)
@@ -178,14 +164,6 @@ fn newest(apt: &Apt, line: Line, platform: Platform) -> Result<String> {
 fn depended(answer: &str) -> Option<String> {
     let names = answer.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
     names.into_iter().find(|name| name.starts_with("linux-image-")).map(str::to_owned)
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
-    if !output.status.success() {
-        bail!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

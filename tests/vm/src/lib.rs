@@ -29,6 +29,8 @@ mod emulator;
 #[cfg(feature = "host")]
 mod files;
 #[cfg(feature = "host")]
+mod image;
+#[cfg(feature = "host")]
 mod kernel;
 #[cfg(feature = "host")]
 mod machine;
@@ -54,6 +56,8 @@ pub use emulator::{Emulator, Nic, processor_time};
 #[cfg(feature = "host")]
 pub use files::Files;
 #[cfg(feature = "host")]
+pub use image::{Image, put_folder};
+#[cfg(feature = "host")]
 pub use kernel::{Kernel, Line};
 #[cfg(feature = "host")]
 pub use machine::Machine;
@@ -65,4 +69,6 @@ pub use network::Network;
 pub use probe::Probe;
 #[cfg(feature = "host")]
 pub use qmp::Qmp;
-pub use script::{BOMB, CONTAINERS, FULL, ONLY, POWEROFF, RIGHT, Record, Report, SCRIPT, STEPS, Step, bomb, perform};
+pub use script::{
+    BOMB, CONTAINERS, FULL, ONLY, POWEROFF, RIGHT, Record, Report, SCRIPT, STEP, STEPS, Step, bomb, perform,
+};

@@ -1,20 +1,15 @@
 //! The guest program as a container: it may look at everything, and does what its script says.
 
-use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use orlop_image::build::{Built, write};
-use orlop_image::image;
-use orlop_image::layout::{Layout, digest_of};
+use anyhow::Result;
 use orlop_image::platform::Platform;
-use orlop_image::reference::Reference;
 use orlop_image::tree::{Node, Tree};
-use orlop_image::workspace::Workspace;
 
 use crate::build;
 use crate::emulator;
+use crate::image::Image;
 use crate::script::{POWEROFF, STEPS, Step};
 
 /// Where devices are, through process 1: its own `/dev` has only what every container has.
@@ -25,9 +20,8 @@ const OUTPUT: &str = "/proc/self/fd/1";
 /// An image of the guest program and a script.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The layout's folder: assemble with it.
-    pub layout: PathBuf,
-    reference: String,
+    /// Assemble with it.
+    pub image: Image,
     steps: usize,
     /// What its entry says beside what every probe's does.
     more: &'static str,
@@ -63,20 +57,11 @@ impl Probe {
         for path in ["/dev", "/proc", "/run", "/sys"] {
             put(path, Node::Directory { mode: 0o755 });
         }
-        let workspace = Workspace::find()?;
-        let words = ["/probe", STEPS, "/script"].iter().chain(ending);
-        let command: Vec<String> = words.map(|&word| word.to_owned()).collect();
-        let mut layout = Layout::default();
-        let manifest = image::put_tree(&mut layout, &tree, platform, &command, HashMap::new(), 0)?;
-        let index = image::put_index(&mut layout, vec![manifest])?;
-        let name = format!("probe-{name}");
-        let reference = Reference::parse(&format!("probe.example/{name}:0")).context("a probe's name is a word")?;
-        layout.name(&index, &reference);
-        let built = Built { name, reference, digest: digest_of(&index), sources: Vec::new(), layout };
-        let (layout, _) = write(&workspace, &built, folder)?;
+        let words: Vec<&str> = ["/probe", STEPS, "/script"].iter().chain(ending).copied().collect();
+        let image = Image::new(platform, folder, &format!("probe-{name}"), &tree, &words)?;
         // The serial line is one of the machine's devices.
         let more = if ending.contains(&POWEROFF) { "\n    devices: [{path: all, type: c}]" } else { "" };
-        Ok(Self { layout, reference: built.reference.to_string(), steps: steps.len(), more })
+        Ok(Self { image, steps: steps.len(), more })
     }
 
     /// How many reports its record will have.
@@ -89,14 +74,14 @@ impl Probe {
     /// entry has beside.
     #[must_use]
     pub fn plain_entry(&self, name: &str, more: &str) -> String {
-        format!("\n  - {{name: {name}, image: {}, annotations: {{orlop.restart: \"no\"}}, {more}}}", self.reference)
+        self.image.entry(name, &format!("annotations: {{orlop.restart: \"no\"}}, {more}"))
     }
 
     /// Its entry in one of a spec's lists: with every capability, the machine's processes and network; `/run` and resolv.conf
     /// are where the machine has them.
     #[must_use]
     pub fn entry(&self) -> String {
-        let Self { reference, more, .. } = self;
+        let Self { image: Image { reference, .. }, more, .. } = self;
         format!(
             r#"
   - name: probe

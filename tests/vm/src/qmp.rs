@@ -1,4 +1,4 @@
-//! The emulator's own interface (QMP): a machine is paused, saved and woken by it, and given a disk.
+//! The emulator's own interface (QMP): a machine is paused, saved and woken by it, switched off, and given a disk.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -56,6 +56,14 @@ impl Qmp {
     /// When it does not in time.
     pub fn asleep(&mut self) -> Result<()> {
         self.until("the machine to fall asleep", "query-status", "suspended")
+    }
+
+    /// Presses its power button.
+    ///
+    /// # Errors
+    /// When the emulator refuses.
+    pub fn press_power_button(&mut self) -> Result<()> {
+        self.ask("system_powerdown", &json!({})).map(drop)
     }
 
     /// Wakes a machine that sleeps.

@@ -28,6 +28,9 @@ pub const ONLY: &str = "only";
 /// The guest program's own first argument in a container: do the steps of this file, and write about them to that one.
 pub const STEPS: &str = "steps";
 
+/// The guest program's own first argument in a container: do this one step, and say on the output how it went.
+pub const STEP: &str = "step";
+
 /// Its last argument there: then end the machine.
 pub const POWEROFF: &str = "poweroff";
 

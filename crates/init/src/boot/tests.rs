@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -344,4 +346,87 @@ proptest! {
             prop_assert!(count(&Action::Release(id)) == count(&Action::Start(id)), "{id}: {actions:?}");
         }
     }
+}
+
+/// How long a machine with so many services takes until all run, in milliseconds, where one start is so much work for a processor
+/// that all starts share; and how many were under way at most.
+fn all_up(services: usize, work: Duration) -> Option<(u64, usize)> {
+    const TICK: u64 = 50;
+    let words: String = (0..services).map(|n| format!("s:x{n} ")).collect();
+    let mut boot = machine(&words);
+    let mut left: BTreeMap<Id, Duration> = BTreeMap::new();
+    let (mut running, mut most) = (0, 0);
+    let mut events = vec![Event::Begin];
+    for now in (0..).step_by(TICK as usize).take_while(|now| *now < 3_600_000) {
+        while let Some(event) = events.pop() {
+            for action in boot.handle(at(now), event) {
+                match action {
+                    Action::Start(id) => drop(left.insert(id, work)),
+                    Action::Kill(id) => {
+                        left.remove(&id);
+                        events.push(Event::Ended(id, End::Killed(9)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if running == services {
+            return Some((now, most));
+        }
+        most = most.max(left.len());
+        let share = Duration::from_millis(TICK) / u32::try_from(left.len().max(1)).unwrap();
+        left.retain(|id, left| {
+            *left = left.saturating_sub(share);
+            if left.is_zero() {
+                running += 1;
+                events.push(Event::Ready(*id));
+            }
+            !left.is_zero()
+        });
+        if boot.deadline().is_some_and(|deadline| deadline <= at(now)) {
+            events.push(Event::Deadline);
+        }
+    }
+    None
+}
+
+#[test]
+fn however_many_services_a_slow_machine_has_all_come_up_at_the_first_try() {
+    for (what, services, work) in [
+        ("a few", 4, Duration::from_secs(2)),
+        ("as many as are started at once", STARTS_AT_ONCE, Duration::from_secs(2)),
+        ("hundreds", 500, Duration::from_millis(400)),
+        ("hundreds on a machine that is slower still", 500, Duration::from_secs(6)),
+    ] {
+        let (took, most) = all_up(services, work).expect(what);
+        let needed = u64::try_from(work.as_millis()).unwrap() * services as u64;
+        assert!(took <= needed + needed / 10, "{what}: {took} ms for {needed} ms of work: some began anew");
+        assert_eq!(most, services.min(STARTS_AT_ONCE), "{what}");
+    }
+}
+
+#[test]
+fn what_never_comes_to_run_is_tried_ever_more_rarely_however_long_that_takes() {
+    let mut boot = machine("s:x");
+    let _ = boot.handle(at(0), Event::Begin);
+    let mut now = 0;
+    for wait in ["again in 250 ms", "again in 500 ms", "again in 1000 ms"] {
+        now += 60_000;
+        assert_eq!(done(boot.handle(at(now), Event::Deadline)), [Action::Kill(0)]);
+        let actions = boot.handle(at(now), Event::Ended(0, End::Killed(9)));
+        assert!(said(&actions).iter().any(|line| line.ends_with(wait)), "{wait}: {actions:?}");
+        now += 1000;
+        assert_eq!(done(boot.handle(at(now), Event::Deadline)), [Action::Start(0)]);
+    }
+}
+
+#[test]
+fn who_waits_for_a_turn_when_the_machine_ends_is_not_started() {
+    let words: String = (0..=STARTS_AT_ONCE).map(|n| format!("s:x{n} ")).collect();
+    let mut boot = machine(&words);
+    let begun = done(boot.handle(at(0), Event::Begin));
+    assert_eq!(begun.iter().filter(|action| matches!(action, Action::Start(_))).count(), STARTS_AT_ONCE);
+    let _ = boot.handle(at(1), Event::Asked(Ending::PowerOff));
+    let then = done(boot.handle(at(2), Event::Ready(0)));
+    assert!(!then.iter().any(|action| matches!(action, Action::Start(_))), "{then:?}");
 }

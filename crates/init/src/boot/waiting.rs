@@ -12,11 +12,11 @@ use crate::container::Wait;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Boot {
-    /// Starts a service, or lets it wait if it wants to.
+    /// A service is to be started, or waits first if it wants to.
     pub(super) fn start_or_hold(&mut self, id: Id, now: Instant, actions: &mut Vec<Action>) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         match &slot.container.wait {
-            None => self.start(id, now, actions),
+            None => self.queue(id, now, actions),
             Some(wait) => {
                 slot.state = State::Held(now.after(wait.at_most));
                 self.look(now, actions);
@@ -29,7 +29,7 @@ impl Boot {
         self.met = met;
         for id in self.held().collect::<Vec<_>>() {
             if self.missing(id).is_empty() {
-                self.start(id, now, actions);
+                self.queue(id, now, actions);
             }
         }
     }
@@ -40,7 +40,7 @@ impl Boot {
         let words: Vec<&str> = self.missing(id).iter().map(|condition| condition.word()).collect();
         let (name, words) = (&slot.container.name, words.join(" "));
         actions.push(Action::Say(format!("warning: service {name} has waited in vain for: {words}")));
-        self.start(id, now, actions);
+        self.queue(id, now, actions);
     }
 
     /// Looks again, where it is time and somebody still waits.

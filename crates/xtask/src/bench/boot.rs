@@ -92,7 +92,7 @@ fn contest(workshop: &Workshop, nothing: &Nothing, entrant: Entrant) -> Result<C
     let name = format!("bench-{}", entrant.name);
     let spec = workshop.machines.join(format!("{name}.spec.yml"));
     fs::write(&spec, entrant.spec(&nothing.entry()))?;
-    let others: Vec<_> = std::iter::once(nothing.layout.as_path()).chain(entrant.layout.as_deref()).collect();
+    let others: Vec<_> = std::iter::once(nothing.0.layout.as_path()).chain(entrant.layout.as_deref()).collect();
     let assembled =
         |packing| workshop.images.assemble(std::slice::from_ref(&spec), &others, &workshop.machines, &name, packing);
     let packed = assembled(Packing::Gzip)?;
@@ -156,7 +156,7 @@ fn memory(workshop: &Workshop, nothing: &Nothing, contest: &Contest) -> Result<u
     let [spec, more] = ["spec", "probe"].map(|part| folder.join(format!("bench-{name}.{part}.yml")));
     fs::write(&spec, contest.entrant.spec(&nothing.entry()))?;
     fs::write(&more, format!("services:{}\n", probe.entry()))?;
-    let layouts = [nothing.layout.as_path(), probe.layout.as_path()];
+    let layouts = [nothing.0.layout.as_path(), probe.image.layout.as_path()];
     let others: Vec<_> = layouts.into_iter().chain(contest.entrant.layout.as_deref()).collect();
     let machine = workshop.images.assemble(&[spec, more], &others, folder, &name, Packing::None)?;
     let record = folder.join("bench-record");

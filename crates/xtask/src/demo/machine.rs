@@ -73,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     let with_probe = folder.join("demo-probe.yml");
     fs::write(&with_probe, format!("services:{}\n", probe.entry()))?;
     let machine =
-        workshop.images.assemble(&[spec, with_probe], &[&probe.layout], folder, "demo-booted", Packing::None)?;
+        workshop.images.assemble(&[spec, with_probe], &[&probe.image.layout], folder, "demo-booted", Packing::None)?;
 
     heading(
         "Power on: QEMU without acceleration, one processor, 512 MB; seconds since then, and the machine's own clock",

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use orlop_test_vm::{Emulator, Line, Nic, Step};
+use orlop_image::platform::Platform;
+use orlop_test_vm::{Emulator, Line, Nic, Probe, Step};
 
-use crate::stage::{Stage, servers, status_of};
+use crate::stage::{PATIENCE, Stage, servers, status_of};
 
 const MODULES: &str = "/proc/1/root/sys/kernel/security/lsm";
 const SOON: u32 = 60;
@@ -38,6 +39,25 @@ fn without_a_server_the_boot_goes_on_when_the_deadline_has_come() {
     assert!(seen.console.contains("3 of 4 containers ended with 0"), "{}", seen.console);
     assert!(seen.console.contains("service dhcpcd runs"), "{}", seen.console);
     assert!(!seen.record[1].out.contains("192.0."), "{}", seen.record[1].out);
+}
+
+#[test]
+fn the_power_button_runs_onshutdown_and_ends_the_machine() {
+    let for_ever = [Step::wait("/proc/self/comm", "what it is not", 600)];
+    let stage = Stage::with("button", Line::V6_12, &for_ever, |folder| {
+        let last = Probe::speaking(Platform::Amd64, folder, "last", &[Step::read("/proc/self/comm")]).unwrap();
+        (format!("onshutdown:{}\n", last.plain_entry("last", "capabilities: []")), vec![last.image])
+    });
+    let Some(stage) = stage else { return };
+    let stage = stage.card(0).served(0, "192.0.2.53").controlled();
+    let mut machine = stage.start();
+    machine.wait_for("service probe runs", PATIENCE).unwrap();
+    stage.control().press_power_button().unwrap();
+    assert!(machine.wait_exit(PATIENCE).unwrap().success());
+    let console = machine.text();
+    let place = |text: &str| console.find(text).unwrap_or_else(|| panic!("no {text:?} in\n{console}"));
+    let order = ["the power button was pressed", "told to power off", "onshutdown 000-last ended with 0", "goodbye"];
+    assert!(order.map(place).is_sorted(), "{console}");
 }
 
 /// What the daemon says of Landlock, with the modules that the kernel says are in force.

@@ -63,17 +63,17 @@ fn hostile() -> Vec<(&'static str, String, Vec<Step>)> {
 fn boot() -> Option<Result<Seen>> {
     let steps: Vec<Step> = script().into_iter().map(|(_, step)| step).collect();
     let stage = Stage::with("hostile", Line::V6_12, &steps, |folder| {
-        let mut probes = Vec::new();
+        let mut images = Vec::new();
         let mut services = String::new();
         for (name, entry, steps) in hostile() {
             let probe = Probe::speaking(Platform::Amd64, folder, name, &steps).unwrap();
             services += &probe.plain_entry(name, &entry);
-            probes.push(probe);
+            images.push(probe.image);
         }
         let victim = Probe::speaking(Platform::Amd64, folder, "victim", &[Step::read("/etc/resolv.conf")]).unwrap();
         let entry = victim.plain_entry("victim", "capabilities: [], binds: [\"/etc/resolv.conf:/etc/resolv.conf\"]");
-        probes.push(victim);
-        (format!("{services}\nonshutdown:{entry}\n"), probes)
+        images.push(victim.image);
+        (format!("{services}\nonshutdown:{entry}\n"), images)
     })?;
     let mut stage = stage.card(0).served(0, "192.0.2.53");
     stage.emulator = stage.emulator.words("orlop.console=all");

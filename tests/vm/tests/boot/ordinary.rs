@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use orlop_image::platform::Platform;
-use orlop_test_vm::{Line, Network, Probe, Report, Step};
+use orlop_test_vm::{Line, Network, Probe, Report, STEP, Step};
 use orlop_testbed::eventually;
 
 use crate::stage::{RESOLV_CONF, Seen, Stage, daemon, servers, status_of};
@@ -17,9 +17,19 @@ const FOLDER: &str = "/proc/1/root/containers/onboot/001-dhcpcd/rootfs/sbin";
 /// What services may take to be there.
 const SOON: u32 = 60;
 
+/// The runtime, from a container that has the machine's processes.
+const RUNTIME: &str = "/proc/1/root/usr/bin/orlop-container";
+/// A service that does nothing, of another user and with a capability, and how it calls its own program.
+const PATIENT: (&str, &str) =
+    ("patient", "uid: 1000, gid: 1001, capabilities: [CAP_KILL], noNewPrivileges: true, env: [WHO=patient]");
+const PROBE: &str = "/probe";
+
 /// What the probe does, and what each step is called below.
 fn script() -> Vec<(&'static str, Step)> {
     let (program, status) = (format!("{FOLDER}/{}", daemon("dhcp").program), status_of("dhcp"));
+    let own = format!("/sbin/{}", daemon("dhcp").program);
+    let exec = |words: &[&str]| Step::run(&[&[RUNTIME, "exec"], words].concat());
+    let patient = |options: &[&str], file: &str| exec(&[options, &[PATIENT.0, PROBE, STEP, "read", file]].concat());
     vec![
         ("boot.json", Step::wait("/run/orlop/boot.json", "\"onboot_done_ms\": ", SOON)),
         ("addresses", Step::read("/proc/net/fib_trie")),
@@ -42,6 +52,18 @@ fn script() -> Vec<(&'static str, Step)> {
         // The last of its processes is the one that looks up the name of the pool.
         ("the time", Step::wait(&status_of("ntp"), "\"ntp-lookup\"", SOON)),
         ("processes", Step::Processes),
+        ("exec status", exec(&["dhcpcd", &own, "status"])),
+        ("exec renew", exec(&["services-dhcpcd", &own, "renew", "--wait", "30"])),
+        ("exec a wrong option", exec(&["dhcpcd", &own, "--no-such-option"])),
+        ("exec a program that is not there", exec(&["dhcpcd", "/no/such"])),
+        ("exec in nobody", exec(&["nobody", &own, "status"])),
+        ("exec in one that is over", exec(&["onboot-000-sysctl", &own, "status"])),
+        ("exec: what it is", patient(&[], "/proc/self/status")),
+        ("exec: as root", patient(&["-u", "0:0"], "/proc/self/status")),
+        ("exec: its group", patient(&[], "/proc/self/cgroup")),
+        ("exec: the container's group", patient(&[], "/proc/1/cgroup")),
+        ("exec: the container's process 1", patient(&[], "/proc/1/comm")),
+        ("exec: its environment", patient(&["--env", "MORE=1"], "/proc/self/environ")),
         ("what process 1 keeps", Step::read("/proc/1/root/.orlop/services-dhcpcd.pid")),
         ("kill", Step::signal("dhcpcd", 9)),
         ("killed", Step::wait("/run/orlop/boot.json", "\"restarts\": 1", SOON)),
@@ -76,7 +98,14 @@ fn boot() -> Option<Result<Seen>> {
             .iter()
             .map(|(name, more)| plain.plain_entry(name, &format!("binds: [\"data:/data\"], {more}")))
             .collect();
-        (format!("volumes: [{{name: data}}]\nonshutdown:{entry}{plains}\n"), vec![last, plain])
+        // Longer than the machine is there.
+        let idle = [Step::wait("/proc/self/comm", "what it is not", 3600)];
+        let patient = Probe::speaking(Platform::Amd64, folder, PATIENT.0, &idle).unwrap();
+        let service = patient.plain_entry(PATIENT.0, PATIENT.1);
+        (
+            format!("{service}\nvolumes: [{{name: data}}]\nonshutdown:{entry}{plains}\n"),
+            vec![last.image, plain.image, patient.image],
+        )
     })?;
     Some(with_another_answer_later(stage.card(0).served(0, "192.0.2.53")))
 }
@@ -155,10 +184,10 @@ fn nothing_runs_but_what_the_spec_names_and_nobody_can_log_in() {
     let programs: Vec<&str> = processes.lines().filter(|line| !line.contains(" - ")).collect();
     let mut names: Vec<&str> = programs.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
     names.sort_unstable();
-    // The daemons, whose supervisors have LinuxKit's names for them, process 1, and the probe that looks. The service that waits
+    // The daemons, whose supervisors have LinuxKit's names for them, process 1, the probe that looks, and one that does nothing. The service that waits
     // for a right clock is not there: nobody says here what time it is.
     let of_ntp = ["ntp-broker", "ntp-lookup", "ntp-worker", "ntpd"];
-    let of_resolver = [daemon("resolver").program, "probe", "resolver-broker", "resolver-worker"];
+    let of_resolver = [daemon("resolver").program, "probe", "probe", "resolver-broker", "resolver-worker"];
     let want = [&["dhcp-broker", "dhcp-worker", "dhcpcd", "init"][..], &of_ntp, &of_resolver].concat();
     assert_eq!(names, want, "{processes}");
     for place in ["a shell", "a user's shell"] {
@@ -186,6 +215,51 @@ fn a_service_that_is_killed_is_started_again_and_the_address_stays() {
     assert!(seen.console.contains("service dhcpcd was ended by signal 9; again in"), "{}", seen.console);
     assert_eq!(found(seen, "again").code, 0, "{:?}", found(seen, "again"));
     assert!(found(seen, "addresses after it").out.contains("|-- 192.0.2."));
+}
+
+#[test]
+fn a_daemon_is_given_orders_in_its_own_container() {
+    let Some(seen) = seen() else { return };
+    for (step, code) in [
+        ("exec status", 0),
+        ("exec renew", 0),
+        ("exec a wrong option", 64),
+        ("exec a program that is not there", 71),
+        ("exec in nobody", 78),
+        ("exec in one that is over", 69),
+    ] {
+        assert_eq!(found(seen, step).code, code, "{step}: {:?}\n{}", found(seen, step), seen.console);
+    }
+    let status = &found(seen, "exec status").out;
+    assert!(status.contains("192.0.2."), "{status}");
+    let missing = &found(seen, "exec a program that is not there").err;
+    assert!(missing.contains("error: cannot start /no/such in services-dhcpcd"), "{missing}");
+}
+
+#[test]
+fn a_program_in_a_container_is_what_the_containers_own_is_unless_it_was_asked_otherwise() {
+    let Some(seen) = seen() else { return };
+    let said = |step: &str| {
+        let report = found(seen, step);
+        assert_eq!(report.code, 0, "{step}: {report:?}\n{}", seen.console);
+        report.out.clone()
+    };
+    let is = |status: &str, wanted: &[&str]| {
+        let missing: Vec<_> = wanted.iter().filter(|line| !status.contains(*line)).collect();
+        assert!(missing.is_empty(), "{missing:?} of\n{status}");
+    };
+    let bounds = ["NoNewPrivs:\t1\n", "CapBnd:\t0000000000000020\n"];
+    let own = said("exec: what it is");
+    is(&own, &bounds);
+    is(&own, &["Uid:\t1000\t1000\t1000\t1000\n", "Gid:\t1001\t1001\t1001\t1001\n", "CapEff:\t0000000000000000\n"]);
+    let root = said("exec: as root");
+    is(&root, &bounds);
+    is(&root, &["Uid:\t0\t0\t0\t0\n", "Gid:\t0\t0\t0\t0\n", "CapEff:\t0000000000000020\n"]);
+    let group = said("exec: its group");
+    assert!(group.contains(PATIENT.0) && group == said("exec: the container's group"), "{group}");
+    assert_eq!(said("exec: the container's process 1"), "o probe\n= 0\n");
+    let environment = said("exec: its environment");
+    is(&environment, &["WHO=patient", "PATH=/", "MORE=1"]);
 }
 
 #[test]

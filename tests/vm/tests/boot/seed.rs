@@ -31,7 +31,7 @@ fn machine(name: &str) -> Option<Stage> {
         let steps: Vec<Step> = std::iter::once(Step::read(NAME)).chain(files).collect();
         let reader = Probe::speaking(Platform::Amd64, folder, "reader", &steps).unwrap();
         let entry = reader.plain_entry("reader", "uts: host, binds: [\"/run/config:/run/config:ro\"]");
-        (format!("onboot:{entry}\n"), vec![reader])
+        (format!("onboot:{entry}\n"), vec![reader.image])
     })?;
     Some(stage.card(0).served(0, "192.0.2.53"))
 }

@@ -10,7 +10,7 @@ use orlop_image::output::Packing;
 use orlop_image::platform::Platform;
 use orlop_image::workspace::Workspace;
 use orlop_sandbox::daemon::Daemon;
-use orlop_test_vm::{Assembled, Emulator, Images, Kernel, Line, Network, Probe, Qmp, Record, Step, programs};
+use orlop_test_vm::{Assembled, Emulator, Image, Images, Kernel, Line, Network, Probe, Qmp, Record, Step, programs};
 use orlop_testbed::{Folder, Running, Testbed, binaries, needs};
 
 /// A boot takes six seconds, and what a probe waits for is bounded by itself; emulated on a busy machine, ten times that.
@@ -75,7 +75,7 @@ impl Stage {
         name: &str,
         line: Line,
         steps: &[Step],
-        more: impl FnOnce(&Path) -> (String, Vec<Probe>),
+        more: impl FnOnce(&Path) -> (String, Vec<Image>),
     ) -> Option<Self> {
         Self::of(name, Kernel::of(line), &binaries::folder(), steps, more)
     }
@@ -91,7 +91,7 @@ impl Stage {
         kernel: Result<Kernel, String>,
         programs: &Path,
         steps: &[Step],
-        more: impl FnOnce(&Path) -> (String, Vec<Probe>),
+        more: impl FnOnce(&Path) -> (String, Vec<Image>),
     ) -> Option<Self> {
         Testbed::with(&["dnsmasq", "apt-get", "dpkg-deb", "zstd", "lz4"])?;
         let kernel = kernel.map_err(|reason| needs::skip(&reason)).ok()?;
@@ -104,7 +104,8 @@ impl Stage {
         let spec = folder.0.join("probe.yml");
         fs::write(&spec, format!("services:{}\n{more}", probe.entry())).unwrap();
         let demo = Workspace::find().unwrap().root.join("packaging/specs/demo.yml");
-        let layouts: Vec<&Path> = std::iter::once(&probe).chain(&others).map(|probe| probe.layout.as_path()).collect();
+        let layouts: Vec<&Path> =
+            std::iter::once(&probe.image).chain(&others).map(|image| image.layout.as_path()).collect();
         let machine =
             images.assemble(&[demo, spec], &layouts, &folder.0.join("machine"), "demo", Packing::None).unwrap();
         let emulator = machine.emulator().record(&folder.0.join("record"));

@@ -1,17 +1,10 @@
 //! An image whose program does nothing, so that what its container costs is seen: the smallest there can be, one page that
 //! tells the kernel that it is over.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
-use orlop_image::build::{Built, write};
-use orlop_image::image;
-use orlop_image::layout::{Layout, digest_of};
+use anyhow::Result;
 use orlop_image::platform::Platform;
-use orlop_image::reference::Reference;
 use orlop_image::tree::{Node, Tree};
-use orlop_image::workspace::Workspace;
+use orlop_test_vm::Image;
 
 use crate::vm::Workshop;
 
@@ -23,10 +16,7 @@ const CODE: [u8; 9] = [0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
 const HEADERS: (u16, u16) = (64, 56);
 
 /// The image, and its entry in a list of a spec.
-pub(super) struct Nothing {
-    pub(super) layout: PathBuf,
-    reference: Reference,
-}
+pub(super) struct Nothing(pub(super) Image);
 
 impl Nothing {
     /// Makes it.
@@ -39,22 +29,12 @@ impl Nothing {
         for folder in ["/dev", "/proc", "/sys"] {
             tree.put(folder, Node::Directory { mode: 0o755 });
         }
-        let workspace = Workspace::find()?;
-        let mut layout = Layout::default();
-        let command = ["/nothing".to_owned()];
-        let manifest = image::put_tree(&mut layout, &tree, Platform::Amd64, &command, HashMap::new(), 0)?;
-        let index = image::put_index(&mut layout, vec![manifest])?;
-        let reference = Reference::parse("bench.example/nothing:0").context("a name of ours")?;
-        layout.name(&index, &reference);
-        let digest = digest_of(&index);
-        let built = Built { name: "nothing".to_owned(), reference, digest, sources: Vec::new(), layout };
-        let (layout, _) = write(&workspace, &built, &workshop.machines)?;
-        Ok(Self { layout, reference: built.reference })
+        Ok(Self(Image::new(Platform::Amd64, &workshop.machines, "nothing", &tree, &["/nothing"])?))
     }
 
     /// Its entry in one of a spec's lists. Nothing is mounted for it, because its root is read-only.
     pub(super) fn entry(&self) -> String {
-        format!("\n  - {{name: nothing, image: \"{}\", readonly: true}}", self.reference)
+        self.0.entry("nothing", "readonly: true")
     }
 }
 

@@ -85,7 +85,7 @@ fn contest(workshop: &Workshop, nothing: &Nothing, name: &'static str) -> Result
         Step::run(&["/probe", CONTAINERS, &program, BUNDLE, &TIMES.to_string()]),
     ];
     let probe = Probe::new(workshop.platform, folder, &format!("runtime-{name}"), &steps)?;
-    let mut layouts = vec![nothing.layout.clone(), probe.layout.clone()];
+    let mut layouts = vec![nothing.0.layout.clone(), probe.image.layout.clone()];
     let mut init = format!("\"orlop.example/init:{}\"", env!("CARGO_PKG_VERSION"));
     if !ours {
         let (layout, reference) = rivals::image(workshop, &format!("runtime-{name}"), &tree)?;
