@@ -13,22 +13,40 @@ use tokio::io::Interest;
 
 use crate::sys::{self, AuxiliaryData, Watched};
 
-/// Opens a listener for IPv4 packets on interface `ifindex` that pass `filter`, a classic BPF program whose
-/// offsets count from the IP header.
+/// What kind of packet a socket hears or sends: the type in an Ethernet header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ethertype {
+    /// RFC 894.
+    Ipv4,
+    /// RFC 826.
+    Arp,
+}
+
+/// Opens a listener for packets of one kind on interface `ifindex` that pass `filter`, a classic BPF program whose
+/// offsets count from the header behind the link's own.
 ///
 /// The filter is attached and locked before the socket is bound, and an unbound socket of protocol 0 hears
 /// nothing: so no packet that the filter does not accept is ever queued, and nobody can take the filter off.
 ///
 /// # Errors
 /// Without CAP_NET_RAW, when the interface is gone, or when the filter is not a valid program.
-pub fn open_listener(ifindex: u32, filter: &[SockFilter]) -> io::Result<OwnedFd> {
+pub fn open_listener(ifindex: u32, kind: Ethertype, filter: &[SockFilter]) -> io::Result<OwnedFd> {
     let socket = open()?;
     let fd = socket.as_fd();
     sys::request_auxiliary_data(fd)?;
     sys::attach_filter(fd, filter)?;
     sys::lock_filter(fd)?;
-    sys::bind_packet(fd, ifindex)?;
+    sys::bind_packet(fd, ifindex, kind.number())?;
     Ok(socket)
+}
+
+impl Ethertype {
+    const fn number(self) -> u16 {
+        match self {
+            Self::Ipv4 => 0x0800,
+            Self::Arp => 0x0806,
+        }
+    }
 }
 
 /// `SOCK_DGRAM`: the kernel takes the link header off and writes it, so this works on any kind of link.
@@ -97,7 +115,7 @@ fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
 /// The VLAN identifier within a tag (802.1Q): the low 12 bits, below priority and drop eligibility.
 const VLAN_ID: u16 = 0x0fff;
 
-/// A broker's side: sends IPv4 packets on any interface and hears none.
+/// A broker's side: sends packets on any interface and hears none.
 #[derive(Debug)]
 pub struct Transmitter(OwnedFd);
 
@@ -110,12 +128,12 @@ impl Transmitter {
         open().map(Self)
     }
 
-    /// Sends one IP packet from interface `ifindex` to the link-layer address `to`.
+    /// Sends one packet from interface `ifindex` to the link-layer address `to`.
     ///
     /// # Errors
     /// When the interface is gone or down (`ENXIO`, `ENETDOWN`), or its queue is full (`ENOBUFS`, `WouldBlock`).
-    pub fn send_to(&self, ifindex: u32, to: &[u8], packet: &[u8]) -> io::Result<()> {
-        sys::send_packet(self.0.as_fd(), ifindex, to, packet)
+    pub fn send_to(&self, ifindex: u32, to: &[u8], kind: Ethertype, packet: &[u8]) -> io::Result<()> {
+        sys::send_packet(self.0.as_fd(), ifindex, to, kind.number(), packet)
     }
 }
 

@@ -32,6 +32,7 @@ impl Listener {
             Self::Granted => {
                 return Ok(orlop_sandbox::packet::open_listener(
                     ifindex.unsigned_abs(),
+                    orlop_sandbox::packet::Ethertype::Ipv4,
                     &orlop_dhcp::filter::program(),
                 )?);
             }

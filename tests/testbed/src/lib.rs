@@ -26,6 +26,7 @@
 //! happens to the caller, SIGKILL included, its hosts end with every process in them (see [`host`]).
 #![forbid(unsafe_code)]
 
+pub mod arp;
 pub mod background;
 pub mod binaries;
 pub mod capture;
@@ -55,6 +56,7 @@ pub mod table;
 pub mod unpacked;
 pub mod wire;
 
+pub use arp::Arp;
 pub use capture::{Capture, Seen};
 pub use client::{Client, Mode};
 pub use deadline::eventually;

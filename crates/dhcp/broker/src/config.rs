@@ -18,8 +18,8 @@ use tracing::Level;
 
 pub use file::{File, LinkFile, MAX_PATTERNS};
 pub use value::{
-    MAX_VENDOR_CLASS, NotAHostname, Pattern, PatternError, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass,
-    VendorClassError,
+    ConflictDetection, MAX_VENDOR_CLASS, NotAHostname, Pattern, PatternError, SendHostname, ServerEntry, SetHostname,
+    UseMtu, VendorClass, VendorClassError,
 };
 
 use crate::client_id::ClientId;
@@ -136,6 +136,8 @@ pub struct LinkConfig {
     pub use_gateway: bool,
     /// Whether what somebody else removes of a lease in force is put back.
     pub restore: bool,
+    /// Whether it is found out that another host has the address.
+    pub conflict_detection: ConflictDetection,
 }
 
 impl Default for LinkConfig {
@@ -155,6 +157,7 @@ impl Default for LinkConfig {
             use_routes: true,
             use_gateway: true,
             restore: true,
+            conflict_detection: ConflictDetection::Background,
         }
     }
 }

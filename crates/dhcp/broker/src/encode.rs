@@ -3,6 +3,8 @@
 //! Pure. [`message`] makes the BOOTP message with exactly the options that RFC 2131 table 5 gives it; [`datagram`] puts
 //! the IPv4 and UDP headers of a broadcast around it, for a socket that sends without the help of the IP stack.
 
+pub mod arp;
+
 use core::net::Ipv4Addr;
 
 use orlop_dhcp_contract::{Ask, Conduct, DomainName, HardwareAddr, Transmission, UnicastAddr};

@@ -2,14 +2,20 @@
 //!
 //! It lets pass complete DHCP replies and nothing else, so that a flood of anything else on the link costs the worker
 //! no wake-up. It does not know the transaction: `xid` and `chaddr` are for the worker, which checks everything once
-//! more. Offsets count from the IP header, because the sockets are `SOCK_DGRAM`.
+//! more. Offsets count from the IP header, because the sockets are `SOCK_DGRAM`. What of ARP passes is in [`arp`].
+
+pub mod arp;
 
 use orlop_sandbox::packet::SockFilter;
 
-/// The program, for [`orlop_sandbox::packet::open_listener`].
+/// The program for DHCP replies, for [`orlop_sandbox::packet::open_listener`].
 #[must_use]
 pub fn program() -> Vec<SockFilter> {
-    PROGRAM.into_iter().map(|(code, jt, jf, k)| SockFilter::new(code, jt, jf, k)).collect()
+    instructions(&PROGRAM)
+}
+
+fn instructions(program: &[Instruction]) -> Vec<SockFilter> {
+    program.iter().map(|(code, jt, jf, k)| SockFilter::new(*code, *jt, *jf, *k)).collect()
 }
 
 /// One instruction: code, how many to skip when the test holds, how many when it does not, operand.

@@ -11,6 +11,7 @@ use std::io;
 use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket, SocketAddr, TokioSocket};
+use orlop_dhcp_contract::HardwareAddr;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
@@ -69,6 +70,12 @@ impl Interfaces {
             list: List::Wanted,
             sequence: 0,
         })
+    }
+
+    /// The hardware addresses of this host, each once; those of the links that are ours come first.
+    #[must_use]
+    pub fn hardware(&self) -> Vec<HardwareAddr> {
+        self.table.hardware()
     }
 
     /// Asks for the list of links ahead of the first [`Interfaces::next`]: the kernel answers while other things are

@@ -2,6 +2,7 @@
 
 mod care;
 mod catch_up;
+mod conflict;
 mod equipment;
 mod link;
 mod orders;

@@ -16,11 +16,12 @@ use orlop_dhcp_contract::{Counters, HardwareAddr, IfIndex, Lease, Progress, Refu
 use orlop_machine::Instant;
 use orlop_wire::InterfaceName;
 
+use crate::config::ConflictDetection;
 use crate::settings::Mode;
 use crate::verdict::Achievement;
 use orlop_dhcp_profiles::DAEMON;
 
-pub use document::{Body, InterfaceDocument, LeaseDocument};
+pub use document::{Body, ConflictDocument, InterfaceDocument, LeaseDocument};
 pub use show::{Shown, View, show};
 pub use standing::{LeaseStanding, standing};
 
@@ -60,6 +61,8 @@ pub struct LinkStatus {
     pub lease: Option<Lease>,
     /// Why the last lease is not in force.
     pub refused: Option<Refusal>,
+    /// Whether it is found out that another host has the address.
+    pub conflict_detection: ConflictDetection,
 }
 
 impl Status {
@@ -81,6 +84,7 @@ impl Snapshot for Status {
         let mut status = self.clone();
         for progress in status.links.iter_mut().filter_map(|link| link.progress.as_mut()) {
             (progress.sent, progress.discards) = (0, Counters::default());
+            (progress.contest.defences, progress.contest.other) = (0, None);
         }
         status
     }

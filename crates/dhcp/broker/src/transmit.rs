@@ -3,14 +3,14 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use orlop_dhcp_contract::{IfIndex, Transmission};
+use orlop_dhcp_contract::{Arp, HardwareAddr, IfIndex, Transmission, UnicastAddr};
 use orlop_sandbox::datagram::{Guarded, open_guarded};
-use orlop_sandbox::packet::Transmitter;
+use orlop_sandbox::packet::{Ethertype, Transmitter};
 use orlop_wire::InterfaceName;
 
-use crate::encode::{self, Destination, Speaker};
+use crate::encode::{self, Destination, Speaker, arp};
 
-/// Sends DHCP messages, and hears nothing.
+/// Sends DHCP messages and ARP packets, and hears nothing.
 #[derive(Debug)]
 pub struct Transmit(Transmitter);
 
@@ -38,7 +38,7 @@ impl Transmit {
         match Destination::of(&transmission.ask) {
             Destination::Broadcast { source } => {
                 let packet = encode::datagram(source, &message);
-                self.0.send_to(link.get(), &ETHERNET_BROADCAST, &packet)
+                self.0.send_to(link.get(), &ETHERNET_BROADCAST, Ethertype::Ipv4, &packet)
             }
             // From a socket of its own, at our address: left to itself the kernel takes any other of the same network.
             Destination::Unicast { source, server } => {
@@ -47,6 +47,22 @@ impl Transmit {
             }
         }
         .map_err(|cause| TransmitError { link, cause })
+    }
+
+    /// Sends one ARP packet about `addr` to everybody on `link`, whose hardware address is `hardware`.
+    ///
+    /// # Errors
+    /// As [`Transmit::send`].
+    pub fn send_arp(
+        &self,
+        link: IfIndex,
+        kind: Arp,
+        hardware: HardwareAddr,
+        addr: UnicastAddr,
+    ) -> Result<(), TransmitError> {
+        let packet = arp::packet(kind, hardware, addr);
+        let sent = self.0.send_to(link.get(), &ETHERNET_BROADCAST, Ethertype::Arp, &packet);
+        sent.map_err(|cause| TransmitError { link, cause })
     }
 }
 

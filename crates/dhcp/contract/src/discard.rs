@@ -43,6 +43,8 @@ orlop_wire::discards! {
     BadOption = "bad-option",
     /// A list was longer than we keep.
     Excess = "excess",
+    /// Not a whole ARP packet for Ethernet and IPv4, or one about another address.
+    BadArp = "bad-arp",
 }
 
 impl Discard {

@@ -8,14 +8,15 @@
 //! Types say what is well-formed; [`Policy`] says what is allowed now. Only [`Policy::permit`] makes a
 //! [`Permitted`], and only a `Permitted` is ever applied.
 //!
-//! Covers the client side of RFC 2131 sections 3 and 4.4 as messages ([`Ask`]), and how a lease becomes routes
-//! (RFC 3442, off-link gateways). Start at [`Request`], then [`Policy`]. Pure: no I/O, no clock, no parser of
+//! Covers the client side of RFC 2131 sections 3 and 4.4 as messages ([`Ask`]), how a lease becomes routes
+//! (RFC 3442, off-link gateways), and address conflict detection (RFC 5227: [`Arp`], [`Finding`]). Start at [`Request`], then [`Policy`]. Pure: no I/O, no clock, no parser of
 //! network bytes.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod address;
+mod conflict;
 mod discard;
 mod lease;
 mod notice;
@@ -26,6 +27,7 @@ mod routing;
 mod server_rule;
 
 pub use address::{HardwareAddr, IfIndex, NotUnicast, PrefixLen, TooLong, UnicastAddr};
+pub use conflict::{Arp, Contest, Finding, Stage, timing};
 pub use discard::{Counters, Discard};
 pub use lease::{BadRoute, Ipv4Broadcast, Lease, Mtu, Route, SmallMtu, Term};
 pub use notice::{Command, Conduct, Notice, Refusal, Remembered};
@@ -38,7 +40,7 @@ pub use server_rule::{NotServers, ServerNet, ServerRule};
 
 /// Names this version of the conversation. Broker and worker of different builds must not talk: a mismatch in the
 /// first message ends both.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Interfaces that one daemon looks after, at most: bounds memory, file descriptors and messages in flight.
 pub const MAX_LINKS: usize = 128;

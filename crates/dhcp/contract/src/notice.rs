@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{HardwareAddr, IfIndex, Lease, ServerRule, UnicastAddr};
 
-/// Everything a broker tells its worker. `LinkAdded` comes with the packet socket of the link.
+/// Everything a broker tells its worker. `LinkAdded` comes with the packet socket of the link, `Watch` with one for ARP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 #[expect(clippy::large_enum_variant, reason = "one exists at a time, on the stack of a loop")]
 pub enum Notice {
@@ -51,6 +51,22 @@ pub enum Notice {
         link: IfIndex,
         /// What it shall do there.
         command: Command,
+    },
+    /// Find out whether another host has this address (RFC 5227): that of the lease in force, or of one that waits for the answer.
+    /// The packet socket that arrives with this message hears what others on the link say of the address, and nothing else. It
+    /// takes the place of the one before.
+    Watch {
+        /// On which link.
+        link: IfIndex,
+        /// Which address.
+        addr: UnicastAddr,
+    },
+    /// Another host has the address of the lease in force: it is to be declined, and taken out of force.
+    Lost {
+        /// On which link.
+        link: IfIndex,
+        /// Which address.
+        addr: UnicastAddr,
     },
 }
 

@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 
 use orlop_machine::{Bucket, Instant};
 
-use crate::{IfIndex, Lease, MAX_LINKS, Request, ServerRule, Transmission};
+use crate::{Finding, IfIndex, Lease, MAX_LINKS, Request, ServerRule, Transmission, timing};
 
+mod contest;
 mod link;
 mod servers;
 
@@ -17,7 +18,7 @@ use link::Link;
 /// What a lying worker can then still do: offer a hostile router or name server, as any server on the link could, and name a
 /// few servers of its choice, which renewals go to.
 /// What it cannot: touch an interface that is not ours, put an address in force that nobody asked for, send to a
-/// host other than the leasing server, decline an address that was not leased to us, or do any of it often.
+/// host other than the leasing server, decline an address that was not leased to us, send ARP about any other, or do any of it often.
 #[derive(Debug, Default)]
 pub struct Policy {
     links: BTreeMap<IfIndex, Link>,
@@ -82,6 +83,15 @@ impl Policy {
     /// The shortest prefix an address may have: 10/8 is the widest network that exists; a shorter one would put
     /// half the Internet on the link.
     pub const MIN_PREFIX: u8 = 8;
+    /// How long after the worker began to hear of an address it may say that another host has it, where the lease is in force:
+    /// RFC 5227's longest probing takes seven seconds, and a busy machine has the rest. Later, nobody unplugs it by an ARP packet.
+    pub const PROBE_WINDOW: Duration = Duration::from_secs(10);
+    /// ARP probes of one link at once, and then one each `PROBE_MIN` of RFC 5227.
+    pub const PROBE_BURST: u32 = timing::PROBE_NUM;
+    /// ARP announcements of one link at once, and then one each `ANNOUNCE_INTERVAL` of RFC 5227.
+    pub const ANNOUNCE_BURST: u32 = 2 * timing::ANNOUNCE_NUM;
+    /// Defences of one link at once, and then one each `DEFEND_INTERVAL` of RFC 5227: a lease that replaces another begins anew.
+    pub const DEFEND_BURST: u32 = 3;
     /// How old a lease may be when it arrives here: longer than any retransmission waits.
     pub const MAX_AGE: Duration = Duration::from_secs(130);
 
@@ -89,6 +99,13 @@ impl Policy {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// From now on the worker hears whether another host has the address of `lease`, which is permitted, and in force or waits.
+    pub fn watched(&mut self, now: Instant, link: IfIndex, lease: &Lease) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.watched(now, lease);
+        }
     }
 
     /// From now on `link` is ours. `in_force` is what an earlier process left on it.
@@ -153,6 +170,9 @@ impl Policy {
             Request::Configure { link, lease } => self.link(*link)?.configure(now, lease),
             Request::Deconfigure { link, why: _ } => self.link(*link)?.deconfigure(),
             Request::Report { link, progress: _ } => spend(&mut self.link(*link)?.reports, now),
+            Request::Arp { link, packet } => self.link(*link)?.arp(now, *packet),
+            Request::Probed { link, finding: Finding::Free } => self.link(*link)?.free(),
+            Request::Probed { link, finding: Finding::Taken { by: _ } } => self.link(*link)?.taken(now),
         }
     }
 
@@ -215,6 +235,9 @@ pub enum Denied {
     /// Times out of order, over, or not of now.
     #[error("lease times out of order or over")]
     BadTerm,
+    /// No address is watched, the one that is may be probed for no longer, or it is not in force.
+    #[error("not an address that is watched now")]
+    NotWatched,
     /// There is no lease to take away.
     #[error("nothing is in force")]
     NothingInForce,

@@ -4,7 +4,7 @@ use orlop_machine::Instant;
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
-use crate::Counters;
+use crate::{Contest, Counters};
 
 /// Where the machine of a link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -19,6 +19,8 @@ pub struct Progress {
     pub naks: u32,
     /// What was dropped since the process began.
     pub discards: Counters,
+    /// How the address fares against other hosts.
+    pub contest: Contest,
 }
 
 /// The states of RFC 2131 figure 5, and the two around them.

@@ -2,7 +2,7 @@ use orlop_machine::Instant;
 use orlop_wire::MaxSize;
 use serde::{Deserialize, Serialize};
 
-use crate::{IfIndex, Lease, Progress, UnicastAddr};
+use crate::{Arp, Finding, IfIndex, Lease, Progress, UnicastAddr};
 
 /// Everything a worker can ask for. Each variant is one effect of the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -29,6 +29,21 @@ pub enum Request {
         link: IfIndex,
         /// What the machine is doing, and what it has dropped so far.
         progress: Progress,
+    },
+    /// Send one ARP packet about the address that `Watch` is about.
+    Arp {
+        /// Out of which interface.
+        link: IfIndex,
+        /// Which packet.
+        packet: Arp,
+    },
+    /// What probing for the address that `Watch` is about has found. `Free` puts a lease in force that waits for it, and is
+    /// answered as its `Configure`. `Taken` is answered by `Refused` where a lease waits, else by `Lost`.
+    Probed {
+        /// The link that the address is for.
+        link: IfIndex,
+        /// What was found.
+        finding: Finding,
     },
 }
 

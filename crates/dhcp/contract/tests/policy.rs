@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use orlop_dhcp_contract::{
-    Ask, Counters, Denied, IfIndex, Lease, Phase, Policy, PrefixLen, Progress, Request, Term, Transmission,
+    Ask, Contest, Counters, Denied, IfIndex, Lease, Phase, Policy, PrefixLen, Progress, Request, Term, Transmission,
     UnicastAddr, Withdrawal,
 };
 use orlop_machine::Instant;
@@ -78,7 +78,14 @@ fn a_request_is_answered_within_the_age_of_a_lease_however_young_that_is_said_to
 
 #[test]
 fn what_is_permitted_again_and_again_is_slowed_down() {
-    let progress = Progress { phase: Phase::Init, since: at(0), sent: 0, naks: 0, discards: Counters::default() };
+    let progress = Progress {
+        phase: Phase::Init,
+        since: at(0),
+        sent: 0,
+        naks: 0,
+        discards: Counters::default(),
+        contest: Contest::default(),
+    };
     let mut policy = ours();
     for n in 0..Policy::REPORT_BURST {
         assert_eq!(decided(&mut policy, at(0), Request::Report { link: eth0(), progress }), Ok(()), "{n}");

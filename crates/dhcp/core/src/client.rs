@@ -3,17 +3,19 @@
 use core::time::Duration;
 
 use orlop_dhcp_contract::{
-    Ask, Command, Conduct, Counters, Discard, HardwareAddr, Lease, Progress, Refusal, Remembered, UnicastAddr,
-    Withdrawal,
+    Arp, Ask, Command, Conduct, Contest, Counters, Discard, Finding, HardwareAddr, Lease, Progress, Refusal,
+    Remembered, Stage, UnicastAddr, Withdrawal,
 };
 use orlop_machine::{Chance, Instant, Machine, Seed};
 
+use crate::conflict::Detection;
 use crate::frame::{self, PacketInfo};
 use crate::message::{Header, Reply};
 use retransmit::Pace;
 use state::State;
 
 mod acceptance;
+mod contest;
 mod retransmit;
 mod speak;
 mod state;
@@ -46,6 +48,10 @@ pub enum Event {
     Refused(Refusal),
     /// The operator wants something.
     Command(Command),
+    /// The link can be heard about this address: find out whether another host has it.
+    Watch(UnicastAddr),
+    /// Another host has this address, and the lease of it that is in force must be given up.
+    Lost(UnicastAddr),
     /// The instant of [`Machine::deadline`] has come.
     Deadline,
 }
@@ -72,6 +78,10 @@ pub enum Action {
     Deconfigure(Withdrawal),
     /// Tell how things stand.
     Report(Progress),
+    /// Send one ARP packet about the address of [`Event::Watch`].
+    Arp(Arp),
+    /// Tell what probing for that address has found.
+    Probed(Finding),
 }
 
 /// The DHCP client of one link.
@@ -96,6 +106,11 @@ pub struct Client {
     failed: Vec<UnicastAddr>,
     /// [`Action::Configure`]s without an answer. Only the answer to the latest says anything about now.
     unanswered: u32,
+    /// Whether another host has our address, once the broker lets us hear of that.
+    detection: Option<Detection>,
+    /// Conflicts since an address was last found free.
+    conflicts: u32,
+    contest: Contest,
     pace: Pace,
     /// Messages of the current exchange.
     sent: u32,
@@ -142,6 +157,9 @@ impl Client {
             strikes: 0,
             failed: Vec::new(),
             unanswered: 0,
+            detection: None,
+            conflicts: 0,
+            contest: Contest::default(),
             pace: Pace::new(),
             sent: 0,
             naks: 0,
@@ -171,7 +189,9 @@ impl Client {
     pub fn progress(&self) -> Progress {
         let phase = self.state.phase();
         let since = self.reported.filter(|last| last.phase == phase).map_or(self.reported_at, |last| last.since);
-        Progress { phase, since, sent: self.sent, naks: self.naks, discards: self.discards }
+        let stage = self.detection.as_ref().map_or(Stage::Off, Detection::stage);
+        let contest = Contest { stage, ..self.contest };
+        Progress { phase, since, sent: self.sent, naks: self.naks, discards: self.discards, contest }
     }
 
     fn admit(&mut self, packet: &[u8], info: PacketInfo) -> Result<Reply, Discard> {
@@ -198,9 +218,13 @@ impl Client {
 
     /// Reports when the phase has changed, and sometimes when only numbers have.
     fn report(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        // The first answer that cannot be used is told at once: a run with a short deadline must know that there was one.
+        // The first answer that cannot be used is told at once: a run with a short deadline must know that there was one. So is how
+        // our address fares.
         let unusable = self.discards.unusable().is_some();
-        let news = unusable && self.reported.is_some_and(|last| last.discards.unusable().is_none());
+        let contest = self.progress().contest;
+        let news = self.reported.is_some_and(|last| {
+            (unusable && last.discards.unusable().is_none()) || contest.is_news_after(&last.contest)
+        });
         let due = news || now.since(self.reported_at) >= REPORT_INTERVAL;
         if self.reported.is_some_and(|last| last.phase == self.state.phase()) && !due {
             return;
@@ -241,8 +265,11 @@ impl Machine for Client {
             Event::Refused(why) => self.refused(now, why, &mut actions),
             Event::Command(Command::Renew) => self.renew(now, &mut actions),
             Event::Command(Command::Release) => self.release(now, &mut actions),
+            Event::Watch(addr) => self.watch(now, addr),
+            Event::Lost(addr) => self.lost(now, addr, &mut actions),
         }
         self.let_time_pass(now, &mut actions);
+        self.watch_over(now, &mut actions);
         self.report(now, &mut actions);
         actions
     }
@@ -254,6 +281,7 @@ impl Machine for Client {
         };
         let report = self.reported.filter(|last| *last != self.progress());
         let report = report.map(|_| self.reported_at.after(REPORT_INTERVAL));
-        [self.state.deadline(), self.lease_end(), fading, report].into_iter().flatten().min()
+        let detection = self.detection.as_ref().and_then(Detection::deadline);
+        [self.state.deadline(), self.lease_end(), fading, report, detection].into_iter().flatten().min()
     }
 }

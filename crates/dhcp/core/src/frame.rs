@@ -42,6 +42,11 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
+/// Whether a packet belongs to a VLAN of which this interface is only the parent.
+pub(crate) fn is_foreign(info: PacketInfo) -> bool {
+    info.vlan.is_some_and(|tag| tag & VLAN_ID != 0)
+}
+
 /// Finds the DHCP message in an IP packet. The source port is not checked: RFC 2131 does not fix it, and some
 /// relays answer from another.
 ///
@@ -51,7 +56,7 @@ pub fn parse(packet: &[u8], info: PacketInfo) -> Result<Datagram<'_>, Discard> {
     if !info.whole || packet.len() > MAX_PACKET {
         return Err(Discard::Oversize);
     }
-    if info.vlan.is_some_and(|tag| tag & VLAN_ID != 0) {
+    if is_foreign(info) {
         return Err(Discard::WrongVlan);
     }
     let checksums = checksums(info);

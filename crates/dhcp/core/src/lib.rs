@@ -5,8 +5,8 @@
 //! [`client::Action`]s. Whatever is dropped on the way is counted under its [`orlop_dhcp_contract::Discard`].
 //!
 //! Covers RFC 2131 section 4.4 (every state but INFORM), RFC 2132 for the options in use, RFC 3396 (long options),
-//! RFC 3397 (search list), RFC 3442 (classless routes), RFC 4039 (rapid commit), RFC 6842 (client identifier echo).
-//! Leaves out RFC 3203 (FORCERENEW, dropped) and RFC 5227: the broker probes, and its refusal makes the client decline.
+//! RFC 3397 (search list), RFC 3442 (classless routes), RFC 4039 (rapid commit), RFC 6842 (client identifier echo), and RFC 5227
+//! (address conflict detection) in [`arp`] and [`conflict`]. Leaves out RFC 3203 (FORCERENEW, dropped).
 //!
 //! Start at [`client::Client::receive`] and [`client::Client`]'s `handle`. Never reads a clock, never allocates in
 //! proportion to input beyond [`frame::MAX_PACKET`], never panics whatever arrives.
@@ -33,7 +33,9 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
+pub mod arp;
 pub mod client;
+pub mod conflict;
 pub mod frame;
 pub mod lease;
 pub mod message;

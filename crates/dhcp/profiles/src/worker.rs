@@ -18,8 +18,8 @@ pub const WORKER: Profile = Profile {
 /// The first of the numbers that Orlop's workers use, one each; images have no passwd file to clash with.
 const USER: u32 = 64_101;
 
-/// One packet socket for each of 128 interfaces, and what the worker has from the start.
-const OPEN_FILES: u64 = 128 + 16;
+/// Two packet sockets for each of 128 interfaces, for DHCP and for ARP, and what the worker has from the start.
+const OPEN_FILES: u64 = 2 * 128 + 16;
 
 const SYSCALLS: [Rule; WORKER_BASE.len() + OWN.len()] = join(&[&WORKER_BASE, OWN]);
 

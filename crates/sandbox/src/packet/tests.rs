@@ -60,7 +60,8 @@ fn a_listener_hears_what_its_filter_accepts_and_nothing_else() {
     in_a_loop(async || {
         let [wanted, other, sender] = [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
         let port = wanted.local_addr().unwrap().port();
-        let socket = PacketSocket::from_fd(open_listener(LOOPBACK, &accepting(port)).unwrap()).unwrap();
+        let socket =
+            PacketSocket::from_fd(open_listener(LOOPBACK, Ethertype::Ipv4, &accepting(port)).unwrap()).unwrap();
         sender.send_to(b"not this", other.local_addr().unwrap()).unwrap();
         sender.send_to(b"but this", wanted.local_addr().unwrap()).unwrap();
         let mut buffer = [0; 64];
@@ -82,7 +83,8 @@ fn a_packet_that_does_not_fit_is_marked() {
     in_a_loop(async || {
         let [wanted, sender] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
         let port = wanted.local_addr().unwrap().port();
-        let socket = PacketSocket::from_fd(open_listener(LOOPBACK, &accepting(port)).unwrap()).unwrap();
+        let socket =
+            PacketSocket::from_fd(open_listener(LOOPBACK, Ethertype::Ipv4, &accepting(port)).unwrap()).unwrap();
         sender.send_to(&[b'x'; 100], wanted.local_addr().unwrap()).unwrap();
         let packet = next(&socket, &mut [0; 40]).await.expect("a packet");
         assert_eq!((packet.len, packet.truncated), (40, true));
@@ -94,7 +96,7 @@ fn the_filter_of_a_listener_cannot_be_taken_off() {
     if !may_open_packet_sockets() {
         return;
     }
-    let listener = open_listener(LOOPBACK, &accepting(1)).unwrap();
+    let listener = open_listener(LOOPBACK, Ethertype::Ipv4, &accepting(1)).unwrap();
     for (what, result) in [
         ("detached", socket2::SockRef::from(&listener).detach_filter()),
         ("replaced", sys::attach_filter(listener.as_fd(), &accepting(2))),
@@ -111,13 +113,14 @@ fn a_transmitter_speaks_and_does_not_hear() {
     in_a_loop(async || {
         let wanted = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = wanted.local_addr().unwrap().port();
-        let listener = PacketSocket::from_fd(open_listener(LOOPBACK, &accepting(port)).unwrap()).unwrap();
+        let listener =
+            PacketSocket::from_fd(open_listener(LOOPBACK, Ethertype::Ipv4, &accepting(port)).unwrap()).unwrap();
         let transmitter = Transmitter::open().unwrap();
         let mut packet = vec![0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0x7c, 0xcd, 127, 0, 0, 1, 127, 0, 0, 1];
         packet.extend([0, 9]);
         packet.extend(port.to_be_bytes());
         packet.extend([0, 10, 0, 0, b'h', b'i']);
-        transmitter.send_to(LOOPBACK, &[0; 6], &packet).unwrap();
+        transmitter.send_to(LOOPBACK, &[0; 6], Ethertype::Ipv4, &packet).unwrap();
         let mut buffer = [0; 64];
         let heard = next(&listener, &mut buffer).await.expect("a packet");
         assert_eq!(&buffer[..heard.len], &packet);
@@ -132,6 +135,6 @@ fn a_link_address_that_no_packet_address_holds_is_refused() {
         return;
     }
     let transmitter = Transmitter::open().unwrap();
-    let error = transmitter.send_to(LOOPBACK, &[0; 20], &[0; 28]).unwrap_err();
+    let error = transmitter.send_to(LOOPBACK, &[0; 20], Ethertype::Ipv4, &[0; 28]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }

@@ -18,17 +18,17 @@ pub(crate) struct AuxiliaryData {
     pub(crate) vlan_tci: u16,
 }
 
-/// Binds a packet socket to IPv4 on one interface: from here on it hears.
-pub(crate) fn bind_packet(fd: BorrowedFd<'_>, ifindex: u32) -> io::Result<()> {
-    let address = link_layer(ifindex, None)?;
+/// Binds a packet socket to packets of type `kind` on one interface: from here on it hears.
+pub(crate) fn bind_packet(fd: BorrowedFd<'_>, ifindex: u32, kind: u16) -> io::Result<()> {
+    let address = link_layer(ifindex, kind, None)?;
     let length = socklen::<libc::sockaddr_ll>();
     // SAFETY: `address` is a whole sockaddr_ll that lives through the call, and `length` is its size.
     check(unsafe { libc::bind(fd.as_raw_fd(), ptr::from_ref(&address).cast(), length) }).map(|_| ())
 }
 
-/// Sends one IPv4 packet from interface `ifindex` to the station `to`; the kernel writes the link header.
-pub(crate) fn send_packet(fd: BorrowedFd<'_>, ifindex: u32, to: &[u8], packet: &[u8]) -> io::Result<()> {
-    let address = link_layer(ifindex, Some(to))?;
+/// Sends one packet of type `kind` from interface `ifindex` to the station `to`; the kernel writes the link header.
+pub(crate) fn send_packet(fd: BorrowedFd<'_>, ifindex: u32, to: &[u8], kind: u16, packet: &[u8]) -> io::Result<()> {
+    let address = link_layer(ifindex, kind, Some(to))?;
     let length = socklen::<libc::sockaddr_ll>();
     // SAFETY: the packet and the address are borrowed through the call, and their lengths are passed with them.
     let sent = unsafe {
@@ -48,11 +48,11 @@ pub(crate) fn send_packet(fd: BorrowedFd<'_>, ifindex: u32, to: &[u8], packet: &
     }
 }
 
-fn link_layer(ifindex: u32, to: Option<&[u8]>) -> io::Result<libc::sockaddr_ll> {
+fn link_layer(ifindex: u32, kind: u16, to: Option<&[u8]>) -> io::Result<libc::sockaddr_ll> {
     // SAFETY: sockaddr_ll is integers and an array of bytes; all zero is a value of it.
     let mut address: libc::sockaddr_ll = unsafe { zeroed() };
     address.sll_family = libc::AF_PACKET.cast_unsigned().try_into().map_err(io::Error::other)?;
-    address.sll_protocol = ETHERTYPE_IPV4.to_be();
+    address.sll_protocol = kind.to_be();
     address.sll_ifindex = ifindex.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
     if let Some(to) = to {
         // InfiniBand addresses have 20 bytes and do not fit; the kernel takes the rest of them from beyond the
@@ -63,9 +63,6 @@ fn link_layer(ifindex: u32, to: Option<&[u8]>) -> io::Result<libc::sockaddr_ll> 
     }
     Ok(address)
 }
-
-/// IPv4 in an Ethernet header (RFC 894).
-const ETHERTYPE_IPV4: u16 = 0x0800;
 
 /// Receives one packet, without waiting. The length is that of the packet, also when it is longer than `buffer`.
 pub(crate) fn recv_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<AuxiliaryData>)> {

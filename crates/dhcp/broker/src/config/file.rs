@@ -9,7 +9,7 @@ use orlop_wire::{Bounded, InterfaceName};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::value::{Pattern, SPECIAL, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass};
+use super::value::{ConflictDetection, Pattern, SPECIAL, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass};
 use super::{Config, LinkConfig, Metric};
 use crate::client_id::ClientId;
 
@@ -68,6 +68,8 @@ pub struct File {
     pub use_gateway: Option<bool>,
     /// See [`LinkFile::restore`].
     pub restore: Option<bool>,
+    /// See [`LinkFile::conflict_detection`].
+    pub conflict_detection: Option<ConflictDetection>,
 
     /// Exceptions by interface name.
     #[serde(deserialize_with = "at_most_max_links")]
@@ -108,6 +110,8 @@ pub struct LinkFile {
     pub use_gateway: Option<bool>,
     /// Whether what somebody else removes of a lease in force is put back.
     pub restore: Option<bool>,
+    /// Whether it is found out that another host has the address.
+    pub conflict_detection: Option<ConflictDetection>,
 }
 
 impl LinkFile {
@@ -129,6 +133,7 @@ impl LinkFile {
             use_routes,
             use_gateway,
             restore,
+            conflict_detection,
         } = self;
         LinkConfig {
             hostname: hostname.unwrap_or_else(|| base.hostname.clone()),
@@ -148,6 +153,7 @@ impl LinkFile {
             use_routes: use_routes.unwrap_or(base.use_routes),
             use_gateway: use_gateway.unwrap_or(base.use_gateway),
             restore: restore.unwrap_or(base.restore),
+            conflict_detection: conflict_detection.unwrap_or(base.conflict_detection),
         }
     }
 }
@@ -179,6 +185,7 @@ impl From<File> for Config {
             use_routes,
             use_gateway,
             restore,
+            conflict_detection,
             interface,
         } = file;
         let link = LinkFile {
@@ -197,6 +204,7 @@ impl From<File> for Config {
             use_routes,
             use_gateway,
             restore,
+            conflict_detection,
         };
         let base = Self::default();
         let link = link.over(&base.link, Metric::Base);

@@ -66,6 +66,7 @@ fn what_cannot_be_is_refused_with_its_line() {
         ("negative metric", "metric = -1", 1, "expected u32"),
         ("text for a number", "deadline = \"10\"", 1, "expected i64"),
         ("unknown choice", "use-mtu = \"interface\"", 1, "unknown variant `interface`"),
+        ("unknown detection", "conflict-detection = \"on\"", 1, "unknown variant `on`, expected one of `background`"),
         ("unknown level", "log = \"loud\"", 1, "error, warn, info, debug or trace"),
         ("no host name", "hostname = \"a b\"", 1, "character that no host name has"),
         ("number as host name", "hostname = 7", 1, "true, false or a host name"),
@@ -93,6 +94,13 @@ fn what_cannot_be_is_refused_with_its_line() {
         assert!(told.contains(says), "{what}: {told}");
         assert!(told.contains("help: edit it, then try: orlop-dhcp --check"), "{what}: {told}");
     }
+}
+
+#[test]
+fn conflicts_are_detected_as_the_file_says_or_the_table_of_an_interface() {
+    let config = parse("conflict-detection = \"off\"\n[interface.eth1]\nconflict-detection = \"blocking\"\n").unwrap();
+    let of = |name| config.link(name).conflict_detection;
+    assert_eq!([of("eth0"), of("eth1")], [ConflictDetection::Off, ConflictDetection::Blocking]);
 }
 
 #[test]

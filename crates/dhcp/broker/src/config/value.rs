@@ -6,7 +6,7 @@ use core::fmt;
 use orlop_dhcp_contract::{DomainName, NameError, NotServers, ServerNet};
 use orlop_wire::Str;
 use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Longest [`Pattern`]: an interface name has 15 characters, a pattern may spell each as a small set.
 const MAX_PATTERN: usize = 64;
@@ -161,6 +161,19 @@ pub enum UseMtu {
     Link,
     /// Nowhere.
     No,
+}
+
+/// Whether it is found out that another host has the address of a lease (RFC 5227).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConflictDetection {
+    /// While the lease is in force already.
+    #[default]
+    Background,
+    /// Before it is put in force.
+    Blocking,
+    /// No.
+    Off,
 }
 
 /// A server, or a network of servers, as it is written: `192.0.2.66` or `192.0.2.0/24`.

@@ -13,7 +13,8 @@ use tracing::Level;
 use super::directive::{Directive, items};
 use crate::client_id::ClientId;
 use crate::config::{
-    Config, File, LinkFile, MAX_PATTERNS, Pattern, SendHostname, ServerEntry, SetHostname, UseMtu, VendorClass,
+    Config, ConflictDetection, File, LinkFile, MAX_PATTERNS, Pattern, SendHostname, ServerEntry, SetHostname, UseMtu,
+    VendorClass,
 };
 
 /// A configuration while its directives are read, one after another.
@@ -148,6 +149,7 @@ impl Draft {
             "whitelist" => servers(text, &mut keys.allow_servers)?,
             "broadcast" => keys.broadcast = Some(true),
             "metric" => keys.metric = Some(text.parse().map_err(value)?),
+            "noarp" => keys.conflict_detection = Some(ConflictDetection::Off),
             "gateway" => keys.use_gateway = Some(true),
             "nogateway" => keys.use_gateway = Some(false),
             "option" => return list(text, |option| take_option(option, true, keys, wanted)),
@@ -198,6 +200,7 @@ impl Draft {
             use_routes,
             use_gateway,
             restore,
+            conflict_detection,
         } = everywhere.keys;
         let interface = blocks
             .into_iter()
@@ -228,6 +231,7 @@ impl Draft {
             use_routes,
             use_gateway,
             restore,
+            conflict_detection,
             interface,
             ..file
         })
@@ -258,7 +262,6 @@ const ALWAYS_SO: &[&str] = &[
     "ipv6ra_autoconf",
     "manager",
     "master",
-    "noarp",
     "nobackground",
     "nodelay",
     "nodhcp6",

@@ -13,7 +13,9 @@ use super::command_line::{Wish, parse};
 use super::conf::{MAX_WARNINGS, load, understand, unread};
 use super::*;
 use crate::client_id::ClientId;
-use crate::config::{Config, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu, VendorClass};
+use crate::config::{
+    Config, ConflictDetection, LinkConfig, Loaded, Metric, Pattern, SendHostname, SetHostname, UseMtu, VendorClass,
+};
 use crate::settings::{Leaves, Mode, Run, Source};
 use orlop_dhcp_profiles::DAEMON;
 
@@ -83,7 +85,9 @@ fn without_an_option_against_it_the_users_process_leaves_a_service_behind() {
 
 #[test]
 fn linuxkits_configuration_and_ours_mean_our_defaults() {
-    let want = Config { resolv_conf: "/etc".into(), ..Config::default() };
+    // Both have `noarp`.
+    let link = LinkConfig { conflict_detection: ConflictDetection::Off, ..LinkConfig::default() };
+    let want = Config { resolv_conf: "/etc".into(), link, ..Config::default() };
     assert_eq!(conf(LINUXKIT_DHCPCD_CONF), want);
     assert_eq!(conf(SHIPPED), want);
 }
@@ -94,12 +98,13 @@ fn every_option_does_what_it_says() {
     let link = |link: LinkConfig| Config { link, ..base() };
     let plain = || base().link;
     for (what, text, want) in [
-        ("what is so anyway", "-4 -A -B -L -p --nodelay --noipv6 -w", base()),
+        ("what is so anyway", "-4 -B -L -p --nodelay --noipv6 -w", base()),
         ("time limit", "-t 7", Config { deadline: Duration::from_secs(7), ..base() }),
         ("identifier", "-I 01:02", link(LinkConfig { client_id: ClientId::new("01:02").unwrap(), ..plain() })),
         ("forced host name", "-e force_hostname=yes", Config { set_hostname: SetHostname::Always, ..base() }),
         ("talkative", "-d", Config { log: Level::DEBUG, ..base() }),
         ("quiet", "-q", Config { log: Level::WARN, ..base() }),
+        ("no ARP", "-A", link(LinkConfig { conflict_detection: ConflictDetection::Off, ..plain() })),
         ("no default route", "-G", link(LinkConfig { use_gateway: false, ..plain() })),
         ("broadcast", "-J", link(LinkConfig { broadcast: true, ..plain() })),
         ("metric", "-m 30", link(LinkConfig { metric: Metric::Base(30), ..plain() })),
@@ -122,6 +127,7 @@ fn every_directive_does_what_it_says() {
             "denyinterfaces eth1",
             Config { deny_interfaces: vec![Pattern::new("eth1").unwrap()], ..conf("") },
         ),
+        ("no ARP", "noarp", link(LinkConfig { conflict_detection: ConflictDetection::Off, ..plain() })),
         ("a class", "vendorclassid orlop 1", link(LinkConfig { vendor_class: class, ..plain() })),
         ("a class that is taken back", "vendorclassid orlop 1\nvendorclassid", conf("")),
         (

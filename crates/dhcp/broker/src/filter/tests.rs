@@ -3,12 +3,16 @@ use core::net::Ipv4Addr;
 use super::*;
 use crate::encode;
 
-/// Runs the program as the kernel would: a load outside the packet ends it with "drop".
 fn accepts(packet: &[u8], vlan: Option<u32>) -> bool {
     accepts_as(packet, vlan, 0)
 }
 
 fn accepts_as(packet: &[u8], vlan: Option<u32>, packet_type: u32) -> bool {
+    passes(&PROGRAM, packet, vlan, packet_type) > 0
+}
+
+/// Runs a program as the kernel would, and gives how many bytes pass: a load outside the packet ends it with "drop".
+pub(super) fn passes(program: &[Instruction], packet: &[u8], vlan: Option<u32>, packet_type: u32) -> u32 {
     fn load(packet: &[u8], at: usize, size: usize) -> Option<u32> {
         let bytes = packet.get(at..at.checked_add(size)?)?;
         Some(bytes.iter().fold(0, |value, byte| (value << 8) | u32::from(*byte)))
@@ -16,7 +20,7 @@ fn accepts_as(packet: &[u8], vlan: Option<u32>, packet_type: u32) -> bool {
     let run = || -> Option<u32> {
         let (mut a, mut x, mut at) = (0_u32, 0_u32, 0_usize);
         loop {
-            let (code, jt, jf, k) = *PROGRAM.get(at).expect("the program ends with a return");
+            let (code, jt, jf, k) = *program.get(at).expect("the program ends with a return");
             at += 1;
             let mut jump = |holds: bool| at += usize::from(if holds { jt } else { jf });
             let (direct, indexed) = (k as usize, (x as usize) + (k as usize));
@@ -42,7 +46,7 @@ fn accepts_as(packet: &[u8], vlan: Option<u32>, packet_type: u32) -> bool {
             }
         }
     };
-    run().is_some_and(|length| length > 0)
+    run().unwrap_or(0)
 }
 
 /// A reply as a server would send it, built from one of our own requests.
@@ -112,11 +116,15 @@ fn our_own_requests_do_not_come_back() {
     assert!(!accepts(&encode::datagram(Ipv4Addr::UNSPECIFIED, &[1; 300]), None));
 }
 
+pub(super) fn stays_inside(program: &[Instruction]) {
+    for (at, (code, jt, jf, _)) in program.iter().enumerate() {
+        let farthest = at + 1 + usize::from(*jt.max(jf));
+        assert!(*code == RETURN || farthest < program.len(), "instruction {at} jumps to {farthest}");
+    }
+}
+
 #[test]
 fn every_jump_lands_inside_the_program() {
-    for (at, (_, jt, jf, _)) in PROGRAM.iter().enumerate() {
-        let farthest = at + 1 + usize::from(*jt.max(jf));
-        assert!(farthest <= PROGRAM.len(), "instruction {at} jumps to {farthest}");
-    }
+    stays_inside(&PROGRAM);
     assert_eq!(program().len(), PROGRAM.len());
 }

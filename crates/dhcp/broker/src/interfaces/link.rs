@@ -29,6 +29,8 @@ pub struct Link {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) index: IfIndex,
+    /// Its Ethernet address, if it has one.
+    pub(super) hardware: Option<HardwareAddr>,
     /// `None` when DHCP has no business there: no Ethernet address, loopback, or part of a bridge or bond.
     pub(super) usable: Option<Link>,
 }
@@ -70,7 +72,7 @@ pub(super) fn parse(payload: &[u8]) -> Option<Seen> {
         (Some(name), Some(hardware)) if ethernet => Some(Link { index, name, hardware, mtu, up, carrier }),
         _ => None,
     };
-    Some(Seen { index, usable })
+    Some(Seen { index, hardware, usable })
 }
 
 const AF_UNSPEC: u8 = 0;

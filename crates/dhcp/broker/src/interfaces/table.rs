@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orlop_dhcp_contract::{IfIndex, MAX_LINKS};
+use orlop_dhcp_contract::{HardwareAddr, IfIndex, MAX_LINKS};
 use orlop_wire::InterfaceName;
 
 use super::link::{Link, Seen};
@@ -47,6 +47,8 @@ pub enum LinkEvent {
 pub struct Table {
     selection: Selection,
     links: BTreeMap<IfIndex, Link>,
+    /// Hardware addresses of all links of this host, ours or not.
+    hardware: BTreeMap<IfIndex, HardwareAddr>,
     /// While the whole list is read: what it has shown so far.
     listed: BTreeSet<IfIndex>,
     /// Links were left alone for want of room, and there is room now.
@@ -58,12 +60,31 @@ impl Table {
     /// An empty table that takes what `selection` wants.
     #[must_use]
     pub fn new(selection: Selection) -> Self {
-        Self { selection, links: BTreeMap::new(), listed: BTreeSet::new(), crowded: false, room_again: false }
+        Self {
+            selection,
+            links: BTreeMap::new(),
+            hardware: BTreeMap::new(),
+            listed: BTreeSet::new(),
+            crowded: false,
+            room_again: false,
+        }
     }
 
     /// The links that are ours.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.links.values()
+    }
+
+    /// The hardware addresses of this host, each once; those of the links that are ours come first.
+    #[must_use]
+    pub fn hardware(&self) -> Vec<HardwareAddr> {
+        let mut all: Vec<HardwareAddr> = Vec::new();
+        for one in self.links.values().map(|link| link.hardware).chain(self.hardware.values().copied()) {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        all
     }
 
     /// Another selection. Links that it newly wants come with the next list.
@@ -82,6 +103,7 @@ impl Table {
 
     /// The whole list has come: what it did not show is gone.
     pub(super) fn end_list(&mut self) -> Vec<LinkEvent> {
+        self.hardware.retain(|index, _| self.listed.contains(index));
         let missing: Vec<IfIndex> = self.links.keys().filter(|index| !self.listed.contains(index)).copied().collect();
         let mut events: Vec<LinkEvent> = missing.into_iter().flat_map(|index| self.remove(index)).collect();
         events.push(LinkEvent::Listed);
@@ -96,6 +118,10 @@ impl Table {
     /// The kernel told of a link, new or changed.
     pub(super) fn saw(&mut self, seen: Seen) -> Vec<LinkEvent> {
         self.listed.insert(seen.index);
+        match seen.hardware {
+            Some(hardware) => self.hardware.insert(seen.index, hardware),
+            None => self.hardware.remove(&seen.index),
+        };
         let wanted = seen.usable.filter(|link| self.selection.wants(&link.name));
         match (self.links.get(&seen.index), wanted) {
             (None, None) => Vec::new(),
@@ -117,6 +143,7 @@ impl Table {
     /// The kernel told that a link is gone.
     pub(super) fn gone(&mut self, seen: Seen) -> Vec<LinkEvent> {
         self.listed.remove(&seen.index);
+        self.hardware.remove(&seen.index);
         self.remove(seen.index)
     }
 

@@ -6,7 +6,7 @@ use orlop_dhcp_contract::{Conduct, IfIndex, Notice, Remembered, plan_routes};
 use orlop_machine::Instant;
 use orlop_sandbox::clock;
 use orlop_sandbox::fatal::Fatal;
-use orlop_sandbox::packet::open_listener;
+use orlop_sandbox::packet::{Ethertype, open_listener};
 use tracing::{Level, error, info, warn};
 
 use super::equipment::Equipment;
@@ -86,7 +86,8 @@ impl Server {
             }
             let port = Port::open(&link.name)
                 .map_err(|cause| ("hold UDP port 68 (is another DHCP client running?)", cause))?;
-            let listener = open_listener(index.get(), &filter::program()).map_err(|cause| ("listen", cause))?;
+            let listener = open_listener(index.get(), Ethertype::Ipv4, &filter::program());
+            let listener = listener.map_err(|cause| ("listen", cause))?;
             Ok::<_, (&str, std::io::Error)>((port, listener))
         })();
         let (port, listener) = match opened {
@@ -106,6 +107,9 @@ impl Server {
             config,
             _port: port,
             lease: None,
+            waiting: None,
+            extending: false,
+            told_of_claims: None,
             footprint: None,
             progress: None,
             refused: None,

@@ -120,6 +120,7 @@ impl OurLink {
             progress: self.progress,
             lease: self.lease.clone(),
             refused: self.refused,
+            conflict_detection: self.config.conflict_detection,
         }
     }
 }

@@ -25,6 +25,12 @@ pub(super) struct OurLink {
     pub(super) _port: Port,
     /// What is in force.
     pub(super) lease: Option<Lease>,
+    /// What is to be in force once the worker has probed for its address.
+    pub(super) waiting: Option<Lease>,
+    /// Whether the latest message asked for more time of the lease in force.
+    pub(super) extending: bool,
+    /// What the log has told of hosts that claim the address.
+    pub(super) told_of_claims: Option<Instant>,
     /// What of it is in the kernel.
     pub(super) footprint: Option<Footprint>,
     /// What the worker last said about it.

@@ -7,7 +7,7 @@ use orlop_broker::posture::Postures;
 use orlop_broker::ready::Ready;
 use orlop_broker::status::Writer;
 use orlop_dhcp_contract::{
-    Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
+    Ask, Denied, IfIndex, Lease, Notice, Permitted, Policy, Refusal, Request, Transmission, Withdrawal,
 };
 use orlop_machine::Instant;
 use orlop_sandbox::channel::{BrokerChannel, ChannelError};
@@ -125,7 +125,11 @@ impl Server {
         let now = clock::now();
         let configured = match &request {
             Request::Configure { link, .. } => Some(*link),
-            Request::Transmit(_) | Request::Deconfigure { .. } | Request::Report { .. } => None,
+            Request::Transmit(_)
+            | Request::Deconfigure { .. }
+            | Request::Report { .. }
+            | Request::Arp { .. }
+            | Request::Probed { .. } => None,
         };
         match (self.policy.permit(now, request), configured) {
             (Ok(permitted), _) => self.perform(now, permitted),
@@ -151,7 +155,9 @@ impl Server {
         match permitted.into_request() {
             Request::Transmit(transmission) => self.transmit(now, &transmission),
             Request::Configure { link, lease } => return self.configure(now, link, lease),
-            Request::Deconfigure { link, why } => self.deconfigure(link, why),
+            Request::Deconfigure { link, why } => return self.deconfigure(link, why),
+            Request::Arp { link, packet } => self.send_arp(now, link, packet),
+            Request::Probed { link, finding } => return self.probed(now, link, finding),
             Request::Report { link, progress } => {
                 if let Some(our) = self.links.get_mut(&link) {
                     our.progress = Some(progress);
@@ -168,6 +174,7 @@ impl Server {
         match sent {
             Ok(()) => {
                 self.policy.sent(now, transmission);
+                our.extending = matches!(transmission.ask, Ask::Renew { .. } | Ask::Rebind { .. });
                 let interface = &our.link.name;
                 debug!(%interface, ask = ?transmission.ask, xid = transmission.xid, "sent");
                 match our.story.sent(transmission.ask, now) {
@@ -185,6 +192,17 @@ impl Server {
     }
 
     fn configure(&mut self, now: Instant, index: IfIndex, lease: Lease) -> Result<(), Fatal> {
+        self.drop_waiting(index)?;
+        if self.waits_for_probes(index, &lease) {
+            return self.hold(now, index, lease);
+        }
+        let unsure = self.is_unsure(index, &lease);
+        self.enforce(now, index, lease)?;
+        if unsure { self.watch_in_force(now, index) } else { Ok(()) }
+    }
+
+    /// Puts a permitted lease in force.
+    pub(super) fn enforce(&mut self, now: Instant, index: IfIndex, lease: Lease) -> Result<(), Fatal> {
         let Some(our) = self.links.get_mut(&index) else { return Ok(()) };
         let netlink = &mut self.equipment.netlink;
         let footprint = Footprint::of(&our.accepted(&lease), our.route_choice());
@@ -241,8 +259,9 @@ impl Server {
         self.notify(&Notice::Applied { link: index })
     }
 
-    fn deconfigure(&mut self, index: IfIndex, why: Withdrawal) {
-        let Some(our) = self.links.get_mut(&index) else { return };
+    fn deconfigure(&mut self, index: IfIndex, why: Withdrawal) -> Result<(), Fatal> {
+        self.drop_waiting(index)?;
+        let Some(our) = self.links.get_mut(&index).filter(|our| our.lease.is_some()) else { return Ok(()) };
         let name = our.link.name.clone();
         if let Some(footprint) = our.footprint.take()
             && let Err(error) = self.equipment.netlink.withdraw(index, &footprint)
@@ -267,6 +286,7 @@ impl Server {
         let lease_file = &mut our.lease_file;
         self.equipment.own.attempt(|own| lease_file.clear(own));
         self.retract(&name);
+        Ok(())
     }
 
     pub(super) fn notify(&self, notice: &Notice) -> Result<(), Fatal> {

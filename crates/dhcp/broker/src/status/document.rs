@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use orlop_broker::moment::{Moment, Now};
-use orlop_dhcp_contract::{DomainName, Ipv4Broadcast, Lease, Mtu, Phase, Route, Term, UnicastAddr};
+use orlop_dhcp_contract::{Contest, DomainName, Ipv4Broadcast, Lease, Mtu, Phase, Route, Stage, Term, UnicastAddr};
 use orlop_wire::InterfaceName;
 use serde::{Deserialize, Serialize};
 
 use super::{LinkStatus, Status};
+use crate::config::ConflictDetection;
 use crate::verdict::{Achievement, Network, reason};
 
 /// What only the DHCP daemon says. A field may be added; none changes its meaning.
@@ -45,8 +46,25 @@ pub struct InterfaceDocument {
     pub discards: BTreeMap<String, u32>,
     /// Why the last lease is not in force.
     pub refused: Option<String>,
+    /// How its address fares against other hosts (RFC 5227).
+    pub conflict: ConflictDocument,
     /// The lease in force.
     pub lease: Option<LeaseDocument>,
+}
+
+/// Conflicts about the address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictDocument {
+    /// Whether they are found out.
+    pub detection: ConflictDetection,
+    /// How far that has come.
+    pub stage: Stage,
+    /// Addresses that another host turned out to have since the worker began.
+    pub conflicts: u32,
+    /// How often the address was defended since the worker began.
+    pub defences: u32,
+    /// The hardware address of the latest host that claimed an address of ours.
+    pub other: Option<String>,
 }
 
 /// A lease.
@@ -96,7 +114,9 @@ impl Body {
 
 impl InterfaceDocument {
     fn new(link: &LinkStatus, now: Now) -> Self {
-        let LinkStatus { name, index, hardware, carrier, metric, progress, lease, refused } = link;
+        let LinkStatus { name, index, hardware, carrier, metric, progress, lease, refused, conflict_detection } = link;
+        let Contest { stage, conflicts, defences, other } =
+            progress.map(|progress| progress.contest).unwrap_or_default();
         let discards = progress.iter().flat_map(|progress| {
             progress
                 .discards
@@ -117,6 +137,13 @@ impl InterfaceDocument {
             naks: progress.map_or(0, |progress| progress.naks),
             discards: discards.collect(),
             refused: refused.map(reason),
+            conflict: ConflictDocument {
+                detection: *conflict_detection,
+                stage,
+                conflicts,
+                defences,
+                other: other.map(|other| other.to_string()),
+            },
             lease: lease.as_ref().map(|lease| LeaseDocument::new(lease, now)),
         }
     }

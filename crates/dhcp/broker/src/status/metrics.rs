@@ -44,6 +44,17 @@ pub(super) fn render(status: &Status) -> String {
     for link in links {
         naks.value(&[("interface", &named(link))], &link.progress.map_or(0, |progress| progress.naks));
     }
+    let contest = |link: &LinkStatus| link.progress.map(|progress| progress.contest).unwrap_or_default();
+    let mut conflicts =
+        metrics.counter("address_conflicts_total", "Leased addresses that another host turned out to have.");
+    for link in links {
+        conflicts.value(&[("interface", &named(link))], &contest(link).conflicts);
+    }
+    let mut defences =
+        metrics.counter("address_defences_total", "How often the address was defended against another host.");
+    for link in links {
+        defences.value(&[("interface", &named(link))], &contest(link).defences);
+    }
     let mut discards =
         metrics.counter("discards_total", "What was dropped of what arrived on the interface, by reason.");
     for link in links {

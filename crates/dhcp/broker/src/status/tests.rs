@@ -1,6 +1,8 @@
 use std::os::fd::AsFd;
 
-use orlop_dhcp_contract::{Counters, Discard, DomainName, Mtu, Phase, PrefixLen, Route, Term, UnicastAddr};
+use orlop_dhcp_contract::{
+    Contest, Counters, Discard, DomainName, Mtu, Phase, PrefixLen, Route, Stage, Term, UnicastAddr,
+};
 use orlop_sandbox::fatal::Exit;
 use orlop_testbed::{Folder, table};
 use serde_json::{Value, json};
@@ -62,6 +64,7 @@ fn link(name: &str, index: u32, progress: Option<Progress>, lease: Option<Lease>
         progress,
         lease,
         refused: None,
+        conflict_detection: ConflictDetection::Background,
     }
 }
 
@@ -71,8 +74,9 @@ fn busy() -> Status {
     for discard in [Discard::BadUdp, Discard::WrongXid, Discard::WrongXid] {
         discards.count(discard);
     }
-    let progress =
-        |phase, since, sent, naks, discards| Some(Progress { phase, since: at(since), sent, naks, discards });
+    let progress = |phase, since, sent, naks, discards| {
+        Some(Progress { phase, since: at(since), sent, naks, discards, contest: Contest::default() })
+    };
     let none = Counters::default();
     let bound = link("eth0", 2, progress(Phase::Bound, 100_010, 1, 0, discards), Some(lease()));
     let asking = link("eth1", 3, progress(Phase::Selecting, 90_000, 4, 2, none), None);
@@ -334,12 +338,13 @@ fn unanswered_messages_are_counted_only_while_something_is_asked() {
         (Phase::Rebinding, true),
         (Phase::Released, false),
     ] {
-        let progress = Progress { phase, since: at(90_000), sent: 3, naks: 0, discards };
+        let progress = Progress { phase, since: at(90_000), sent: 3, naks: 0, discards, contest: Contest::default() };
         let status = Status { links: vec![link("eth0", 2, Some(progress), None)], ..busy() };
         let text = text::render(&status.document(now(95_000)), &all(), Life::Running, at(95_000));
         assert_eq!(text.contains("sent       3 without an answer\n"), asks, "{phase}");
     }
-    let progress = Progress { phase: Phase::Init, since: at(90_000), sent: 0, naks: 0, discards };
+    let progress =
+        Progress { phase: Phase::Init, since: at(90_000), sent: 0, naks: 0, discards, contest: Contest::default() };
     let status = Status { links: vec![link("eth0", 2, Some(progress), None)], ..busy() };
     let text = text::render(&status.document(now(95_000)), &all(), Life::Running, at(95_000));
     assert!(!text.contains("without an answer"), "nothing has been sent yet: {text}");
@@ -371,4 +376,50 @@ fn a_status_fits_a_screen_and_can_be_of_one_interface() {
         (missing.exit, missing.problem.as_str()),
         (Exit::Unconfigured, "the DHCP daemon does not look after eth7")
     );
+}
+
+#[test]
+fn what_other_hosts_claim_is_told_to_people_and_counted() {
+    let other = Some(HardwareAddr([2, 0, 0, 0, 0, 9]));
+    let quiet = Contest { stage: Stage::Watching, ..Contest::default() };
+    for (what, contest, lines) in [
+        ("nothing", quiet, vec![]),
+        (
+            "asking",
+            Contest { stage: Stage::Probing, ..quiet },
+            vec!["  conflict   asking whether another host has the address"],
+        ),
+        (
+            "a conflict and defences",
+            Contest { conflicts: 1, defences: 3, other, ..quiet },
+            vec![
+                "  conflict   1 times another host had the address, last seen: 02:00:00:00:00:09",
+                "  defended   3 times against another host, last seen: 02:00:00:00:00:09",
+            ],
+        ),
+    ] {
+        let progress = Progress {
+            phase: Phase::Bound,
+            since: at(90_000),
+            sent: 2,
+            naks: 0,
+            discards: Counters::default(),
+            contest,
+        };
+        let status = Status { links: vec![link("eth0", 2, Some(progress), Some(lease()))], ..busy() };
+        let text = text::render(&status.document(now(95_000)), &all(), Life::Running, at(95_000));
+        let told = text.lines().filter(|line| line.starts_with("  conflict") || line.starts_with("  defended"));
+        assert_eq!(told.collect::<Vec<_>>(), lines, "{what}");
+        let metrics = status.to_metrics();
+        for (name, count) in [("conflicts", contest.conflicts), ("defences", contest.defences)] {
+            let line = format!("orlop_dhcp_address_{name}_total{{interface=\"eth0\"}} {count}\n");
+            assert!(metrics.contains(&line), "{what}: {line}{metrics}");
+        }
+        let defended = Contest { defences: 9, other, ..contest };
+        let later = Status {
+            links: vec![link("eth0", 2, Some(Progress { contest: defended, ..progress }), Some(lease()))],
+            ..busy()
+        };
+        assert!(later.uncounted() == status.uncounted(), "{what}: a neighbour's packets write no status at once");
+    }
 }

@@ -3,11 +3,11 @@
 use std::fmt::{self, Write as _};
 
 use orlop_broker::status::{Document, Life};
-use orlop_dhcp_contract::Phase;
+use orlop_dhcp_contract::{Phase, Stage};
 use orlop_machine::Instant;
 
 use super::View;
-use super::document::{Body, InterfaceDocument, LeaseDocument};
+use super::document::{Body, ConflictDocument, InterfaceDocument, LeaseDocument};
 
 /// Width of the column of labels.
 const LABEL: usize = 11;
@@ -54,6 +54,7 @@ fn write_interface(text: &mut String, interface: &InterfaceDocument, now: Instan
         naks,
         discards,
         refused,
+        conflict,
         lease,
     } = interface;
     write!(text, "\n{name}: ")?;
@@ -76,10 +77,27 @@ fn write_interface(text: &mut String, interface: &InterfaceDocument, now: Instan
     if let Some(why) = refused {
         row(text, "not used", why)?;
     }
+    write_conflict(text, conflict)?;
     let mut dropped: Vec<(&str, u32)> = discards.iter().map(|(why, n)| (why.as_str(), *n)).collect();
     dropped.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     if !dropped.is_empty() {
         row(text, "dropped", list(dropped.iter().map(|(why, n)| format!("{n} {why}"))))?;
+    }
+    Ok(())
+}
+
+/// Nothing where there is nothing to tell.
+fn write_conflict(text: &mut String, conflict: &ConflictDocument) -> fmt::Result {
+    let ConflictDocument { detection: _, stage, conflicts, defences, other } = conflict;
+    if *stage == Stage::Probing {
+        row(text, "conflict", "asking whether another host has the address")?;
+    }
+    let by = other.as_deref().unwrap_or("another host");
+    if *conflicts > 0 {
+        row(text, "conflict", format_args!("{conflicts} times another host had the address, last seen: {by}"))?;
+    }
+    if *defences > 0 {
+        row(text, "defended", format_args!("{defences} times against another host, last seen: {by}"))?;
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 use orlop_machine::{Bucket, Instant};
 
+use super::contest::Contested;
 use super::servers::Servers;
 use super::spend;
-use crate::{Ask, Denied, Lease, Policy, ServerRule, Term, Transmission, UnicastAddr};
+use crate::{Arp, Ask, Denied, Lease, Policy, ServerRule, Term, Transmission, UnicastAddr};
 
 /// What the broker itself has seen of one link: what it sent there, and what it put in force. What a worker said earlier does
 /// not count.
@@ -18,6 +19,8 @@ pub(super) struct Link {
     awaited: Awaited,
     /// Of a lease that was permitted and is not in force: another host may turn out to have its address.
     declinable: Option<Holder>,
+    /// Whether others may have our address.
+    contested: Contested,
     /// Of the lease in force.
     in_force: Option<Holder>,
     /// It was given back, so it is not asked for any more.
@@ -26,9 +29,9 @@ pub(super) struct Link {
 
 /// An address, and the server that leases it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Holder {
-    addr: UnicastAddr,
-    server: UnicastAddr,
+pub(super) struct Holder {
+    pub(super) addr: UnicastAddr,
+    pub(super) server: UnicastAddr,
 }
 
 impl From<&Lease> for Holder {
@@ -65,6 +68,7 @@ impl Link {
             rule: ServerRule::default(),
             awaited: Awaited::Nothing,
             declinable: None,
+            contested: Contested::new(now),
             in_force,
             released: false,
         }
@@ -86,6 +90,26 @@ impl Link {
 
     pub(super) fn withdrawn(&mut self) {
         self.in_force = None;
+    }
+
+    pub(super) fn watched(&mut self, now: Instant, lease: &Lease) {
+        self.contested.begin(now, lease.into());
+    }
+
+    pub(super) fn arp(&mut self, now: Instant, packet: Arp) -> Result<(), Denied> {
+        self.contested.send(now, packet, [self.in_force, self.declinable])
+    }
+
+    /// Nobody else has the address.
+    pub(super) fn free(&mut self) -> Result<(), Denied> {
+        self.contested.end()
+    }
+
+    /// Another host has it: it may be declined, as that of a lease that could not be put in force.
+    pub(super) fn taken(&mut self, now: Instant) -> Result<(), Denied> {
+        let taken = self.contested.lost(now, [self.in_force, self.declinable])?;
+        self.declinable = Some(taken);
+        Ok(())
     }
 
     pub(super) fn transmit(&mut self, now: Instant, transmission: &Transmission) -> Result<(), Denied> {
@@ -169,6 +193,7 @@ impl Link {
     }
 
     pub(super) fn deconfigure(&self) -> Result<(), Denied> {
-        self.in_force.map(|_| ()).ok_or(Denied::NothingInForce)
+        // One that waits for its probes is about to be in force.
+        self.in_force.or(self.contested.waiting(self.declinable)).map(|_| ()).ok_or(Denied::NothingInForce)
     }
 }

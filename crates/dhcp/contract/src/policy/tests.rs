@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Ask, Counters, Phase, PrefixLen, Progress, ServerRule, Term, UnicastAddr, Withdrawal};
+use crate::{
+    Arp, Ask, Contest, Counters, HardwareAddr, Phase, PrefixLen, Progress, ServerRule, Term, UnicastAddr, Withdrawal,
+};
 
 fn at(secs: u64) -> Instant {
     Instant::from_nanos(0).after(Duration::from_secs(secs))
@@ -322,7 +324,14 @@ fn an_old_answer_is_no_answer() {
 
 #[test]
 fn nothing_is_permitted_on_a_link_that_is_not_ours() {
-    let progress = Progress { phase: Phase::Init, since: at(0), sent: 0, naks: 0, discards: Counters::default() };
+    let progress = Progress {
+        phase: Phase::Init,
+        since: at(0),
+        sent: 0,
+        naks: 0,
+        discards: Counters::default(),
+        contest: Contest::default(),
+    };
     let held = lease(unicast(9), at(0));
     for request in [
         send(Ask::Discover { requested: None, rapid_commit: true }),
@@ -398,10 +407,12 @@ fn hostile(steps: &[Step]) {
     let (mut now, mut in_force): (Instant, Option<(UnicastAddr, UnicastAddr)>) = (at(0), None);
     let (mut hosts, mut declines): (Vec<UnicastAddr>, u128) = (Vec::new(), 0);
     let (mut named, mut refused) = (None, None);
+    let (mut watched, mut arps) = (None, 0_u128);
+    let defence = Arp::Defend { against: HardwareAddr([6; 6]) };
     for (wait, what, addr, server, works) in steps.iter().copied() {
         now = now.after(Duration::from_millis(wait));
         let (addr, server) = (unicast(9 + addr % 3), unicast(100 + server % 24));
-        let request = match what % 9 {
+        let request = match what % 12 {
             0 => send(Ask::Discover { requested: None, rapid_commit: addr == unicast(9) }),
             1 => send(Ask::Select { requested: addr, server }),
             2 => send(Ask::Reboot { requested: addr }),
@@ -410,6 +421,11 @@ fn hostile(steps: &[Step]) {
             5 => send(Ask::Release { ciaddr: addr, server }),
             6 => send(Ask::Decline { requested: addr, server }),
             7 => Request::Deconfigure { link: eth0(), why: Withdrawal::Nak },
+            9 => {
+                Request::Arp { link: eth0(), packet: [Arp::Probe, Arp::Announce, defence][usize::from(what / 12 % 3)] }
+            }
+            10 => Request::Probed { link: eth0(), finding: Finding::Taken { by: HardwareAddr([6; 6]) } },
+            11 => Request::Probed { link: eth0(), finding: Finding::Free },
             _ => configure(&Lease { server, ..lease(addr, now) }),
         };
         let Ok(permitted) = policy.permit(now, request) else { continue };
@@ -449,12 +465,32 @@ fn hostile(steps: &[Step]) {
                     policy.applied(link, &lease);
                     in_force = Some(held);
                 }
+                // The broker has the worker listen to ARP for most of what it puts in force or holds back.
+                if wait % 4 != 0 {
+                    policy.watched(now, link, &lease);
+                    watched = Some((held, now));
+                }
             }
             Request::Deconfigure { link, .. } => {
                 policy.withdrawn(link);
                 in_force = None;
             }
             Request::Report { .. } => {}
+            Request::Arp { packet, link: _ } => {
+                let about = watched.map(|(held, _)| held);
+                let claimed = in_force.is_some_and(|held| about.is_some_and(|(addr, _)| addr == held.0));
+                assert!(claimed || (packet == Arp::Probe && refused == about), "ARP about an address that is not ours");
+                arps += 1;
+            }
+            Request::Probed { finding: Finding::Free, link: _ } => {
+                assert!(watched.is_some(), "found something that nobody looked for");
+            }
+            Request::Probed { finding: Finding::Taken { .. }, link: _ } => {
+                let (held, since) = watched.take().unwrap();
+                let late = now.since(since) > Policy::PROBE_WINDOW;
+                assert!(!late || in_force.is_none_or(|(addr, _)| addr != held.0), "unplugged long after the probes");
+                refused = Some(in_force.filter(|(addr, _)| *addr == held.0).unwrap_or(held));
+            }
         }
     }
     let time = now.since(at(0));
@@ -462,6 +498,10 @@ fn hostile(steps: &[Step]) {
     let new = earned(Policy::NEW_SERVER_BURST, Policy::NEW_SERVER_EVERY)
         + earned(Policy::UNASKED_SERVER_BURST, Policy::UNASKED_SERVER_EVERY);
     assert!(hosts.len() as u128 <= new, "packets to {} hosts in {time:?}", hosts.len());
+    let arp = earned(Policy::PROBE_BURST, timing::PROBE_MIN)
+        + earned(Policy::ANNOUNCE_BURST, timing::ANNOUNCE_INTERVAL)
+        + earned(Policy::DEFEND_BURST, timing::DEFEND_INTERVAL);
+    assert!(arps <= arp, "{arps} ARP packets in {time:?}");
     assert!(declines <= earned(Policy::DECLINE_BURST, Policy::DECLINE_EVERY), "{declines} declines in {time:?}");
 }
 

@@ -20,8 +20,8 @@ pub(super) enum State {
     Requesting { exchange: Exchange, offer: Offer },
     /// DHCPREQUEST for the address of before sent.
     Rebooting { exchange: Exchange, wanted: UnicastAddr },
-    /// DHCPACK received, and the broker told to configure. `from` is the phase in which it came. Conflict detection
-    /// (RFC 5227) happens here: the broker probes before it answers.
+    /// DHCPACK received, and the broker told to configure. `from` is the phase in which it came. Where nothing may be in force that
+    /// was not probed for (RFC 5227), the broker answers once we have told it what the probes found.
     Applying { lease: Box<Lease>, from: Phase },
     /// Configured.
     Bound { lease: Box<Lease> },

@@ -4,7 +4,7 @@ use orlop_dhcp_contract::{Ask, Discard, Lease, Policy, Refusal, Remembered, Unic
 use orlop_machine::Instant;
 
 use super::acceptance::{Rules, Verdict, judge};
-use super::retransmit::{self, DECLINE_WAIT, REBOOT_ATTEMPTS, REQUEST_ATTEMPTS};
+use super::retransmit::{self, REBOOT_ATTEMPTS, REQUEST_ATTEMPTS};
 use super::speak::Header;
 use super::state::{Exchange, Offer, State, rebind_at, renew_at};
 use super::{Action, CARRIER_DEBOUNCE, Carrier, Client};
@@ -217,17 +217,7 @@ impl Client {
         let State::Applying { lease, .. } = &self.state else { return };
         let (addr, server) = (lease.addr, lease.server);
         match why {
-            Refusal::Conflict { .. } => {
-                if self.carrier != Carrier::Down {
-                    let xid = self.chance.number();
-                    self.send(now, Header::statement(xid), Ask::Decline { requested: addr, server }, out);
-                }
-                if self.kept.as_ref().is_some_and(|kept| kept.lease.addr == addr) {
-                    self.withdraw(Withdrawal::Conflict, out);
-                }
-                self.wish = None;
-                self.state = State::Init { until: now.after(DECLINE_WAIT) };
-            }
+            Refusal::Conflict { .. } => self.decline(now, addr, server, out),
             Refusal::Policy | Refusal::NewServer | Refusal::Kernel { .. } => {
                 if why == Refusal::NewServer {
                     self.by_name = true;
@@ -239,6 +229,29 @@ impl Client {
                 self.state = State::Init { until: now.after(retransmit::back_off(self.strikes)) };
             }
         }
+    }
+
+    /// Another host has the address of the lease in force, and the broker believes it.
+    pub(super) fn lost(&mut self, now: Instant, addr: UnicastAddr, out: &mut Vec<Action>) {
+        let kept = self.kept.as_ref().filter(|kept| kept.in_force).map(|kept| &kept.lease);
+        let lease = self.state.lease().or(kept).filter(|lease| lease.addr == addr);
+        // Another one took its place meanwhile.
+        let Some(server) = lease.map(|lease| lease.server) else { return };
+        self.put_aside();
+        self.decline(now, addr, server, out);
+    }
+
+    /// Tells the server that its address is another host's, and does without for a while.
+    fn decline(&mut self, now: Instant, addr: UnicastAddr, server: UnicastAddr, out: &mut Vec<Action>) {
+        if self.carrier != Carrier::Down {
+            let xid = self.chance.number();
+            self.send(now, Header::statement(xid), Ask::Decline { requested: addr, server }, out);
+        }
+        if self.kept.as_ref().is_some_and(|kept| kept.lease.addr == addr) {
+            self.withdraw(Withdrawal::Conflict, out);
+        }
+        self.wish = None;
+        self.state = State::Init { until: now.after(self.decline_wait()) };
     }
 
     /// Whether the answer that just came is to the latest [`Action::Configure`].

@@ -24,7 +24,7 @@ fn full(p: Packet) -> Packet {
 fn lease_in(actions: Vec<Action>) -> Option<Lease> {
     actions.into_iter().find_map(|action| match action {
         Action::Configure(lease) => Some(*lease),
-        Action::Send { .. } | Action::Deconfigure(_) | Action::Report(_) => None,
+        Action::Send { .. } | Action::Deconfigure(_) | Action::Report(_) | Action::Arp(_) | Action::Probed(_) => None,
     })
 }
 

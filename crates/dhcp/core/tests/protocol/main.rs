@@ -3,6 +3,7 @@
 
 mod bench;
 mod confirmed;
+mod conflicts;
 mod leases;
 mod malformed;
 mod matrix;

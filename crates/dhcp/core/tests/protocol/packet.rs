@@ -231,3 +231,29 @@ fn checksum(bytes: &[u8]) -> u16 {
     }
     !u16::try_from(sum).unwrap()
 }
+
+/// An ARP packet for Ethernet and IPv4, from its header on.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    pub(crate) operation: u16,
+    pub(crate) hardware: [u8; 6],
+    pub(crate) sender: Ipv4Addr,
+    pub(crate) target: Ipv4Addr,
+}
+
+impl Default for Claim {
+    /// Another host asks on behalf of nobody for nothing.
+    fn default() -> Self {
+        let nobody = Ipv4Addr::UNSPECIFIED;
+        Self { operation: 1, hardware: [2, 0, 0, 0, 0, 9], sender: nobody, target: nobody }
+    }
+}
+
+impl Claim {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let Self { operation, hardware, sender, target } = self;
+        let [high, low] = operation.to_be_bytes();
+        let head = [0, 1, 8, 0, 6, 4, high, low];
+        [&head[..], hardware, &sender.octets(), &[0; 6], &target.octets()].concat()
+    }
+}

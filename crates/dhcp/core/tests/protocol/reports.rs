@@ -12,7 +12,9 @@ use crate::packet::{ACK, OFFER, Packet};
 fn reported(actions: &[Action]) -> Option<Progress> {
     actions.iter().find_map(|action| match action {
         Action::Report(progress) => Some(*progress),
-        Action::Send { .. } | Action::Configure(_) | Action::Deconfigure(_) => None,
+        Action::Send { .. } | Action::Configure(_) | Action::Deconfigure(_) | Action::Arp(_) | Action::Probed(_) => {
+            None
+        }
     })
 }
 

@@ -5,18 +5,19 @@
 
 use std::collections::VecDeque;
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use orlop_dhcp_contract::{
-    Ask, Command, Conduct, Denied, HardwareAddr, IfIndex, Lease, Phase, Policy, PrefixLen, Refusal, Remembered,
-    Request, ServerRule, Term, Transmission, UnicastAddr,
+    Ask, Command, Conduct, Denied, Finding, HardwareAddr, IfIndex, Lease, Phase, Policy, PrefixLen, Refusal,
+    Remembered, Request, ServerRule, Term, Transmission, UnicastAddr,
 };
 use orlop_dhcp_core::client::{Action, Client, Event, MAX_MESSAGES_PER_MINUTE};
 use orlop_dhcp_core::frame::PacketInfo;
 use orlop_machine::{Instant, Machine, Seed};
 use orlop_wire::Bounded;
 
-use crate::packet::{ACK, NAK, OFFER, OURS, Packet};
+use crate::packet::{ACK, Claim, NAK, OFFER, OURS, Packet};
 
 /// Steps per script: enough for every path of a few exchanges, and a bound on the time of one run.
 const MAX_STEPS: usize = 400;
@@ -46,7 +47,8 @@ pub(crate) fn play(script: &[u8]) -> u32 {
             9 => stage.event(Event::CarrierDown),
             10 if with % 2 == 0 => stage.event(Event::Command(Command::Renew)),
             10 => stage.event(Event::Command(Command::Release)),
-            _ => stage.event(Event::Deadline),
+            11 if with & 1 == 0 => stage.event(Event::Deadline),
+            _ => stage.claim(with),
         }
     }
     stage.applied
@@ -58,6 +60,10 @@ enum Work {
     /// The policy has denied it, and the machine does not know yet.
     Denied,
     Deconfigure,
+    /// Another host has the address, and the machine does not know yet that it is believed.
+    Lost(UnicastAddr),
+    /// Another host has the address of the lease that waited.
+    Opposed(UnicastAddr),
 }
 
 struct Stage {
@@ -70,6 +76,8 @@ struct Stage {
     asked: Vec<Instant>,
     work: VecDeque<Work>,
     in_force: Option<Lease>,
+    /// A lease that is held back until its address has been probed for.
+    waiting: Option<Box<Lease>>,
     /// The broker's own judge. It must find nothing wrong with an honest client.
     policy: Policy,
     /// Leases that were put in force: shows that a script got somewhere.
@@ -106,6 +114,7 @@ impl Stage {
             asked: Vec::new(),
             work: VecDeque::new(),
             in_force,
+            waiting: None,
             policy,
             applied: 0,
         }
@@ -142,8 +151,22 @@ impl Stage {
         // The answer is on its way until the machine has it: then the work is done.
         let event = match self.work.front() {
             None => return,
-            Some(Work::Deconfigure) => None,
+            // What waits is dropped, and so has its answer.
+            Some(Work::Deconfigure) => self.waiting.take().map(|_| Event::Refused(Refusal::Policy)),
             Some(Work::Denied) => Some(Event::Refused(Refusal::NewServer)),
+            Some(Work::Lost(addr)) => Some(Event::Lost(*addr)),
+            Some(Work::Opposed(addr)) => Some(Event::Refused(Refusal::Conflict { addr: *addr })),
+            // It waits until the machine has told what the probes found, unless the address is in use already.
+            Some(Work::Configure(lease))
+                if with % 8 == 5 && self.in_force.as_ref().is_none_or(|old| old.addr != lease.addr) =>
+            {
+                let lease = lease.clone();
+                self.policy.watched(self.now, link(), &lease);
+                self.work.pop_front();
+                let addr = lease.addr;
+                self.waiting = Some(lease);
+                return self.event(Event::Watch(addr));
+            }
             Some(Work::Configure(lease)) => Some(match with % 4 {
                 0 | 1 => Event::Applied,
                 2 => Event::Refused(Refusal::Policy),
@@ -157,14 +180,32 @@ impl Stage {
             Some(Work::Configure(lease)) if event == Some(Event::Applied) => {
                 self.applied += 1;
                 self.policy.applied(link(), &lease);
+                let addr = lease.addr;
+                if with % 4 == 1 {
+                    self.policy.watched(self.now, link(), &lease);
+                }
                 self.in_force = Some(*lease);
+                if with % 4 == 1 {
+                    self.event(Event::Watch(addr));
+                }
             }
             Some(Work::Deconfigure) => {
                 self.policy.withdrawn(link());
                 self.in_force = None;
             }
-            Some(Work::Configure(_) | Work::Denied) | None => {}
+            Some(Work::Configure(_) | Work::Denied | Work::Lost(_) | Work::Opposed(_)) | None => {}
         }
+    }
+
+    /// Another host, or we ourselves as heard from elsewhere, says something about an address.
+    fn claim(&mut self, with: u8) {
+        let addr = Ipv4Addr::new(192, 0, 2, 9 + (with >> 1 & 1));
+        let sender = if with & 4 == 0 { addr } else { Ipv4Addr::UNSPECIFIED };
+        let hardware = if with & 8 == 0 { [2, 0, 0, 0, 0, 9] } else { OURS };
+        let operation = u16::from(with >> 4 & 3);
+        let claim = Claim { operation, hardware, sender, target: addr };
+        let actions = self.client.hear(self.now, &claim.bytes(), PacketInfo::PLAIN);
+        self.check(&actions);
     }
 
     fn reply(&mut self, kind: u8, with: u8, more: u8) {
@@ -207,12 +248,30 @@ impl Stage {
                     self.check_lease(lease, permitted);
                 }
                 Action::Deconfigure(_) => {
-                    let something = self.in_force.is_some() || !self.work.is_empty();
+                    let something = self.in_force.is_some() || self.waiting.is_some() || !self.work.is_empty();
                     assert!(something, "withdrawn without anything in force");
                     self.work.push_back(Work::Deconfigure);
                 }
+                Action::Arp(packet) => {
+                    self.permit(Request::Arp { link: link(), packet: *packet });
+                }
+                Action::Probed(finding) => self.probed(*finding),
                 Action::Report(progress) => assert_eq!(*progress, self.client.progress(), "a report tells the truth"),
             }
+        }
+    }
+
+    fn probed(&mut self, finding: Finding) {
+        let permitted = self.permit(Request::Probed { link: link(), finding });
+        let waiting = self.waiting.take();
+        assert!(permitted || waiting.is_none(), "a lease waits for ever");
+        match (finding, waiting) {
+            (Finding::Free, Some(lease)) => self.work.push_front(Work::Configure(lease)),
+            (Finding::Taken { .. }, Some(lease)) => self.work.push_front(Work::Opposed(lease.addr)),
+            (Finding::Taken { .. }, None) if permitted => {
+                self.work.extend(self.in_force.as_ref().map(|lease| Work::Lost(lease.addr)));
+            }
+            (Finding::Free | Finding::Taken { .. }, None) => {}
         }
     }
 
@@ -223,7 +282,7 @@ impl Stage {
         {
             let seen_to = self.work.iter().any(|work| match work {
                 Work::Deconfigure => true,
-                Work::Denied => false,
+                Work::Denied | Work::Lost(_) | Work::Opposed(_) => false,
                 Work::Configure(newer) => newer.term.expires_at().is_none_or(|end| end > self.now),
             });
             assert!(seen_to, "a lease is in force after its end");
@@ -234,10 +293,13 @@ impl Stage {
     /// many conflicts that one more is not told.
     fn permit(&mut self, request: Request) -> bool {
         let declines = matches!(&request, Request::Transmit(Transmission { ask: Ask::Decline { .. }, .. }));
+        let arp = matches!(&request, Request::Arp { .. } | Request::Probed { .. });
         match self.policy.permit(self.now, request.clone()) {
             Ok(_) => true,
             Err(Denied::NotOurLease | Denied::NewServer) => false,
             Err(Denied::TooOften) if declines => false,
+            // The machine slept through the probes, or is told again and again to begin anew.
+            Err(Denied::NotWatched | Denied::TooOften) if arp => false,
             Err(denied) => panic!("the broker would deny {request:?}: {denied}"),
         }
     }
@@ -268,7 +330,8 @@ impl Stage {
         assert!(lease.term.is_ordered());
         assert!(lease.prefix.has_host(lease.addr.get()));
         let latest = self.work.back();
-        let unanswered = matches!(latest, Some(Work::Configure(_) | Work::Denied));
+        let unanswered = matches!(latest, Some(Work::Configure(_) | Work::Denied | Work::Opposed(_)))
+            || (latest.is_none() && self.waiting.is_some());
         assert!(!unanswered, "a second lease before the answer to the first");
         self.work.push_back(if permitted { Work::Configure(Box::new(lease.clone())) } else { Work::Denied });
     }

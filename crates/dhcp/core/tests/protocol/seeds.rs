@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use orlop_dhcp_contract::{
-    Ask, Command, Counters, DomainName, HardwareAddr, IfIndex, Ipv4Broadcast, Lease, Mtu, Notice, Phase, PrefixLen,
-    Progress, Refusal, Remembered, Request, Route, Term, Transmission, UnicastAddr, Withdrawal,
+    Arp, Ask, Command, Contest, Counters, DomainName, Finding, HardwareAddr, IfIndex, Ipv4Broadcast, Lease, Mtu,
+    Notice, Phase, PrefixLen, Progress, Refusal, Remembered, Request, Route, Term, Transmission, UnicastAddr,
+    Withdrawal,
 };
 use orlop_harness::seeds::{self, Seed, Target};
 use orlop_machine::Instant;
@@ -13,12 +14,13 @@ use serde::Serialize;
 
 use crate::bench::conduct;
 use crate::malformed::{broken, unusual, wrong};
-use crate::packet::{ACK, NAK, OFFER, Packet};
+use crate::packet::{ACK, Claim, NAK, OFFER, OURS, Packet};
 use crate::whole::{FIXED, flawed, partly};
 use crate::{script, targets};
 
 /// The fuzz targets of this package, and what each does with a seed.
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
+    ("dhcp_arp", targets::arp),
     ("dhcp_options", targets::options),
     ("dhcp_frame", targets::frame),
     ("dhcp_message_to_lease", targets::message_to_lease),
@@ -76,6 +78,7 @@ fn made() -> Vec<Seed> {
         requests().into_iter().map(|(name, request)| Seed::new("dhcp_ipc_from_worker", name, encoded(&request))),
     );
     all.extend(notices().into_iter().map(|(name, notice)| Seed::new("dhcp_ipc_from_broker", name, encoded(&notice))));
+    all.extend(claims().into_iter().map(|(name, bytes)| Seed::new("dhcp_arp", name, bytes)));
     for target in ["dhcp_ipc_from_worker", "dhcp_ipc_from_broker"] {
         all.push(Seed::new(target, "unknown-tag", vec![9]));
         all.push(Seed::new(target, "link-zero", vec![2, 0, 0]));
@@ -154,7 +157,7 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
     let (offer, ack, nak) = (&[6, 0, 4][..], &[4, 0, 4][..], &[5, 0, 0][..]);
     let (applied, policy, conflict) = (&[7, 0][..], &[7, 2][..], &[7, 3][..]);
     let (deadline, up, down) = (&[0, 0][..], &[8, 0][..], &[9, 0][..]);
-    let (renew, release) = (&[10, 0][..], &[10, 1][..]);
+    let (renew, release, claim) = (&[10, 0][..], &[10, 1][..], &[11, 17][..]);
     let dora = [&[0], offer, ack, applied].concat();
     let then = |more: &[&[u8]]| [&*dora, &more.concat()].concat();
     let short = [&[0_u8], &[6, 0, 2][..], &[4, 0, 2], applied].concat();
@@ -178,6 +181,13 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
         ("a failover partner acknowledges", [&[0], offer, &[4, 16, 4], applied].concat(), 1),
         ("no server identifier", [&[0], &[6, 8, 4][..], deadline, deadline, &[4, 8, 4], applied].concat(), 1),
         ("conflict", [&[0], offer, ack, conflict, deadline, deadline, offer, ack, applied].concat(), 1),
+        ("probed for in the background", [&[0], offer, ack, &[7, 1], &deadline.repeat(6)[..]].concat(), 1),
+        ("taken in the background", [&[0], offer, ack, &[7, 1], claim, &[7, 0], &[7, 0]].concat(), 1),
+        ("claimed after the probes", [&[0], offer, ack, &[7, 1], &deadline.repeat(7), claim, claim].concat(), 1),
+        ("probed for before", [&[0], offer, ack, &[7, 5], &deadline.repeat(5), applied].concat(), 1),
+        ("taken before", [&[0], offer, ack, &[7, 5], claim, &[7, 0], deadline, offer, ack, applied].concat(), 1),
+        ("released before it was free", [&[0], offer, ack, &[7, 5], release, claim, &[7, 0], &[7, 0]].concat(), 0),
+        ("over before it was free", [&[0], &[6, 0, 1][..], &[4, 0, 1], &[7, 5], &[3, 4], deadline].concat(), 0),
         ("naks without end", [&[0][..], &[offer, nak, deadline].concat().repeat(9)].concat(), 0),
         ("carrier comes late", [&[64], up, offer, ack, applied].concat(), 1),
         ("carrier goes for long", then(&[down, &[3, 4], up, ack, applied]), 2),
@@ -189,13 +199,51 @@ fn scripts() -> Vec<(&'static str, Vec<u8>, u32)> {
     ]
 }
 
+/// What the kernel said, how many fiftieths of a second are between two packets, and the packets.
+fn claims() -> Vec<(&'static str, Vec<u8>)> {
+    let ours = [192, 0, 2, 9].into();
+    let claim = Claim { sender: ours, target: ours, ..Claim::default() };
+    let probe = Claim { target: ours, ..Claim::default() };
+    let heard = |step: u8, packets: &[Vec<u8>]| [vec![0, step], packets.concat()].concat();
+    let changed = |at: usize| {
+        let mut bytes = claim.bytes();
+        bytes[at] ^= 0x40;
+        heard(50, &[bytes])
+    };
+    let silence = vec![0; 28];
+    vec![
+        ("a claim", heard(50, &[claim.bytes()])),
+        ("an answer", heard(50, &[Claim { operation: 2, ..claim.clone() }.bytes()])),
+        ("a probe", heard(50, &[probe.bytes()])),
+        ("silence and then claims", heard(200, &[vec![silence; 8], vec![claim.bytes(); 40]].concat())),
+        ("our own", heard(50, &[Claim { hardware: OURS, ..claim.clone() }.bytes()])),
+        ("another address", heard(50, &[Claim { sender: [192, 0, 2, 8].into(), ..claim.clone() }.bytes()])),
+        ("a question to us", heard(50, &[Claim { sender: [192, 0, 2, 8].into(), ..probe.clone() }.bytes()])),
+        ("a reverse request", heard(50, &[Claim { operation: 3, ..claim.clone() }.bytes()])),
+        ("for a VLAN", [vec![2, 50], claim.bytes()].concat()),
+        ("longer than the buffer", [vec![4, 50], claim.bytes()].concat()),
+        ("one byte short", heard(50, &[claim.bytes()[..27].to_vec()])),
+        ("not Ethernet", changed(1)),
+        ("not IPv4", changed(2)),
+        ("a hardware address of another length", changed(4)),
+        ("an address of another length", changed(5)),
+    ]
+}
+
 fn requests() -> Vec<(&'static str, Request)> {
     let link = IfIndex::new(2).unwrap();
     let transmit =
         |ask| Request::Transmit(Transmission { link, xid: 0x0102_0304, secs: 1, broadcast: true, want_mtu: true, ask });
     let (addr, server) = (host(9), host(1));
     let since = Instant::from_nanos(1);
-    let progress = Progress { phase: Phase::Selecting, since, sent: 3, naks: 1, discards: Counters::default() };
+    let progress = Progress {
+        phase: Phase::Selecting,
+        since,
+        sent: 3,
+        naks: 1,
+        discards: Counters::default(),
+        contest: Contest::default(),
+    };
     vec![
         ("discover", transmit(Ask::Discover { requested: Some(addr), rapid_commit: true })),
         ("select", transmit(Ask::Select { requested: addr, server })),
@@ -207,6 +255,14 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("configure", Request::Configure { link, lease: lease() }),
         ("deconfigure", Request::Deconfigure { link, why: Withdrawal::Expired(Instant::from_nanos(7)) }),
         ("report", Request::Report { link, progress }),
+        ("arp probe", Request::Arp { link, packet: Arp::Probe }),
+        ("arp announce", Request::Arp { link, packet: Arp::Announce }),
+        ("arp defend", Request::Arp { link, packet: Arp::Defend { against: HardwareAddr([2, 0, 0, 0, 0, 9]) } }),
+        ("address found free", Request::Probed { link, finding: Finding::Free }),
+        (
+            "address found taken",
+            Request::Probed { link, finding: Finding::Taken { by: HardwareAddr([2, 0, 0, 0, 0, 9]) } },
+        ),
     ]
 }
 
@@ -229,6 +285,8 @@ fn notices() -> Vec<(&'static str, Notice)> {
         ("refused as a new server", Notice::Refused { link, why: Refusal::NewServer }),
         ("refused for a conflict", Notice::Refused { link, why: Refusal::Conflict { addr: host(9) } }),
         ("command", Notice::Command { link, command: Command::Release }),
+        ("watch", Notice::Watch { link, addr: host(9) }),
+        ("lost", Notice::Lost { link, addr: host(9) }),
     ]
 }
 

@@ -2,13 +2,18 @@
 //! proptest run it on stable.
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 
-use orlop_dhcp_contract::{Conduct, Counters, Notice, Request, ServerRule};
+use orlop_dhcp_contract::{
+    Arp, Conduct, Counters, Finding, HardwareAddr, Notice, Request, ServerRule, UnicastAddr, timing,
+};
+use orlop_dhcp_core::arp;
+use orlop_dhcp_core::conflict::{Action, Detection, Event};
 use orlop_dhcp_core::frame::{self, PacketInfo};
 use orlop_dhcp_core::lease::granted;
 use orlop_dhcp_core::message::{Header, Reply};
 use orlop_dhcp_core::option::{Fields, Join, Options};
-use orlop_machine::Instant;
+use orlop_machine::{Instant, Machine, Seed};
 use orlop_wire::{Bounded, MaxSize, decode, encode, max_size};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,6 +64,43 @@ pub(crate) fn message_to_lease(data: &[u8]) {
     let mut buffer = vec![0; max_size::<orlop_dhcp_contract::Lease>()];
     let encoded = encode(&lease, &mut buffer).unwrap();
     assert_eq!(decode::<orlop_dhcp_contract::Lease>(encoded).as_ref(), Ok(&lease));
+}
+
+/// ARP: the first byte says what the kernel said, the second how many of the last bytes come in later packets. Whatever another
+/// host says is told of once at most, and then defended once in ten seconds.
+pub(crate) fn arp(data: &[u8]) {
+    let [flags, step, packets @ ..] = data else { return };
+    let info = PacketInfo { checksum_ready: true, vlan: (flags & 2 != 0).then_some(5), whole: flags & 4 == 0 };
+    let addr = UnicastAddr::new(Ipv4Addr::new(192, 0, 2, 9)).unwrap();
+    let (mut now, own) = (Instant::from_nanos(1), HardwareAddr([2, 0, 0, 0, 0, 1]));
+    let mut detection = Detection::new(now, addr, own, Seed::from_bytes([*flags; 32]));
+    let (mut found, mut defended) = (0, None);
+    for packet in packets.chunks(28) {
+        now = now.after(Duration::from_millis(u64::from(*step) * 20));
+        let claim = arp::parse(packet, info).and_then(|packet| detection.judge(&packet));
+        let event = claim.map_or(Event::Deadline, Event::Claimed);
+        if let Event::Claimed(by) = event {
+            assert_ne!(by, own, "our own packet is no claim");
+        }
+        for action in detection.handle(now, event) {
+            match action {
+                Action::Found(finding) => {
+                    found += 1;
+                    assert_eq!(matches!(finding, Finding::Taken { .. }), matches!(event, Event::Claimed(_)));
+                }
+                Action::Send(Arp::Defend { .. }) => {
+                    let last = defended.replace(now);
+                    assert!(last.is_none_or(|last| now.since(last) >= timing::DEFEND_INTERVAL), "too often");
+                }
+                Action::Send(Arp::Probe | Arp::Announce) => assert_eq!(event, Event::Deadline),
+            }
+        }
+        assert!(
+            detection.deadline().is_none_or(|due| due > now) || event != Event::Deadline,
+            "the deadline has passed"
+        );
+    }
+    assert!(found <= 1, "found {found} times");
 }
 
 /// The machine under a script.

@@ -22,11 +22,11 @@ fn link(number: u32, text: &str) -> Link {
 }
 
 fn seen(link: Link) -> Seen {
-    Seen { index: link.index, usable: Some(link) }
+    Seen { index: link.index, hardware: Some(link.hardware), usable: Some(link) }
 }
 
 fn unusable(number: u32) -> Seen {
-    Seen { index: index(number), usable: None }
+    Seen { index: index(number), hardware: None, usable: None }
 }
 
 #[test]
@@ -121,4 +121,25 @@ fn links_beyond_the_bound_wait_until_there_is_room() {
     assert!(table.has_room_again(), "a list would now show the link that was left alone");
     table.begin_list();
     assert_eq!(table.saw(seen(extra.clone())), [LinkEvent::Added(extra)]);
+}
+
+#[test]
+fn the_hardware_addresses_of_all_links_are_known_whether_or_not_they_are_ours() {
+    let mut table = Table::new(selection("eth*"));
+    let of = |last| HardwareAddr([2, 0, 0, 0, 0, last]);
+    let other = |number, last| Seen { index: index(number), hardware: Some(of(last)), usable: None };
+    table.begin_list();
+    for seen in [other(1, 9), unusable(5), seen(link(2, "eth0")), other(6, 9), other(7, 2), other(8, 8)] {
+        let _ = table.saw(seen);
+    }
+    let _ = table.end_list();
+    assert_eq!(table.hardware(), [of(2), of(9), of(8)], "ours first, each once");
+    let _ = table.gone(other(8, 8));
+    assert_eq!(table.hardware(), [of(2), of(9)], "one is gone");
+    table.begin_list();
+    let _ = table.saw(seen(link(2, "eth0")));
+    let _ = table.end_list();
+    assert_eq!(table.hardware(), [of(2)], "the list does not show the others any more");
+    let _ = table.saw(unusable(2));
+    assert_eq!(table.hardware(), [], "it has none any more");
 }

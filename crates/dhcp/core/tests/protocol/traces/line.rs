@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use orlop_dhcp_contract::{Ask, Lease, Progress, Term, Withdrawal};
+use orlop_dhcp_contract::{Arp, Ask, Contest, Finding, Lease, Progress, Stage, Term, Withdrawal};
 use orlop_dhcp_core::client::Action;
 use orlop_machine::Instant;
 
@@ -74,6 +74,11 @@ pub(super) fn write(action: &Action, start: Instant, last_xid: u32) -> String {
         Action::Configure(lease) => format!("! configure {}", configuration(lease, start)),
         Action::Deconfigure(why) => format!("! deconfigure {}", reason(*why, start)),
         Action::Report(progress) => format!("= {}", standing(progress)),
+        Action::Arp(Arp::Probe) => "> arp probe".to_owned(),
+        Action::Arp(Arp::Announce) => "> arp announce".to_owned(),
+        Action::Arp(Arp::Defend { against }) => format!("> arp defend against={against}"),
+        Action::Probed(Finding::Free) => "! found free".to_owned(),
+        Action::Probed(Finding::Taken { by }) => format!("! found taken by={by}"),
     }
 }
 
@@ -143,10 +148,19 @@ fn reason(why: Withdrawal, start: Instant) -> String {
 }
 
 fn standing(progress: &Progress) -> String {
-    let Progress { phase, since: _, sent, naks, discards } = progress;
+    let Progress { phase, since: _, sent, naks, discards, contest } = progress;
+    let Contest { stage, conflicts, defences, other: _ } = contest;
     let mut line = format!("{phase} sent={sent}");
     if *naks > 0 {
         line += &format!(" naks={naks}");
+    }
+    if *stage != Stage::Off {
+        line += &format!(" {}", stage.name());
+    }
+    for (what, count) in [("conflicts", conflicts), ("defences", defences)] {
+        if *count > 0 {
+            line += &format!(" {what}={count}");
+        }
     }
     for (discard, count) in discards.iter().filter(|(_, count)| *count > 0) {
         line += &format!(" {discard}={count}");

@@ -12,7 +12,7 @@ use orlop_machine::{Instant, Machine, Seed};
 
 use super::line::{When, Words, write};
 use crate::bench::conduct;
-use crate::packet::{ACK, NAK, OFFER, OURS, Packet};
+use crate::packet::{ACK, Claim, NAK, OFFER, OURS, Packet};
 
 pub(super) struct Stage {
     client: Client,
@@ -54,7 +54,10 @@ impl Stage {
         let (from, to) = When::parse(when)?.range(self.start, self.last);
         match sign {
             "*" => self.event(from, rest),
-            "<" => self.reply(from, rest),
+            "<" => match rest.trim().strip_prefix("arp ") {
+                Some(words) => self.arp(from, words),
+                None => self.reply(from, rest),
+            },
             ">" | "!" | "=" => {
                 self.expect(from, to, &format!("{sign} {}", rest.split_whitespace().collect::<Vec<_>>().join(" ")))
             }
@@ -132,9 +135,35 @@ impl Stage {
                 self.ended = true;
                 return Ok(());
             }
+            other if other.contains(' ') => {
+                let (what, addr) = other.split_once(' ').unwrap_or_default();
+                let addr = addr.parse().ok().and_then(UnicastAddr::new).ok_or("which address?")?;
+                match what {
+                    "watch" => Event::Watch(addr),
+                    "lost" => Event::Lost(addr),
+                    _ => return Err(format!("unknown event {other}")),
+                }
+            }
             other => return Err(format!("unknown event {other}")),
         };
         let actions = self.client.handle(self.now, event);
+        self.done.extend(actions.into_iter().map(|action| (at, action)));
+        Ok(())
+    }
+
+    /// What another host says: `probe` and `claim` name the address, `by` is the end of its hardware address.
+    fn arp(&mut self, at: Instant, text: &str) -> Result<(), String> {
+        self.pass(at)?;
+        let mut words = Words::new(text);
+        let by: u8 = words.parse("by")?.unwrap_or(9);
+        let (sender, target) = match (words.parse::<Ipv4Addr>("claim")?, words.parse("probe")?) {
+            (Some(addr), None) => (addr, addr),
+            (None, Some(addr)) => (Ipv4Addr::UNSPECIFIED, addr),
+            _ => return Err("an ARP packet either claims an address or probes for one".to_owned()),
+        };
+        let packet = Claim { hardware: [2, 0, 0, 0, 0, by], sender, target, ..Claim::default() };
+        words.done()?;
+        let actions = self.client.hear(self.now, &packet.bytes(), PacketInfo::PLAIN);
         self.done.extend(actions.into_iter().map(|action| (at, action)));
         Ok(())
     }
