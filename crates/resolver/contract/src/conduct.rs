@@ -19,6 +19,8 @@ pub struct Conduct {
     /// Whether the AD bit of the servers is passed on: only where they and the way to them are trusted (`trust-ad` of
     /// resolv.conf).
     pub trust_ad: bool,
+    /// Whether servers that are asked for all names may not give an address of a private network, or of this machine.
+    pub refuse_private: bool,
 }
 
 impl Default for Conduct {
@@ -29,6 +31,7 @@ impl Default for Conduct {
             max_negative_ttl: Duration::from_secs(3 * 3600),
             stale_for: Duration::from_secs(86_400),
             trust_ad: false,
+            refuse_private: false,
         }
     }
 }

@@ -82,6 +82,7 @@ pub const MAX_FLIGHTS: usize = 2048;
 mod ede {
     pub(super) const STALE_ANSWER: u16 = 3;
     pub(super) const NOT_READY: u16 = 14;
+    pub(super) const BLOCKED: u16 = 15;
     pub(super) const STALE_NXDOMAIN: u16 = 19;
     pub(super) const NOT_AUTHORITATIVE: u16 = 20;
     pub(super) const NO_REACHABLE_AUTHORITY: u16 = 22;

@@ -8,6 +8,7 @@ use crate::cache::Found;
 use crate::extended_error;
 use crate::flight::{Flight, Via};
 use crate::header::Code;
+use crate::inside::leads_inside;
 use crate::query::Key;
 use crate::reply::join;
 use crate::stored::{Delivery, Stored};
@@ -88,6 +89,13 @@ impl Resolver {
                 Some(joined) => joined,
                 None => return self.conclude(now, flight, actions),
             }
+        };
+        let is_refused = self.conduct.refuse_private && flight.is_public && leads_inside(stored.message());
+        let stored = if is_refused {
+            self.discards.count(Discard::Rebinding);
+            Stored::failure(&flight.key.question(), Code::REFUSED, &extended_error::option(ede::BLOCKED))
+        } else {
+            stored
         };
         self.give(flight, &Outcome::Now(&stored), upstream, actions);
         self.settle(now, flight, actions);

@@ -9,6 +9,7 @@ mod forgery;
 mod keeping;
 mod message;
 mod properties;
+mod rebinding;
 mod replies;
 mod routing;
 mod script;
