@@ -21,6 +21,8 @@ pub struct Conduct {
     pub trust_ad: bool,
     /// Whether servers that are asked for all names may not give an address of a private network, or of this machine.
     pub refuse_private: bool,
+    /// Whether an answer that is asked for in the last tenth of its life is renewed then, so that nobody waits for the next one.
+    pub prefetch: bool,
 }
 
 impl Default for Conduct {
@@ -32,6 +34,7 @@ impl Default for Conduct {
             stale_for: Duration::from_secs(86_400),
             trust_ad: false,
             refuse_private: false,
+            prefetch: false,
         }
     }
 }

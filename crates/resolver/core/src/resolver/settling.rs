@@ -1,7 +1,7 @@
 //! How questions end: with an answer, with what is stale, or with a failure.
 
 use orlop_machine::Instant;
-use orlop_resolver_contract::{Discard, UpstreamId};
+use orlop_resolver_contract::{Discard, Kept, UpstreamId};
 
 use super::{Action, FlightId, Resolver, ede, stale_delivery};
 use crate::cache::Found;
@@ -147,8 +147,8 @@ impl Resolver {
         self.settle(now, flight, actions);
         self.served.failed = self.served.failed.saturating_add(u64::try_from(flight.waiters.len()).unwrap_or(u64::MAX));
         self.give(flight, &Outcome::Now(&failure), None, actions);
-        // Where nobody could be asked, nothing is known of the name.
-        if flight.was_sent {
+        // Where nobody could be asked, nothing is known of the name; and an answer that is good is better than none.
+        if flight.was_sent && !matches!(self.cache.look(now, &flight.key), Kept::Fresh(_)) {
             self.keep(now, flight, failure);
         }
     }

@@ -8,6 +8,7 @@ mod failover;
 mod forgery;
 mod keeping;
 mod message;
+mod prefetching;
 mod properties;
 mod rebinding;
 mod replies;
