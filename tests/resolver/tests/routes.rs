@@ -89,6 +89,37 @@ fn names_that_a_network_searches_are_asked_of_that_network() {
 }
 
 #[test]
+fn a_public_name_that_claims_a_private_address_is_refused_and_a_routed_one_is_not() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let _servers = ["127.0.1.1", "127.0.1.2"].map(|at| {
+        Server::start(&scene.host, at, |asked| {
+            vec![asked.address(
+                60,
+                if asked.name.to_ascii_lowercase().starts_with("evil") { [10, 0, 0, 1] } else { [192, 0, 2, 1] },
+            )]
+        })
+        .unwrap()
+    });
+    let daemon = scene
+        .start(&resolver().config(
+            "upstreams = [\"127.0.1.1\"]\nrebinding-protection = true\n[routes]\n\"corp.example\" = [\"127.0.1.2\"]\n",
+        ))
+        .unwrap();
+    let refused = Question::of("evil.example").ask(&scene.host).unwrap();
+    assert_eq!(
+        (refused.code(), refused.addresses(), refused.extended_error()),
+        (ResponseCode::Refused, vec![], Some(15)),
+        "{}",
+        daemon.text()
+    );
+    assert_eq!(address(&scene.host, "good.example").unwrap(), "192.0.2.1");
+    assert_eq!(address(&scene.host, "evil.corp.example").unwrap(), "10.0.0.1");
+    assert_eq!(scene.status().unwrap()["discards"]["rebinding"], 1);
+    end(daemon).unwrap();
+}
+
+#[test]
 fn an_operator_is_told_why_without_anybody_being_asked() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();

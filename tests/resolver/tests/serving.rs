@@ -127,3 +127,20 @@ fn a_real_program_finds_a_name_through_resolv_conf() {
     let found = scene.host.run("getent", &["ahostsv4", "www.example"]).unwrap();
     assert!(found.starts_with("192.0.2.7 "), "{found}");
 }
+
+#[test]
+fn an_answer_that_is_asked_for_shortly_before_its_end_is_renewed() {
+    let Some(_) = testbed(&[]) else { return };
+    let scene = Scene::new().unwrap();
+    let upstream = Server::start(&scene.host, "127.0.1.1", |asked| vec![asked.address(10, [192, 0, 2, 7])]).unwrap();
+    let daemon = scene.start(&resolver().config("upstreams = [\"127.0.1.1\"]\nprefetch = true\n")).unwrap();
+    // Where this machine is too busy to ask in the last second of one life, it does so in that of another.
+    scene
+        .until(&daemon, "an answer that was renewed", |status| {
+            assert_eq!(address(&scene.host, "www.example").unwrap(), "192.0.2.7");
+            status["served"]["prefetched"].as_u64() >= Some(1)
+        })
+        .unwrap();
+    assert!(upstream.times("www.example") >= 2, "{:?}", upstream.asked());
+    end(daemon).unwrap();
+}

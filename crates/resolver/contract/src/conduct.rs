@@ -19,6 +19,10 @@ pub struct Conduct {
     /// Whether the AD bit of the servers is passed on: only where they and the way to them are trusted (`trust-ad` of
     /// resolv.conf).
     pub trust_ad: bool,
+    /// Whether servers that are asked for all names may not give an address of a private network, or of this machine.
+    pub refuse_private: bool,
+    /// Whether an answer that is asked for in the last tenth of its life is renewed then, so that nobody waits for the next one.
+    pub prefetch: bool,
 }
 
 impl Default for Conduct {
@@ -29,6 +33,8 @@ impl Default for Conduct {
             max_negative_ttl: Duration::from_secs(3 * 3600),
             stale_for: Duration::from_secs(86_400),
             trust_ad: false,
+            refuse_private: false,
+            prefetch: false,
         }
     }
 }

@@ -25,6 +25,8 @@ orlop_wire::discards! {
     Unhelpful = "unhelpful",
     /// A server that says that it cannot or will not answer: SERVFAIL, REFUSED, NOTIMP, FORMERR.
     ServerFailure = "server-failure",
+    /// An answer that gives a public name an address of a private network, which the operator has forbidden.
+    Rebinding = "rebinding",
     /// A server that did not answer in time.
     TimeOut = "time-out",
     /// A server that the kernel says is not there.

@@ -37,6 +37,8 @@ pub struct Served {
     pub joined: u64,
     /// Answered with SERVFAIL, because no server answered.
     pub failed: u64,
+    /// Asked of a server before anybody had to wait for it.
+    pub prefetched: u64,
 }
 
 /// What is kept.

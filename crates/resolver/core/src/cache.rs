@@ -122,9 +122,7 @@ impl Cache {
     /// What there is of the answer to this, for somebody who does not use it.
     #[must_use]
     pub fn look(&self, now: Instant, key: &Key) -> Kept {
-        let slot = self.index.get(&self.hash(key)).and_then(|slot| usize::try_from(*slot).ok());
-        let entry = slot.and_then(|slot| self.slots.get(slot)?.as_ref()).filter(|entry| entry.is_of(key));
-        entry.map_or(Kept::Nothing, |entry| match entry.state(now, self.stale_for) {
+        self.entry(key).map_or(Kept::Nothing, |entry| match entry.state(now, self.stale_for) {
             State::Fresh(age) => Kept::Fresh(seconds(entry.life().saturating_sub(age))),
             State::Stale => Kept::Stale(seconds(now.since(entry.came).saturating_sub(entry.life()))),
             State::Over => Kept::Nothing,
@@ -162,6 +160,11 @@ impl Cache {
         }
     }
 
+    /// Whether to ask was in vain a moment ago.
+    pub(crate) fn is_held(&self, now: Instant, key: &Key) -> bool {
+        self.entry(key).is_some_and(|entry| now < entry.held_until)
+    }
+
     /// Forgets all of it.
     pub fn clear(&mut self) {
         self.index.clear();
@@ -185,6 +188,11 @@ impl Cache {
             bytes: u32::try_from(self.bytes).unwrap_or(u32::MAX),
             evicted: self.evicted,
         }
+    }
+
+    fn entry(&self, key: &Key) -> Option<&Entry> {
+        let slot = usize::try_from(*self.index.get(&self.hash(key))?).ok()?;
+        self.slots.get(slot)?.as_ref().filter(|entry| entry.is_of(key))
     }
 
     fn hash(&self, key: &Key) -> u64 {

@@ -21,6 +21,8 @@ pub(crate) struct Flight {
     pub(crate) aliases: Vec<Box<[u8]>>,
     /// Who is asked.
     pub(crate) scope: Scope,
+    /// What the clients have asked is asked of the servers for all names, wherever its aliases lead.
+    pub(crate) is_public: bool,
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) attempts: Vec<Attempt>,
     /// Counts from 0. In each, every upstream is asked once.
@@ -90,6 +92,7 @@ impl Flight {
             key,
             wanted: key,
             aliases: Vec::new(),
+            is_public: scope == Scope::General,
             scope,
             waiters: Vec::new(),
             attempts: Vec::new(),

@@ -52,6 +52,7 @@ mod chain;
 mod extended_error;
 mod flight;
 mod header;
+mod inside;
 mod local;
 mod name;
 pub mod query;

@@ -90,6 +90,12 @@ impl<'m> Record<'m> {
         goes
     }
 
+    /// What stands behind the name in the data, which begins after so many bytes.
+    pub(crate) fn behind_name(&self, offset: usize) -> Option<&'m [u8]> {
+        let (_, end) = Name::read(self.message, self.data_at.checked_add(offset)?)?;
+        self.message.get(end..)
+    }
+
     /// Writes it without pointers, but for an owner that is the name of the question, which stands behind the header.
     pub(crate) fn write(&self, asked: Name<'_>, to: &mut Vec<u8>) {
         if self.owner == asked && self.owner.length() > 1 {

@@ -4,6 +4,7 @@ mod asking;
 mod event;
 mod explaining;
 mod hearing;
+mod prefetching;
 mod settling;
 
 pub use event::{Action, Asker, ClientId, Event, Heard, RequestId, SocketId};
@@ -82,6 +83,7 @@ pub const MAX_FLIGHTS: usize = 2048;
 mod ede {
     pub(super) const STALE_ANSWER: u16 = 3;
     pub(super) const NOT_READY: u16 = 14;
+    pub(super) const BLOCKED: u16 = 15;
     pub(super) const STALE_NXDOMAIN: u16 = 19;
     pub(super) const NOT_AUTHORITATIVE: u16 = 20;
     pub(super) const NO_REACHABLE_AUTHORITY: u16 = 22;
@@ -136,6 +138,9 @@ impl Resolver {
             Found::Fresh(stored, age) => {
                 self.served.hits = self.served.hits.saturating_add(1);
                 stored.write(&query.asked, Delivery { age, ..Delivery::fresh(limit) }, answer);
+                if self.conduct.prefetch && prefetching::is_ending(stored, age) {
+                    self.prefetch(now, key);
+                }
                 return Heard::Answered;
             }
             Found::Stale(stored, AskFirst::No) => {
@@ -204,16 +209,19 @@ impl Resolver {
             return Heard::Dropped;
         }
         let waiter = Waiter::new(asker.client, asker.port, limit(asker.udp_limit, asked), asked);
-        if let Some(flight) = known.and_then(|known| self.flights.get_mut(&known)) {
+        let known = known.and_then(|id| Some((id, self.take_out(id)?)));
+        if let Some((id, mut flight)) = known {
             self.served.joined = self.served.joined.saturating_add(1);
             flight.waiters.push(waiter);
+            if opening.has_stale {
+                // One that was begun before the answer had lived its time knows of none.
+                flight.stale_at.get_or_insert(now.after(STALE_AFTER));
+            }
+            self.put_back(id, flight);
             return Heard::Open(Vec::new());
         }
         self.served.misses = self.served.misses.saturating_add(1);
-        let id = FlightId(self.next_flight);
-        self.next_flight = self.next_flight.saturating_add(1);
-        self.by_key.insert(key.bytes().into(), id);
-        let mut flight = Box::new(Flight::new(key, opening.scope, now.after(PATIENCE)));
+        let (id, mut flight) = self.new_flight(now, key, opening.scope);
         flight.waiters.push(waiter);
         flight.stale_at = opening.has_stale.then(|| now.after(STALE_AFTER));
         let mut actions = Vec::new();
@@ -221,6 +229,14 @@ impl Resolver {
         self.put_back(id, flight);
         self.refill(now, &mut actions);
         Heard::Open(actions)
+    }
+
+    /// A flight that others can join once it is put back.
+    fn new_flight(&mut self, now: Instant, key: Key, scope: Scope) -> (FlightId, Box<Flight>) {
+        let id = FlightId(self.next_flight);
+        self.next_flight = self.next_flight.saturating_add(1);
+        self.by_key.insert(key.bytes().into(), id);
+        (id, Box::new(Flight::new(key, scope, now.after(PATIENCE))))
     }
 
     /// Takes a flight out to do something with it.

@@ -1,12 +1,12 @@
 //! One server, as far as it is known: how long it takes to answer, whether it does, and the sockets that wait for a question.
 
-use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
 use orlop_machine::{Backoff, Instant};
 use orlop_resolver_contract::{MAX_GRANT, MAX_POOL, ServerAddr, UpstreamState, UpstreamStatus};
 
+use crate::inside::is_private;
 use crate::resolver::SocketId;
 
 /// How long a server of which nothing is known has before the next one is asked as well.
@@ -238,22 +238,6 @@ impl Server {
             answers: self.answers,
             failures: self.failures,
             pool: u16::try_from(self.idle.len()).unwrap_or(u16::MAX),
-        }
-    }
-}
-
-/// Addresses that are somebody else's elsewhere (RFC 1918, 3927, 4193, 4291, 6598), and this machine's own.
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => {
-            let [first, second, ..] = v4.octets();
-            v4.is_private() || v4.is_link_local() || v4.is_loopback() || first == 100 && second & 0xc0 == 64
-        }
-        IpAddr::V6(v6) => {
-            v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                || v6.is_loopback()
-                || v6.to_ipv4_mapped().is_some_and(|v4| is_private(v4.into()))
         }
     }
 }

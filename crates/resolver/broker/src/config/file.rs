@@ -40,6 +40,10 @@ pub struct File {
     pub stale_for: Option<u32>,
     /// Whether what servers say of DNSSEC is passed on.
     pub trust_ad: Option<bool>,
+    /// Whether servers for all names may not give addresses of private networks.
+    pub rebinding_protection: Option<bool>,
+    /// Whether answers are renewed before their end.
+    pub prefetch: Option<bool>,
     /// End with an error where the kernel has no Landlock.
     pub require_landlock: Option<bool>,
     /// How much is logged.

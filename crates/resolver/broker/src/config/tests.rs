@@ -25,6 +25,8 @@ fn the_example_is_the_default_and_has_every_key() {
         "max-negative-ttl",
         "stale-for",
         "trust-ad",
+        "rebinding-protection",
+        "prefetch",
         "require-landlock",
         "log",
     ] {
@@ -39,7 +41,7 @@ fn the_values_of_the_example_are_the_defaults() {
         line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
     });
     let text: Vec<&str> = shown.filter(|line| !line.starts_with("upstream-resolv-conf")).collect();
-    assert_eq!(text.len(), 13);
+    assert_eq!(text.len(), 15);
     assert_eq!(config(&text.join("\n")), Ok(Config::default()));
 }
 

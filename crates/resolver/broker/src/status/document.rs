@@ -83,6 +83,8 @@ pub struct ServedDocument {
     pub joined: u64,
     /// Answered with SERVFAIL, because no server answered.
     pub failed: u64,
+    /// Asked of a server before anybody had to wait for it.
+    pub prefetched: u64,
 }
 
 /// What is kept.
@@ -148,8 +150,8 @@ impl ServerDocument {
 
 impl From<Served> for ServedDocument {
     fn from(served: Served) -> Self {
-        let Served { queries, hits, stale, local, misses, joined, failed } = served;
-        Self { queries, hits, stale, local, misses, joined, failed }
+        let Served { queries, hits, stale, local, misses, joined, failed, prefetched } = served;
+        Self { queries, hits, stale, local, misses, joined, failed, prefetched }
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn render(status: &Status, header: &Header<'_>) -> String {
     ] {
         queries.value(&[("answered", how)], &n);
     }
+    metrics
+        .counter("prefetched_total", "Questions to servers before anybody had to wait for the answer.")
+        .value(&[], &served.prefetched);
     metrics.gauge("cache_entries", "Answers that are kept.").value(&[], &cache.entries);
     metrics.gauge("cache_bytes", "Bytes that they take.").value(&[], &cache.bytes);
     metrics.counter("cache_evicted_total", "Answers that had to go for others.").value(&[], &cache.evicted);

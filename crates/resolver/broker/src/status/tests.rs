@@ -36,7 +36,7 @@ fn status() -> Status {
         },
         owns_resolv_conf: true,
         worker: Some(contract::Status {
-            served: Served { queries: 9, hits: 3, misses: 4, joined: 1, local: 1, ..Served::default() },
+            served: Served { queries: 9, hits: 3, misses: 4, joined: 1, local: 1, prefetched: 2, ..Served::default() },
             cache: CacheStatus { entries: 4, bytes: 2048, evicted: 0 },
             in_flight: 2,
             discards,
@@ -97,6 +97,7 @@ fn metrics_say_what_the_status_says() {
         "orlop_resolver_owns_resolv_conf 1",
         "orlop_resolver_renewals_total 1",
         "orlop_resolver_queries_total{answered=\"hit\"} 3",
+        "orlop_resolver_prefetched_total 2",
         "orlop_resolver_server_up{server=\"192.0.2.1\"} 1",
         "orlop_resolver_server_up{server=\"192.0.2.2\"} 0",
         "orlop_resolver_server_srtt_seconds{server=\"192.0.2.1\"} 0.0125",

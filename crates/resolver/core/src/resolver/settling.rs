@@ -1,13 +1,14 @@
 //! How questions end: with an answer, with what is stale, or with a failure.
 
 use orlop_machine::Instant;
-use orlop_resolver_contract::{Discard, UpstreamId};
+use orlop_resolver_contract::{Discard, Kept, UpstreamId};
 
 use super::{Action, FlightId, Resolver, ede, stale_delivery};
 use crate::cache::Found;
 use crate::extended_error;
 use crate::flight::{Flight, Via};
 use crate::header::Code;
+use crate::inside::leads_inside;
 use crate::query::Key;
 use crate::reply::join;
 use crate::stored::{Delivery, Stored};
@@ -89,6 +90,13 @@ impl Resolver {
                 None => return self.conclude(now, flight, actions),
             }
         };
+        let is_refused = self.conduct.refuse_private && flight.is_public && leads_inside(stored.message());
+        let stored = if is_refused {
+            self.discards.count(Discard::Rebinding);
+            Stored::failure(&flight.key.question(), Code::REFUSED, &extended_error::option(ede::BLOCKED))
+        } else {
+            stored
+        };
         self.give(flight, &Outcome::Now(&stored), upstream, actions);
         self.settle(now, flight, actions);
         self.keep(now, flight, stored);
@@ -139,8 +147,8 @@ impl Resolver {
         self.settle(now, flight, actions);
         self.served.failed = self.served.failed.saturating_add(u64::try_from(flight.waiters.len()).unwrap_or(u64::MAX));
         self.give(flight, &Outcome::Now(&failure), None, actions);
-        // Where nobody could be asked, nothing is known of the name.
-        if flight.was_sent {
+        // Where nobody could be asked, nothing is known of the name; and an answer that is good is better than none.
+        if flight.was_sent && !matches!(self.cache.look(now, &flight.key), Kept::Fresh(_)) {
             self.keep(now, flight, failure);
         }
     }
