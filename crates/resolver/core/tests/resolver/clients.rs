@@ -128,6 +128,20 @@ fn an_authority_s_flag_is_not_ours_and_ad_is_only_for_those_who_trust_and_ask() 
 }
 
 #[test]
+fn ad_is_nobody_s_but_the_upstream_s_that_gave_the_whole_answer() {
+    let flags = |signed: fn(&[u8]) -> Message| {
+        let conduct = Conduct { trust_ad: true, ..Conduct::default() };
+        World::with(conduct, vec![scripted(5, signed)]).answer_to(&Message::query("a.example", A).flags(AD)).flags()
+    };
+    assert_eq!(flags(|query| Message::reply(query).a(300, 1)), QR | RD | RA, "it has not said so");
+    let by_an_alias = |query: &[u8]| match query[13].to_ascii_lowercase() {
+        b'a' => Message::reply(query).flags(AD).answer(&QUESTION, CNAME, 60, &name("b.example")),
+        _ => Message::reply(query).flags(AD).a(90, 7),
+    };
+    assert_eq!(flags(by_an_alias), QR | RD | RA, "of two answers nobody has said it");
+}
+
+#[test]
 fn what_the_client_wishes_goes_to_the_upstream_and_nothing_else_of_it() {
     let subnet = option(8, &[0, 1, 24, 0, 192, 0, 2]);
     let cookie = option(10, &[1; 8]);
@@ -202,6 +216,21 @@ fn an_extended_error_is_kept_with_its_answer() {
         assert_eq!(world.questions(0), 1);
         let plain = world.answer_to(&Message::query("a.example", A));
         assert_eq!(decode(&plain.message).edns, None, "who sends no OPT gets none");
+    }
+}
+
+#[test]
+fn the_text_of_an_extended_error_is_kept_when_a_client_can_show_it() {
+    for (what, text, kept) in [
+        ("none", &b""[..], &b""[..]),
+        ("the longest", &[b'x'; 128], &[b'x'; 128]),
+        ("a byte more", &[b'x'; 129], b""),
+        ("not UTF-8", b"a\xff", b""),
+    ] {
+        let data = option(EDE, &[b"\0\x09", text].concat());
+        let query = Message::query("a.example", A).opt(1232, 0, &[]);
+        let answer = through(&query, move |query| Message::reply(query).a(60, 1).opt(1232, 0, &data));
+        assert!(answer.message.ends_with(&option(EDE, &[b"\0\x09", kept].concat())), "{what}");
     }
 }
 
@@ -373,6 +402,7 @@ fn names_of_special_use_are_answered_here() {
         assert_eq!((answer.code(), shown.as_deref()), (code, data), "{text} {kind}");
         assert_eq!(world.questions(0), 0, "{text} leaks");
         assert_eq!(message.authorities.len(), usize::from(data.is_none()), "{text}: how long there is nothing");
+        assert_eq!(answer.flags(), QR | AA | RD | RA | u16::from(code), "{text}: it is ours to say");
     }
 }
 
