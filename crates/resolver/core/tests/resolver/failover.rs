@@ -156,6 +156,15 @@ fn of_failures_the_first_that_says_why_is_given_out() {
 }
 
 #[test]
+fn a_silent_server_is_asked_again_after_twice_the_time_each_time() {
+    let mut world = World::new(vec![silent()]);
+    world.answer_to(&fresh(0));
+    let first = world.sent[0].0;
+    let times: Vec<u64> = world.sent.iter().map(|(at, ..)| at - first).collect();
+    assert_eq!(times, [0, 400, 400 + 800, 400 + 800 + 1600]);
+}
+
+#[test]
 fn a_server_that_says_nothing_for_a_second_is_failing() {
     let mut world = World::new(vec![silent()]);
     world.ask(&fresh(0));
