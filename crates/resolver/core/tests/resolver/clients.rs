@@ -7,7 +7,7 @@ use crate::decoded::{decode, ede};
 use crate::message::{
     A, AA, AAAA, AD, CD, CNAME, DO, Message, OPT, PTR, QR, QUESTION, RA, RD, TC, TXT, name, option, record,
 };
-use crate::world::{Answered, World, answering, scripted};
+use crate::world::{Answered, Said, Upstream, World, answering, scripted};
 
 const EDE: u16 = 15;
 
@@ -348,6 +348,27 @@ fn an_alias_without_its_target_is_followed() {
     assert_eq!(world.questions(0), 3);
     let answer = world.answer_to(&Message::query("b.example", CNAME));
     assert_eq!(decode(&answer.message).answers.len(), 1, "who asks for the alias gets it alone");
+}
+
+#[test]
+fn eight_aliases_are_followed_one_by_one_and_not_a_ninth() {
+    for (aliases, code) in [(8, 0), (9, 2)] {
+        let upstream = move |query: &[u8]| match query[13] - b'0' {
+            at if at < aliases => Message::reply(query).answer(&QUESTION, CNAME, 60, &name(&format!("{}.x", at + 1))),
+            _ => Message::reply(query).a(60, 1),
+        };
+        assert_eq!(through(&Message::query("0.x", A), upstream).code(), code, "{aliases}");
+    }
+}
+
+#[test]
+fn who_follows_an_alias_waits_no_longer_in_all() {
+    let upstream: Upstream = Box::new(|query| match query[13].to_ascii_lowercase() {
+        b'a' => vec![(1000, Said::Message(Message::reply(query).answer(&QUESTION, CNAME, 60, &name("b.x")).bytes()))],
+        _ => Vec::new(),
+    });
+    let answer = World::new(vec![upstream]).answer_to(&Message::query("a.x", A));
+    assert_eq!((answer.code(), answer.after), (2, 4500));
 }
 
 #[test]
