@@ -75,3 +75,22 @@ impl fmt::Display for Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_logged_as_it_was_typed() {
+        let name = || DomainName::new("a.example").unwrap();
+        let orders = [
+            Order::Status,
+            Order::Query { name: name(), kind: QueryType(28) },
+            Order::Flush(None),
+            Order::Flush(Some(name())),
+            Order::Reload,
+        ];
+        let shown = orders.map(|order| order.to_string());
+        assert_eq!(shown, ["status", "query a.example AAAA", "flush", "flush a.example", "reload"]);
+    }
+}

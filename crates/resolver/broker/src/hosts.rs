@@ -67,6 +67,14 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_a_file_are_read() {
+        let folder = orlop_testbed::Folder::new("resolver-hosts");
+        let path = folder.0.join("hosts");
+        std::fs::write(&path, "192.0.2.1 a.example\n").unwrap();
+        assert_eq!(read(&path), parse("192.0.2.1 a.example"));
+    }
+
+    #[test]
     fn no_file_is_no_names() {
         assert_eq!(read(Path::new("/nonexistent")), []);
     }

@@ -328,3 +328,6 @@ fn is_other_case(one: &[u8], other: &[u8]) -> bool {
 
 /// Servers of a zone.
 const NS: u16 = 2;
+
+#[cfg(test)]
+mod tests;

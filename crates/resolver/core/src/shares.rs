@@ -65,6 +65,14 @@ mod tests {
     }
 
     #[test]
+    fn half_of_all_room_is_anybody_s() {
+        let mut shares = Shares::default();
+        assert!(shares.take(1) && shares.take(2) && shares.take(3));
+        assert_eq!(take_all(&mut shares, 1), 509, "more than a part, for there is room");
+        assert_eq!(take_all(&mut shares, 2), 255, "a quarter in all: somebody may come next");
+    }
+
+    #[test]
     fn what_is_given_back_can_be_taken_again() {
         let mut shares = Shares::default();
         take_all(&mut shares, 1);

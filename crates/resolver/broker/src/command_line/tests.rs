@@ -14,6 +14,18 @@ fn a_line_without_a_command_is_a_run() {
 }
 
 #[test]
+fn as_many_servers_as_are_asked_can_be_named() {
+    let named = |count: usize| {
+        let servers: String = (1..=count).map(|last| format!(" 192.0.2.{last}")).collect();
+        of(&format!("orlop-resolver{servers}"))
+    };
+    assert!(named(MAX_UPSTREAMS - 1).is_ok() && named(MAX_UPSTREAMS).is_ok());
+    for count in [MAX_UPSTREAMS + 1, MAX_UPSTREAMS + 2] {
+        assert_eq!(named(count).map_err(|fatal| fatal.exit), Err(orlop_sandbox::fatal::Exit::Usage), "{count}");
+    }
+}
+
+#[test]
 fn commands_take_what_is_theirs() {
     let name = |text| DomainName::new(text).unwrap();
     for (line, want) in [

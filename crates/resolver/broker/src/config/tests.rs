@@ -46,6 +46,39 @@ fn the_values_of_the_example_are_the_defaults() {
 }
 
 #[test]
+fn every_key_decides_something() {
+    let is = |text: &str, change: fn(&mut Config)| {
+        let mut want = Config::default();
+        change(&mut want);
+        assert_ne!(want, Config::default(), "{text}");
+        assert_eq!(config(text), Ok(want), "{text}");
+    };
+    is("upstreams = [\"192.0.2.1\"]", |to| to.upstreams = vec![server("192.0.2.1").unwrap()]);
+    is("network-upstreams = false", |to| to.network_upstreams = false);
+    is("upstream-resolv-conf = \"/a\"", |to| to.upstream_resolv_conf = Some("/a".into()));
+    is("own-resolv-conf = false", |to| to.own_resolv_conf = false);
+    is("resolv-conf = \"/a\"", |to| to.resolv_conf = "/a".into());
+    is("hosts = \"/a\"", |to| to.hosts = "/a".into());
+    is("cache-size = 300000", |to| to.conduct.cache = orlop_resolver_contract::CacheSize::new(300_000).unwrap());
+    is("max-ttl = 7", |to| to.conduct.max_ttl = Duration::from_secs(7));
+    is("max-negative-ttl = 7", |to| to.conduct.max_negative_ttl = Duration::from_secs(7));
+    is("stale-for = 7", |to| to.conduct.stale_for = Duration::from_secs(7));
+    is("trust-ad = true", |to| to.conduct.trust_ad = true);
+    is("require-landlock = true", |to| to.require_landlock = true);
+    is("log = \"warn\"", |to| to.log = Level::WARN);
+}
+
+#[test]
+fn a_file_is_read_and_only_one_that_is_named_must_be_there() {
+    let folder = orlop_testbed::Folder::new("resolver-config");
+    let path = folder.0.join("resolver.toml");
+    assert_eq!(Config::load(&path, false).unwrap(), Config::default());
+    assert!(Config::load(&path, true).is_err());
+    std::fs::write(&path, "trust-ad = true\n").unwrap();
+    assert!(Config::load(&path, true).unwrap().conduct.trust_ad);
+}
+
+#[test]
 fn a_server_is_an_address_with_or_without_a_port() {
     for (text, want) in [
         ("192.0.2.1", Some("192.0.2.1")),

@@ -74,6 +74,40 @@ fn a_person_sees_servers_answers_and_cache() {
     );
 }
 
+fn shown(status: &Status) -> String {
+    text::render(&status.document(now()), Life::Running, false, now().boottime)
+}
+
+#[test]
+fn a_person_sees_that_nobody_is_asked_and_nothing_of_what_never_was() {
+    let mut status = status();
+    (status.upstreams, status.worker, status.renewals) = (Upstreams::none(), None, 0);
+    let text = shown(&status);
+    assert!(text.contains("  asks nobody: no server is known\n"), "{text}");
+    assert!(!text.contains("by the word of") && !text.contains("started again") && !text.contains("dropped"), "{text}");
+}
+
+#[test]
+fn a_span_has_a_unit_that_fits_it() {
+    for (micros, want) in [(80, "0.08 ms"), (9_990, "9.99 ms"), (10_000, "10 ms"), (12_999, "12 ms")] {
+        assert_eq!(took(Duration::from_micros(micros)), want);
+    }
+}
+
+#[test]
+fn reasons_that_nothing_was_dropped_for_are_left_out() {
+    let (text, document) = (status().to_metrics(), status().document(now()));
+    assert_eq!(text.lines().filter(|line| line.starts_with("orlop_resolver_discards_total{")).count(), 1, "{text}");
+    assert_eq!(document.body.discards.into_iter().collect::<Vec<_>>(), [("wrong-id".to_owned(), 1)]);
+}
+
+#[test]
+fn what_is_written_is_the_document_and_never_the_last() {
+    let (status, now) = (status(), now());
+    assert_eq!(status.to_json(now), status.document(now).to_json());
+    assert!(!status.is_last(), "a resolver serves until it is told to end");
+}
+
 #[test]
 fn a_document_is_read_back() {
     let document = status().document(now());

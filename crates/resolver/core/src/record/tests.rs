@@ -47,6 +47,14 @@ fn data_is_what_its_type_says() {
         ("NSEC with a window too long", 47, &[&b"\0\0\x21"[..], &[1; 33]].concat(), false),
         ("NSEC with a byte more", 47, b"\0\0\x01\x40\x01", false),
         ("NSEC with windows that go back (CVE-2017-15908)", 47, b"\0\x01\x01\x40\x01\x01\x40", false),
+        ("NSEC with a window left out", 47, b"\0\0\x01\x40\x02\x01\x40", true),
+        ("NSEC with a window twice", 47, b"\0\0\x01\x40\0\x01\x40", false),
+        ("MINFO, compressed", 14, b"\xc0\x0c\x01b\xc0\x0c", true),
+        ("MINFO of one name", 14, b"\xc0\x0c", false),
+        ("RP", 17, b"\x01b\0\0", true),
+        ("RP and a byte more", 17, b"\x01b\0\0\0", false),
+        ("PX", 26, b"\0\x05\x01b\0\xc0\x0c", true),
+        ("PX of one name", 26, b"\0\x05\x01b\0", false),
         ("NSEC3", 50, b"\x01\0\0\x01\x02ab\x02cd\0\x01\x40", true),
         ("NSEC3 whose salt runs past its end", 50, b"\x01\0\0\x01\xffab", false),
         ("DS", 43, &[0; 24], true),
@@ -88,4 +96,12 @@ fn a_record_is_written_without_pointers_but_for_the_question_s_name() {
         let want = [owner, b"\0\x0f\0\x01\0\0\0\x3c\0\x08\0\x05\x02mx\x01a\0"].concat();
         assert_eq!(written, want, "{what}");
     }
+}
+
+#[test]
+fn a_record_of_the_root_is_written_in_fewer_bytes_than_a_pointer_has() {
+    let root = [&[0; 13][..], &[kind::A, CLASS_IN, 0, 60, 4].map(u16::to_be_bytes).concat(), &[1, 2, 3, 4]].concat();
+    let mut written = Vec::new();
+    Record::read(&root, 12).unwrap().write(Name::read(&root, 12).unwrap().0, &mut written);
+    assert_eq!(written, root[12..]);
 }

@@ -161,11 +161,10 @@ impl Resolver {
         actions.extend(excess.into_iter().map(|socket| Action::Close { socket }));
         let shares = &self.shares;
         let load = |flight: &Flight| flight.waiters.iter().map(|waiter| shares.of(waiter.port)).min();
-        let waits = |attempt: &Attempt| attempt.server == upstream && attempt.via == Via::Nothing;
         let mut waiting: Vec<(Option<u32>, FlightId)> = self
             .flights
             .iter()
-            .filter(|(_, flight)| flight.attempts.iter().any(waits))
+            .filter(|(_, flight)| flight.waits_for(upstream))
             .map(|(id, flight)| (load(flight), *id))
             .collect();
         waiting.sort_unstable();
@@ -174,9 +173,7 @@ impl Resolver {
                 break;
             }
             let Some(mut flight) = self.take_out(id) else { continue };
-            let at: Vec<usize> =
-                flight.attempts.iter().enumerate().filter(|(_, attempt)| waits(attempt)).map(|(at, _)| at).collect();
-            at.into_iter().for_each(|at| self.send(now, id, &mut flight, at, actions));
+            (0..flight.attempts.len()).for_each(|at| self.send(now, id, &mut flight, at, actions));
             self.put_back(id, flight);
         }
     }
@@ -188,7 +185,7 @@ impl Resolver {
         }
         let waits = |attempt: &Attempt| attempt.server == upstream && attempt.via == Via::Nothing;
         let waiting: Vec<FlightId> =
-            self.flights.iter().filter(|(_, flight)| flight.attempts.iter().any(waits)).map(|(id, _)| *id).collect();
+            self.flights.iter().filter(|(_, flight)| flight.waits_for(upstream)).map(|(id, _)| *id).collect();
         for id in waiting {
             let Some(mut flight) = self.take_out(id) else { continue };
             for attempt in flight.attempts.iter_mut().filter(|attempt| waits(attempt)) {

@@ -169,7 +169,8 @@ fn what_is_known_of_a_server_stays_when_its_sockets_go() {
     known.refill(at(0));
     known.granted(sockets(0..64));
     known.has_no_pool(at(0));
-    known.overdue = 1;
+    // Sockets are on their way, and an answer is.
+    (known.is_refilled, known.overdue) = (true, 1);
     let mut again = known.without_sockets(at(1));
     assert_eq!(again.status(), UpstreamStatus { pool: 0, ..known_status() });
     assert!(again.is_to_be_tried(at(1)));

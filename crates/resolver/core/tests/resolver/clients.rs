@@ -7,7 +7,7 @@ use crate::decoded::{decode, ede};
 use crate::message::{
     A, AA, AAAA, AD, CD, CNAME, DO, Message, OPT, PTR, QR, QUESTION, RA, RD, TC, TXT, name, option, record,
 };
-use crate::world::{Answered, World, answering, scripted};
+use crate::world::{Answered, Said, Upstream, World, answering, scripted};
 
 const EDE: u16 = 15;
 
@@ -128,6 +128,20 @@ fn an_authority_s_flag_is_not_ours_and_ad_is_only_for_those_who_trust_and_ask() 
 }
 
 #[test]
+fn ad_is_nobody_s_but_the_upstream_s_that_gave_the_whole_answer() {
+    let flags = |signed: fn(&[u8]) -> Message| {
+        let conduct = Conduct { trust_ad: true, ..Conduct::default() };
+        World::with(conduct, vec![scripted(5, signed)]).answer_to(&Message::query("a.example", A).flags(AD)).flags()
+    };
+    assert_eq!(flags(|query| Message::reply(query).a(300, 1)), QR | RD | RA, "it has not said so");
+    let by_an_alias = |query: &[u8]| match query[13].to_ascii_lowercase() {
+        b'a' => Message::reply(query).flags(AD).answer(&QUESTION, CNAME, 60, &name("b.example")),
+        _ => Message::reply(query).flags(AD).a(90, 7),
+    };
+    assert_eq!(flags(by_an_alias), QR | RD | RA, "of two answers nobody has said it");
+}
+
+#[test]
 fn what_the_client_wishes_goes_to_the_upstream_and_nothing_else_of_it() {
     let subnet = option(8, &[0, 1, 24, 0, 192, 0, 2]);
     let cookie = option(10, &[1; 8]);
@@ -203,6 +217,21 @@ fn extended_errors_are_kept_with_their_answer() {
         assert_eq!(world.questions(0), 1);
         let plain = world.answer_to(&Message::query("a.example", A));
         assert_eq!(decode(&plain.message).edns, None, "who sends no OPT gets none");
+    }
+}
+
+#[test]
+fn the_text_of_an_extended_error_is_kept_when_a_client_can_show_it() {
+    for (what, text, kept) in [
+        ("none", &b""[..], &b""[..]),
+        ("the longest", &[b'x'; 128], &[b'x'; 128]),
+        ("a byte more", &[b'x'; 129], b""),
+        ("not UTF-8", b"a\xff", b""),
+    ] {
+        let data = option(EDE, &[b"\0\x09", text].concat());
+        let query = Message::query("a.example", A).opt(1232, 0, &[]);
+        let answer = through(&query, move |query| Message::reply(query).a(60, 1).opt(1232, 0, &data));
+        assert!(answer.message.ends_with(&option(EDE, &[b"\0\x09", kept].concat())), "{what}");
     }
 }
 
@@ -323,6 +352,27 @@ fn an_alias_without_its_target_is_followed() {
 }
 
 #[test]
+fn eight_aliases_are_followed_one_by_one_and_not_a_ninth() {
+    for (aliases, code) in [(8, 0), (9, 2)] {
+        let upstream = move |query: &[u8]| match query[13] - b'0' {
+            at if at < aliases => Message::reply(query).answer(&QUESTION, CNAME, 60, &name(&format!("{}.x", at + 1))),
+            _ => Message::reply(query).a(60, 1),
+        };
+        assert_eq!(through(&Message::query("0.x", A), upstream).code(), code, "{aliases}");
+    }
+}
+
+#[test]
+fn who_follows_an_alias_waits_no_longer_in_all() {
+    let upstream: Upstream = Box::new(|query| match query[13].to_ascii_lowercase() {
+        b'a' => vec![(1000, Said::Message(Message::reply(query).answer(&QUESTION, CNAME, 60, &name("b.x")).bytes()))],
+        _ => Vec::new(),
+    });
+    let answer = World::new(vec![upstream]).answer_to(&Message::query("a.x", A));
+    assert_eq!((answer.code(), answer.after), (2, 4500));
+}
+
+#[test]
 fn aliases_without_an_end_are_a_failure() {
     let (what, other) = ("b.example", "a.example");
     let upstream = move |query: &[u8]| {
@@ -374,6 +424,7 @@ fn names_of_special_use_are_answered_here() {
         assert_eq!((answer.code(), shown.as_deref()), (code, data), "{text} {kind}");
         assert_eq!(world.questions(0), 0, "{text} leaks");
         assert_eq!(message.authorities.len(), usize::from(data.is_none()), "{text}: how long there is nothing");
+        assert_eq!(answer.flags(), QR | AA | RD | RA | u16::from(code), "{text}: it is ours to say");
     }
 }
 

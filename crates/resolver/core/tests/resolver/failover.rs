@@ -156,6 +156,15 @@ fn of_failures_the_first_that_says_why_is_given_out() {
 }
 
 #[test]
+fn a_silent_server_is_asked_again_after_twice_the_time_each_time() {
+    let mut world = World::new(vec![silent()]);
+    world.answer_to(&fresh(0));
+    let first = world.sent[0].0;
+    let times: Vec<u64> = world.sent.iter().map(|(at, ..)| at - first).collect();
+    assert_eq!(times, [0, 400, 400 + 800, 400 + 800 + 1600]);
+}
+
+#[test]
 fn a_server_that_says_nothing_for_a_second_is_failing() {
     let mut world = World::new(vec![silent()]);
     world.ask(&fresh(0));
@@ -176,6 +185,50 @@ fn a_server_that_knows_no_edns_is_asked_without() {
     assert_eq!(world.answer_to(&fresh(0)).code(), 0);
     assert_eq!(world.answer_to(&fresh(1)).code(), 0);
     assert_eq!(world.questions(0), 3, "the second time it is known");
+}
+
+/// Understands no EDNS, and nothing else either.
+fn understanding_nothing(after: u64) -> Upstream {
+    scripted(after, |asked| Message { question: vec![], ..Message::reply(asked) }.flags(1))
+}
+
+#[test]
+fn no_question_is_sent_more_than_eight_times() {
+    let others = (0..4).map(|_| understanding_nothing(5));
+    let mut world = World::new([failing(5, 2)].into_iter().chain(others).collect());
+    assert_eq!(world.answer_to(&fresh(0)).code(), 2);
+    assert_eq!(world.sent.len(), 8);
+}
+
+#[test]
+fn a_server_that_knows_edns_is_asked_with_it_and_one_that_does_not_again_after_a_quarter_of_an_hour() {
+    let with_edns = |world: &World| decode(&world.sent.last().unwrap().2).edns.is_some();
+    let mut world = World::new(vec![answering(5)]);
+    for at in 0..2 {
+        world.answer_to(&fresh(at));
+        assert!(with_edns(&world));
+    }
+    let old: fn(&[u8]) -> Message = |asked| match asked[11] {
+        0 => Message::reply(asked).a(60, 1),
+        _ => Message { question: vec![], ..Message::reply(asked) }.flags(1),
+    };
+    let mut world = World::new(vec![scripted(5, old)]);
+    world.answer_to(&fresh(0));
+    world.run(600_000);
+    world.answer_to(&fresh(1));
+    assert_eq!((world.questions(0), with_edns(&world)), (3, false));
+    world.run(300_000);
+    world.answer_to(&fresh(2));
+    assert_eq!(world.questions(0), 5, "what it answered meanwhile does not count");
+}
+
+#[test]
+fn a_server_that_is_only_slower_is_not_failing() {
+    let mut world = World::new(vec![answering(300), answering(10)]);
+    let clients: Vec<_> = (0..4).map(|at| world.ask(&fresh(at))).collect();
+    world.run(250);
+    assert!(clients.iter().all(|client| world.answer(*client).after <= 210));
+    assert_eq!(world.resolver.status().upstreams[0].state, UpstreamState::Good);
 }
 
 #[test]

@@ -88,6 +88,38 @@ fn a_server_that_does_not_keep_the_case_is_asked_by_a_stream() {
     assert_eq!((address(&answer.message), answer.after), (Some(1), 35));
 }
 
+/// Says this in another case than it was asked in.
+fn in_another_case(after: u64, times: u64) -> Upstream {
+    Box::new(move |asked| {
+        let reply = Message::reply(asked).a(300, 66);
+        let question = reply.question.to_ascii_lowercase();
+        let said = Said::Message(Message { question, ..reply }.bytes());
+        (0..times).map(|at| (after + at, said.clone())).collect()
+    })
+}
+
+#[test]
+fn who_asks_by_a_stream_asks_once_and_nobody_else() {
+    let cut: Upstream = scripted(5, |asked| Message::reply(asked).flags(TC).a(300, 66));
+    for (what, upstream) in [("it did not fit", cut), ("another case, several times", in_another_case(5, 3))] {
+        let mut world = World::new(vec![upstream, silent(), answering(1)]);
+        world.stream(0, answering(20));
+        let answer = world.answer_to(&query());
+        assert_eq!((address(&answer.message), answer.after), (Some(1), 25), "{what}");
+        assert_eq!((world.connected, world.questions(2)), (1, 0), "{what}");
+    }
+}
+
+#[test]
+fn a_question_that_was_sent_eight_times_goes_by_no_stream_as_well() {
+    let silent = (1..8).map(|_| silent());
+    let mut world = World::new([in_another_case(1_900, 1)].into_iter().chain(silent).collect());
+    world.stream(0, answering(20));
+    world.answer_to(&query());
+    assert_eq!((world.sent.len(), world.connected), (8, 0));
+    assert_eq!(world.resolver.status().discards.of(Discard::WrongCase), 1);
+}
+
 #[test]
 fn the_case_of_a_question_is_nobody_s_to_guess_and_each_has_a_number_of_its_own() {
     let mut world = World::new(vec![answering(1)]);

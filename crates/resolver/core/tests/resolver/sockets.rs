@@ -92,6 +92,14 @@ fn while_sockets_of_one_server_are_awaited_another_one_that_had_none_is_asked_ag
 }
 
 #[test]
+fn when_one_server_has_no_sockets_those_of_the_other_are_still_awaited() {
+    let mut broker = Broker::new(2);
+    broker.ask("a.example");
+    broker.happens(Event::NoPool { upstream: number(1) });
+    assert_eq!(sent(&broker.grant(0, 0..64)).len(), 1);
+}
+
+#[test]
 fn a_question_is_put_again_when_its_server_s_sockets_are_back() {
     let mut broker = Broker::new(1);
     broker.grant(0, 0..1);
