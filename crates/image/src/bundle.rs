@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::container::Config;
 use crate::digest::Digest;
 use crate::filesystem::{BadPath, Entry, Filesystem, Kind};
+use crate::layout::Layout;
 use crate::spec::Runtime;
 use crate::spec::settings::{Interface, Mount};
 
@@ -173,6 +174,21 @@ impl Bundle<'_> {
         let runtime = json(&RuntimeFile::new(runtime, mounts));
         machine.put(&format!("{folder}/runtime.json"), made(Entry::file(runtime, 0o644, MTIME)))
     }
+}
+
+/// A layout of images as files of a machine.
+///
+/// # Errors
+/// Never: its paths do not lead through each other.
+pub fn layout(layout: &Layout) -> Result<Filesystem, BadPath> {
+    let mut files = Filesystem::default();
+    for folder in ["blobs", "blobs/sha256"] {
+        files.put(folder, Entry::directory(0o755, MTIME))?;
+    }
+    for (path, content) in layout.files() {
+        files.put(&path, Entry::file(content, 0o644, MTIME))?;
+    }
+    Ok(files)
 }
 
 /// Puts a volume into a machine: what it begins with in `lower`, a folder for what is written, and one that shows both.

@@ -135,7 +135,7 @@ impl Layout {
     }
 
     /// Every file of the layout, sorted by path.
-    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let index = ImageIndexBuilder::default()
             .schema_version(2_u32)
             .media_type(MediaType::ImageIndex)

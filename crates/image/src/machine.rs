@@ -4,6 +4,7 @@
 //! Alpine `init` images: the last one's is there.
 
 use std::fmt;
+use std::slice;
 use std::sync::Arc;
 
 use orlop_sandbox::fatal::{Exit, Fatal};
@@ -18,7 +19,8 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::files::{self, Ids};
 use crate::spec::settings::Runtime;
-use crate::spec::{Container, Section, Spec, Volume, volumes};
+use crate::spec::volumes::{self, Format};
+use crate::spec::{Container, Section, Spec, Volume};
 use crate::store::{BadImage, Resolved, Store};
 
 mod control_groups;
@@ -142,27 +144,8 @@ impl Assembly<'_> {
     /// The image of a reference and its digest.
     fn image(&mut self, at: &str, reference: &Reference) -> Result<(Resolved, Digest), Fatal> {
         let names = self.store.names();
-        let found = self.store.resolve(reference, self.platform).cloned().map_err(|error| {
-            let help = match error {
-                BadImage::Unknown if names.is_empty() => {
-                    "no image was given: orlop-image build --all, or --image PATH".to_owned()
-                }
-                BadImage::Unknown => format!(
-                    "orlop-image lock pins a spec to what was built; --image PATH adds layouts; NAME@sha256:… takes what has no \
-                     name; there are: {}",
-                    names.join(", ")
-                ),
-                BadImage::Ambiguous(..) => "pin it by digest: orlop-image lock SPEC".to_owned(),
-                BadImage::Platform { .. } => "orlop-image build --platform, or assemble --platform another".to_owned(),
-                BadImage::Layout { .. }
-                | BadImage::Size { .. }
-                | BadImage::Digest(_)
-                | BadImage::Layers(_)
-                | BadImage::Layer { .. }
-                | BadImage::DiffId(_) => "the image is damaged or not what Linux can use: make it again".to_owned(),
-            };
-            Fatal::new(Exit::Config, format!("{at}: cannot take {reference}")).cause(error).help(help)
-        })?;
+        let found = self.store.resolve(reference, self.platform).cloned();
+        let found = found.map_err(|error| refused(&names, at, reference, &error))?;
         if reference.digest.is_none() {
             (self.say)(Told::Step(format!("{at}: {reference} is not pinned by a digest")));
         }
@@ -172,6 +155,14 @@ impl Assembly<'_> {
             })?;
         (self.say)(Told::Step(format!("{at}: {}", found.reference)));
         Ok((found, digest))
+    }
+
+    /// The image of a reference as such, and not its files.
+    fn whole(&self, at: &str, reference: &Reference, platforms: &[Platform]) -> Result<(Reference, Filesystem), Fatal> {
+        let platforms = if platforms.is_empty() { slice::from_ref(&self.platform) } else { platforms };
+        let whole = self.store.whole(reference, platforms);
+        let (exact, layout) = whole.map_err(|error| refused(&self.store.names(), at, reference, &error))?;
+        Ok((exact, bundle::layout(&layout).map_err(|error| clash(at, &error))?))
     }
 
     /// Takes the kernel, and gives back what its image is and the modules in it.
@@ -217,10 +208,14 @@ impl Assembly<'_> {
         let at = format!("{location} ({})", volume.name);
         let (mut source, mut files) = ("linuxkit.volumes".to_owned(), Filesystem::default());
         if let Some(reference) = &mut volume.image {
-            let (image, _) = self.image(&at, reference)?;
-            files = bundle::root(&image.files, Purpose::Root).map_err(|error| clash(&at, &error))?;
-            source = image.reference.to_string();
-            *reference = image.reference;
+            (*reference, files) = match volume.format {
+                Format::Files => {
+                    let (image, _) = self.image(&at, reference)?;
+                    (image.reference, bundle::root(&image.files, Purpose::Root).map_err(|error| clash(&at, &error))?)
+                }
+                Format::Image => self.whole(&at, reference, &volume.platforms)?,
+            };
+            source = reference.to_string();
         }
         let part = self.part(location, source, volume.name.clone());
         bundle::put_volume(&mut self.machine.files, &volume.folder(), &files, part).map_err(|error| clash(&at, &error))
@@ -278,6 +273,29 @@ impl Assembly<'_> {
             .map_err(|error| clash(&at, &error))?;
         Ok(image.reference)
     }
+}
+
+/// Why an image cannot be taken, and what helps; `names` are those that there are.
+fn refused(names: &[String], at: &str, reference: &Reference, error: &BadImage) -> Fatal {
+    let help = match error {
+        BadImage::Unknown if names.is_empty() => {
+            "no image was given: orlop-image build --all, or --image PATH".to_owned()
+        }
+        BadImage::Unknown => format!(
+            "orlop-image lock pins a spec to what was built; --image PATH adds layouts; NAME@sha256:… takes what has no \
+             name; there are: {}",
+            names.join(", ")
+        ),
+        BadImage::Ambiguous(..) => "pin it by digest: orlop-image lock SPEC".to_owned(),
+        BadImage::Platform { .. } => "orlop-image build --platform, or assemble --platform another".to_owned(),
+        BadImage::Layout { .. }
+        | BadImage::Size { .. }
+        | BadImage::Digest(_)
+        | BadImage::Layers(_)
+        | BadImage::Layer { .. }
+        | BadImage::DiffId(_) => "the image is damaged or not what Linux can use: make it again".to_owned(),
+    };
+    Fatal::new(Exit::Config, format!("{at}: cannot take {reference}")).cause(error).help(help)
 }
 
 /// What a machine with `orlop-init` could not start: better said now than by the machine.

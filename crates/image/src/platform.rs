@@ -3,13 +3,16 @@
 use std::fmt;
 
 use oci_spec::image::Arch;
+use serde::Serialize;
 
 /// Linux on one processor architecture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Platform {
     /// `linux/amd64`: x86-64.
+    #[serde(rename = "linux/amd64")]
     Amd64,
     /// `linux/arm64`: `AArch64`.
+    #[serde(rename = "linux/arm64")]
     Arm64,
 }
 

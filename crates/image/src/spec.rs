@@ -1,8 +1,8 @@
 //! A LinuxKit spec: its YAML as it is typed, and what one or several files come to.
 //!
 //! The keys are those of LinuxKit's schema. A key that is not one of them is an error: `readonyl: true` would build a container that
-//! writes. `trust` is one of them that does nothing, here and in LinuxKit's tool, and is warned of. A volume that is to be an
-//! image as such (`format: oci`), and names of the form `@pkg:` (LinuxKit's tool asks git for what they stand for), are refused.
+//! writes. `trust` is one of them that does nothing, here and in LinuxKit's tool, and is warned of. Names of the form
+//! `@pkg:` (LinuxKit's tool asks git for what they stand for) are refused.
 
 use std::fmt;
 
@@ -223,7 +223,15 @@ pub enum BadSpec {
         /// Its name.
         name: String,
     },
-    /// Nothing else could be told apart.
+    /// Nothing is made for it here.
+    #[error("{at}: {why}")]
+    Platform {
+        /// Where.
+        at: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Containers could not tell them apart.
     #[error("two volumes are called {0}")]
     TwoVolumes(String),
     /// A name that LinuxKit does not take.

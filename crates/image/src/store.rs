@@ -24,6 +24,8 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::expanded;
 
+mod whole;
+
 /// What is wrong with an image, or with where it is looked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

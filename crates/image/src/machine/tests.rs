@@ -60,6 +60,29 @@ fn containers_lie_in_order_with_their_labels_settings() {
 }
 
 #[test]
+fn a_volume_with_an_image_as_such_is_a_layout_of_it() {
+    let sample = Sample::new("volume-oci", "orlop.example/a:1", "{}");
+    let text_of = "volumes: [{name: own, image: 'orlop.example/a:1', format: oci},\
+        {name: both, image: 'orlop.example/a:1', format: oci, platforms: [linux/amd64, linux/arm64]}]\n";
+    let machine = assembled(&sample, text_of).0.unwrap();
+    let digest = sample.reference.digest.clone().unwrap();
+    for (name, blobs) in [("own", 3), ("both", 7)] {
+        let lower = format!("containers/volumes/{name}/lower");
+        assert_eq!(text(&machine, &format!("{lower}/oci-layout")), r#"{"imageLayoutVersion":"1.0.0"}"#);
+        let index = text(&machine, &format!("{lower}/index.json"));
+        assert!(index.contains("\"orlop.example/a:1\""), "{name}: {index}");
+        assert_eq!(index.contains(digest.as_str()), name == "both", "{name}: {index}");
+        let there = machine.files.iter().filter(|(path, _)| path.starts_with(&format!("{lower}/blobs/sha256/")));
+        assert_eq!(there.count(), blobs, "{name}");
+        assert_eq!(machine.files.at(&format!("{lower}/bin/arch")), None, "{name}");
+    }
+    assert_eq!(machine.parts[0].source, sample.reference.to_string());
+    let missing = "volumes: [{name: own, image: 'orlop.example/b:1', format: oci}]\n";
+    let error = assembled(&sample, missing).0.map(drop).unwrap_err();
+    assert!(error.contains("volume[0] (own): cannot take orlop.example/b:1"), "{error}");
+}
+
+#[test]
 fn a_volume_lies_in_its_folder_and_is_bound_from_there() {
     let sample = Sample::new("volumes", "orlop.example/a:1", "{}");
     let text_of = "volumes: [{name: blank}, {name: full, image: 'orlop.example/a:1', readonly: true}]\n\

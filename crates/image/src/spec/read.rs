@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use orlop_sandbox::fatal::{Exit, Fatal};
 
 use super::{
-    BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, Volume, expanded, kinds, volumes,
+    BadSpec, Container, Document, Kernel, KernelKeys, Section, Settings, Spec, Volume, expanded, kinds,
+    volumes::{self, Format},
 };
 use crate::bounded;
+use crate::platform::Platform;
 use crate::reference::Reference;
 
 /// The most bytes that a spec may have: LinuxKit's own have a few kilobytes, and `contents` can make one larger.
@@ -144,14 +146,22 @@ fn volume(at: &str, typed: volumes::Typed) -> Result<Volume, BadSpec> {
     let image = image.filter(|image| !image.is_empty());
     let image = image.map(|image| reference(&format!("{at}.image"), &image)).transpose()?;
     // An empty one has no format.
-    if image.is_some() && !matches!(format.as_deref(), None | Some("" | "filesystem")) {
-        let instead = "its files can be there, by format: filesystem";
-        return Err(BadSpec::Unsupported { key: "volumes with a format", instead });
-    }
-    if platforms.is_some_and(|platforms| !platforms.is_empty()) {
+    let format = match format.as_deref().filter(|_| image.is_some()) {
+        None | Some("" | "filesystem") => Format::Files,
+        Some("oci") => Format::Image,
+        Some(_) => {
+            let instead = "there are format: filesystem, and format: oci";
+            return Err(BadSpec::Unsupported { key: "volumes with a format", instead });
+        }
+    };
+    let platforms = platforms.unwrap_or_default();
+    if format == Format::Files && !platforms.is_empty() {
         return Err(BadSpec::Unsupported { key: "volumes with platforms", instead: "they belong to format: oci" });
     }
-    Ok(Volume { name, image, readonly })
+    let known =
+        |text: &String| Platform::parse(text).map_err(|why| BadSpec::Platform { at: format!("{at}.platforms"), why });
+    let platforms = platforms.iter().map(known).collect::<Result<_, _>>()?;
+    Ok(Volume { name, image, readonly, format, platforms })
 }
 
 fn reference(at: &str, text: &str) -> Result<Reference, BadSpec> {

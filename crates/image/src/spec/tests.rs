@@ -56,9 +56,14 @@ fn what_is_no_spec_or_not_supported_is_refused_by_name() {
         ("an owner that is none", "services: [{name: a, image: a, uid: -1}]", "a number or the name of a container"),
         ("microcode that is no name", "kernel: {image: a, ucode: [x]}", "expected string scalar"),
         (
-            "an image as such",
-            "volumes: [{name: a, image: a, format: oci}]",
+            "a format that there is not",
+            "volumes: [{name: a, image: a, format: tar}]",
             "volumes with a format is a key of LinuxKit's",
+        ),
+        (
+            "a platform that there is not",
+            "volumes: [{name: a, image: a, format: oci, platforms: [linux/s390x]}]",
+            "volumes[0].platforms: no platform linux/s390x",
         ),
         ("platforms", "volumes: [{name: a, image: a, platforms: [linux/amd64]}]", "volumes with platforms is a key"),
         ("a volume without a name", "volumes: [{image: a}]", "volumes[0]: \"\" cannot be a volume's name"),
@@ -121,6 +126,8 @@ fn volumes_of_all_files_are_there_in_order() {
         name: name.to_owned(),
         image: image.map(|image| Reference::parse(image).unwrap()),
         readonly,
+        format: volumes::Format::Files,
+        platforms: Vec::new(),
     };
     let image = Some("docker.io/library/a:latest");
     assert_eq!(

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use crate::platform::Platform;
 use crate::reference::Reference;
 
 /// A volume, as it is typed.
@@ -27,6 +28,31 @@ pub struct Volume {
     /// Containers may only read it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub readonly: bool,
+    /// What of the image is there.
+    #[serde(skip_serializing_if = "Format::is_files")]
+    pub format: Format,
+    /// Of an image that is there as such, these platforms; without any, the machine's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Platform>,
+}
+
+/// What of a volume's image is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Format {
+    /// Its files.
+    #[default]
+    #[serde(rename = "filesystem")]
+    Files,
+    /// The image as such: a layout of the OCI image specification, which whoever reads images can read.
+    #[serde(rename = "oci")]
+    Image,
+}
+
+impl Format {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+    fn is_files(&self) -> bool {
+        *self == Self::Files
+    }
 }
 
 impl Volume {
@@ -93,7 +119,7 @@ mod tests {
     use super::*;
 
     fn volume(name: &str, readonly: bool) -> Volume {
-        Volume { name: name.to_owned(), image: None, readonly }
+        Volume { name: name.to_owned(), image: None, readonly, format: Format::Files, platforms: Vec::new() }
     }
 
     #[test]
