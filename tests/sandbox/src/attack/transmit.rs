@@ -30,6 +30,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     wire("packet-sendto", "sendto(2) to everybody on the packet listener", OUTSIDE_PIN, |s| {
         send_to(s.grants.packet, s, 0, &link(0x0800, s.ifindex, [0xff; 6]))
     }),
+    wire("packet-sendto-arp", "sendto(2) of ARP to everybody on the packet listener", OUTSIDE_PIN, |s| {
+        send_to(s.grants.packet, s, 0, &link(0x0806, s.ifindex, [0xff; 6]))
+    }),
     wire("packet-send", "sendto(2) without address on the packet listener", OUTSIDE_PIN, |s| {
         call!(libc::SYS_sendto, s.grants.packet, frame(s).as_slice(), FRAME_LEN, 0, 0, 0)
     }),
