@@ -81,7 +81,7 @@ fn shown(status: &Status) -> String {
 #[test]
 fn a_person_sees_that_nobody_is_asked_and_nothing_of_what_never_was() {
     let mut status = status();
-    (status.upstreams, status.worker, status.renewals) = (Upstreams::none(), None, 0);
+    (status.chosen.upstreams, status.worker, status.renewals) = (Upstreams::none(), None, 0);
     let text = shown(&status);
     assert!(text.contains("  asks nobody: no server is known\n"), "{text}");
     assert!(!text.contains("by the word of") && !text.contains("started again") && !text.contains("dropped"), "{text}");

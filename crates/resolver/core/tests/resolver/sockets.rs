@@ -33,10 +33,9 @@ impl Broker {
     fn ask(&mut self, text: &str) -> Vec<Action> {
         let asker = Asker { client: ClientId(1), port: 4000, udp_limit: Some(1232) };
         let query = Message::query(text, A).bytes();
-        match self.resolver.query(self.now, asker, &query, &mut Vec::new()) {
-            Heard::Open(actions) => actions,
-            other => panic!("{other:?}"),
-        }
+        let heard = self.resolver.query(self.now, asker, &query, &mut Vec::new());
+        let Heard::Open(actions) = heard else { panic!("{heard:?}") };
+        actions
     }
 
     /// So many milliseconds go by.
