@@ -146,3 +146,11 @@ fn a_route_has_a_domain_and_servers() {
     assert_eq!(routes(&servers(MAX_ROUTE_SERVERS)).unwrap().len(), MAX_ROUTE_SERVERS);
     assert!(routes(&servers(MAX_ROUTE_SERVERS + 1)).unwrap_err().contains("9 servers together: at most 8"));
 }
+
+#[test]
+fn the_example_on_the_page_is_a_configuration() {
+    let page = include_str!("../../../README.md");
+    let text = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = config(text).unwrap();
+    assert_eq!((config.upstreams.len(), config.routes.0.len()), (1, 2));
+}
