@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use orlop_test_resolver::{STUB, Scene, unbound};
 use orlop_testbed::background::Background;
-use orlop_testbed::{Running, unpacked};
+use orlop_testbed::{Host, Running, unpacked};
 
 use super::{pin, upstream};
 use crate::bench::installed;
@@ -34,6 +34,8 @@ pub(super) struct Resolver {
     pub(super) scene: Scene,
     pub(super) running: Running,
     _upstream: Background,
+    /// The other end of its wire: systemd-resolved asks nobody without a network, not even on this machine.
+    _network: Host,
 }
 
 /// Where those listen that can be told.
@@ -75,9 +77,9 @@ impl Resolver {
     pub(super) fn start(kind: Kind, release: &Path) -> Result<Self> {
         let version = kind.version()?;
         let scene = Scene::new()?;
-        let upstream = upstream::start(&scene.host)?;
+        let (network, upstream) = (scene.wired()?, upstream::start(&scene.host)?);
         let (running, at) = spawn(kind, &scene, release)?;
-        let resolver = Self { kind, version, at, scene, running, _upstream: upstream };
+        let resolver = Self { kind, version, at, scene, running, _upstream: upstream, _network: network };
         let answers = || Ok(resolver.is_answering().then_some(()));
         orlop_testbed::eventually("an answer", START, answers).with_context(|| resolver.running.text())?;
         pin::processes(&resolver.processes()?, pin::SUBJECT)?;
