@@ -28,6 +28,15 @@ impl Datagram {
         Ok(Self(Watched::new(fd, Interest::READABLE | Interest::WRITABLE)?))
     }
 
+    /// Takes a connected socket through which a question was sent, to hear its answer with [`Datagram::poll_answer`]. Must be called
+    /// inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the loop cannot watch it.
+    pub fn asked(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self(Watched::new(fd, Interest::READABLE | Interest::ERROR)?))
+    }
+
     /// Waits for the next datagram and returns its length; one that does not fit is cut off.
     ///
     /// # Errors
@@ -58,13 +67,13 @@ impl Datagram {
         })
     }
 
-    /// As [`Datagram::recv`], for a loop that waits for several sockets at once: how long the datagram is, also where it does
-    /// not fit.
+    /// What comes through a socket that was [`Datagram::asked`], or that the kernel says that the peer is not there, for a loop that
+    /// waits for several sockets at once: how long the datagram is, also where it does not fit.
     ///
     /// # Errors
     /// As [`Datagram::recv`].
-    pub fn poll_recv(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_read(context, |socket| waiting(socket, buffer))
+    pub fn poll_answer(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_read_or_error(context, |socket| waiting(socket, buffer))
     }
 
     /// Sends one datagram to the peer, or says that there is no room for it now.

@@ -10,6 +10,7 @@ mod ntp;
 mod numbers;
 mod peak;
 mod processes;
+mod resolver;
 mod stopwatch;
 mod sysctl;
 
@@ -37,6 +38,8 @@ enum Contest {
     Metadata(metadata::Options),
     /// The NTP client against chronyd, openntpd, systemd-timesyncd and ntpd-rs; no client can touch this machine's clock
     Ntp(ntp::Options),
+    /// The DNS resolver against unbound, dnsmasq, systemd-resolved and kresd: known names, denials, unknown names, memory
+    Resolver(resolver::Options),
     /// The sysctl applier against systemd-sysctl, procps and busybox, with 150 and with 1,500 settings
     Sysctl(sysctl::Options),
     /// Whole machines, power-on to a configured network: our DHCP image, and Debian's dhcpcd and udhcpc as images
@@ -52,6 +55,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         Contest::Dhcp(options) => dhcp::run(workspace, options),
         Contest::Metadata(options) => metadata::run(workspace, options),
         Contest::Ntp(options) => ntp::run(workspace, options),
+        Contest::Resolver(options) => resolver::run(workspace, options),
         Contest::Sysctl(options) => sysctl::run(workspace, options),
         Contest::Boot(options) => boot::run(workspace, options),
     }

@@ -66,8 +66,15 @@ fn where_nobody_listens_the_next_one_is_asked_at_once() {
     let Some(_) = testbed(&[]) else { return };
     let scene = Scene::new().unwrap();
     let _good = good(&scene);
-    let _daemon = scene.start(&resolver().args(["127.0.1.9", GOOD])).unwrap();
+    let daemon = scene.start(&resolver().args(["127.0.1.9", GOOD])).unwrap();
     assert_eq!(address(&scene.host, "a.example").unwrap(), "192.0.2.7");
+    end(daemon).unwrap();
+
+    // And where there is nobody else, there is nothing to wait for: silence would be waited for for 4.5 s.
+    let _daemon = scene.start(&resolver().args(["127.0.1.8", "127.0.1.9"])).unwrap();
+    let nobody = Question::of("b.example").ask(&scene.host).unwrap();
+    assert_eq!(nobody.code(), ResponseCode::ServFail);
+    assert!(nobody.took < Duration::from_secs(3), "{:?}", nobody.took);
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Upstreams {
             Err(error) if is_unreachable(&error) => return Err(NotSent::Unreachable),
             Err(_) => return Err(NotSent::Spoiled),
         }
-        let datagram = Datagram::from_fd(socket).map_err(|_| NotSent::Spoiled)?;
+        let datagram = Datagram::asked(socket).map_err(|_| NotSent::Spoiled)?;
         self.asked.insert(id, (datagram, self.wakes.waker(Key::Socket(id))));
         Ok(())
     }
@@ -152,7 +152,7 @@ impl Upstreams {
     fn poll_socket(&mut self, id: SocketId, buffer: &mut [u8], heard: &mut impl FnMut(&mut Self, Heard<'_>)) {
         for _ in 0..IN_A_ROW {
             let Some((socket, waker)) = self.asked.get(&id) else { return };
-            let Poll::Ready(received) = socket.poll_recv(&mut Context::from_waker(waker), buffer) else { return };
+            let Poll::Ready(received) = socket.poll_answer(&mut Context::from_waker(waker), buffer) else { return };
             match received {
                 Ok(length) => heard(self, Heard::Datagram(id, buffer.get(..length).unwrap_or_default())),
                 Err(_) => {

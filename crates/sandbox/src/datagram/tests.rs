@@ -108,3 +108,34 @@ fn a_connected_socket_hears_its_peer_alone_and_knows_when() {
         assert!((before..=wall()).contains(&nanos), "{nanos} is not between {before} and now");
     });
 }
+
+/// The kernel tells a loop of that as of an error, and not as of something that can be read.
+#[test]
+fn who_waits_for_the_answer_of_a_peer_that_is_not_there_is_told_at_once() {
+    // Nobody listens at port 1.
+    let socket = open_timeless(SocketAddr::from(([127, 0, 0, 1], 1))).unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        send(socket.as_fd(), b"is anybody there").unwrap();
+        let socket = Datagram::asked(socket).unwrap();
+        let mut buffer = [0; 4];
+        let answer = std::future::poll_fn(|context| socket.poll_answer(context, &mut buffer));
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(20), answer).await.expect("no word of it");
+        assert_eq!(answer.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn an_answer_is_heard_through_a_socket_that_has_asked() {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = open_timeless(peer.local_addr().unwrap()).unwrap();
+    let there = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(async {
+        let socket = Datagram::asked(socket).unwrap();
+        let mut buffer = [0; 4];
+        for text in [&b"one"[..], b"three"] {
+            peer.send_to(text, there).unwrap();
+            let length = std::future::poll_fn(|context| socket.poll_answer(context, &mut buffer)).await.unwrap();
+            assert_eq!(length, text.len());
+        }
+    });
+}

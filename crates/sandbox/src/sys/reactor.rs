@@ -42,6 +42,23 @@ impl Watched {
         }
     }
 
+    /// As [`Watched::poll_read`], and when the kernel has an error to tell, for a descriptor that is watched for both and not for writing.
+    pub(crate) fn poll_read_or_error<R>(
+        &self,
+        context: &mut Context<'_>,
+        mut operation: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        if let Poll::Ready(result) = self.poll_read(context, &mut operation) {
+            return Poll::Ready(result);
+        }
+        // Tokio wakes a reader for what can be read; an error alone it takes for the end of writing, which it never forgets.
+        let _told = ready!(self.0.poll_write_ready(context))?;
+        match operation(self.as_fd()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            result => Poll::Ready(result),
+        }
+    }
+
     /// As [`Watched::poll_read`], when the descriptor is writable.
     pub(crate) fn poll_write<R>(
         &self,

@@ -45,6 +45,46 @@ fn kib(rollup: &str, field: &str) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
+/// Time of processors that processes have taken so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spent {
+    /// On what they did themselves.
+    pub(super) user: Duration,
+    /// On what the kernel did for them.
+    pub(super) system: Duration,
+}
+
+/// The kernel counts them in these (`sysconf(_SC_CLK_TCK)` is 100 wherever Linux has user space).
+const TICK: Duration = Duration::from_millis(10);
+
+impl Spent {
+    /// Of these processes together.
+    ///
+    /// # Errors
+    /// When one is gone.
+    pub(super) fn of(pids: impl IntoIterator<Item = u32>) -> Result<Self> {
+        let mut sum = Self { user: Duration::ZERO, system: Duration::ZERO };
+        for pid in pids {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+            let (user, system) = ticks(&stat).context("no times in /proc/PID/stat")?;
+            sum.user += TICK * user;
+            sum.system += TICK * system;
+        }
+        Ok(sum)
+    }
+
+    /// What was taken after `before`.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self { user: self.user.saturating_sub(before.user), system: self.system.saturating_sub(before.system) }
+    }
+}
+
+/// Fields 14 and 15, counted from 1; the second is in brackets and may have anything in it (proc_pid_stat(5)).
+fn ticks(stat: &str) -> Option<(u32, u32)> {
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
 /// A process, and all that it or its children have started.
 ///
 /// # Errors
@@ -115,6 +155,13 @@ mod tests {
     fn a_field_of_smaps_rollup_is_read_in_kib() {
         let rollup = "5600-7ffc ---p 00000000 00:00 0    [rollup]\nRss:                1234 kB\nPss:                 567 kB\nPss_Anon:  1 kB\n";
         assert_eq!((kib(rollup, "Pss:"), kib(rollup, "Rss:"), kib(rollup, "Swap:")), (Some(567), Some(1234), None));
+    }
+
+    #[test]
+    fn the_times_of_a_process_are_found_behind_any_name() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 42 17 3 2 20 0 1 0 500";
+        assert_eq!(ticks(stat), Some((42, 17)));
+        assert_eq!(ticks("7 (a"), None);
     }
 
     #[test]

@@ -47,6 +47,11 @@ const PACKAGES: &[UnpackedPackage] = &[
         needs: &[Need::Bench],
     },
     UnpackedPackage {
+        name: "dns-root-data",
+        why: "without the root's key kresd does not start",
+        needs: &[Need::Bench],
+    },
+    UnpackedPackage {
         name: "systemd-resolved",
         why: "rival; installed, it would take over this machine's resolv.conf",
         needs: &[Need::Bench],
