@@ -15,6 +15,9 @@ use crate::workspace::Workspace;
 /// The test that compares random trees of settings; `cargo xtask test` runs it with a thousand, always the same.
 const TREES: &str = "a_random_tree_comes_to_what_systemd_sysctl_makes_of_it";
 
+/// Of each file system that seed disks have, how many damaged disks are read; the tests read 20,000.
+const MEDIA_MUTATIONS: u64 = 1_000_000;
+
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// How many random trees of settings are compared with what systemd makes of them (a thousand take about a minute)
@@ -32,7 +35,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let first = options.seed.unwrap_or(clock);
-    let mut steps = Steps::new(4);
+    let mut steps = Steps::new(5);
     steps.run("set-up", || setup::ensure_targets(workspace, &[Need::Tests, Need::Musl]).map(|()| String::new()));
     let built = steps
         .run("release build", || Ok(format!("{} binaries", build::run(workspace, &build::Options::default())?.len())));
@@ -47,6 +50,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     } else {
         steps.not_run(&trees, "no release build");
     }
+    steps.run(&format!("{MEDIA_MUTATIONS} damaged seeds of each file system"), || {
+        let mut cargo = workspace.cargo("test");
+        cargo.args(["--release", "--locked", "--package", "orlop-metadata-core", "--test", "media", "mutations"]);
+        // The number is also where chance begins.
+        let number = MEDIA_MUTATIONS.saturating_add(first % u64::from(u16::MAX));
+        cargo.env("ORLOP_MUTATIONS", number.to_string());
+        test::cargo_test(&mut cargo, SETTINGS.threads)
+    });
     steps.run("the sandbox with every part removed, with musl", || {
         let mut cargo = test::attacks_command(workspace, NATIVE_MUSL.triple)?;
         cargo.arg(MUTATIONS);
