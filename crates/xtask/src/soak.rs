@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::build;
 use crate::compiler::sysroot::NATIVE_MUSL;
@@ -52,7 +52,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     steps.run(&format!("{MEDIA_MUTATIONS} damaged seeds of each file system"), || {
         let mut cargo = workspace.cargo("test");
-        cargo.args(["--release", "--locked", "--package", "orlop-metadata-core", "--test", "media", "mutations"]);
+        let core = format!("{}-core", orlop_fleet::named("metadata").context("no daemon is called metadata")?.program);
+        cargo.args(["--release", "--locked", "--package", &core, "--test", "media", "mutations"]);
         // The number is also where chance begins.
         let number = MEDIA_MUTATIONS.saturating_add(first % u64::from(u16::MAX));
         cargo.env("ORLOP_MUTATIONS", number.to_string());
