@@ -3,13 +3,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::build;
 use crate::compiler::sysroot::NATIVE_MUSL;
 use crate::setup::{self, Need};
 use crate::steps::Steps;
-use crate::test::{self, ATTACKS, MUTATIONS, NAMES, SETTINGS, WHOLE};
+use crate::test::{self, ATTACKS, MACHINES, MUTATIONS, NAMES, SETTINGS, WHOLE};
 use crate::workspace::Workspace;
 
 /// The test that compares random trees of settings; `cargo xtask test` runs it with a thousand, always the same.
@@ -17,6 +17,12 @@ const TREES: &str = "a_random_tree_comes_to_what_systemd_sysctl_makes_of_it";
 
 /// The test that compares answers to random questions; `cargo xtask test` runs it with ten thousand, always the same.
 const QUESTIONS: &str = "a_random_question_is_answered_as_unbound_answers_it";
+
+/// The test of a machine with many services; `cargo xtask test` runs it with two hundred.
+const SERVICES: &str = "many::hundreds_of_services_all_come_up_at_the_first_try";
+
+/// Of each file system that seed disks have, how many damaged disks are read; the tests read 20,000.
+const MEDIA_MUTATIONS: u64 = 1_000_000;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
@@ -38,7 +44,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let first = options.seed.unwrap_or(clock);
-    let mut steps = Steps::new(6);
+    let mut steps = Steps::new(8);
     steps.run("set-up", || setup::ensure_targets(workspace, &[Need::Tests, Need::Musl]).map(|()| String::new()));
     let built = steps
         .run("release build", || Ok(format!("{} binaries", build::run(workspace, &build::Options::default())?.len())));
@@ -76,6 +82,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.run("the daemons and the machine, with this machine's C library", || {
         let ran: Vec<_> = WHOLE.iter().map(|tests| test::root_tests(workspace, tests, build::HOST)).collect();
         Ok(ran.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
+    });
+    steps.run(&format!("{MEDIA_MUTATIONS} damaged seeds of each file system"), || {
+        let mut cargo = workspace.cargo("test");
+        let core = format!("{}-core", orlop_fleet::named("metadata").context("no daemon is called metadata")?.program);
+        cargo.args(["--release", "--locked", "--package", &core, "--test", "media", "mutations"]);
+        // The number is also where chance begins.
+        let number = MEDIA_MUTATIONS.saturating_add(first % u64::from(u16::MAX));
+        cargo.env("ORLOP_MUTATIONS", number.to_string());
+        test::cargo_test(&mut cargo, SETTINGS.threads)
+    });
+    steps.run("a machine with five hundred services", || {
+        build::run(workspace, &build::Options::of(NATIVE_MUSL.triple))?;
+        let mut cargo = test::root_tests_command(workspace, &MACHINES, NATIVE_MUSL.triple)?;
+        cargo.args(["--exact", SERVICES]).env("ORLOP_SERVICES", "500");
+        test::cargo_test(&mut cargo, MACHINES.threads)
     });
     steps.run("the sandbox with every part removed, with musl", || {
         let mut cargo = test::attacks_command(workspace, NATIVE_MUSL.triple)?;

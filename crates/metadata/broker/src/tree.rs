@@ -184,8 +184,8 @@ fn open(folder: BorrowedFd<'_>, path: &str, flags: OFlags) -> io::Result<OwnedFd
     Ok(openat2(folder, path, flags | OFlags::CLOEXEC, Bits::empty(), BENEATH)?)
 }
 
-/// The names in a folder.
-fn names(folder: BorrowedFd<'_>) -> io::Result<BTreeSet<Vec<u8>>> {
+/// The names in a folder, `most` of them at most: others may have made any number.
+fn names(folder: BorrowedFd<'_>, most: usize) -> io::Result<BTreeSet<Vec<u8>>> {
     // Its own descriptor: the position in it belongs to whoever lists it.
     let again = open(folder, ".", OFlags::RDONLY | OFlags::DIRECTORY)?;
     let mut names = BTreeSet::new();
@@ -193,6 +193,9 @@ fn names(folder: BorrowedFd<'_>) -> io::Result<BTreeSet<Vec<u8>>> {
         let name = entry?.file_name().to_bytes().to_vec();
         if !matches!(name.as_slice(), b"." | b"..") {
             names.insert(name);
+        }
+        if names.len() >= most {
+            break;
         }
     }
     Ok(names)

@@ -19,6 +19,15 @@ const SERVICE: &str = "169.254.169.254";
 const SEED: [(&str, &str); 2] =
     [("meta-data", "instance-id: iid-7\nlocal-hostname: seeded\n"), ("user-data", "#cloud-config\npassword: secret\n")];
 
+/// The files of a disk that means harm.
+const HOSTILE: [(&str, &str); 2] = [
+    ("meta-data", "instance-id: iid-8\n"),
+    (
+        "user-data",
+        r#"{"../../etc/escaped": {"content": "x"}, "a": {"entries": {"..": {"content": "x"}}}, "motd": {"perm": "4777", "content": "hello"}}"#,
+    ),
+];
+
 /// Shows the metadata fetcher.
 ///
 /// # Errors
@@ -32,7 +41,8 @@ pub(super) fn run(_: &Workspace, shown: &Shown) -> Result<()> {
     println!("  it listens at {SERVICE}, and answers nobody without a token of its own (IMDSv2)");
     stage.nobody(&cloud)?;
     stage.cloud(&cloud)?;
-    stage.disk()
+    stage.disk()?;
+    stage.hostile()
 }
 
 /// A machine and its cloud.
@@ -94,6 +104,23 @@ impl Stage<'_> {
         let disk = image.iso("cidata", &SEED, &["-joliet", "-rock"])?.display().to_string();
         self.to_its_end(&["--disk", &disk])?;
         self.written(&format!("CDROM {disk}"))
+    }
+
+    fn hostile(&self) -> Result<()> {
+        heading(
+            "Another one, whose user data lead out of /run/config: that is left out by its name, and the rest is there",
+        );
+        let machine = &self.scene.machine;
+        machine.shell("rm -rf /run/config/*")?;
+        let image = Image::new("demo-metadata-hostile");
+        let disk = image.iso("cidata", &HOSTILE, &["-joliet", "-rock"])?.display().to_string();
+        self.to_its_end(&["--disk", &disk])?;
+        self.written(&format!("CDROM {disk}"))?;
+        let escaped = machine.shell("find /run /etc /var -name escaped")?;
+        ensure!(escaped.is_empty(), "it has written {escaped}");
+        let mode = self.scene.look("motd")?.0;
+        ensure!(mode == 0o775, "motd has the mode {mode:o}");
+        Ok(())
     }
 
     /// Runs it until it has ended, which it does by itself.

@@ -138,7 +138,7 @@ impl<'r> Outputs<'r> {
                     ),
                     Some(Awaited::Server) => late
                         .cause(format_args!("no DHCP client says in {} who its server is", netfacts::FOLDER))
-                        .help("run orlop-dhcp before this or beside it, or wait longer: --timeout SECS"),
+                        .help("run the DHCP client before this or beside it, or wait longer: --timeout SECS"),
                     None if reasons.is_empty() => late.help("--log debug tells what was waited for"),
                     None => late.cause(reasons),
                 })

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
+use orlop_metadata_contract::MAX_ENTRIES;
 use rustix::fs::{FileType, OFlags, Stat, fstat};
 
 use super::{names, open};
@@ -20,8 +21,8 @@ pub(super) fn same(new: BorrowedFd<'_>, old: BorrowedFd<'_>, name: &str) -> io::
     if FileType::from_raw_mode(ours_is.st_mode) != FileType::Directory {
         return Ok(ours_is.st_size == theirs_is.st_size && equal(ours, theirs)?);
     }
-    let listed = names(ours.as_fd())?;
-    if names(theirs.as_fd()).ok().as_ref() != Some(&listed) {
+    let listed = names(ours.as_fd(), MAX_ENTRIES)?;
+    if names(theirs.as_fd(), listed.len() + 1).ok().as_ref() != Some(&listed) {
         return Ok(false);
     }
     for name in listed {

@@ -110,6 +110,38 @@ fn what_somebody_put_in_the_way_is_replaced_and_never_followed() {
 }
 
 #[test]
+fn what_somebody_put_in_the_way_may_be_as_deep_and_as_much_as_he_likes() {
+    let folder = Folder::new("tree-deep");
+    let (config, tree) = place_of(&folder);
+    for top in [STAGING, "hostname"] {
+        let deep: PathBuf = (0..200).map(|_| "d").collect();
+        fs::create_dir_all(config.join(top).join(deep).join("end")).unwrap();
+        // The name by which the first folder would come up.
+        fs::create_dir_all(config.join(top).join("1048575/1048574/x")).unwrap();
+        fs::create_dir_all(config.join(top).join("many")).unwrap();
+        for n in 0..1_100 {
+            fs::write(config.join(top).join("many").join(n.to_string()), "").unwrap();
+        }
+        fs::set_permissions(config.join(top).join("d/d"), fs::Permissions::from_mode(0o500)).unwrap();
+    }
+    assert_eq!(write(&tree, FOUND).unwrap().entries, 5);
+    assert_eq!(fs::read_to_string(config.join("hostname")).unwrap(), "web-1");
+    assert!(!config.join(STAGING).exists());
+}
+
+#[test]
+fn a_folder_with_one_name_more_is_another_one() {
+    let folder = Folder::new("tree-more");
+    let (config, tree) = place_of(&folder);
+    write(&tree, FOUND).unwrap();
+    for extra in ["a", "z"] {
+        fs::write(config.join("ssh").join(extra), "").unwrap();
+        assert_eq!(write(&tree, FOUND).unwrap().changed, 1, "{extra}");
+        assert!(!config.join("ssh").join(extra).exists(), "{extra}");
+    }
+}
+
+#[test]
 fn a_link_that_appears_while_it_is_made_ready_leads_nowhere() {
     let folder = Folder::new("tree-race");
     let (config, tree) = place_of(&folder);

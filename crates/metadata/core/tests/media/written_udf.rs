@@ -140,3 +140,11 @@ fn an_extent_may_end_where_its_partition_does_and_not_behind() {
     assert_eq!(with_blocks(last + 1), Ok(Some(content.to_vec())));
     assert_eq!(with_blocks(last), Err(MediaError::Broken("UDF: an extent leaves its partition")));
 }
+
+#[test]
+fn what_is_said_to_be_a_folder_is_no_file() {
+    let mut disk = written(512, "x", b"content", HERE);
+    let entry = (PARTITION + ROOT) * 512 + DESCRIPTORS + PARENT;
+    disk.write(entry + 18, &[2]);
+    assert_eq!(file(&mut disk, "x"), Ok(None));
+}
