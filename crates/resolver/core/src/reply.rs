@@ -8,16 +8,13 @@ use orlop_resolver_contract::{Conduct, Discard};
 use crate::chain::Chain;
 use crate::extended_error;
 use crate::header::{AA, AD, Code, HEADER, Header, OPCODE, QR, TC};
-use crate::name::{MAX_NAME, Name};
+use crate::name::Name;
 use crate::query::Options;
 use crate::record::{Record, kind};
 use crate::stored::{MAX_MESSAGE, Stored, own_flags};
 
 /// How long an answer is kept that is a failure, or has a code that says nothing of a life (RFC 9520 section 3.2: 1 s to 5 minutes).
 pub(crate) const FAILURE_LIFETIME: u32 = 5;
-
-/// A name, a type and a class.
-const MAX_QUESTION: usize = MAX_NAME + 4;
 
 /// The longest message that is kept while the name that it leads to is asked for: it has a few aliases, and there may be many such.
 const MAX_ALIAS_MESSAGE: usize = 1232;
@@ -258,9 +255,8 @@ impl Stored {
         Self::new(&bytes, &places, ede, least)
     }
 
-    /// A question, which is none of a client's that is longer than a name, and how it failed.
+    /// A question, which was asked and so is no longer than a name can be, and how it failed.
     pub(crate) fn failure(question: &[u8], code: Code, ede: &[u8]) -> Self {
-        let question = question.get(..MAX_QUESTION).unwrap_or(question);
         let header = Header { id: 0, flags: own_flags(code, false), counts: [1, 0, 0, 0] };
         let mut bytes = [&header.bytes()[..], question].concat();
         let end = bytes.len();

@@ -91,6 +91,14 @@ fn while_sockets_of_one_server_are_awaited_another_one_that_had_none_is_asked_ag
 }
 
 #[test]
+fn a_question_that_waits_for_sockets_fails_when_none_can_be_had() {
+    let mut broker = Broker::new(1);
+    broker.ask("a.example");
+    let actions = broker.happens(Event::NoPool { upstream: number(0) });
+    assert!(matches!(actions[..], [Action::Answer { client: ClientId(1), .. }]), "{actions:?}");
+}
+
+#[test]
 fn when_one_server_has_no_sockets_those_of_the_other_are_still_awaited() {
     let mut broker = Broker::new(2);
     broker.ask("a.example");
