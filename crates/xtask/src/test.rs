@@ -36,7 +36,8 @@ pub(crate) struct RootTests {
 pub(crate) const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox", threads: 2 };
 /// Random trees of settings beside systemd's program, among others.
 pub(crate) const SETTINGS: RootTests = RootTests { package: "orlop-test-sysctl", threads: 2 };
-const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
+/// Machines under QEMU.
+pub(crate) const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 
 const ROOT_TESTS: &[RootTests] = &[
     RootTests { package: "orlop-testbed", threads: 1 },

@@ -5,6 +5,7 @@ mod arm64;
 mod circumstances;
 mod clock;
 mod hostile;
+mod many;
 mod ordinary;
 mod seed;
 mod stage;
