@@ -9,3 +9,4 @@ mod many;
 mod ordinary;
 mod seed;
 mod stage;
+mod strangers;
