@@ -225,7 +225,7 @@ mod tests {
             folder: None,
         };
         for (what, line, want) in [
-            ("a program", "exec dhcpcd /sbin/orlop-dhcp status", program(&["/sbin/orlop-dhcp", "status"])),
+            ("a program", "exec dhcpcd /sbin/x status", program(&["/sbin/x", "status"])),
             ("with options", "exec dhcpcd /x --help -u 1 --", program(&["/x", "--help", "-u", "1", "--"])),
             ("as a user", "exec --user 1000 dhcpcd /x", Program { user: Some((1000, None)), ..program(&["/x"]) }),
             (

@@ -17,12 +17,10 @@ use libcontainer::syscall::syscall::SyscallType;
 use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::Pid;
 use orlop_sandbox::fatal::{Exit, Fatal};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::process::PidfdFlags;
+use rustix::process::{Pid, PidfdFlags, WaitOptions};
 
 use crate::command_line::Program;
 use crate::verbs::{chain, load};
@@ -69,9 +67,8 @@ pub(crate) fn exec(root: Option<&Path>, program: &Program) -> Result<ExitCode, F
         Fatal::os(problem(), chain(&error)).help("name a program that is in the container's image, by its whole path")
     })?;
     drop(place);
-    // libcontainer's type is that of another version.
-    let code = ended(Pid::from_raw(first.as_raw()));
-    code.map(ExitCode::from).map_err(|cause| Fatal::os("cannot see how the program ended", cause))
+    let child = Pid::from_raw(first.as_raw()).ok_or(io::ErrorKind::InvalidData.into());
+    child.and_then(ended).map(ExitCode::from).map_err(|cause| Fatal::os("cannot see how the program ended", cause))
 }
 
 /// Enters the mounts of process 1, if that is visible and they are others.
@@ -166,8 +163,7 @@ fn ended(child: Pid) -> io::Result<u8> {
     // The child runs already, and has nothing blocked.
     handed_on.thread_block()?;
     let told = SignalFd::with_flags(&handed_on, SfdFlags::SFD_CLOEXEC)?;
-    let number = rustix::process::Pid::from_raw(child.as_raw()).ok_or(io::ErrorKind::InvalidInput)?;
-    let process = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
+    let process = rustix::process::pidfd_open(child, PidfdFlags::empty())?;
     loop {
         let mut watched = [PollFd::new(&told, PollFlags::IN), PollFd::new(&process, PollFlags::IN)];
         match rustix::event::poll(&mut watched, None) {
@@ -176,13 +172,10 @@ fn ended(child: Pid) -> io::Result<u8> {
         }
         let [is_told, is_over] = watched.map(|one| !one.revents().is_empty());
         if is_over {
-            return Ok(match waitpid(child, None)? {
-                WaitStatus::Signaled(_, signal, _) => {
-                    u8::try_from(signal as i32).map_or(u8::MAX, |number| 128 | number)
-                }
-                WaitStatus::Exited(_, code) => u8::try_from(code).unwrap_or(u8::MAX),
-                other => return Err(io::Error::other(format!("it is {other:?}"))),
-            });
+            let (_, status) = rustix::process::waitpid(Some(child), WaitOptions::empty())?.ok_or(Errno::CHILD)?;
+            let signal = status.terminating_signal().map(|signal| 128 | signal);
+            let code = status.exit_status().or(signal);
+            return Ok(code.and_then(|code| code.try_into().ok()).unwrap_or(u8::MAX));
         }
         if is_told && let Some(told) = told.read_signal()? {
             let signal = told.ssi_signo.try_into().ok().and_then(rustix::process::Signal::from_named_raw);
@@ -275,10 +268,11 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "that they are waited for is what is tested")]
     fn it_ends_as_the_program_did_and_hands_on_what_it_is_told() {
         let started = |script: &str| {
             let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
-            Pid::from_raw(child.id().try_into().unwrap())
+            Pid::from_child(&child)
         };
         // What we block once, children that are started later would have blocked as well.
         let child = started("exec sleep 1000");

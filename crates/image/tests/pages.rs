@@ -106,7 +106,8 @@ fn the_page_for_trouble_knows_every_exit_code_of_every_daemon_and_no_other() {
             .collect();
         assert!(own.iter().all(|code| Exit::from_code(*code).is_some()), "{daemon}: {own:?}");
         let page = fs::read_to_string(Workspace::find().unwrap().root.join("packaging/TROUBLESHOOTING.md")).unwrap();
-        let program = Recipe::load(&Workspace::find().unwrap().recipe(daemon).unwrap()).unwrap().programs[0].path.clone();
+        let program =
+            Recipe::load(&Workspace::find().unwrap().recipe(daemon).unwrap()).unwrap().programs[0].path.clone();
         assert!(page.contains(&format!("`{program}`")), "{daemon}: {program}");
         let known: BTreeSet<u8> = told.iter().filter(|(_, of)| of == daemon).map(|(code, _)| *code).collect();
         assert_eq!(known, own, "{daemon}: the page for trouble, and its own");

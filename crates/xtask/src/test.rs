@@ -39,6 +39,7 @@ pub(crate) const ATTACKS: RootTests = RootTests { package: "orlop-test-sandbox",
 pub(crate) const SETTINGS: RootTests = RootTests { package: "orlop-test-sysctl", threads: 2 };
 /// Random questions beside unbound, among others.
 pub(crate) const NAMES: RootTests = RootTests { package: "orlop-test-resolver", threads: 2 };
+/// Machines under QEMU.
 pub(crate) const MACHINES: RootTests = RootTests { package: "orlop-test-vm", threads: 2 };
 
 /// With the binaries for this machine's own C library: the sandbox, whose tables of system calls are about what a library does,

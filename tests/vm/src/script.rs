@@ -68,6 +68,8 @@ pub enum Step {
     Link(String, String),
     /// Write to a file until there is no room.
     Fill(String),
+    /// Do nothing, without end.
+    Idle,
     /// Take memory without end.
     Hoard,
     /// Make processes without end, and this file when there can be no more.
@@ -190,6 +192,7 @@ impl Step {
             Self::Create(path) => vec!["create".to_owned(), path.clone()],
             Self::Link(path, to) => vec!["link".to_owned(), path.clone(), to.clone()],
             Self::Fill(path) => vec!["fill".to_owned(), path.clone()],
+            Self::Idle => vec!["idle".to_owned()],
             Self::Hoard => vec!["hoard".to_owned()],
             Self::Bomb(told) => vec![BOMB.to_owned(), told.clone()],
             Self::Wait(path, text, seconds) => vec!["wait".to_owned(), path.clone(), text.clone(), seconds.to_string()],
@@ -230,6 +233,9 @@ pub fn perform(line: &str, record: &mut impl Write) -> io::Result<()> {
         ("link", [path, to]) => link(path, to),
         ("fill", [path]) => exhaust::fill(path),
         ("hoard", []) => exhaust::hoard(),
+        ("idle", []) => loop {
+            thread::sleep(Duration::from_secs(3600));
+        },
         (BOMB, [told]) => bomb(told),
         ("wait", [path, text, seconds]) => wait(path, text, seconds, || Ok(())),
         ("until", [path, text, seconds, program, arguments @ ..]) => {

@@ -351,22 +351,20 @@ proptest! {
 /// How long a machine with so many services takes until all run, in milliseconds, where one start is so much work for a processor
 /// that all starts share; and how many were under way at most.
 fn all_up(services: usize, work: Duration) -> Option<(u64, usize)> {
-    const TICK: u64 = 50;
+    const TICK: u32 = 50;
     let words: String = (0..services).map(|n| format!("s:x{n} ")).collect();
     let mut boot = machine(&words);
     let mut left: BTreeMap<Id, Duration> = BTreeMap::new();
     let (mut running, mut most) = (0, 0);
     let mut events = vec![Event::Begin];
-    for now in (0..).step_by(TICK as usize).take_while(|now| *now < 3_600_000) {
+    for now in (0_u64..72_000).map(|tick| tick * u64::from(TICK)) {
         while let Some(event) = events.pop() {
             for action in boot.handle(at(now), event) {
-                match action {
-                    Action::Start(id) => drop(left.insert(id, work)),
-                    Action::Kill(id) => {
-                        left.remove(&id);
-                        events.push(Event::Ended(id, End::Killed(9)));
-                    }
-                    _ => {}
+                if let Action::Start(id) = action {
+                    left.insert(id, work);
+                } else if let Action::Kill(id) = action {
+                    left.remove(&id);
+                    events.push(Event::Ended(id, End::Killed(9)));
                 }
             }
         }
@@ -374,7 +372,7 @@ fn all_up(services: usize, work: Duration) -> Option<(u64, usize)> {
             return Some((now, most));
         }
         most = most.max(left.len());
-        let share = Duration::from_millis(TICK) / u32::try_from(left.len().max(1)).unwrap();
+        let share = Duration::from_millis(TICK.into()) / u32::try_from(left.len().max(1)).unwrap();
         left.retain(|id, left| {
             *left = left.saturating_sub(share);
             if left.is_zero() {
