@@ -103,6 +103,7 @@ impl Server {
         let config = self.config.link(link.name.as_str()).clone();
         let mut our = OurLink {
             lease_file: LeaseFile::of(&link.name),
+            lease_file_failed: false,
             link,
             config,
             _port: port,

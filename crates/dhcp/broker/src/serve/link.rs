@@ -43,6 +43,8 @@ pub(super) struct OurLink {
     pub(super) own_mtu: Option<u32>,
     /// Where its lease is kept for the next process.
     pub(super) lease_file: LeaseFile,
+    /// Whether the lease in force could not be kept there.
+    pub(super) lease_file_failed: bool,
     /// What the log has told of its way to a lease.
     pub(super) story: Story,
     /// Whether others leave its lease as it is.

@@ -58,10 +58,9 @@ impl Server {
     /// Writes once more what could not be written.
     pub(super) fn retry_outputs(&mut self) {
         self.equipment.publisher.retry();
-        if self.equipment.own.is_due() {
-            for our in self.links.values_mut() {
-                keep_lease(&mut self.equipment, our);
-            }
+        // A status that was written in the same folder meanwhile says nothing about these.
+        for our in self.links.values_mut().filter(|our| our.lease_file_failed) {
+            keep_lease(&mut self.equipment, our);
         }
     }
 
@@ -102,8 +101,8 @@ impl Server {
 
 /// Keeps the lease of a link for the next process.
 fn keep_lease(Equipment { own, boot, .. }: &mut Equipment, our: &mut OurLink) {
-    let OurLink { link, lease: Some(lease), lease_file, .. } = our else { return };
+    let OurLink { link, lease: Some(lease), lease_file, lease_file_failed, .. } = our else { return };
     let handover =
         Handover { boot: boot.clone(), interface: link.name.clone(), hardware: link.hardware, lease: lease.clone() };
-    own.attempt(|own| lease_file.store(own, &handover));
+    *lease_file_failed = own.attempt(|own| lease_file.store(own, &handover)).is_none();
 }

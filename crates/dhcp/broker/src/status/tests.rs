@@ -382,16 +382,19 @@ fn a_status_fits_a_screen_and_can_be_of_one_interface() {
 fn what_other_hosts_claim_is_told_to_people_and_counted() {
     let other = Some(HardwareAddr([2, 0, 0, 0, 0, 9]));
     let quiet = Contest { stage: Stage::Watching, ..Contest::default() };
-    for (what, contest, lines) in [
-        ("nothing", quiet, vec![]),
+    for (what, contest, lease, lines) in [
+        ("nothing", quiet, Some(lease()), vec![]),
+        ("asking in the background", Contest { stage: Stage::Probing, ..quiet }, Some(lease()), vec![]),
         (
-            "asking",
+            "asking before",
             Contest { stage: Stage::Probing, ..quiet },
+            None,
             vec!["  conflict   asking whether another host has the address"],
         ),
         (
             "a conflict and defences",
             Contest { conflicts: 1, defences: 3, other, ..quiet },
+            Some(lease()),
             vec![
                 "  conflict   1 times another host had the address, last seen: 02:00:00:00:00:09",
                 "  defended   3 times against another host, last seen: 02:00:00:00:00:09",
@@ -406,7 +409,7 @@ fn what_other_hosts_claim_is_told_to_people_and_counted() {
             discards: Counters::default(),
             contest,
         };
-        let status = Status { links: vec![link("eth0", 2, Some(progress), Some(lease()))], ..busy() };
+        let status = Status { links: vec![link("eth0", 2, Some(progress), lease.clone())], ..busy() };
         let text = text::render(&status.document(now(95_000)), &all(), Life::Running, at(95_000));
         let told = text.lines().filter(|line| line.starts_with("  conflict") || line.starts_with("  defended"));
         assert_eq!(told.collect::<Vec<_>>(), lines, "{what}");
@@ -416,10 +419,8 @@ fn what_other_hosts_claim_is_told_to_people_and_counted() {
             assert!(metrics.contains(&line), "{what}: {line}{metrics}");
         }
         let defended = Contest { defences: 9, other, ..contest };
-        let later = Status {
-            links: vec![link("eth0", 2, Some(Progress { contest: defended, ..progress }), Some(lease()))],
-            ..busy()
-        };
+        let later =
+            Status { links: vec![link("eth0", 2, Some(Progress { contest: defended, ..progress }), lease)], ..busy() };
         assert!(later.uncounted() == status.uncounted(), "{what}: a neighbour's packets write no status at once");
     }
 }

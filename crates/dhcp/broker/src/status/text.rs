@@ -77,7 +77,7 @@ fn write_interface(text: &mut String, interface: &InterfaceDocument, now: Instan
     if let Some(why) = refused {
         row(text, "not used", why)?;
     }
-    write_conflict(text, conflict)?;
+    write_conflict(text, conflict, lease.is_some())?;
     let mut dropped: Vec<(&str, u32)> = discards.iter().map(|(why, n)| (why.as_str(), *n)).collect();
     dropped.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     if !dropped.is_empty() {
@@ -86,10 +86,10 @@ fn write_interface(text: &mut String, interface: &InterfaceDocument, now: Instan
     Ok(())
 }
 
-/// Nothing where there is nothing to tell.
-fn write_conflict(text: &mut String, conflict: &ConflictDocument) -> fmt::Result {
+/// Nothing where there is nothing to tell: that a lease in force is probed for is nobody's trouble.
+fn write_conflict(text: &mut String, conflict: &ConflictDocument, leased: bool) -> fmt::Result {
     let ConflictDocument { detection: _, stage, conflicts, defences, other } = conflict;
-    if *stage == Stage::Probing {
+    if *stage == Stage::Probing && !leased {
         row(text, "conflict", "asking whether another host has the address")?;
     }
     let by = other.as_deref().unwrap_or("another host");
