@@ -113,7 +113,7 @@ fn a_connected_socket_hears_its_peer_alone_and_knows_when() {
 #[test]
 fn who_waits_for_the_answer_of_a_peer_that_is_not_there_is_told_at_once() {
     // Nobody listens at port 1.
-    let socket = open_timeless(SocketAddr::from(([127, 0, 0, 1], 1))).unwrap();
+    let socket = open_timeless(SocketAddr::from(([127, 0, 0, 1], 1)), None).unwrap();
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         send(socket.as_fd(), b"is anybody there").unwrap();
         let socket = Datagram::asked(socket).unwrap();
@@ -127,7 +127,7 @@ fn who_waits_for_the_answer_of_a_peer_that_is_not_there_is_told_at_once() {
 #[test]
 fn an_answer_is_heard_through_a_socket_that_has_asked() {
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let socket = open_timeless(peer.local_addr().unwrap()).unwrap();
+    let socket = open_timeless(peer.local_addr().unwrap(), None).unwrap();
     let there = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
     tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(async {
         let socket = Datagram::asked(socket).unwrap();
