@@ -94,7 +94,8 @@ fn running(root: &Path, id: &str) -> Result<Container, Fatal> {
     let is_there = || -> Option<bool> {
         let first = container.pid().map(i32::from).filter(|_| container.status() == ContainerStatus::Running)?;
         let own = YoukiConfig::load(root.join(id)).ok()?.cgroup_path;
-        Some(groups::of(first).ok()? == groups::folder(&own))
+        // It may have gone to a group of its own below.
+        Some(groups::of(first).ok()?.starts_with(groups::folder(&own)))
     };
     if is_there() == Some(true) {
         return Ok(container);

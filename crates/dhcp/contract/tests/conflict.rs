@@ -162,6 +162,22 @@ fn the_lease_in_force_is_declined_once_and_only_when_its_address_was_found_taken
     assert_eq!(declined(&mut policy, at(6), 9, 1), Err(Denied::NotConfigured));
 }
 
+/// Its server may give the address to others from then on.
+#[test]
+fn a_lease_that_is_declined_is_held_no_longer() {
+    let renewed = |policy: &mut Policy| {
+        let ask = Ask::Renew { ciaddr: unicast(9), server: unicast(1) };
+        let message = Transmission { link: eth0(), xid: 7, secs: 1, broadcast: false, want_mtu: false, ask };
+        decided(policy, at(2), Request::Transmit(message))
+    };
+    let mut policy = in_force();
+    assert_eq!(renewed(&mut policy), Ok(()));
+    probed(&mut policy, at(1), TAKEN).unwrap();
+    assert_eq!(renewed(&mut policy), Ok(()), "found taken, and not declined yet");
+    declined(&mut policy, at(1), 9, 1).unwrap();
+    assert!(renewed(&mut policy).is_err());
+}
+
 #[test]
 fn a_lease_that_waits_may_be_found_taken_at_any_time_and_withdrawn() {
     let mut policy = waiting();

@@ -11,6 +11,7 @@ use orlop_machine::{Chance, Instant, Machine, Seed};
 use crate::conflict::Detection;
 use crate::frame::{self, PacketInfo};
 use crate::message::{Header, Reply};
+use contest::Claimant;
 use retransmit::Pace;
 use state::State;
 
@@ -110,6 +111,7 @@ pub struct Client {
     detection: Option<Detection>,
     /// Conflicts since an address was last found free.
     conflicts: u32,
+    claimant: Claimant,
     contest: Contest,
     pace: Pace,
     /// Messages of the current exchange.
@@ -159,6 +161,7 @@ impl Client {
             unanswered: 0,
             detection: None,
             conflicts: 0,
+            claimant: Claimant::default(),
             contest: Contest::default(),
             pace: Pace::new(),
             sent: 0,

@@ -144,7 +144,9 @@ impl Link {
                 self.released = true;
                 Awaited::Nothing
             }
-            Ask::Decline { .. } => {
+            Ask::Decline { requested: addr, server } => {
+                // One of the lease in force gives it up, as a release does.
+                self.released |= self.in_force == Some(Holder { addr, server });
                 self.declinable = None;
                 Awaited::Nothing
             }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use orlop_dhcp_contract::timing::{MAX_CONFLICTS, RATE_LIMIT_INTERVAL};
-use orlop_dhcp_contract::{Arp, Discard, Finding, HardwareAddr, UnicastAddr};
+use orlop_dhcp_contract::{Arp, Discard, Finding, HardwareAddr, Stage, UnicastAddr};
 use orlop_machine::{Instant, Machine};
 
 use super::retransmit::DECLINE_WAIT;
@@ -11,6 +11,33 @@ use super::{Action, Client};
 use crate::arp;
 use crate::conflict::{self, Detection};
 use crate::frame::PacketInfo;
+
+/// Addresses that one host may turn out to have, one leased after the other. Whoever claims a third has none of them: it is a
+/// router that answers for every address (proxy ARP, RFC 1027), and would leave us without any for as long as we believed it.
+const ADDRESSES_OF_ONE_HOST: usize = 2;
+
+/// The host that took the latest addresses from us, and which.
+#[derive(Debug, Default)]
+pub(super) struct Claimant {
+    by: Option<HardwareAddr>,
+    addrs: Vec<UnicastAddr>,
+}
+
+impl Claimant {
+    fn has_taken(&mut self, by: HardwareAddr, addr: UnicastAddr) {
+        if self.by != Some(by) {
+            *self = Self { by: Some(by), addrs: Vec::new() };
+        }
+        if !self.addrs.contains(&addr) && self.addrs.len() < ADDRESSES_OF_ONE_HOST {
+            self.addrs.push(addr);
+        }
+    }
+
+    /// Whether it claims one address more than any host has.
+    fn answers_for_all(&self, by: HardwareAddr, addr: UnicastAddr) -> bool {
+        self.by == Some(by) && self.addrs.len() == ADDRESSES_OF_ONE_HOST && !self.addrs.contains(&addr)
+    }
+}
 
 impl Client {
     /// Takes one packet from the socket of [`Event::Watch`](super::Event::Watch), from the ARP header on. Whatever is no claim to
@@ -37,7 +64,9 @@ impl Client {
 
     fn claim(&self, packet: &[u8], info: PacketInfo) -> Result<HardwareAddr, Discard> {
         let detection = self.detection.as_ref().ok_or(Discard::Unexpected)?;
-        detection.judge(&arp::parse(packet, info)?)
+        let by = detection.judge(&arp::parse(packet, info)?)?;
+        let is_probed = detection.stage() == Stage::Probing;
+        if is_probed && self.claimant.answers_for_all(by, detection.addr()) { Err(Discard::Unexpected) } else { Ok(by) }
     }
 
     /// Begins to probe.
@@ -57,6 +86,7 @@ impl Client {
 
     fn contested(&mut self, now: Instant, event: conflict::Event, out: &mut Vec<Action>) {
         let Some(detection) = &mut self.detection else { return };
+        let addr = detection.addr();
         for action in detection.handle(now, event) {
             let contest = &mut self.contest;
             match action {
@@ -69,7 +99,8 @@ impl Client {
                 conflict::Action::Found(finding) => {
                     match finding {
                         Finding::Free => self.conflicts = 0,
-                        Finding::Taken { by: _ } => {
+                        Finding::Taken { by } => {
+                            self.claimant.has_taken(by, addr);
                             contest.conflicts = contest.conflicts.saturating_add(1);
                             self.conflicts = self.conflicts.saturating_add(1);
                         }

@@ -17,15 +17,20 @@ const AT_A_TIME: usize = 1_024;
 
 /// Removes what is called `name` in `folder`, if there is such. No link is followed. An error leaves what is not removed yet.
 pub(super) fn all(folder: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    at_most(MOST, folder, name)
+}
+
+/// As [`all`], unless that is more files and folders than so many.
+pub(super) fn at_most(mut left: usize, folder: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     let name = CString::new(name).map_err(io::Error::other)?;
     let Some(top) = unless_a_folder(folder, &name)? else { return Ok(()) };
-    let mut left = MOST;
     loop {
         let names = names(top.as_fd(), AT_A_TIME)?;
         if names.is_empty() {
             return Ok(unlinkat(folder, name.as_c_str(), AtFlags::REMOVEDIR)?);
         }
         for name in names {
+            one_less(&mut left)?;
             let name = CString::new(name).map_err(io::Error::other)?;
             if let Some(inner) = unless_a_folder(top.as_fd(), &name)? {
                 raise(inner.as_fd(), top.as_fd(), &mut left)?;
@@ -33,6 +38,11 @@ pub(super) fn all(folder: BorrowedFd<'_>, name: &str) -> io::Result<()> {
             }
         }
     }
+}
+
+fn one_less(left: &mut usize) -> io::Result<()> {
+    *left = left.checked_sub(1).ok_or_else(|| io::Error::other("files and folders without end"))?;
+    Ok(())
 }
 
 /// Removes it, unless it is a folder: that is opened, and can be emptied.
@@ -56,7 +66,7 @@ fn raise(inner: BorrowedFd<'_>, top: BorrowedFd<'_>, left: &mut usize) -> io::Re
             return Ok(());
         }
         for name in names {
-            *left = left.checked_sub(1).ok_or_else(|| io::Error::other("files and folders without end"))?;
+            one_less(left)?;
             let name = CString::new(name).map_err(io::Error::other)?;
             if unless_a_folder(inner, &name)?.is_some() {
                 match renameat_with(inner, name.as_c_str(), top, format!("{left}"), RenameFlags::NOREPLACE) {

@@ -116,8 +116,10 @@ fn what_somebody_put_in_the_way_may_be_as_deep_and_as_much_as_he_likes() {
     for top in [STAGING, "hostname"] {
         let deep: PathBuf = (0..200).map(|_| "d").collect();
         fs::create_dir_all(config.join(top).join(deep).join("end")).unwrap();
-        // The name by which the first folder would come up.
-        fs::create_dir_all(config.join(top).join("1048575/1048574/x")).unwrap();
+        // Names by which folders would come up.
+        for name in ["1048575", "1048574", "1048573", "1048572"] {
+            fs::create_dir_all(config.join(top).join(name).join(name).join("x")).unwrap();
+        }
         fs::create_dir_all(config.join(top).join("many")).unwrap();
         for n in 0..1_100 {
             fs::write(config.join(top).join("many").join(n.to_string()), "").unwrap();
@@ -127,6 +129,23 @@ fn what_somebody_put_in_the_way_may_be_as_deep_and_as_much_as_he_likes() {
     assert_eq!(write(&tree, FOUND).unwrap().entries, 5);
     assert_eq!(fs::read_to_string(config.join("hostname")).unwrap(), "web-1");
     assert!(!config.join(STAGING).exists());
+}
+
+/// As somebody makes them who goes on for ever.
+#[test]
+fn removing_ends_however_much_there_is_and_wherever() {
+    for place in ["", "below"] {
+        let folder = Folder::new("tree-endless");
+        let top = folder.0.join("top");
+        fs::create_dir_all(top.join(place)).unwrap();
+        for n in 0..2_000 {
+            fs::write(top.join(place).join(n.to_string()), "").unwrap();
+        }
+        let error = remove::at_most(1_500, folder.open().as_fd(), "top").unwrap_err();
+        assert_eq!(error.to_string(), "files and folders without end", "{place}");
+        remove::at_most(1_500, folder.open().as_fd(), "top").unwrap();
+        assert!(!top.exists(), "{place}: what was left");
+    }
 }
 
 #[test]

@@ -48,6 +48,26 @@ fn prepared(config: &Config) -> (bool, &Path, Vec<&Place>) {
     let special = config
         .sources
         .iter()
+        .chain(&config.fallback)
         .filter(|source| source.conduct.nts || matches!(source.place, Place::Clock(_) | Place::OnLink { .. }));
     (config.require_landlock, &config.nts_ca, special.map(|source| &source.place).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_at_a_link_counts_as_prepared_wherever_it_is_named() {
+        let config = |text: &str| Config::parse(text, Path::new("ntp.toml")).unwrap();
+        let none = config("");
+        for (what, text, same) in [
+            ("a server", "sources = [\"192.0.2.1\"]", true),
+            ("one at a link", "sources = [\"fe80::1%eth0\"]", false),
+            ("one at a link, for want of others", "fallback = [\"fe80::1%eth0\"]", false),
+        ] {
+            let other = config(text);
+            assert_eq!(prepared(&other) == prepared(&none), same, "{what}");
+        }
+    }
 }
