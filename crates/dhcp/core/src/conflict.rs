@@ -151,3 +151,82 @@ impl Machine for Detection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use super::*;
+
+    const OURS: HardwareAddr = HardwareAddr([2, 0, 0, 0, 0, 1]);
+    const THEIRS: HardwareAddr = HardwareAddr([2, 0, 0, 0, 0, 9]);
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
+    const ANOTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+    const BEGIN: Instant = Instant::from_nanos(1_000_000_000);
+
+    fn detection(seed: u8) -> Detection {
+        Detection::new(BEGIN, UnicastAddr::new(ADDRESS).unwrap(), OURS, Seed::from_bytes([seed; 32]))
+    }
+
+    /// Lets what is due happen, and says how long that took.
+    fn next(detection: &mut Detection, now: &mut Instant) -> (Duration, Vec<Action>) {
+        let due = detection.deadline().unwrap();
+        let waited = due.since(*now);
+        *now = due;
+        (waited, detection.handle(due, Event::Deadline))
+    }
+
+    #[test]
+    fn while_it_is_probed_for_the_address_is_claimed_by_who_has_it_and_by_who_probes_for_it() {
+        let (none, detection) = (Ipv4Addr::UNSPECIFIED, detection(1));
+        for (what, hardware, sender, target, is_request, want) in [
+            ("who has it asks", THEIRS, ADDRESS, ANOTHER, true, Ok(THEIRS)),
+            ("who has it answers", THEIRS, ADDRESS, ANOTHER, false, Ok(THEIRS)),
+            ("another prober", THEIRS, none, ADDRESS, true, Ok(THEIRS)),
+            ("an answer by nobody", THEIRS, none, ADDRESS, false, Err(Discard::Unexpected)),
+            ("our own probe", OURS, none, ADDRESS, true, Err(Discard::Unexpected)),
+            ("our own announcement", OURS, ADDRESS, ADDRESS, true, Err(Discard::Unexpected)),
+            ("a probe for another address", THEIRS, none, ANOTHER, true, Err(Discard::BadArp)),
+            ("a question by a host with an address of its own", THEIRS, ANOTHER, ADDRESS, true, Err(Discard::BadArp)),
+        ] {
+            assert_eq!(detection.judge(&Arp { hardware, sender, target, is_request }), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn nothing_happens_before_it_is_due() {
+        let (mut detection, mut now) = (detection(2), BEGIN);
+        for step in 0..=PROBE_NUM {
+            let due = detection.deadline().unwrap();
+            assert_eq!(detection.handle(now, Event::Deadline), [], "step {step}: the last one was just now");
+            assert_eq!(detection.deadline(), Some(due), "step {step}");
+            let _ = next(&mut detection, &mut now);
+        }
+        assert_eq!(detection.stage(), Stage::Watching, "announced once");
+        assert_eq!(detection.handle(now, Event::Deadline), [], "the second announcement is not due");
+        assert_eq!(next(&mut detection, &mut now), (ANNOUNCE_INTERVAL, vec![Action::Send(Packet::Announce)]));
+        assert_eq!(detection.deadline(), None);
+    }
+
+    /// RFC 5227 section 2.1.1: probes are "spaced randomly and uniformly between PROBE_MIN and PROBE_MAX seconds apart".
+    #[test]
+    fn between_probes_it_waits_for_a_random_time_and_after_the_last_one_for_a_fixed_one() {
+        let mut waits = Vec::new();
+        for seed in 0..20 {
+            let (mut detection, mut now) = (detection(seed), BEGIN);
+            assert!(next(&mut detection, &mut now).0 <= PROBE_WAIT, "seed {seed}");
+            for _ in 1..PROBE_NUM {
+                let (waited, actions) = next(&mut detection, &mut now);
+                assert_eq!(actions, [Action::Send(Packet::Probe)], "seed {seed}");
+                waits.push(waited);
+            }
+            let (waited, actions) = next(&mut detection, &mut now);
+            assert_eq!(waited, ANNOUNCE_WAIT, "seed {seed}");
+            assert_eq!(actions, [Action::Found(Finding::Free), Action::Send(Packet::Announce)], "seed {seed}");
+        }
+        assert!(waits.iter().all(|wait| (PROBE_MIN..=PROBE_MAX).contains(wait)), "{waits:?}");
+        waits.sort();
+        waits.dedup();
+        assert!(waits.len() > 30, "they differ: {waits:?}");
+    }
+}

@@ -220,6 +220,8 @@ mod tests {
         let interfaces: Vec<Option<&str>> =
             chosen.interfaces.iter().map(|interface| interface.as_ref().map(InterfaceName::as_str)).collect();
         assert_eq!(interfaces, [Some("eth0"), Some("wg0"), None, None], "one is of two networks, one on this machine");
+        let devices: Vec<Option<&str>> = chosen.upstreams.iter().map(|(id, _)| chosen.device(id)).collect();
+        assert_eq!(devices, interfaces, "each server is asked through its own interface");
         assert!(chosen.upstreams.iter().all(|(_, upstream)| upstream.is_general));
 
         for (what, config) in [
@@ -232,6 +234,18 @@ mod tests {
         ] {
             assert_eq!(routes(&Chosen::of(&config, &facts, b"")), Vec::<String>::new(), "{what}");
         }
+    }
+
+    #[test]
+    fn a_network_that_searches_a_domain_of_the_operators_adds_no_server_to_its_route() {
+        let operators = ServerAddr::new([198, 51, 100, 1].into(), 53).unwrap();
+        let routed = Routes(vec![(DomainName::new("corp.example").unwrap(), vec![operators])]);
+        let config = Config { routes: routed, ..Config::default() };
+        let facts = [network("eth0", "dns 192.0.2.1\nsearch Corp.example\nsearch home.example\n")];
+        assert_eq!(
+            routes(&Chosen::of(&config, &facts, b"")),
+            ["corp.example: 198.51.100.1 by the configuration", "home.example: 192.0.2.1 by the network"]
+        );
     }
 
     #[test]

@@ -124,6 +124,19 @@ mod tests {
         }
     }
 
+    /// RFC 1035 section 3.4.1: the data of an A record are an address in the class IN. In CHAOS they are something else.
+    #[test]
+    fn only_records_of_the_internet_have_addresses() {
+        for (what, class, want) in [("IN", CLASS_IN, true), ("CHAOS", 3, false)] {
+            let header = b"\0\0\x81\x80\0\x01\0\x01\0\0\0\0";
+            let question = b"\0\0\x01\0\x01";
+            let record = [&b"\0\0\x01"[..], &class.to_be_bytes(), b"\0\0\0\x3c\0\x04\x0a\0\0\x01"].concat();
+            let message = [&header[..], question, &record].concat();
+            assert_eq!(Sections::read(&message).unwrap().records().count(), 1, "{what}");
+            assert_eq!(leads_inside(&message), want, "{what}");
+        }
+    }
+
     #[test]
     fn a_parameter_is_found_behind_others_and_never_beyond_the_end() {
         let parameters =

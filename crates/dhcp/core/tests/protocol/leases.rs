@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use orlop_dhcp_contract::{Discard, Lease, Term};
+use orlop_dhcp_core::client::Action;
 
 use crate::bench::{Bench, conduct};
 use crate::malformed::lease_of;
@@ -284,4 +285,17 @@ fn a_lease_counts_from_its_request() {
     let Some(orlop_dhcp_core::client::Action::Configure(lease)) = actions.first() else { panic!("{actions:?}") };
     assert_eq!(lease.term.acquired(), asked);
     assert_eq!(lease.term.expires_at(), Some(asked.after(Duration::from_secs(3600))));
+}
+
+#[test]
+fn an_answer_after_the_end_of_its_own_lease_is_none() {
+    for (what, millis, want) in [("in time", 5900, vec![]), ("at its end", 6000, vec![(Discard::BadLeaseTime, 1)])] {
+        let mut bench = Bench::requesting();
+        bench.now = bench.now.after(Duration::from_millis(millis));
+        let ack = Packet::lease(ACK, bench.xid).without(51).option(51, &6_u32.to_be_bytes());
+        let actions = bench.packet(&ack);
+        assert_eq!(bench.dropped(), want, "{what}");
+        let is_taken = actions.iter().any(|action| matches!(action, Action::Configure(_)));
+        assert_eq!(is_taken, want.is_empty(), "{what}: {actions:?}");
+    }
 }

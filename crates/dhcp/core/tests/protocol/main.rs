@@ -4,6 +4,7 @@
 mod bench;
 mod confirmed;
 mod conflicts;
+mod failed;
 mod leases;
 mod malformed;
 mod matrix;

@@ -100,6 +100,11 @@ fn a_server_is_an_address_with_or_without_a_port() {
 fn what_cannot_be_is_refused_with_its_line() {
     for (text, want) in [
         ("upstreams = [\"ns.example\"]", "1: ns.example is no address of a server"),
+        ("upstreams = [1]", "1: invalid type: integer `1`, expected the address of a server, such as"),
+        (
+            "routes = 1",
+            "1: invalid type: integer `1`, expected a table of domains, each with the addresses of its servers",
+        ),
         ("\nupstream = \"a\"", "2: unknown field `upstream`"),
         ("trust-ad = 1", "1: invalid type: integer `1`, expected a boolean"),
         ("cache-size = 1", "1: a number out of range"),

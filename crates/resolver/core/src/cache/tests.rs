@@ -142,7 +142,10 @@ fn after_asking_in_vain_nobody_is_asked_for_half_a_minute() {
     for (secs, want) in [(100, AskFirst::No), (129, AskFirst::No), (130, AskFirst::Yes)] {
         let Found::Stale(_, ask_first) = cache.find(at(secs), &key(1)) else { panic!("it is there for a day") };
         assert_eq!(ask_first, want, "at {secs} s");
+        assert_eq!(cache.is_held(at(secs), &key(1)), want == AskFirst::No, "at {secs} s");
     }
+    cache.insert(at(100), &key(1), stored(&key(1), 60, 0));
+    assert!(!cache.is_held(at(100), &key(1)), "there is another answer");
 }
 
 #[test]

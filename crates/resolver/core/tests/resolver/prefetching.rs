@@ -1,6 +1,7 @@
 //! Answers that are renewed before their end.
 
 use orlop_resolver_contract::Conduct;
+use orlop_resolver_core::resolver::MAX_FLIGHTS;
 
 use crate::message::{A, Message};
 use crate::world::{World, answering, failing, scripted, silent};
@@ -81,6 +82,23 @@ fn an_answer_that_cannot_be_renewed_stays_and_is_not_asked_for_at_each_question(
         assert_eq!((world.answer(client).code(), world.answer(client).after), (0, 0), "it is still good");
     }
     assert_eq!(world.questions(0), after_first);
+}
+
+/// Somebody waits for each of the others.
+#[test]
+fn nothing_is_renewed_while_a_quarter_of_all_questions_that_there_is_room_for_are_under_way() {
+    for (under_way, renewed) in [(MAX_FLIGHTS / 4 - 1, 1), (MAX_FLIGHTS / 4, 0)] {
+        let mut world = world();
+        asked(&mut world);
+        world.replace(0, silent());
+        world.run(275_000);
+        for (n, port) in (0..under_way).zip(5000..) {
+            let _ = world.ask_from(port, &Message::query(&format!("n{n}.example"), A));
+        }
+        let client = world.ask(&query());
+        assert_eq!((world.answer(client).code(), world.answer(client).after), (0, 0), "the answer is there");
+        assert_eq!(world.resolver.status().served.prefetched, renewed, "{under_way} are under way");
+    }
 }
 
 #[test]

@@ -125,3 +125,22 @@ fn route(data: &[u8]) -> Option<usize> {
     let len = usize::from(width.div_ceil(8)).saturating_add(5);
     (width <= 32 && len <= data.len()).then_some(len)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_too_short_or_too_long_has_no_part_of_its_form() {
+        for (what, form, data, want) in [
+            ("too short", Form::Fixed(4), &b"abc"[..], 0),
+            ("long enough", Form::Fixed(4), b"abcd", 4),
+            ("something behind", Form::Fixed(4), b"abcde", 4),
+            ("a text of the longest length", Form::Text(3), b"abc", 3),
+            ("a longer text", Form::Text(3), b"abcd", 0),
+            ("half a member of a list", Form::List(4), b"abcdef", 4),
+        ] {
+            assert_eq!(form.whole(data), want, "{what}");
+        }
+    }
+}
