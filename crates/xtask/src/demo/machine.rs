@@ -80,6 +80,8 @@ pub(crate) fn run(workspace: &Workspace, no_build: bool) -> Result<()> {
     );
     let wired = Wired::new(&machine, net)?;
     let record = folder.join("demo-record");
+    // The emulator writes behind what is there, and that is of the last time.
+    fs::write(&record, "").with_context(|| format!("cannot empty {}", record.display()))?;
     let emulator = wired.emulator.clone().record(&record).clock(NO_BATTERY);
     let began = emulator.start(wired.network.as_ref().map(Network::host))?;
     let mut console = Console::new(began, &folder.join("demo-console.log"))?;
